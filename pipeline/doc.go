@@ -1,0 +1,14 @@
+// Package pipeline brings recordings out of VBC into a store, and deletes them
+// at VBC when, and only when, the store has confirmed the copy.
+//
+// The way of one recording is four files, in this order:
+//
+//	list.go      VBC's listing is written down in the manifest
+//	transfer.go  audio and sidecar are streamed into the store
+//	verify.go    the store is asked what it holds
+//	purge.go     the recording is deleted at VBC, on evidence only
+//
+// work.go leads each recording along it, policy.go decides what a run may do
+// to a recording, retry.go is the only place that tries anything again,
+// flow.go the only one with goroutines, and run.go puts a run together.
+package pipeline

@@ -1,0 +1,107 @@
+// Package evidence makes the one thing that justifies a purge: proof, given by
+// the store itself, that it holds exactly the bytes that VBC sent.
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Verified says: at this time the store confirmed the whole copy of this
+// recording. Verify makes it and nothing else can; the zero value is refused
+// wherever evidence is asked for.
+type Verified struct {
+	recording vbc.Recording
+	audio     storage.Object
+	sidecar   storage.Object
+	at        time.Time
+}
+
+// Stater is what proof takes: a store that says what it holds.
+type Stater interface {
+	Stat(ctx context.Context, want storage.Object) (storage.Object, error)
+}
+
+// Mismatch says that the store does not hold what it should.
+type Mismatch struct {
+	Want    storage.Object
+	Has     storage.Object
+	Missing bool // there is nothing under the key
+}
+
+func (e *Mismatch) Error() string {
+	if e.Missing {
+		return fmt.Sprintf("the store has no %s", e.Want.Key)
+	}
+	return fmt.Sprintf("the store's %s is not the copy: it has %d bytes with SHA-256 %s, the copy has %d bytes with %s",
+		e.Want.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
+}
+
+// Verify asks the store for audio and sidecar, and compares both with what VBC
+// sent. The error is a *Mismatch if the store holds something else or nothing,
+// any other error if it couldn't be asked.
+func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar storage.Object) (Verified, error) {
+	v := Verified{recording: r, at: time.Now()} // before asking: never newer than the answers
+	var err error
+	if v.audio, err = confirm(ctx, store, audio); err != nil {
+		return Verified{}, err
+	}
+	if v.sidecar, err = confirm(ctx, store, sidecar); err != nil {
+		return Verified{}, err
+	}
+	return v, nil
+}
+
+func confirm(ctx context.Context, store Stater, want storage.Object) (storage.Object, error) {
+	if want.Key == "" || !want.Proven() {
+		return storage.Object{}, fmt.Errorf("verify %q: size and digest of the copy are not known", want.Key)
+	}
+	has, err := store.Stat(ctx, want)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.Object{}, &Mismatch{Want: want, Missing: true}
+	case err != nil:
+		return storage.Object{}, fmt.Errorf("verify: %w", err)
+	case has.Content != want.Content:
+		return storage.Object{}, &Mismatch{Want: want, Has: has}
+	}
+	has.Checksum = want.Checksum
+	return has, nil
+}
+
+// Recording is what the evidence is about.
+func (v Verified) Recording() vbc.Recording { return v.recording }
+
+// Audio is the proven copy of the audio, as the store described it.
+func (v Verified) Audio() storage.Object { return v.audio }
+
+// Sidecar is the proven copy of the metadata.
+func (v Verified) Sidecar() storage.Object { return v.sidecar }
+
+// At is when the store was asked.
+func (v Verified) At() time.Time { return v.at }
+
+// Expires is when the store will remove the copy by itself, zero if never.
+func (v Verified) Expires() time.Time {
+	if a, s := v.audio.Expires, v.sidecar.Expires; a.IsZero() || !s.IsZero() && s.Before(a) {
+		return s
+	}
+	return v.audio.Expires
+}
+
+// Since returns an error unless this is evidence, and not older than t: what
+// was true before a wait may no longer be.
+func (v Verified) Since(t time.Time) error {
+	switch {
+	case v.at.IsZero() || v.recording.ID == 0 || !v.audio.Proven() || !v.sidecar.Proven():
+		return errors.New("no evidence of a verified copy")
+	case v.at.Before(t):
+		return fmt.Errorf("the evidence for %s is older than the request that it is to justify", v.recording)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// stem is where a recording's objects lie, without their endings:
+//
+//	account=549825/kind=company/year=2026/month=05/day=12/20260512T101500Z_193228
+//
+// It is made of numbers and a time only. No text that VBC sends is ever part
+// of a key. The directories are named so that Athena, DuckDB and Spark read
+// them as columns.
+func stem(r vbc.Recording) (string, error) {
+	if !isNumber(r.Account) {
+		return "", fmt.Errorf("%s: its account's number is not known", r)
+	}
+	owner := ""
+	if r.Kind == vbc.OnDemand {
+		if !isNumber(r.Owner) {
+			return "", fmt.Errorf("%s: its owner's number is not known", r)
+		}
+		owner = "user=" + r.Owner + "/"
+	}
+	t := r.Start.UTC()
+	return fmt.Sprintf("%skind=%s/%s%s/%s_%d", accountPrefix(r.Account), r.Kind, owner,
+		t.Format("year=2006/month=01/day=02"), t.Format("20060102T150405Z"), r.ID), nil
+}
+
+// accountPrefix is where everything of an account lies.
+func accountPrefix(account string) string { return "account=" + account + "/" }
+
+// beside is the key for a copy whose own key holds another whole copy.
+func beside(key string, sum storage.Digest) string {
+	dot := strings.LastIndexByte(key, '.')
+	return key[:dot] + "-" + sum.String()[:8] + key[dot:]
+}
+
+// isNumber reports whether s is an account's or user's number.
+func isNumber(s string) bool {
+	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
+}

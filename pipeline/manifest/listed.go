@@ -1,0 +1,118 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Sighting is what the manifest knew of a recording when a listing showed it.
+type Sighting int
+
+const (
+	New        Sighting = iota // never seen, or changed at VBC since: all work lies ahead
+	Pending                    // seen before, work is left
+	Archived                   // a verified copy is known
+	Reappeared                 // VBC had confirmed its deletion
+	Repeated                   // shown before in this very run
+)
+
+// Add writes down what a listing showed in run, and says of each recording
+// what was known of it. All of them must be readable and the manifest bound
+// to their account.
+func (m *Manifest) Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]Sighting, error) {
+	seen := make([]Sighting, len(recordings))
+	err := m.do(ctx, func(tx *sql.Tx) error {
+		for i, r := range recordings {
+			var err error
+			if seen[i], err = add(tx, run, r); err != nil {
+				return &WriteError{err}
+			}
+		}
+		return nil
+	})
+	return seen, err
+}
+
+// known is what decides about a sighting.
+const known = "SELECT raw, state, archived_at, seen_run FROM recording WHERE kind = ? AND owner = ? AND id = ?"
+
+func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
+	var raw string
+	var state State
+	var archived, seenRun int64
+	err := row.Scan(&raw, &state, &archived, &seenRun)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return New, nil
+	case err != nil:
+		return New, err
+	case run != 0 && seenRun == run:
+		return Repeated, nil
+	case !same(vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)), r):
+		// Another recording under a known id, or one that has changed. The
+		// copy that we know is not a copy of it.
+		return New, nil
+	case state == Gone:
+		return New, nil
+	case state == Purged:
+		return Reappeared, nil
+	case archived != 0:
+		return Archived, nil
+	}
+	return Pending, nil
+}
+
+// Look says of a listed recording what Add would say, together with what is
+// known of it, and changes nothing.
+func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (Row, Sighting, error) {
+	s, err := look(m.reads.QueryRowContext(ctx, known, r.Kind, r.Owner, r.ID), 0, r)
+	if err != nil {
+		return Row{}, s, fmt.Errorf("read manifest: %w", err)
+	}
+	if s == New {
+		return Row{Recording: r, State: Listed}, s, nil
+	}
+	row, err := m.Get(ctx, r.Kind, r.Owner, r.ID)
+	return row, s, err
+}
+
+func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
+	s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), run, r)
+	if err != nil {
+		return s, err
+	}
+	switch s {
+	case Repeated:
+		return s, nil
+	case New:
+		return s, insert(tx, run, r)
+	case Reappeared:
+		_, err = tx.Exec("UPDATE recording SET state = ?, reappeared = 1 WHERE kind = ? AND owner = ? AND id = ?", Verified, r.Kind, r.Owner, r.ID)
+		if err != nil {
+			return s, err
+		}
+	}
+	// The latest JSON is kept: a download_url may have been renewed.
+	_, err = tx.Exec("UPDATE recording SET seen_run = ?, raw = ? WHERE kind = ? AND owner = ? AND id = ?",
+		run, string(r.Raw), r.Kind, r.Owner, r.ID)
+	return s, err
+}
+
+// insert begins a recording anew.
+func insert(tx *sql.Tx, run int64, r vbc.Recording) error {
+	_, err := tx.Exec(`INSERT OR REPLACE INTO recording (kind, owner, id, start, size, raw, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), Listed, run)
+	return err
+}
+
+// same reports whether two listings show the same recording. The
+// download_url may differ from one listing to the next.
+func same(a, b vbc.Recording) bool {
+	return a.Unreadable == "" && a.Start.Equal(b.Start) && a.Size == b.Size && a.Duration == b.Duration &&
+		a.FileName == b.FileName && a.CallID == b.CallID
+}

@@ -1,0 +1,257 @@
+// Package manifest is the local database that says how far each recording has
+// come. It is what makes an interrupted run resumable, and it holds the
+// receipts.
+//
+// A recording moves through these states, and Move refuses every other step:
+//
+//		listed → stored → verified → purging → purged      failed      gone
+//		            ↖________↙ verification failed: back to listed
+//
+//	  - listed: VBC has shown it; nothing is known of a copy.
+//	  - stored: the intended copy (key, size, digest) is written down. The copy
+//	    itself may be there or not: a crash here costs a look at the store.
+//	  - verified: the store has confirmed the copy.
+//	  - purging: the receipt's intent is on disk; the DELETE may have been sent.
+//	  - purged: VBC has confirmed the DELETE, or that there is nothing left.
+//	  - failed: the last run could not do it. Whatever copy is known stays known.
+//	  - gone: VBC has it no more, and there never was a copy.
+//
+// The file is SQLite in WAL mode with synchronous=FULL: what a method has
+// returned nil for survives a crash of the machine. One goroutine writes, many
+// callers at once share its commits. An OS lock beside the file keeps a second
+// run out.
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Manifest is an open manifest. Its methods may be called concurrently.
+type Manifest struct {
+	path    string
+	lock    *flock.Flock // nil when opened read-only
+	reads   *sql.DB
+	writes  *sql.DB
+	queue   chan write
+	stopped chan struct{}
+	account string // "" until bound
+}
+
+// ErrLocked says that another run holds the manifest.
+var ErrLocked = errors.New("another run of vbcvault is using this manifest")
+
+// Open opens the manifest at path, creating it (0600, its directory 0700) if
+// need be, and locks it until Close.
+func Open(ctx context.Context, path string) (*Manifest, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("lock manifest %s: %w", path, err)
+	} else if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	}
+	m, err := open(ctx, path, lock)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("open manifest %s: %w", path, err)
+	}
+	m.queue, m.stopped = make(chan write), make(chan struct{})
+	go m.writer()
+	return m, nil
+}
+
+// OpenReadOnly opens an existing manifest without locking or changing it, also
+// while a run is using it. The error is fs.ErrNotExist (wrapped) if there is none.
+func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	m, err := open(ctx, path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open manifest %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(ctx context.Context, path string, lock *flock.Flock) (m *Manifest, err error) {
+	m = &Manifest{path: path, lock: lock}
+	defer func() {
+		if err != nil {
+			m.closeFiles()
+		}
+	}()
+	if lock != nil {
+		// SQLite would create the file readable for everybody.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+		if m.writes, err = sql.Open("sqlite", dsn(path, "rw")); err != nil {
+			return nil, err
+		}
+		m.writes.SetMaxOpenConns(1)
+		if err := prepare(ctx, m.writes, false); err != nil {
+			return nil, err
+		}
+	}
+	if m.reads, err = sql.Open("sqlite", dsn(path, "ro")); err != nil {
+		return nil, err
+	}
+	m.reads.SetMaxOpenConns(4)
+	if err := prepare(ctx, m.reads, true); err != nil {
+		return nil, err
+	}
+	m.account, err = m.meta(ctx, "account")
+	return m, err
+}
+
+func dsn(path, mode string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	if abs = filepath.ToSlash(abs); !strings.HasPrefix(abs, "/") {
+		abs = "/" + abs // a drive letter
+	}
+	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)", "synchronous(FULL)", "temp_store(MEMORY)"}}
+	if mode == "rw" {
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Set("_txlock", "immediate")
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
+}
+
+// Close ends the manifest's use and releases the lock. All writes that were
+// reported as done are on disk.
+func (m *Manifest) Close() error {
+	if m.queue != nil {
+		close(m.queue)
+		<-m.stopped
+		m.queue = nil
+	}
+	err := m.closeFiles()
+	if m.lock != nil {
+		err = errors.Join(err, m.lock.Close())
+	}
+	return err
+}
+
+func (m *Manifest) closeFiles() error {
+	var errs []error
+	for _, db := range []*sql.DB{m.reads, m.writes} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Path is where the manifest lies.
+func (m *Manifest) Path() string { return m.path }
+
+func (m *Manifest) meta(ctx context.Context, key string) (value string, err error) {
+	err = m.reads.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+// Binding is what a manifest is about. Its fields are "" until bound.
+type Binding struct {
+	Account     string // number
+	Destination string // URL
+	Identity    string // of the destination, where it has one
+}
+
+// Binding says what the manifest is bound to.
+func (m *Manifest) Binding(ctx context.Context) (b Binding, err error) {
+	for key, to := range map[string]*string{"account": &b.Account, "destination": &b.Destination, "identity": &b.Identity} {
+		if *to, err = m.meta(ctx, key); err != nil {
+			return Binding{}, fmt.Errorf("read manifest: %w", err)
+		}
+	}
+	return b, nil
+}
+
+// BoundError says that a manifest belongs to something else.
+type BoundError struct {
+	What, Bound, Wanted string
+}
+
+func (e *BoundError) Error() string {
+	return fmt.Sprintf("this manifest belongs to %s %s, and this run is about %s", e.What, e.Bound, e.Wanted)
+}
+
+// Bind binds the manifest for good to what b names; empty fields bind
+// nothing. It is a *BoundError if it is bound to something else already.
+func (m *Manifest) Bind(ctx context.Context, b Binding) error {
+	if b.Account != "" && !isNumber(b.Account) {
+		return fmt.Errorf("bind manifest: account %q is not a number", b.Account)
+	}
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct{ key, has, want string }{
+		{"account", bound.Account, b.Account},
+		{"destination", bound.Destination, b.Destination},
+		{"identity", bound.Identity, b.Identity},
+	} {
+		switch {
+		case f.want == "" || f.has == f.want:
+			continue
+		case f.has != "":
+			return &BoundError{What: f.key, Bound: f.has, Wanted: f.want}
+		}
+		err := m.do(ctx, func(tx *sql.Tx) error {
+			_, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?)", f.key, f.want)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if b.Account != "" {
+		m.account = b.Account
+	}
+	return nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 63)
+	return err == nil
+}
+
+// Missing reports whether err means that there is no manifest yet.
+func Missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,100 @@
+package manifest
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// State is how far a recording has come; the package comment explains each.
+type State string
+
+const (
+	Listed   State = "listed"
+	Stored   State = "stored"
+	Verified State = "verified"
+	Purging  State = "purging"
+	Purged   State = "purged"
+	Failed   State = "failed"
+	Gone     State = "gone"
+)
+
+// Row is what the manifest knows of one recording.
+type Row struct {
+	vbc.Recording // its Account is the manifest's
+
+	State   State
+	Copy    Copy
+	Failure Failure // of the last run that failed on it
+
+	// Reappeared says that VBC lists it again although it had confirmed its
+	// deletion.
+	Reappeared bool
+
+	SeenRun int64 // the last run whose listing showed it
+}
+
+// Copy is the recording in the store: intended (state stored) or proven.
+type Copy struct {
+	Audio      storage.Object
+	Sidecar    storage.Object
+	StoredAt   time.Time // the time that the sidecar gives
+	ArchivedAt time.Time // when it was first verified; zero: it never was
+}
+
+// Known reports whether a copy has at least been intended.
+func (c Copy) Known() bool { return c.Audio.Key != "" }
+
+// Failure says why a recording could not be done.
+type Failure struct {
+	Reason    string
+	Permanent bool      // trying again won't help by itself
+	Attempts  int       // runs that failed on it
+	At        time.Time // of the last one
+}
+
+const columns = `kind, owner, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run`
+
+func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
+	var r Row
+	var kind, owner, raw, audio, sidecar string
+	var stored, archived, failed int64
+	err := rows.Scan(&kind, &owner, &raw, &r.State, &audio, &sidecar, &stored, &archived,
+		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun)
+	if err != nil {
+		return Row{}, err
+	}
+	r.Recording = vbc.ParseRecording(vbc.Kind(kind), owner, json.RawMessage(raw))
+	if r.Unreadable != "" {
+		return Row{}, fmt.Errorf("%s %s: %s", kind, owner, r.Unreadable)
+	}
+	r.Account, r.Owner = m.account, owner
+	r.Copy.StoredAt, r.Copy.ArchivedAt, r.Failure.At = fromMillis(stored), fromMillis(archived), fromMillis(failed)
+	if r.Copy.Audio, err = decodeObject(audio); err != nil {
+		return Row{}, err
+	}
+	r.Copy.Sidecar, err = decodeObject(sidecar)
+	return r, err
+}
+
+func decodeObject(s string) (o storage.Object, err error) {
+	if s != "" {
+		err = json.Unmarshal([]byte(s), &o)
+	}
+	return o, err
+}
+
+func encodeObject(o storage.Object) string {
+	if o.Key == "" {
+		return ""
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // strings and numbers only: can't fail
+	}
+	return string(b)
+}

@@ -1,0 +1,96 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// format is the version of the schema, kept in PRAGMA user_version. A program
+// refuses a manifest of a newer format: it would not know what it breaks.
+const format = 1
+
+// The schema says what must survive a crash, and no more: everything that can
+// be read out of the recording's own JSON is not stored again, save what
+// queries select by.
+const schema = `
+CREATE TABLE meta (
+	key   TEXT PRIMARY KEY,  -- account, destination, identity
+	value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE recording (
+	kind        TEXT    NOT NULL,            -- company | on-demand
+	owner       TEXT    NOT NULL,            -- user number, '' for company
+	id          INTEGER NOT NULL,
+	start       INTEGER NOT NULL,            -- Unix milliseconds, UTC
+	size        INTEGER NOT NULL,            -- file_size_in_bytes, -1 = unknown
+	raw         TEXT    NOT NULL,            -- JSON as VBC sent it
+	state       TEXT    NOT NULL,
+	audio       TEXT    NOT NULL DEFAULT '', -- JSON of storage.Object
+	sidecar     TEXT    NOT NULL DEFAULT '',
+	stored_at   INTEGER NOT NULL DEFAULT 0,  -- what the sidecar gives as the time of archiving
+	archived_at INTEGER NOT NULL DEFAULT 0,  -- copy verified for the first time; 0 = no verified copy
+	attempts    INTEGER NOT NULL DEFAULT 0,  -- runs that failed on it
+	reason      TEXT    NOT NULL DEFAULT '', -- of the last failure
+	permanent   INTEGER NOT NULL DEFAULT 0,  -- the failure won't pass by itself
+	failed_at   INTEGER NOT NULL DEFAULT 0,
+	failed_run  INTEGER NOT NULL DEFAULT 0,
+	seen_run    INTEGER NOT NULL DEFAULT 0,  -- the last run whose listing showed it
+	reappeared  INTEGER NOT NULL DEFAULT 0,  -- listed again after a confirmed purge
+	PRIMARY KEY (kind, owner, id)
+) WITHOUT ROWID;
+
+CREATE INDEX unfinished ON recording (start, kind, owner, id)
+	WHERE state <> 'purged' AND state <> 'gone';
+
+-- Entries are only ever added: an intent before each DELETE, an outcome after.
+CREATE TABLE receipt (
+	seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+	entry TEXT NOT NULL
+);
+
+CREATE TABLE run (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	started  INTEGER NOT NULL,
+	finished INTEGER NOT NULL DEFAULT 0,
+	options  TEXT NOT NULL,             -- JSON
+	summary  TEXT NOT NULL DEFAULT ''   -- JSON
+);
+`
+
+// ErrNewer says that the manifest was written by a newer vbcvault.
+var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use the newer program")
+
+// prepare creates the schema in an empty database, or checks its version.
+func prepare(ctx context.Context, db *sql.DB, readOnly bool) error {
+	var v int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return err
+	}
+	switch {
+	case v == format:
+		return nil
+	case v > format:
+		return fmt.Errorf("%w (format %d, this program knows %d)", ErrNewer, v, format)
+	case readOnly:
+		return errors.New("it is empty, or not a manifest")
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var tables int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 {
+		return errors.New("it is an SQLite database, but not a manifest of vbcvault")
+	}
+	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", format)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,133 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// from says which states may come before a state. Anything else is a bug of
+// the program, and refused.
+var from = map[State][]State{
+	Listed:   {Listed, Stored, Verified, Purging, Failed},
+	Stored:   {Listed, Stored, Failed},
+	Verified: {Stored, Verified, Purging, Failed},
+	Purging:  {Stored, Verified, Purging, Failed},
+	Purged:   {Purging},
+	Failed:   {Listed, Stored, Verified, Purging, Failed},
+	Gone:     {Listed, Failed},
+}
+
+// StateError says that a recording is not in a state from which the step is allowed.
+type StateError struct {
+	Recording vbc.Recording
+	To        State
+}
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("manifest: %s can't become %q from the state that it is in", e.Recording, e.To)
+}
+
+// Stored writes down the intended copy, before it becomes visible in the store.
+func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		return move(tx, r, Stored, "audio = ?, sidecar = ?, stored_at = ?, archived_at = 0",
+			encodeObject(c.Audio), encodeObject(c.Sidecar), millis(c.StoredAt))
+	})
+}
+
+// Verified writes down that the store has confirmed the copy at the time at.
+func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at time.Time) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		return move(tx, r, Verified, verifiedColumns, verifiedValues(c, at)...)
+	})
+}
+
+// What it means that a copy is verified, in a step of its own and as part of purging.
+const verifiedColumns = "audio = ?, sidecar = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END, reason = '', permanent = 0, attempts = 0"
+
+func verifiedValues(c Copy, at time.Time) []any {
+	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), millis(at)}
+}
+
+// Relist forgets a copy that turned out to be missing or damaged. The audio
+// must come from VBC again.
+func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
+	})
+}
+
+// Purging writes down the receipt's intent. Only when it has returned nil may
+// the DELETE be sent.
+func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent Entry) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if err := addEntry(tx, intent); err != nil {
+			return err
+		}
+		return move(tx, r, Purging, verifiedColumns, verifiedValues(c, intent.Verified)...)
+	})
+}
+
+// Purged writes down that the recording is no longer at VBC.
+func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome Entry) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if err := addEntry(tx, outcome); err != nil {
+			return err
+		}
+		return move(tx, r, Purged, "reappeared = 0")
+	})
+}
+
+// NotPurged writes down that a recording whose purge was begun is still at VBC.
+func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome Entry) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if err := addEntry(tx, outcome); err != nil {
+			return err
+		}
+		return move(tx, r, Verified, "reappeared = reappeared")
+	})
+}
+
+// Failed writes down that run could not do the recording. One whose purge was
+// begun stays in the state purging: whether VBC still has it is an open
+// question, and not to be forgotten.
+func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, reason string, permanent bool) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		return move(tx, r, Failed, "state = CASE state WHEN 'purging' THEN state ELSE 'failed' END, reason = ?, permanent = ?, attempts = attempts + 1, failed_at = ?, failed_run = ?",
+			reason, permanent, millis(time.Now()), run)
+	})
+}
+
+// Gone writes down that VBC has the recording no more, and that there is no copy.
+func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {
+	return m.do(ctx, func(tx *sql.Tx) error { return move(tx, r, Gone, "audio = '', sidecar = ''") })
+}
+
+// move takes one step of the state machine, together with other columns.
+func move(tx *sql.Tx, r vbc.Recording, to State, set string, values ...any) error {
+	marks := strings.TrimSuffix(strings.Repeat("?,", len(from[to])), ",")
+	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID)
+	for _, s := range from[to] {
+		args = append(args, s)
+	}
+	if to != Failed {
+		set = "state = '" + string(to) + "', " + set
+	}
+	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE kind = ? AND owner = ? AND id = ? AND state IN ("+marks+")", args...)
+	if err != nil {
+		return &WriteError{err}
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return &StateError{Recording: r, To: to}
+	}
+	return nil
+}
+
+// Unfinished reports whether there may be work left in a state.
+func (s State) Unfinished() bool { return !slices.Contains([]State{Purged, Gone}, s) }

@@ -1,0 +1,110 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// BeginRun writes down that a run begins, and returns its number. options is
+// kept as JSON and must hold no secrets.
+func (m *Manifest) BeginRun(ctx context.Context, options any) (run int64, err error) {
+	b, err := json.Marshal(options)
+	if err != nil {
+		return 0, err
+	}
+	err = m.do(ctx, func(tx *sql.Tx) error {
+		res, err := tx.Exec("INSERT INTO run (started, options) VALUES (?, ?)", time.Now().UnixMilli(), string(b))
+		if err == nil {
+			run, err = res.LastInsertId()
+		}
+		if err != nil {
+			return &WriteError{err}
+		}
+		return nil
+	})
+	return run, err
+}
+
+// EndRun writes down what a run has done.
+func (m *Manifest) EndRun(ctx context.Context, run int64, summary any) error {
+	b, err := json.Marshal(summary)
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec("UPDATE run SET finished = ?, summary = ? WHERE id = ?", time.Now().UnixMilli(), string(b), run); err != nil {
+			return &WriteError{err}
+		}
+		return nil
+	})
+}
+
+// Run is one run as the manifest remembers it.
+type Run struct {
+	ID       int64           `json:"id"`
+	Started  time.Time       `json:"started"`
+	Finished time.Time       `json:"finished,omitzero"` // zero: it was interrupted, or is going on
+	Summary  json.RawMessage `json:"summary,omitempty"`
+}
+
+// Tally counts the recordings in one state.
+type Tally struct {
+	State      State     `json:"state"`
+	Recordings int64     `json:"recordings"`
+	Bytes      int64     `json:"bytes"` // as VBC declared them
+	Oldest     time.Time `json:"oldest"`
+	Newest     time.Time `json:"newest"`
+}
+
+// Tallies counts the recordings by state.
+func (m *Manifest) Tallies(ctx context.Context) ([]Tally, error) {
+	return query(ctx, m, func(rows *sql.Rows) (t Tally, err error) {
+		var oldest, newest int64
+		err = rows.Scan(&t.State, &t.Recordings, &t.Bytes, &oldest, &newest)
+		t.Oldest, t.Newest = fromMillis(oldest), fromMillis(newest)
+		return t, err
+	}, `SELECT state, count(*), sum(max(size, 0)), min(start), max(start) FROM recording GROUP BY state ORDER BY min(start)`)
+}
+
+// Failures returns recordings whose last run failed, the latest first.
+func (m *Manifest) Failures(ctx context.Context, limit int) ([]Row, error) {
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished
+		WHERE state <> 'purged' AND state <> 'gone' AND reason <> '' ORDER BY failed_at DESC LIMIT ?`, limit)
+}
+
+// Runs returns the latest runs, the latest first.
+func (m *Manifest) Runs(ctx context.Context, limit int) ([]Run, error) {
+	return query(ctx, m, func(rows *sql.Rows) (r Run, err error) {
+		var started, finished int64
+		var summary string
+		err = rows.Scan(&r.ID, &started, &finished, &summary)
+		r.Started, r.Finished = fromMillis(started), fromMillis(finished)
+		if summary != "" {
+			r.Summary = json.RawMessage(summary)
+		}
+		return r, err
+	}, `SELECT id, started, finished, summary FROM run ORDER BY id DESC LIMIT ?`, limit)
+}
+
+func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := m.reads.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Plan is what a run would do.
+type Plan struct {
+	Listed          int64     `json:"listed"`           // eligible recordings
+	ListedBytes     int64     `json:"listed_bytes"`     // as VBC declares them
+	AlreadyArchived int64     `json:"already_archived"` // of them
+	ToArchive       int64     `json:"to_archive"`
+	ToArchiveBytes  int64     `json:"to_archive_bytes"`
+	ToDelete        int64     `json:"to_delete"`
+	HeldBack        int64     `json:"held_back"` // by --delete-after or --max-deletes
+	Leftovers       int64     `json:"leftovers"` // begun by earlier runs and not listed any more
+	Oldest          time.Time `json:"oldest,omitzero"`
+	Newest          time.Time `json:"newest,omitzero"`
+	First           []Planned `json:"first"` // the oldest few
+	Account         string    `json:"account"`
+	Unreadable      int64     `json:"unreadable"`
+	NotListed       int64     `json:"not_listed"`
+	Problems        []string  `json:"problems,omitempty"`
+}
+
+// Planned is one recording of a plan.
+type Planned struct {
+	Kind     vbc.Kind      `json:"kind"`
+	Owner    string        `json:"owner,omitempty"`
+	ID       int64         `json:"id"`
+	Start    time.Time     `json:"start"`
+	Duration time.Duration `json:"duration_ns"`
+	Size     int64         `json:"size"`
+	Archived bool          `json:"archived"`
+}
+
+const firstFew = 5
+
+// Requests is how many requests at VBC the plan costs, retries aside: one
+// for each download and one for each deletion.
+func (p *Plan) Requests() int64 { return p.ToArchive + p.ToDelete }
+
+// planner is the ledger of a dry run: it looks and counts, and writes nothing.
+type planner struct {
+	Plan
+	run      *run
+	manifest *manifest.Manifest // read-only; nil if there is none yet
+	seen     map[collection]map[int64]bool
+}
+
+// DryRun lists and says what Run would do. It sends VBC only reads, the
+// destination nothing, and changes no file. Parts.Manifest is one opened
+// read-only, or nil if there is none; Parts.Store is not used.
+func DryRun(parent context.Context, p Parts, o Options) (Plan, error) {
+	known := p.Manifest
+	p.Manifest = nil
+	r := newRun(p, o)
+	release := r.drainAfter(parent)
+	defer release()
+	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
+	r.ledger = pl
+	err := pl.do(r.ctx)
+	pl.trim()
+	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
+	return pl.Plan, err
+}
+
+func (pl *planner) do(ctx context.Context) error {
+	r := pl.run
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.list(ctx); err != nil {
+		return err
+	}
+	if pl.manifest == nil {
+		return nil
+	}
+	bound, err := pl.manifest.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	if r.account != "" && bound.Account != "" && bound.Account != r.account {
+		return &manifest.BoundError{What: "account", Bound: bound.Account, Wanted: r.account}
+	}
+	for row, err := range pl.manifest.Pending(ctx, manifest.Selection{Before: r.policy.Cutoff, Verified: r.policy.Delete}) {
+		if err != nil {
+			return err
+		}
+		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
+			pl.Leftovers++
+		}
+	}
+	return nil
+}
+
+// Add counts instead of writing down.
+func (pl *planner) Add(ctx context.Context, _ int64, recordings []vbc.Recording) ([]manifest.Sighting, error) {
+	out := make([]manifest.Sighting, len(recordings))
+	for i, rec := range recordings {
+		c := collectionOf(rec)
+		if pl.seen[c] == nil {
+			pl.seen[c] = map[int64]bool{}
+		}
+		if pl.seen[c][rec.ID] {
+			out[i] = manifest.Repeated
+			continue
+		}
+		pl.seen[c][rec.ID] = true
+		row := manifest.Row{Recording: rec}
+		if pl.manifest != nil {
+			known, s, err := pl.manifest.Look(ctx, rec)
+			if err != nil {
+				return nil, err
+			}
+			row, out[i] = known, s
+		}
+		pl.count(row, out[i])
+	}
+	return out, nil
+}
+
+func (pl *planner) count(row manifest.Row, s manifest.Sighting) {
+	pl.Listed++
+	pl.ListedBytes += max(row.Size, 0)
+	archived := s == manifest.Archived || s == manifest.Reappeared
+	if archived {
+		pl.AlreadyArchived++
+	} else {
+		pl.ToArchive++
+		pl.ToArchiveBytes += max(row.Size, 0)
+	}
+	purge, held := pl.run.policy.mayPurge(row)
+	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
+		purge, held = false, true
+	}
+	if purge {
+		pl.ToDelete++
+	}
+	if held {
+		pl.HeldBack++
+	}
+	if pl.Oldest.IsZero() || row.Start.Before(pl.Oldest) {
+		pl.Oldest = row.Start
+	}
+	if row.Start.After(pl.Newest) {
+		pl.Newest = row.Start
+	}
+	pl.First = append(pl.First, Planned{row.Kind, row.Owner, row.ID, row.Start, row.Duration, row.Size, archived})
+	if len(pl.First) > 2*firstFew {
+		pl.trim()
+	}
+}
+
+// trim keeps the oldest few.
+func (pl *planner) trim() {
+	slices.SortFunc(pl.First, func(a, b Planned) int { return a.Start.Compare(b.Start) })
+	pl.First = pl.First[:min(len(pl.First), firstFew)]
+}

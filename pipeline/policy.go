@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Options says what a run is to do. Cutoff and Account are required.
+type Options struct {
+	Account string     // number or "self"
+	Cutoff  time.Time  // recordings that start strictly before it are eligible
+	Since   time.Time  // and not before this; zero = from the beginning
+	Kinds   []vbc.Kind // empty = company
+	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
+
+	Delete      bool          // purge at VBC what is proven to be in the store
+	DeleteAfter time.Duration // only copies at least so old
+	MaxDeletes  *int          // only so many in this run; nil = no limit
+
+	AcceptSizeMismatch bool // take audio of a size other than declared when two downloads agree
+	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
+
+	Workers  int // recordings in flight; 0 = 8
+	PageSize int // 0 = 100
+
+	Version string        // of the program, for sidecars
+	Drain   time.Duration // how long transfers in flight may go on after a stop; 0 = 30 s
+
+	// Pauses before the second, third and fourth try. Tests shorten them.
+	Pauses []time.Duration
+}
+
+// policy decides what a run may do to a recording. Listed recordings and rows
+// of the manifest are asked the same questions.
+type policy struct {
+	Options
+	users   map[string]bool // owners by number; nil = whoever the listing was asked for
+	started time.Time
+}
+
+// eligible reports whether the run is about this recording.
+func (p *policy) eligible(r vbc.Recording) bool {
+	return r.Unreadable == "" &&
+		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
+		slices.Contains(p.Kinds, r.Kind) &&
+		(r.Kind != vbc.OnDemand || p.users[r.Owner])
+}
+
+// mayPurge reports whether the run purges this recording, provided that its
+// copy is proven. Where it may but holds back, held says so.
+func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
+	if !p.Delete || !p.eligible(row.Recording) {
+		return false, false
+	}
+	archived := row.Copy.ArchivedAt
+	if archived.IsZero() {
+		archived = p.started // not before now
+	}
+	if p.DeleteAfter > 0 && p.started.Sub(archived) < p.DeleteAfter {
+		return false, true
+	}
+	return true, false
+}
+
+// expiringError says that the bucket will remove the copy by itself.
+type expiringError struct{ On time.Time }
+
+func (e *expiringError) Error() string {
+	return fmt.Sprintf("a lifecycle rule of the destination will remove the copy on %s, so it doesn't justify a deletion at VBC",
+		e.On.UTC().Format(time.DateOnly))
+}
+
+// refusal ends a run before it does harm. Hint says how to mend it.
+type refusal struct {
+	Reason, Hint string
+}
+
+func (e *refusal) Error() string { return e.Reason }
+
+// Hint says what the user can do about err, or "".
+func Hint(err error) string {
+	if e, ok := errors.AsType[*refusal](err); ok {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// verdict is what an error means for trying again.
+type verdict int
+
+const (
+	final     verdict = iota // trying again won't help
+	passing                  // VBC may well do it in a moment
+	closed                   // the quota is used up: the next slot waits, nothing else
+	expired                  // the token was refused: the next slot brings a new one
+	doubtful                 // looks permanent; one more try decides
+	systemic                 // nothing will work from here on: the run must end
+	cancelled                // nobody wants it any more
+)
+
+const (
+	passingTries  = 4 // in a run, for faults that pass
+	doubtfulTries = 2 // for those that don't look like it
+)
+
+// defaultPauses come before the second, third and fourth try: 8.5 seconds in
+// all, so that a broken recording doesn't hold up a worker.
+var defaultPauses = []time.Duration{500 * time.Millisecond, 2 * time.Second, 6 * time.Second}
+
+// judge is the one place that decides what an error means.
+func judge(err error) verdict {
+	if err == nil {
+		return final
+	}
+	if e := vbc.AsError(err); e != nil {
+		switch {
+		case e.Throttled():
+			return closed
+		case e.Unauthorized():
+			return expired
+		case e.NotSubscribed():
+			return systemic
+		case e.Temporary():
+			return passing
+		}
+		return final
+	}
+	switch {
+	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), errors.Is(err, storage.ErrRefused), isA[*refusal](err):
+		return systemic
+	case isA[*notAudioError](err), isA[*sizeError](err):
+		return doubtful
+	case isA[*storeError](err), isA[*storage.OccupiedError](err), isA[*evidence.Mismatch](err), isA[*manifest.StateError](err),
+		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), errors.Is(err, vbc.ErrNoAddress), errors.Is(err, errGone), errors.Is(err, errReappeared):
+		return final
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrStopped):
+		return cancelled
+	}
+	return passing // the network
+}
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// permanent reports whether a failure won't heal by waiting.
+func permanent(err error) bool {
+	switch judge(err) {
+	case passing, closed, expired:
+		return false
+	}
+	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err)
+}
+
+// attempt sends a request, again if need be. Each try has a slot of its own,
+// so whatever op does before its request is done anew. It is a vbc.Attempt.
+func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
+	return r.retry(ctx, func() error {
+		slot, err := r.vbc.Slot(ctx)
+		if err != nil {
+			return err
+		}
+		return op(ctx, slot)
+	})
+}
+
+// retry is the one place that tries anything again.
+func (r *run) retry(ctx context.Context, try func() error) error {
+	for tries, doubts := 0, 0; ; r.stats.Retries.Add(1) {
+		err := try()
+		verdict := judge(err)
+		switch verdict {
+		case closed: // waiting for the quota is no failure
+		case expired, passing:
+			if tries++; tries >= passingTries {
+				return err
+			}
+		case doubtful:
+			if doubts++; doubts >= doubtfulTries {
+				return err
+			}
+		default:
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.log.Debug("trying again", "after", err)
+		if verdict == passing {
+			if err := pause(ctx, r.pauses[min(tries, len(r.pauses))-1]); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,216 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// ErrStopped says that the run was told to stop. What it had begun is written
+// down, and the next run goes on from there.
+var ErrStopped = errors.New("stopped before the end")
+
+// Parts is what a run works with. All are required.
+type Parts struct {
+	VBC      *vbc.Client
+	Store    storage.Destination
+	Manifest *manifest.Manifest // locked
+	Log      *slog.Logger
+	Stats    *Stats // counts while the run goes on
+}
+
+const defaultDrain = 30 * time.Second
+
+// run is one run. Its fields don't change after the listing, save stats and purges.
+type run struct {
+	vbc      *vbc.Client
+	store    storage.Destination
+	manifest *manifest.Manifest
+	ledger   ledger
+	log      *slog.Logger
+	stats    *Stats
+	policy   policy
+	pauses   []time.Duration
+	id       int64 // number of the run in the manifest
+
+	// ctx ends when the run is told to stop, or must. work outlives it by
+	// Options.Drain: what is in flight may come to its end, while nothing new
+	// is begun.
+	ctx, work context.Context
+	stop      context.CancelCauseFunc
+
+	account   string // number, "" until known
+	selfUser  string
+	complete  map[collection]bool // listings that were read to their end
+	problems  []string
+	notListed int64
+	purges    atomic.Int64
+}
+
+// ledger is where a listing is written down: the manifest, or the memory of a
+// dry run.
+type ledger interface {
+	Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]manifest.Sighting, error)
+}
+
+func newRun(p Parts, o Options) *run {
+	if len(o.Kinds) == 0 {
+		o.Kinds = []vbc.Kind{vbc.Company}
+	}
+	if len(o.Users) == 0 {
+		o.Users = []string{"self"}
+	}
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	if o.Drain == 0 {
+		o.Drain = defaultDrain
+	}
+	r := &run{
+		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
+		policy: policy{Options: o, users: map[string]bool{}, started: time.Now()},
+		pauses: o.Pauses, complete: map[collection]bool{},
+	}
+	if p.Manifest != nil {
+		r.ledger = p.Manifest
+	}
+	if len(r.pauses) == 0 {
+		r.pauses = defaultPauses
+	}
+	return r
+}
+
+// Run archives, and with Options.Delete purges, what Options selects. The
+// summary is true whatever the error.
+//
+// An error means that the run ended before its end: ErrStopped if parent
+// ended, else what made going on impossible or unsafe. Recordings that failed
+// are no error; they are in the summary and in the manifest.
+func Run(parent context.Context, p Parts, o Options) (Summary, error) {
+	r := newRun(p, o)
+	release := r.drainAfter(parent)
+	defer release()
+	err := r.do()
+	return r.summary(), err
+}
+
+// drainAfter sets up the two contexts of a run. stop ends ctx, and with it
+// everything that isn't begun yet; what is in flight ends Options.Drain later.
+func (r *run) drainAfter(parent context.Context) (release func()) {
+	var endWork context.CancelFunc
+	r.ctx, r.stop = context.WithCancelCause(context.WithoutCancel(parent))
+	r.work, endWork = context.WithCancel(context.WithoutCancel(parent))
+	unparent := context.AfterFunc(parent, func() { r.stop(ErrStopped) })
+	undrain := context.AfterFunc(r.ctx, func() {
+		timer := time.NewTimer(r.policy.Drain)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			endWork()
+		case <-r.work.Done():
+		}
+	})
+	return func() {
+		unparent()
+		undrain()
+		endWork()
+		r.stop(nil)
+	}
+}
+
+// do is a run from beginning to end.
+func (r *run) do() (err error) {
+	if err := r.manifest.Bind(r.ctx, manifest.Binding{Destination: r.store.String()}); err != nil {
+		return err
+	}
+	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.Options); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
+	}()
+	if err := r.prepare(r.ctx); err != nil {
+		return err
+	}
+	if err := r.list(r.ctx); err != nil {
+		return err
+	}
+	if r.account == "" {
+		if left, err := r.leftovers(r.ctx); err != nil || !left {
+			return err
+		}
+	}
+	sel := manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete}
+	return each(r.ctx, r.policy.Workers, r.manifest.Pending(r.work, sel), r.handle)
+}
+
+// prepare logs in, and where the account's number is given, looks at the
+// destination before anything is listed.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.retry(ctx, func() error { return r.vbc.Login(ctx) }); err != nil {
+		if judge(err) == passing {
+			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
+		}
+		return err
+	}
+	if r.policy.Account != "self" {
+		return r.settleAccount(ctx, r.policy.Account)
+	}
+	return nil
+}
+
+// settleAccount fixes the account's number for the run: the manifest is bound
+// to it, and the destination is looked at. Every error ends the run, with
+// nothing stored yet.
+func (r *run) settleAccount(ctx context.Context, number string) error {
+	r.account = number
+	if r.manifest == nil {
+		return nil // a dry run
+	}
+	if err := r.manifest.Bind(ctx, manifest.Binding{Account: number}); err != nil {
+		return err
+	}
+	bound, err := r.manifest.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	identity, err := r.store.Probe(r.work, bound.Identity)
+	if err != nil {
+		return err
+	}
+	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
+		return err
+	}
+	n, err := r.store.Tidy(r.work, accountPrefix(number))
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		r.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", n)
+	}
+	return nil
+}
+
+// leftovers reports whether there is work although nothing was listed: what an
+// interrupted run has begun. It belongs to the account that the manifest is
+// bound to, and these credentials must be that account's.
+func (r *run) leftovers(ctx context.Context) (bool, error) {
+	sel := manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete}
+	for _, err := range r.manifest.Pending(ctx, sel) {
+		if err != nil {
+			return false, err
+		}
+		number, err := r.askAccount(ctx)
+		if err != nil {
+			return false, err
+		}
+		return true, r.settleAccount(ctx, number)
+	}
+	return false, nil
+}

@@ -1,0 +1,66 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// sidecar is the JSON that lies beside each recording's audio. It alone says
+// everything that was known of the recording, so that an archive can be read,
+// and a manifest made anew, without anything else.
+type sidecar struct {
+	Format      int             `json:"format"` // of this file: 1
+	Program     string          `json:"vbcvault"`
+	Account     string          `json:"account"`
+	Kind        vbc.Kind        `json:"kind"`
+	Owner       string          `json:"owner,omitempty"`
+	ContentType string          `json:"content_type"`
+	Size        int64           `json:"size"` // bytes of the audio
+	SHA256      storage.Digest  `json:"sha256"`
+	ArchivedAt  time.Time       `json:"archived_at"` // UTC
+	Recording   json.RawMessage `json:"recording,omitempty"`
+}
+
+// encode writes the sidecar. The recording's JSON is spliced in as it came:
+// an encoder would be free to rewrite it.
+func (s sidecar) encode() ([]byte, error) {
+	raw := s.Recording
+	s.Recording = nil
+	head, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("write sidecar: %w", err)
+	}
+	var b bytes.Buffer
+	b.Write(head[:len(head)-1])
+	b.WriteString(`,"recording":`)
+	b.Write(raw)
+	b.WriteString("}\n")
+	return b.Bytes(), nil
+}
+
+const maxSidecar = 1 << 20 // bytes; they are about one thousand
+
+// sameSidecar reports whether the object under key is a sidecar that says what
+// want says, though perhaps at another time or by another version: that of an
+// earlier attempt.
+func sameSidecar(ctx context.Context, store storage.Store, o storage.Object, want sidecar) bool {
+	r, err := store.Open(ctx, o)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	body, err := io.ReadAll(io.LimitReader(r, maxSidecar))
+	var has sidecar
+	if err != nil || json.Unmarshal(body, &has) != nil {
+		return false
+	}
+	return has.Format == want.Format && has.Account == want.Account && has.Kind == want.Kind && has.Owner == want.Owner &&
+		has.Size == want.Size && has.SHA256 == want.SHA256 && bytes.Equal(has.Recording, want.Recording)
+}

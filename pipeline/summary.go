@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats counts what a run does, while it does it. It may be read at any time.
+type Stats struct {
+	Listed          atomic.Int64 // eligible recordings that listings have shown
+	ListedBytes     atomic.Int64 // their declared bytes
+	AlreadyArchived atomic.Int64 // of them: with a verified copy from before
+	Unreadable      atomic.Int64
+	Begun, Ended    atomic.Int64 // recordings in work, and through with it
+	Downloads       atomic.Int64 // begun
+	Downloaded      atomic.Int64 // bytes that have arrived
+	Archived        atomic.Int64 // copies proven for the first time
+	Bytes           atomic.Int64 // their audio
+	Deleted         atomic.Int64
+	Failed          atomic.Int64
+	Skipped         atomic.Int64 // purges held back
+	Retries         atomic.Int64
+	Listing         atomic.Bool // the listing is still going on
+}
+
+// Summary is what a run has done. Its JSON is a contract.
+type Summary struct {
+	Listed          int64 `json:"listed"`           // eligible recordings seen in VBC's listings
+	Archived        int64 `json:"archived"`         // newly archived by this run, proven
+	AlreadyArchived int64 `json:"already_archived"` // eligible, with a verified copy from before
+	Deleted         int64 `json:"deleted"`          // no longer at VBC, with a proven copy in the store
+	Failed          int64 `json:"failed"`           // could not be done, see status
+	Skipped         int64 `json:"skipped"`          // purges held back by --delete-after or --max-deletes
+	Bytes           int64 `json:"bytes"`            // audio bytes newly archived
+	Unreadable      int64 `json:"unreadable"`       // listed without a usable id or start; left alone
+
+	// NotListed is how many recordings VBC counted and didn't show.
+	NotListed int64 `json:"not_listed"`
+	// Problems are what kept whole listings from being read.
+	Problems []string `json:"problems,omitempty"`
+
+	Downloads int64         `json:"downloads"`
+	Throttled int64         `json:"throttled"` // requests refused for the quota
+	Elapsed   time.Duration `json:"-"`
+	Seconds   float64       `json:"seconds"`
+}
+
+// Complete reports whether everything eligible is done, or held back on purpose.
+func (s Summary) Complete() bool {
+	return s.Failed == 0 && s.NotListed == 0 && len(s.Problems) == 0
+}
+
+func (r *run) summary() Summary {
+	s := r.stats
+	elapsed := time.Since(r.policy.started)
+	return Summary{
+		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
+		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(),
+		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
+		Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
+		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
+	}
+}

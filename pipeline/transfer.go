@@ -1,0 +1,175 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// storeError says that the store failed. Downloading again wouldn't help, and
+// the store has tried again what it can.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// transfer is one recording on its way from VBC into the store.
+type transfer struct {
+	*run
+	row      manifest.Row
+	damaged  manifest.Copy    // was verified once and no longer is what it was; else empty
+	previous *storage.Content // what an earlier download of this run brought
+	key      string           // where the audio goes, if its own key is taken; else ""
+	storedAt time.Time
+	sidecar  storage.Object
+	intended storage.Object
+}
+
+// transfer streams the recording's audio and its sidecar into the store and
+// returns the copy, of which nothing is proven yet. Every try that needs VBC
+// is a download; the store's own retries are not.
+func (r *run) transfer(ctx context.Context, row manifest.Row, damaged manifest.Copy) (manifest.Copy, error) {
+	t := &transfer{run: r, row: row, damaged: damaged, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
+	var audio storage.Object
+	err := r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+		audio, err = t.once(slot)
+		return err
+	})
+	if taken, ok := errors.AsType[*storage.OccupiedError](err); ok && t.key == "" && t.intended.Proven() {
+		// Another whole copy has the key, and keeps it. Ours goes beside it.
+		r.log.Warn("the key holds another copy, which stays; storing beside it", "recording", row.Recording.String(), "key", taken.Occupant.Key)
+		t.key = beside(t.intended.Key, t.intended.SHA256)
+		err = r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+			audio, err = t.once(slot)
+			return err
+		})
+	}
+	if err != nil {
+		return manifest.Copy{}, err
+	}
+	return manifest.Copy{Audio: audio, Sidecar: t.sidecar, StoredAt: t.storedAt}, nil
+}
+
+// once is one download. What is in flight goes on for a while after the run
+// was told to stop, hence r.work: a download thrown away is a request wasted.
+func (t *transfer) once(slot *vbc.Slot) (storage.Object, error) {
+	rec := t.row.Recording
+	audio, err := slot.Audio(t.work, rec)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer audio.Close()
+	t.stats.Downloads.Add(1)
+	src := newSource(audio, func(n int) { t.stats.Downloaded.Add(int64(n)) })
+	contentType, ending, err := src.format()
+	if err != nil {
+		return storage.Object{}, fmt.Errorf("download %s: %w", rec, err)
+	}
+	base, err := stem(rec)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	key := t.key
+	if key == "" {
+		key = base + ending
+	}
+	o, err := t.store.Put(t.work, key, storage.Body{
+		Reader:   src,
+		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
+		Occupied: t.resolve,
+	}, storage.Attrs{ContentType: contentType})
+	return o, t.blame(src, err)
+}
+
+// seal is called when all bytes have arrived and none is visible yet. It
+// checks them against the listing, stores the sidecar, and writes down the
+// intended copy. A crash before the last step leaves a sidecar without audio,
+// which the next try adopts; one after it leaves an intention, which the next
+// run compares with the store.
+func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error {
+	rec := t.row.Recording
+	if err := t.checkSize(o.Content); err != nil {
+		return fmt.Errorf("download %s: %w", rec, err)
+	}
+	side := sidecar{
+		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
+		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: rec.Raw,
+	}
+	body, err := side.encode()
+	if err != nil {
+		return err
+	}
+	if t.sidecar, err = t.putSidecar(sidecarKey, side, body); err != nil {
+		return &storeError{err}
+	}
+	t.intended = o
+	return t.manifest.Stored(t.work, rec, manifest.Copy{Audio: o, Sidecar: t.sidecar, StoredAt: t.storedAt})
+}
+
+// checkSize compares with what the listing declares. Where that is wrong, or
+// missing, two downloads that agree are taken if the user has said so.
+func (t *transfer) checkSize(got storage.Content) error {
+	if got.Size == t.row.Size {
+		return nil
+	}
+	agree := t.previous != nil && *t.previous == got
+	t.previous = &got
+	if agree && t.policy.AcceptSizeMismatch {
+		return nil
+	}
+	return &sizeError{Declared: t.row.Size, Got: got}
+}
+
+// putSidecar stores the sidecar, or finds that an earlier attempt has stored
+// one that says the same.
+func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Object, error) {
+	put := func(key string) (storage.Object, error) {
+		return t.store.Put(t.work, key, storage.Body{
+			Reader: bytes.NewReader(body),
+			Occupied: func(occupant storage.Object) storage.Resolution {
+				if sameSidecar(t.work, t.store, occupant, side) {
+					return storage.Adopt
+				}
+				return t.resolve(occupant)
+			},
+		}, storage.Attrs{ContentType: "application/json"})
+	}
+	o, err := put(key)
+	if isA[*storage.OccupiedError](err) {
+		o, err = put(beside(key, storage.SumOf(body)))
+	}
+	return o, err
+}
+
+// resolve decides about an object that has our key. A copy is replaced only
+// where the manifest knows what was proven to be there and the store says that
+// it isn't any more; anything else may be somebody's only copy, and stays.
+func (t *transfer) resolve(occupant storage.Object) storage.Resolution {
+	for _, lost := range []storage.Object{t.damaged.Audio, t.damaged.Sidecar} {
+		if lost.Key == occupant.Key && lost.Content != occupant.Content {
+			t.log.Warn("replacing a damaged object", "key", occupant.Key, "bytes", occupant.Size, "should_be", lost.Size)
+			return storage.Replace
+		}
+	}
+	return storage.Refuse
+}
+
+// blame tells a failed download from a failed store.
+func (t *transfer) blame(src *source, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case src.err != nil:
+		return fmt.Errorf("download %s: %w", t.row.Recording, src.err)
+	case isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
+		isA[*storeError](err), isA[*storage.OccupiedError](err), errors.Is(err, storage.ErrRefused):
+		return err
+	}
+	return &storeError{err}
+}

@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+// verify has the store confirm the copy, and writes that down. It asks VBC
+// nothing.
+func (r *run) verify(row *manifest.Row) error {
+	ev, err := r.prove(row)
+	if err != nil {
+		return err
+	}
+	return r.proven(row, ev)
+}
+
+// prove asks the store what it holds of a recording. What it returns is true
+// now and justifies a purge now; nobody keeps it.
+func (r *run) prove(row *manifest.Row) (evidence.Verified, error) {
+	ev, err := evidence.Verify(r.work, r.store, row.Recording, row.Copy.Audio, row.Copy.Sidecar)
+	if err != nil && !isA[*evidence.Mismatch](err) && judge(err) != systemic {
+		err = &storeError{err}
+	}
+	return ev, err
+}
+
+// proven writes down that the copy is verified.
+func (r *run) proven(row *manifest.Row, ev evidence.Verified) error {
+	c := proofOf(ev, row.Copy)
+	if err := r.manifest.Verified(r.work, row.Recording, c, ev.At()); err != nil {
+		return err
+	}
+	r.archived(row, ev)
+	return nil
+}
+
+// proofOf is the copy as the store has just described it.
+func proofOf(ev evidence.Verified, c manifest.Copy) manifest.Copy {
+	c.Audio, c.Sidecar = ev.Audio(), ev.Sidecar()
+	return c
+}
+
+// archived counts a recording whose copy has been proven for the first time.
+func (r *run) archived(row *manifest.Row, ev evidence.Verified) {
+	if row.Copy.ArchivedAt.IsZero() {
+		row.Copy.ArchivedAt = ev.At()
+		r.stats.Archived.Add(1)
+		r.stats.Bytes.Add(ev.Audio().Size)
+	}
+}

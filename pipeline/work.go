@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// errGone says that a recording was never archived and VBC has it no more.
+var errGone = errors.New("VBC has this recording no more, and it was never archived: somebody or something else has deleted it")
+
+// errReappeared says that a deletion that VBC had confirmed didn't happen.
+var errReappeared = errors.New("VBC lists this recording again although it had confirmed its deletion")
+
+// handle leads one recording as far as this run may take it. An error ends
+// the run; a recording that fails doesn't.
+func (r *run) handle(ctx context.Context, row manifest.Row) error {
+	if !r.policy.eligible(row.Recording) && row.State != manifest.Purging {
+		return nil
+	}
+	r.stats.Begun.Add(1)
+	defer r.stats.Ended.Add(1)
+	err := r.lead(ctx, &row)
+	switch {
+	case err == nil:
+		return nil
+	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
+		return context.Cause(ctx) // stopped: it is not the recording's fault
+	case judge(err) == systemic, judge(err) == cancelled:
+		r.stop(err) // what is in flight gets no more than its time to drain
+		return err
+	}
+	return r.fail(row.Recording, err)
+}
+
+// lead takes a recording on from the state in which it is.
+func (r *run) lead(ctx context.Context, row *manifest.Row) error {
+	purge, held := r.policy.mayPurge(*row)
+	if purge && !r.takePurge() {
+		purge, held = false, true
+	}
+	if held {
+		r.stats.Skipped.Add(1)
+	}
+	if row.State == manifest.Purging && !purge {
+		return r.settle(ctx, row)
+	}
+	err := r.advance(ctx, row, purge)
+	if err == nil && row.Reappeared && !purge {
+		return errReappeared
+	}
+	return err
+}
+
+// advance is the one way: transfer → verify → purge, where purge verifies.
+func (r *run) advance(ctx context.Context, row *manifest.Row, purge bool) error {
+	for damaged, fresh := (manifest.Copy{}), false; ; {
+		var err error
+		if !row.Copy.Known() {
+			if row.Copy, err = r.transfer(ctx, *row, damaged); err != nil {
+				return r.maybeGone(ctx, row, err)
+			}
+			fresh = true
+		}
+		switch {
+		case purge:
+			err = r.purge(ctx, row)
+		case fresh, row.State != manifest.Verified:
+			err = r.verify(row)
+		}
+		if !isA[*evidence.Mismatch](err) {
+			return err
+		}
+		// The recording is still at VBC, so nothing is lost: it is archived
+		// anew. A store that doesn't hold what it has just been given gets no
+		// second download in this run.
+		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
+		if e := r.manifest.Relist(r.work, row.Recording); e != nil || fresh {
+			return errors.Join(err, e)
+		}
+		if !row.Copy.ArchivedAt.IsZero() {
+			damaged = row.Copy
+		}
+		row.Copy = manifest.Copy{}
+	}
+}
+
+// maybeGone looks closer at an audio that isn't there. Only a complete listing
+// without the recording, and VBC's word that it doesn't exist, mean that it is
+// gone; there never was a copy, or it would not have been asked for.
+func (r *run) maybeGone(ctx context.Context, row *manifest.Row, cause error) error {
+	e := vbc.AsError(cause)
+	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.complete[collectionOf(row.Recording)] {
+		return cause
+	}
+	var there bool
+	err := r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+		there, err = slot.Exists(r.work, row.Recording)
+		return err
+	})
+	if err != nil || there {
+		return cause
+	}
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return err
+	}
+	return errGone
+}
+
+// fail writes down that a recording couldn't be done, and lets the run go on.
+func (r *run) fail(rec vbc.Recording, cause error) error {
+	r.stats.Failed.Add(1)
+	r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+	if errors.Is(cause, errGone) {
+		return nil
+	}
+	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, cause.Error(), permanent(cause))
+	if err != nil {
+		return fmt.Errorf("%w (after: %v)", err, cause)
+	}
+	return nil
+}
+
+// takePurge takes one of the purges that --max-deletes allows. What is taken
+// isn't given back, whatever becomes of it: the limit holds.
+func (r *run) takePurge() bool {
+	return r.policy.MaxDeletes == nil || r.purges.Add(1) <= int64(*r.policy.MaxDeletes)
+}

@@ -1,0 +1,202 @@
+// Package storage says what vbcvault asks of a place that keeps recordings.
+//
+// A Store keeps objects under keys. It can be asked to keep one, to prove what
+// it holds, to read one back and to list. It cannot delete: nothing in this
+// program removes a recording from an archive by accident, because the code
+// that could is not there.
+//
+// Implementations are in s3store and dirstore; storagetest holds the suite
+// that both must pass.
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+)
+
+// Digest is the SHA-256 of the whole content of an object. The zero Digest
+// means "unknown"; no content is known to have it.
+type Digest [sha256.Size]byte
+
+// SumOf returns the digest of b.
+func SumOf(b []byte) Digest { return sha256.Sum256(b) }
+
+// ParseDigest reads what Digest.String wrote: 64 hexadecimal digits.
+func ParseDigest(s string) (Digest, error) {
+	var d Digest
+	if b, err := hex.DecodeString(s); err != nil || copy(d[:], b) != len(d) || len(b) != len(d) {
+		return Digest{}, fmt.Errorf("parse digest %.70q: want 64 hexadecimal digits", s)
+	}
+	return d, nil
+}
+
+// String returns 64 lower-case hexadecimal digits.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalText and UnmarshalText make JSON hold what String writes; an unknown
+// digest is the empty string.
+func (d Digest) MarshalText() ([]byte, error) {
+	if d.IsZero() {
+		return nil, nil
+	}
+	return []byte(d.String()), nil
+}
+
+func (d *Digest) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*d = Digest{}
+		return nil
+	}
+	*d, err = ParseDigest(string(b))
+	return err
+}
+
+// Base64 is how S3 writes a checksum in headers.
+func (d Digest) Base64() string { return base64.StdEncoding.EncodeToString(d[:]) }
+
+// IsZero reports whether the digest is unknown.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// Content identifies bytes: how many, and their SHA-256.
+type Content struct {
+	Size   int64  `json:"size"` // bytes
+	SHA256 Digest `json:"sha256"`
+}
+
+// Proven reports whether both halves are known, as in every Content that
+// justifies anything. (Size 0 is a proven size: of nothing.)
+func (c Content) Proven() bool { return c.Size >= 0 && !c.SHA256.IsZero() }
+
+// Object is one stored object, with what its store needs to prove it again.
+// It holds no secrets and is kept in the manifest and in receipts.
+type Object struct {
+	Key       string `json:"key"`
+	VersionID string `json:"version_id,omitempty"` // of a versioned bucket, else ""
+	ETag      string `json:"etag,omitempty"`       // as the store wrote it, quotes included; "" where there is none
+	Content
+
+	// Checksum is the SHA-256 in the store's own form, where that isn't
+	// Content.SHA256: for an S3 multipart object "base64-N", the digest of
+	// the N part digests (a "composite" checksum). "" otherwise.
+	Checksum string `json:"checksum,omitempty"`
+
+	// Expires is when the store has announced that it will remove the
+	// object by itself (an S3 lifecycle rule); zero if it hasn't.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Attrs is what is kept beside an object's bytes. Metadata keys are lower-case
+// ASCII; values are ASCII. A store without metadata ignores it.
+type Attrs struct {
+	ContentType string
+	Metadata    map[string]string
+}
+
+// Body is what Put stores.
+type Body struct {
+	// Reader is read once, to io.EOF, by one goroutine. An error from it
+	// ends the Put, and nothing becomes visible.
+	Reader io.Reader
+
+	// Seal, if not nil, is called exactly once: after Reader has returned
+	// io.EOF and before anything is visible under the key. It learns what
+	// was read; an error from it ends the Put (Put returns it wrapped), and
+	// nothing becomes visible.
+	Seal func(Object) error
+
+	// Occupied, if not nil, is asked when something is already stored under
+	// the key. occupant.Content is proven, by the store's own checksum or by
+	// reading it back, never taken from metadata. It is called after Seal.
+	// A nil Occupied means Refuse.
+	Occupied func(occupant Object) Resolution
+}
+
+// Resolution is what to do about an object that is already there.
+type Resolution int
+
+const (
+	// Refuse ends the Put with an *OccupiedError.
+	Refuse Resolution = iota
+	// Adopt takes the occupant for the object that was to be stored.
+	Adopt
+	// Replace overwrites exactly this occupant (If-Match on its ETag) and
+	// fails with an *OccupiedError if it has changed meanwhile. It is for
+	// copies that are proven to be damaged, and for nothing else.
+	Replace
+)
+
+// Store keeps objects. All methods may be called concurrently.
+type Store interface {
+	// Put stores body under key, creating it: it never overwrites, except
+	// where Body.Occupied says Replace. On nil the object is durable, and
+	// the returned Object holds what was sent together with the key, version
+	// and ETag that the store gave it; it proves nothing, Stat does. On an
+	// error the object may or may not have been stored. After Adopt the
+	// returned Object is the occupant. Put retries what can
+	// be retried without reading Body again, the caller the rest.
+	//
+	// Memory is bounded by one part per call, whatever the size.
+	Put(ctx context.Context, key string, body Body, attrs Attrs) (Object, error)
+
+	// Stat asks the store what it holds under want.Key (and want.VersionID,
+	// if set). The answer's Content comes from the store: from a checksum
+	// that it has verified on arrival and keeps, or from reading the object
+	// back. want.Content and want.Checksum are only used to compare with
+	// (a composite checksum proves a digest that it was computed together
+	// with); they are never echoed unless the store has confirmed them.
+	// The error is ErrNotFound (wrapped) if there is no such object.
+	Stat(ctx context.Context, want Object) (Object, error)
+
+	// Open reads an object. The caller closes it. The error is ErrNotFound
+	// (wrapped) if there is no such object.
+	Open(ctx context.Context, o Object) (io.ReadCloser, error)
+
+	// List yields the objects whose key begins with prefix, in the order of
+	// their keys, with Key, Size and ETag set and nothing proven. After an
+	// error it stops.
+	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
+}
+
+// Destination is a Store that can say whether it is fit for use.
+type Destination interface {
+	Store
+
+	// Probe is called once per run, before anything is stored. It proves
+	// that objects may be written and whether the store checks what it is
+	// sent, and writes nothing where all is well. known is the identity that
+	// an earlier Probe returned, "" the first time; a destination with an
+	// identity of its own (a directory) refuses to be taken for another one.
+	// Every error of Probe means: don't use this destination.
+	Probe(ctx context.Context, known string) (identity string, err error)
+
+	// Tidy removes what crashed runs have left unfinished under prefix and
+	// nobody can see (parts of multipart uploads, temporary files), and
+	// returns how many. It is called while no Put is under way.
+	Tidy(ctx context.Context, prefix string) (int, error)
+
+	// String is the destination's URL, as the user writes it.
+	String() string
+}
+
+// ErrNotFound says that there is no such object.
+var ErrNotFound = errors.New("no such object")
+
+// ErrRefused says that the store will not take or show anything, whichever
+// object it is asked about: access denied, no such bucket, disk full.
+var ErrRefused = errors.New("destination refused")
+
+// OccupiedError says that another object is under the key, and stays.
+type OccupiedError struct {
+	Occupant Object
+}
+
+func (e *OccupiedError) Error() string {
+	return fmt.Sprintf("%s already holds another object (%d bytes, SHA-256 %s)", e.Occupant.Key, e.Occupant.Size, e.Occupant.SHA256)
+}

@@ -1,0 +1,288 @@
+package vbc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// Defaults of Options.
+const (
+	DefaultURL  = "https://api.vonage.com"
+	DefaultRoot = "/t/vbc.prod/call_recording/v1/api"
+
+	defaultStall = time.Minute
+)
+
+// Options says how to reach an account. URL, Root, StallTimeout and Logger
+// have defaults; the credentials are required.
+type Options struct {
+	URL  string // scheme and host of the API; the token goes nowhere else
+	Root string // path of the call recording API
+
+	Username, Password     string // of a VBC integration user
+	ClientID, ClientSecret string // of an application of the developer portal
+
+	Interval     time.Duration // at least so much time between two requests; 0 = learn from 429s
+	Connections  int           // kept open between requests; 0 = 8
+	StallTimeout time.Duration // give up on an answer that stands still for so long
+	UserAgent    string
+	Logger       *slog.Logger
+}
+
+// Client talks to one VBC account's API. Its methods may be called concurrently.
+type Client struct {
+	base      *url.URL
+	root      string // path of the call recording API, no slash at the end
+	userAgent string
+	stall     time.Duration
+	http      *http.Client
+	tokens    *tokens
+	pacer     *pacer
+
+	mu      sync.Mutex
+	secrets []string
+}
+
+// New checks the options and makes a client. It sends nothing.
+func New(o Options) (*Client, error) {
+	if o.URL == "" {
+		o.URL = DefaultURL
+	}
+	if o.Root == "" {
+		o.Root = DefaultRoot
+	}
+	if o.StallTimeout == 0 {
+		o.StallTimeout = defaultStall
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Connections == 0 {
+		o.Connections = 8
+	}
+	base, err := parseBase(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(o.Root, "/") {
+		return nil, fmt.Errorf("API root %q: it must begin with a slash, as in %s", o.Root, DefaultRoot)
+	}
+	c := &Client{
+		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
+		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
+	}
+	c.http = &http.Client{Transport: transport(o.Connections), CheckRedirect: c.checkRedirect}
+	c.tokens = &tokens{
+		oauth: oauth2.Config{
+			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: []string{"openid"},
+			// In the form, as the API wants it. Left to itself, the library
+			// tries a second way after a refusal: two tries per password.
+			Endpoint: oauth2.Endpoint{TokenURL: base.JoinPath("/token").String(), AuthStyle: oauth2.AuthStyleInParams},
+		},
+		username: login(o.Username), password: o.Password, http: c.http,
+		wait: c.pacer.wait, throttle: c.pacer.refused, redact: c.redact, secret: c.secret,
+		turn: make(chan struct{}, 1),
+	}
+	return c, nil
+}
+
+func parseBase(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
+		return nil, fmt.Errorf("API address %q: want scheme and host only, as in %s", s, DefaultURL)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, fmt.Errorf("API address %q: want https; over %s the password could be read on the way", s, u.Scheme)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// transport is the standard one (HTTPS_PROXY, SSL_CERT_FILE), with as many
+// idle connections as there are workers, and without transparent gzip: what
+// is stored must be what was sent.
+func transport(connections int) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = connections
+	t.DisableCompression = true
+	t.ResponseHeaderTimeout = time.Minute
+	return t
+}
+
+// checkRedirect follows a redirect only within the API's own host and only
+// for reads: a redirected DELETE would become a GET, whose 200 proves nothing.
+func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
+	if via[0].Method != http.MethodGet || len(via) > 5 {
+		return http.ErrUseLastResponse
+	}
+	if !c.sameHost(req.URL) {
+		return &ForeignHostError{Op: "follow redirect", Host: req.URL.Host}
+	}
+	return nil
+}
+
+// sameHost reports whether u is on the API's scheme, host and port.
+func (c *Client) sameHost(u *url.URL) bool {
+	return u.Scheme == c.base.Scheme && strings.EqualFold(u.Hostname(), c.base.Hostname()) && port(u) == port(c.base) && u.User == nil
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// secret registers a text that must never be shown.
+func (c *Client) secret(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.secrets = append(c.secrets, s)
+}
+
+// redact removes every secret from a text, whoever wrote it.
+func (c *Client) redact(s string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, secret := range c.secrets {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "[secret]")
+			s = strings.ReplaceAll(s, url.QueryEscape(secret), "[secret]")
+		}
+	}
+	return s
+}
+
+// Quota says what is known of the request quota.
+func (c *Client) Quota() Quota { return c.pacer.quota() }
+
+// Login gets a token, unless there is one that is good. Errors are Slot's.
+func (c *Client) Login(ctx context.Context) error {
+	_, err := c.tokens.get(ctx)
+	return err
+}
+
+// Slot waits for the permission to send one request, and for a token that is
+// good for it. The error is an *AuthError if no token is to be had, an *Error
+// or a network error if asking for one failed, or the cause of ctx's end.
+func (c *Client) Slot(ctx context.Context) (*Slot, error) {
+	if err := c.Login(ctx); err != nil {
+		return nil, err
+	}
+	granted, err := c.pacer.wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The wait may have outlasted the token. Then the new one comes first
+	// and this request's turn is used for it.
+	t, _, err := c.tokens.held()
+	if err == nil && t == nil {
+		t, err = c.tokens.get(ctx)
+		granted = time.Now()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Slot{c: c, token: t, granted: granted}, nil
+}
+
+// Slot is the permission to send one request now. It carries the token that
+// the request will use. Using it twice is an error.
+type Slot struct {
+	c       *Client
+	token   *token
+	granted time.Time
+	used    atomic.Bool
+}
+
+// Granted is when the permission was given: whatever justifies the request
+// must be newer.
+func (s *Slot) Granted() time.Time { return s.granted }
+
+var errSlotUsed = errors.New("slot is used up: every request needs a slot of its own")
+
+// do sends the slot's request and checks the answer. On nil the caller closes
+// the answer's body, which fails when it stands still for too long.
+func (s *Slot) do(ctx context.Context, op, method string, u *url.URL) (*http.Response, error) {
+	if s.used.Swap(true) {
+		return nil, fmt.Errorf("%s: %w", op, errSlotUsed)
+	}
+	if !s.c.sameHost(u) {
+		return nil, &ForeignHostError{Op: op, Host: u.Host}
+	}
+	ctx, watch := watchdog(ctx, s.c.stall)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		watch.stop()
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token.access)
+	req.Header.Set("Accept-Encoding", "identity")
+	if s.c.userAgent != "" {
+		req.Header.Set("User-Agent", s.c.userAgent)
+	}
+	resp, err := s.c.http.Do(req)
+	if err != nil {
+		watch.stop()
+		if foreign, ok := errors.AsType[*ForeignHostError](err); ok {
+			return nil, &ForeignHostError{Op: op, Host: foreign.Host}
+		}
+		return nil, networkError(op, watch.explain(err))
+	}
+	resp.Body = watch.wrap(resp.Body)
+	err = check(op, resp, s.c.redact)
+	s.learn(err)
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// learn tells the pacer and the tokens what the answer says about them.
+func (s *Slot) learn(err error) {
+	e := AsError(err)
+	switch {
+	case e == nil, e.NotFound():
+		s.c.pacer.accepted()
+		s.c.tokens.report(s.token, true)
+	case e.Throttled():
+		s.c.pacer.refused(s.granted, e.until)
+	case e.Unauthorized():
+		s.c.pacer.accepted()
+		s.c.tokens.report(s.token, false)
+	default:
+		s.c.pacer.accepted()
+	}
+}
+
+// url joins path elements to the call recording API's root.
+func (c *Client) url(elem ...string) *url.URL {
+	return c.base.JoinPath(append([]string{c.root}, elem...)...)
+}
+
+// networkError keeps the cause and leaves out the address, which net/url's
+// errors repeat in full.
+func networkError(op string, err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}

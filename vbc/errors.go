@@ -1,0 +1,254 @@
+package vbc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Error is an answer that isn't the documented success.
+type Error struct {
+	Op      string // what was tried, as in "delete company recording 12"
+	Status  int    // HTTP status
+	Code    int    // the gateway's fault code (900802, …), or 0
+	Message string // what the server said, shortened, secrets removed
+	Gateway bool   // the gateway answered, not the application behind it
+
+	// Malformed says that the status was a success and the content wasn't.
+	Malformed bool
+
+	until time.Time // of a 429: when the window opens, by our own clock
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: VBC answered %d", e.Op, e.Status)
+	if e.Code != 0 {
+		fmt.Fprintf(&b, " (fault %d)", e.Code)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	return b.String()
+}
+
+// Fault codes of the WSO2 gateway.
+const (
+	codeThrottledFirst = 900800
+	codeThrottledLast  = 900807
+	codeNotSubscribed  = 900908
+)
+
+// Throttled reports whether the quota was used up. Nothing else is wrong.
+func (e *Error) Throttled() bool {
+	return e.Status == http.StatusTooManyRequests || e.Code >= codeThrottledFirst && e.Code <= codeThrottledLast
+}
+
+// Unauthorized reports whether the token was refused; the next Slot has a new one.
+func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized }
+
+// NotSubscribed reports whether the application isn't subscribed to the API:
+// no recording can be reached.
+func (e *Error) NotSubscribed() bool {
+	return e.Status == http.StatusForbidden && e.Code == codeNotSubscribed
+}
+
+// NotFound reports whether the application said that there is no such thing.
+// The gateway's "no such route" looks similar and says nothing of a recording.
+func (e *Error) NotFound() bool { return e.Status == http.StatusNotFound && !e.Gateway }
+
+// Temporary reports whether the same request may well succeed later.
+func (e *Error) Temporary() bool {
+	return e.Malformed || e.Status >= 500 || e.Status == http.StatusRequestTimeout ||
+		e.Status == http.StatusTooEarly || e.Throttled() || e.Unauthorized()
+}
+
+// AuthError says that VBC refuses the credentials. Trying again with the same
+// ones can't help, and may lock the user out.
+type AuthError struct {
+	Reason string
+}
+
+func (e *AuthError) Error() string { return "VBC refuses the credentials: " + e.Reason }
+
+// ForeignHostError says that a URL out of VBC's data points to another host.
+// The token goes to no other host, so the request was not sent.
+type ForeignHostError struct {
+	Op, Host string
+}
+
+func (e *ForeignHostError) Error() string {
+	return fmt.Sprintf("%s: its address is on another host, %q; the token is sent to VBC only", e.Op, e.Host)
+}
+
+// AsError returns the *Error in err's chain, or nil.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return nil
+}
+
+const maxFaultBody = 16 << 10 // bytes; faults are a few hundred
+
+// check turns every answer that isn't a success into an *Error and closes its
+// body. It is the only place that looks at status codes.
+func check(op string, resp *http.Response, redact func(string) string) error {
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
+	resp.Body.Close()
+	f := parseFault(body)
+	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway}
+	if e.Message == "" {
+		e.Message = http.StatusText(resp.StatusCode)
+	}
+	if e.Throttled() {
+		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
+	}
+	return e
+}
+
+// fault is what an error body says.
+type fault struct {
+	code       int
+	text       string
+	nextAccess string
+	gateway    bool
+}
+
+type wireFault struct {
+	Fault       *wireFault `json:"fault"`
+	Code        loose      `json:"code"`
+	Type        loose      `json:"type"`
+	Message     loose      `json:"message"`
+	Description loose      `json:"description"`
+	NextAccess  loose      `json:"nextAccessTime"`
+	Msg         loose      `json:"msg"`
+	Error       loose      `json:"error"`
+	ErrorText   loose      `json:"error_description"`
+}
+
+// parseFault reads an error body in each shape that WSO2 gateways are known
+// to send: JSON with and without the "fault" wrapper, the code as number or
+// string, and XML. A body that is none of these is the application's own.
+func parseFault(body []byte) fault {
+	var w wireFault
+	if json.Unmarshal(body, &w) != nil {
+		if w = parseXMLFault(body); w.Code == "" {
+			return fault{}
+		}
+	}
+	wrapped := w.Fault != nil
+	if wrapped {
+		w = *w.Fault
+	}
+	f := fault{text: join(string(w.Message), string(w.Description), string(w.Msg), string(w.Error), string(w.ErrorText)), nextAccess: string(w.NextAccess)}
+	f.code, _ = strconv.Atoi(string(w.Code))
+	f.gateway = wrapped || f.code >= 900000 || w.Type == "Status report" ||
+		strings.Contains(strings.ToLower(f.text), "no matching resource")
+	if f.code < 900000 {
+		f.code = 0 // some shapes repeat the HTTP status here
+	}
+	return f
+}
+
+var xmlField = regexp.MustCompile(`<(?:\w+:)?(code|type|message|description|nextAccessTime)>([^<]*)<`)
+
+// parseXMLFault finds the fields of <am:fault> without minding its
+// namespaces, which differ between gateway versions.
+func parseXMLFault(body []byte) (w wireFault) {
+	for _, m := range xmlField.FindAllSubmatch(body, -1) {
+		v := loose(m[2])
+		switch string(m[1]) {
+		case "code":
+			w.Code = v
+		case "type":
+			w.Type = v
+		case "message":
+			w.Message = v
+		case "description":
+			w.Description = v
+		case "nextAccessTime":
+			w.NextAccess = v
+		}
+	}
+	return w
+}
+
+// join puts the distinct non-empty parts into one sentence.
+func join(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p = strings.TrimSpace(p); p != "" && !strings.Contains(strings.Join(out, ": "), p) {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, ": ")
+}
+
+// clean makes a server's text fit for a log line.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200]) + "…"
+	}
+	return s
+}
+
+// windowOpens says when the gateway will take requests again, by our clock.
+// The gateway names a time of its own clock, so what counts is the distance
+// to its Date header. Without any hint it is the next minute: WSO2's tiers
+// count per minute.
+func windowOpens(h http.Header, nextAccess string, now time.Time) time.Time {
+	const longest, fallback = time.Hour, time.Minute
+	server := now
+	if d, err := http.ParseTime(h.Get("Date")); err == nil {
+		server = d
+	}
+	wait := fallback
+	if t, err := parseAccessTime(nextAccess); err == nil {
+		wait = t.Sub(server)
+	} else if ra := h.Get("Retry-After"); ra != "" {
+		if s, err := strconv.Atoi(ra); err == nil && s >= 0 && s < 1<<30 {
+			wait = time.Duration(s) * time.Second
+		} else if t, err := http.ParseTime(ra); err == nil {
+			wait = t.Sub(server)
+		}
+	}
+	return now.Add(min(max(wait, time.Second), longest))
+}
+
+// parseAccessTime reads nextAccessTime: "2026-Nov-23 10:01:00+0000 UTC", and
+// the other forms that gateway versions use.
+func parseAccessTime(s string) (time.Time, error) {
+	s = strings.TrimSpace(s)
+	if ms, err := strconv.ParseInt(s, 10, 64); err == nil && ms > 1e12 && ms < 1e14 {
+		return time.UnixMilli(ms), nil
+	}
+	for _, layout := range []string{
+		"2006-Jan-02 15:04:05-0700 MST", "2006-Jan-02 15:04:05-0700", "2006-Jan-02 15:04:05 MST",
+		timeLayout, time.RFC3339, "2006-01-02 15:04:05-0700 MST", "2006-01-02 15:04:05 MST", time.RFC1123,
+	} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("parse nextAccessTime %.40q: unknown form", s)
+}

@@ -1,0 +1,136 @@
+package vbc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Query selects recordings of one collection.
+type Query struct {
+	Kind     Kind
+	Account  string    // number or "self"
+	User     string    // number or "self"; on-demand only
+	Before   time.Time // start at or before; whole seconds are all that the API knows
+	Since    time.Time // start at or after; zero = any
+	PageSize int       // recordings per page, 0 = 100
+}
+
+// DefaultPageSize is how many recordings a page is asked to hold.
+const DefaultPageSize = 100
+
+// Listing is a listing on its way. It is used by one goroutine.
+type Listing struct {
+	query Query
+	walk  walk
+}
+
+// List prepares a listing. It sends nothing.
+//
+// The filters only spare requests: VBC may ignore them, and they are inclusive
+// and coarse. Check each recording's own Start.
+func (c *Client) List(q Query) *Listing {
+	v := url.Values{"order": {"start:DESC"}}
+	if !q.Before.IsZero() {
+		v.Set("start:lte", FormatTime(q.Before))
+	}
+	if !q.Since.IsZero() {
+		v.Set("start:gte", FormatTime(q.Since))
+	}
+	op := "list company recordings"
+	if q.Kind == OnDemand {
+		op = "list on-demand recordings of user " + q.User
+	}
+	if q.PageSize <= 0 {
+		q.PageSize = DefaultPageSize
+	}
+	return &Listing{query: q, walk: walk{
+		op: op, url: c.collection(q.Kind, q.Account, q.User), query: v, size: q.PageSize, field: "recordings",
+	}}
+}
+
+// Pages yields the recordings page by page, each one once, the unreadable ones
+// included. An error ends it. Deleting recordings before it has ended shifts
+// the pages that are still to come.
+func (l *Listing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]Recording, error] {
+	return func(yield func([]Recording, error) bool) {
+		for items, err := range l.walk.pages(ctx, try) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			page := make([]Recording, len(items))
+			for i, raw := range items {
+				page[i] = ParseRecording(l.query.Kind, l.query.User, raw)
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Missing is how many recordings VBC counted and did not show. It is known
+// when Pages has ended.
+func (l *Listing) Missing() int { return l.walk.missing() }
+
+// Users yields the numbers of the account's users, from the Provisioning API.
+func (c *Client) Users(ctx context.Context, account string, try Attempt) iter.Seq2[string, error] {
+	w := walk{op: "list the account's users", url: c.provisioning(account, "users"), size: DefaultPageSize, field: "data"}
+	return func(yield func(string, error) bool) {
+		for items, err := range w.pages(ctx, try) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, item := range items {
+				if id := itemID(item); isNumber(id) && !yield(id, nil) {
+					return
+				}
+			}
+		}
+		if n := w.missing(); n > 0 {
+			yield("", fmt.Errorf("%s: VBC counted %d more users than it showed", w.op, n))
+		}
+	}
+}
+
+// AccountNumber asks the Provisioning API for the number behind account ("self").
+func (s *Slot) AccountNumber(ctx context.Context, account string) (string, error) {
+	const op = "look up the account's number"
+	resp, err := s.do(ctx, op, http.MethodGet, s.c.provisioning(account))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var w struct {
+		Embedded struct {
+			Data struct {
+				ID loose `json:"id"`
+			} `json:"data"`
+		} `json:"_embedded"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&w); err != nil || !isNumber(string(w.Embedded.Data.ID)) {
+		return "", &Error{Op: op, Status: resp.StatusCode, Message: "the answer has no account number", Malformed: true}
+	}
+	return string(w.Embedded.Data.ID), nil
+}
+
+// provisioning is an address in the Provisioning API, which lies beside the
+// call recording API: /t/vbc.prod/provisioning/v1/api.
+func (c *Client) provisioning(account string, elem ...string) *url.URL {
+	tenant, _, found := strings.Cut(c.root, "/call_recording")
+	if !found {
+		tenant = "/t/vbc.prod"
+	}
+	return c.base.JoinPath(append([]string{tenant, "provisioning/v1/api/accounts", account}, elem...)...)
+}
+
+func isNumber(s string) bool {
+	return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,172 @@
+// Package vbc is a client of the call recording API of Vonage Business
+// Communications (VBC).
+//
+// It knows the API and nothing else: not S3, not what an archive is, not when
+// a recording may be deleted. Its vocabulary:
+//
+//   - A Recording is one call's audio and metadata, identified by its Kind,
+//     its owner (on-demand only) and its id. Ids of the two kinds may collide.
+//   - A Slot is the permission to send exactly one request. Requests are the
+//     scarce resource (10 a minute by default), so they are handed out in one
+//     place, and what a caller has to do right before a request, such as
+//     proving a copy before a DELETE, is done while it holds the Slot.
+//   - Every answer that isn't the documented success becomes an *Error, which
+//     carries the gateway's fault code and says whether trying again can help.
+//
+// The package never retries: whoever holds the next Slot decides.
+package vbc
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// Kind says which of the two collections a recording belongs to.
+type Kind string
+
+const (
+	Company  Kind = "company"   // recorded by a rule of the account
+	OnDemand Kind = "on-demand" // recorded by a user, who owns it
+)
+
+// Recording is one recording as a listing showed it.
+type Recording struct {
+	Kind    Kind
+	Owner   string // the owner's user number (on-demand), else ""
+	ID      int64
+	Account string // the account's number as the recording's own link has it, or ""
+
+	Start       time.Time     // UTC
+	Duration    time.Duration // 0 if unknown
+	Size        int64         // file_size_in_bytes, or -1 if unknown
+	DownloadURL string        // where the audio is; data, not to be trusted
+	FileName    string
+	CallID      string
+
+	// Raw is the recording's JSON exactly as VBC sent it.
+	Raw json.RawMessage
+
+	// Unreadable says why the recording can't be worked on: "" if it can.
+	// Of an unreadable recording only Kind, Owner, Raw and perhaps ID are set.
+	Unreadable string
+}
+
+// String names the recording for people, as in "company recording 193228".
+func (r Recording) String() string {
+	if r.Kind == OnDemand {
+		return fmt.Sprintf("%s recording %d of user %s", r.Kind, r.ID, r.Owner)
+	}
+	return fmt.Sprintf("%s recording %d", r.Kind, r.ID)
+}
+
+// wireRecording is strict about nothing: the vendor's own examples show
+// id-like fields as numbers and as strings.
+type wireRecording struct {
+	ID          loose           `json:"id"`
+	Start       loose           `json:"start"`
+	Duration    loose           `json:"duration"`
+	Size        loose           `json:"file_size_in_bytes"`
+	DownloadURL loose           `json:"download_url"`
+	FileName    loose           `json:"file_name"`
+	CallID      loose           `json:"call_id"`
+	Links       json.RawMessage `json:"_links"`
+}
+
+// loose is a JSON string or number as text; everything else is "".
+type loose string
+
+func (l *loose) UnmarshalJSON(b []byte) error {
+	var s string
+	var n json.Number
+	switch {
+	case json.Unmarshal(b, &s) == nil:
+		*l = loose(s)
+	case json.Unmarshal(b, &n) == nil:
+		*l = loose(n)
+	}
+	return nil
+}
+
+// ParseRecording reads one recording's JSON. user is whose collection it came
+// from, "" for company recordings. It is strict about what the program can't
+// do without, the id and the start, and tolerant about the rest; where it
+// can't do without, the answer's Unreadable says why.
+func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
+	r := Recording{Kind: kind, Size: -1, Raw: raw}
+	var w wireRecording
+	if err := json.Unmarshal(raw, &w); err != nil {
+		r.Unreadable = "it is not a JSON object"
+		return r
+	}
+	var self string
+	var links struct {
+		Self struct {
+			Href string `json:"href"`
+		} `json:"self"`
+	}
+	if json.Unmarshal(w.Links, &links) == nil {
+		self = links.Self.Href
+	}
+	r.Account, r.Owner = parseSelfLink(self)
+	if kind == Company {
+		r.Owner = ""
+	} else if r.Owner == "" && user != "self" {
+		r.Owner = user
+	}
+
+	id, err := strconv.ParseInt(string(w.ID), 10, 64)
+	if err != nil || id <= 0 {
+		r.Unreadable = fmt.Sprintf("its id %.40q is not a number", string(w.ID))
+		return r
+	}
+	r.ID = id
+	if r.Start, err = ParseTime(string(w.Start)); err != nil {
+		r.Unreadable = fmt.Sprintf("its start %.40q is not a time", string(w.Start))
+		return r
+	}
+	if ms, err := strconv.ParseInt(string(w.Duration), 10, 64); err == nil && ms > 0 && ms < 1<<40 {
+		r.Duration = time.Duration(ms) * time.Millisecond
+	}
+	if n, err := strconv.ParseInt(string(w.Size), 10, 64); err == nil && n >= 0 {
+		r.Size = n
+	}
+	r.DownloadURL, r.FileName, r.CallID = string(w.DownloadURL), string(w.FileName), string(w.CallID)
+	return r
+}
+
+var selfLink = regexp.MustCompile(`/accounts/([0-9]{1,18})/(?:users/([0-9]{1,18})/)?(?:company_)?call_recordings/`)
+
+// parseSelfLink takes the account's number, and the owner's if there is one,
+// out of a recording's _links.self.href.
+func parseSelfLink(href string) (account, user string) {
+	if m := selfLink.FindStringSubmatch(href); m != nil {
+		return m[1], m[2]
+	}
+	return "", ""
+}
+
+// timeLayout is how the API writes times: no colon in the offset, so it isn't
+// RFC 3339.
+const timeLayout = "2006-01-02T15:04:05-0700"
+
+// ParseTime reads a time of the API and returns it in UTC. It takes RFC 3339
+// too. A time without an offset is refused: guessing a zone could move a
+// recording across a cutoff.
+func ParseTime(s string) (time.Time, error) {
+	for _, layout := range []string{timeLayout, time.RFC3339} {
+		if t, err := time.Parse(layout, s); err == nil {
+			if y := t.UTC().Year(); y < 1990 || y > 9999 {
+				return time.Time{}, fmt.Errorf("parse time %.40q: no call was recorded then", s)
+			}
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("parse time %.40q: want the form 2019-01-01T00:00:00+0000", s)
+}
+
+// FormatTime writes t as the API's query parameters want it, in UTC and
+// without fractions of a second.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
