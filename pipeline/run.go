@@ -147,6 +147,12 @@ func (r *run) do() (err error) {
 		}
 	}
 	sel := manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete}
+	todo, err := r.manifest.CountPending(r.ctx, sel)
+	if err != nil {
+		return err
+	}
+	r.stats.Todo.Store(todo)
+	r.stats.WorkBegan.Store(time.Now().UnixMilli())
 	return each(r.ctx, r.policy.Workers, r.manifest.Pending(r.work, sel), r.handle)
 }
 

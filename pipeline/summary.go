@@ -11,6 +11,8 @@ type Stats struct {
 	ListedBytes     atomic.Int64 // their declared bytes
 	AlreadyArchived atomic.Int64 // of them: with a verified copy from before
 	Unreadable      atomic.Int64
+	Todo            atomic.Int64 // recordings that the manifest holds for this run
+	WorkBegan       atomic.Int64 // Unix milliseconds; 0 = still listing
 	Begun, Ended    atomic.Int64 // recordings in work, and through with it
 	Downloads       atomic.Int64 // begun
 	Downloaded      atomic.Int64 // bytes that have arrived

@@ -60,38 +60,42 @@ type cursor struct {
 	id          int64
 }
 
-func (m *Manifest) pendingPage(ctx context.Context, sel Selection, failed bool, c *cursor) ([]Row, error) {
-	where := `state <> 'purged' AND state <> 'gone' AND (start, kind, owner, id) > (?, ?, ?, ?)
-		AND (start < ? OR state = 'purging')`
-	args := []any{c.start, c.kind, c.owner, c.id, sel.Before.UnixMilli() + 1}
+// pendingWhere is the condition that Pending and CountPending share.
+func pendingWhere(sel Selection) (where string, args []any) {
+	where = `state <> 'purged' AND state <> 'gone' AND (start < ? OR state = 'purging')`
 	if !sel.Verified {
 		where += ` AND (state <> 'verified' OR reappeared = 1)`
 	}
+	return where, []any{sel.Before.UnixMilli() + 1}
+}
+
+// CountPending counts what Pending would yield now.
+func (m *Manifest) CountPending(ctx context.Context, sel Selection) (n int64, err error) {
+	where, args := pendingWhere(sel)
+	err = m.reads.QueryRowContext(ctx, `SELECT count(*) FROM recording INDEXED BY unfinished WHERE `+where, args...).Scan(&n)
+	if err != nil {
+		err = fmt.Errorf("read manifest: %w", err)
+	}
+	return n, err
+}
+
+func (m *Manifest) pendingPage(ctx context.Context, sel Selection, failed bool, c *cursor) ([]Row, error) {
+	where, args := pendingWhere(sel)
+	where += ` AND (start, kind, owner, id) > (?, ?, ?, ?)`
+	args = append(args, c.start, c.kind, c.owner, c.id)
 	if failed {
 		where += ` AND reason <> '' AND failed_run <> ?`
 		args = append(args, sel.Run)
 	} else {
 		where += ` AND reason = ''`
 	}
-	rows, err := m.reads.QueryContext(ctx, `SELECT `+columns+` FROM recording INDEXED BY unfinished WHERE `+where+
+	page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished WHERE `+where+
 		fmt.Sprintf(` ORDER BY start, kind, owner, id LIMIT %d`, pendingPage), args...)
-	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
+	if n := len(page); n > 0 {
+		last := page[n-1]
+		*c = cursor{start: last.Start.UnixMilli(), kind: string(last.Kind), owner: last.Owner, id: last.ID}
 	}
-	defer rows.Close()
-	var page []Row
-	for rows.Next() {
-		r, err := m.scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read manifest: %w", err)
-		}
-		page = append(page, r)
-		*c = cursor{start: r.Start.UnixMilli(), kind: string(r.Kind), owner: r.Owner, id: r.ID}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
-	}
-	return page, nil
+	return page, err
 }
 
 // Get returns one recording's row.

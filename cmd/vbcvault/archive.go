@@ -1,0 +1,175 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+)
+
+// archiveFlags are the flags of archive as they were given.
+type archiveFlags struct {
+	olderThan, before, since string
+	allowRecent              bool
+	to                       string
+	delete, dryRun           bool
+	deleteAfter              string
+	maxDeletes               int
+	manifest                 string
+	account                  string
+	kinds, users             []string
+	workers, pageSize        int
+	rate                     string
+	ifRunning                string
+	acceptSizeMismatch       bool
+	allowExpiring            bool
+	output                   outputFlags
+}
+
+func newArchive(s streams) *cobra.Command {
+	var f archiveFlags
+	cmd := &cobra.Command{
+		Use:   "archive (--older-than AGE | --before TIME) --to DESTINATION",
+		Short: "Archive recordings, and with --delete delete them at VBC once proven",
+		Long: `Archive lists the recordings that start before a cutoff, streams each one's
+audio and metadata into the destination, and has the destination confirm size
+and SHA-256 of both. Without --delete nothing is ever deleted at VBC. With it,
+a recording is deleted there only when the destination has just confirmed the
+copy.
+
+Progress is written to a manifest as it happens. After an interruption of any
+kind, run the same command again: it goes on where the last one stopped, and
+downloads nothing twice that is whole in the destination.`,
+		Example: `  # See what would be done; changes nothing anywhere.
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings --dry-run
+
+  # Every night: archive what is older than 90 days, delete nothing.
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings
+
+  # The same, and delete at VBC what has been in the bucket for a week.
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --delete-after 7d
+
+  # Once: everything before August 2026 into a directory, 10 requests a minute.
+  vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.output.limited = cmd.Flags().Changed("max-deletes")
+			return f.output.finish(s, func(o *output) (any, error) { return f.run(cmd, o) })
+		},
+	}
+	f.register(cmd.Flags())
+	cmd.SetUsageTemplate(cmd.UsageTemplate() + "\n" + environmentHelp + "\n\n" + exitCodes + "\n")
+	return cmd
+}
+
+func (f *archiveFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.olderThan, "older-than", "", "archive recordings older than `AGE`: 90d, 2w, 1y, 36h")
+	fs.StringVar(&f.before, "before", "", "archive recordings that start before `TIME`: 2026-08-01 (midnight UTC) or 2026-08-01T00:00:00Z")
+	fs.StringVar(&f.to, "to", "", "`DESTINATION`: s3://BUCKET[/PREFIX], or file:///DIR, which must exist")
+	fs.BoolVar(&f.delete, "delete", false, "delete each recording at VBC once its copy is proven")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be done; only reads at VBC, touches nothing")
+	fs.StringVar(&f.deleteAfter, "delete-after", "", "delete only what was archived at least `AGE` ago, after proving it again")
+	fs.IntVar(&f.maxDeletes, "max-deletes", 0, "delete at most `N` recordings in this run")
+	fs.StringVar(&f.since, "since", "", "leave alone what starts before `TIME`")
+	fs.BoolVar(&f.allowRecent, "allow-recent", false, "allow a cutoff less than 24 hours ago")
+	fs.StringVar(&f.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
+	fs.StringSliceVar(&f.kinds, "kind", []string{"company"}, "`KIND`s of recordings: company, on-demand, or both")
+	fs.StringSliceVar(&f.users, "users", []string{"self"}, "whose on-demand recordings: `ID`s, self, or all")
+	fs.StringVar(&f.manifest, "manifest", "", "`FILE` that keeps the progress (default: named after account and destination, in the state directory)")
+	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3) or skip (exit 0)")
+	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
+	fs.StringVar(&f.rate, "rate", "", "send requests to VBC no faster than `RATE`: 10/m, also /s and /h (default: learn from VBC)")
+	fs.IntVar(&f.pageSize, "page-size", 100, "recordings to ask for per listing page")
+	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio of another size than VBC declares, when two downloads agree")
+	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
+	f.output.register(fs)
+}
+
+// run turns the flags into a job and carries it out. Everything that can be
+// wrong with them is found before a file is opened or a request sent.
+func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
+	j, err := f.job(time.Now(), cmd.Flags().Changed)
+	if err != nil {
+		return nil, err
+	}
+	if j.dryRun {
+		return j.plan(cmd.Context(), o)
+	}
+	return j.run(cmd.Context(), o)
+}
+
+func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, error) {
+	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest}
+	var err error
+	if j.options, err = f.pipelineOptions(now, changed); err != nil {
+		return nil, err
+	}
+	if j.destination, err = parseDestination(f.to); err != nil {
+		return nil, err
+	}
+	if j.vbc, err = vbcOptions(); err != nil {
+		return nil, err
+	}
+	if j.vbc.Interval, err = parseRate(f.rate); err != nil {
+		return nil, err
+	}
+	j.vbc.Connections = f.workers
+	if j.manifest == "" {
+		dir, err := stateDir()
+		if err != nil {
+			return nil, err
+		}
+		j.manifest = manifestPath(dir, f.account, j.vbc.Username, j.vbc.URL, j.destination)
+	}
+	return j, nil
+}
+
+func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool) (o pipeline.Options, err error) {
+	if o.Cutoff, err = parseCutoff(f.olderThan, f.before, f.allowRecent, now); err != nil {
+		return o, err
+	}
+	if f.since != "" {
+		if o.Since, err = parseMoment("since", f.since); err != nil {
+			return o, err
+		}
+		if !o.Since.Before(o.Cutoff) {
+			return o, usagef("--since must be earlier", "between --since %s and the cutoff %s nothing is left",
+				o.Since.Format(time.RFC3339), o.Cutoff.UTC().Format(time.RFC3339))
+		}
+	}
+	if o.Kinds, err = parseKinds(f.kinds); err != nil {
+		return o, err
+	}
+	if err = parseUsers(f.users); err != nil {
+		return o, err
+	}
+	if err = parseAccount(f.account); err != nil {
+		return o, err
+	}
+	if f.deleteAfter != "" {
+		if o.DeleteAfter, err = parseAge("delete-after", f.deleteAfter); err != nil {
+			return o, err
+		}
+	}
+	if changed("max-deletes") {
+		if f.maxDeletes < 0 {
+			return o, usagef("0 or more", "--max-deletes %d is negative", f.maxDeletes)
+		}
+		o.MaxDeletes = &f.maxDeletes
+	}
+	if !f.delete && (f.deleteAfter != "" || changed("max-deletes")) {
+		return o, usagef("add --delete, or leave them out", "--delete-after and --max-deletes say how to delete, and --delete is missing")
+	}
+	if f.workers < 1 || f.workers > 256 {
+		return o, usagef("between 1 and 256", "--workers %d", f.workers)
+	}
+	if f.pageSize < 1 || f.pageSize > 10000 {
+		return o, usagef("between 1 and 10000", "--page-size %d", f.pageSize)
+	}
+	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
+	o.AcceptSizeMismatch, o.AllowExpiring = f.acceptSizeMismatch, f.allowExpiring
+	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
+	return o, nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+const environmentHelp = `Environment:
+  VBC_USERNAME, VBC_PASSWORD            a VBC integration user
+  VBC_CLIENT_ID, VBC_CLIENT_SECRET      an application of the developer portal
+      Each of these also as ..._FILE, the path of a file that holds it.
+  VBC_API_URL         address of the API (default https://api.vonage.com)
+  VBC_API_ROOT        path of the call recording API
+                      (default /t/vbc.prod/call_recording/v1/api)
+  AWS_*               the standard AWS credentials, profiles, roles and region
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server in place of AWS
+  AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
+  VBCVAULT_STATE_DIR  where manifests lie (default $XDG_STATE_HOME/vbcvault,
+                      else ~/.local/state/vbcvault)`
+
+// vbcOptions reads what the environment says about VBC. All that is missing is
+// named at once.
+func vbcOptions() (vbc.Options, error) {
+	o := vbc.Options{
+		URL:       os.Getenv("VBC_API_URL"),
+		Root:      os.Getenv("VBC_API_ROOT"),
+		UserAgent: "vbcvault/" + programVersion(),
+	}
+	var missing []string
+	for _, v := range []struct {
+		name string
+		to   *string
+	}{
+		{"VBC_USERNAME", &o.Username},
+		{"VBC_PASSWORD", &o.Password},
+		{"VBC_CLIENT_ID", &o.ClientID},
+		{"VBC_CLIENT_SECRET", &o.ClientSecret},
+	} {
+		var err error
+		if *v.to, err = secret(v.name); err != nil {
+			return vbc.Options{}, err
+		}
+		if *v.to == "" {
+			missing = append(missing, v.name)
+		}
+	}
+	if len(missing) > 0 {
+		return vbc.Options{}, usagef("set it, or name a file that holds it, as in "+missing[0]+"_FILE=/path",
+			"not set: %s", strings.Join(missing, ", "))
+	}
+	return o, nil
+}
+
+// secret reads NAME, or the file that NAME_FILE names. One newline at the
+// file's end is not part of it.
+func secret(name string) (string, error) {
+	value, file := os.Getenv(name), os.Getenv(name+"_FILE")
+	switch {
+	case file == "":
+		return value, nil
+	case value != "":
+		return "", usagef("unset one of them", "both %s and %s_FILE are set", name, name)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return "", usagef("the file must exist and be readable for this user", "%s_FILE: can't read %s: %v", name, file, err)
+	}
+	value = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if value == "" {
+		return "", usagef("put the value into it", "%s_FILE: %s is empty", name, file)
+	}
+	return value, nil
+}
+
+// stateDir is where manifests lie unless --manifest says otherwise.
+func stateDir() (string, error) {
+	for _, d := range []struct{ base, sub string }{
+		{os.Getenv("VBCVAULT_STATE_DIR"), ""},
+		{os.Getenv("XDG_STATE_HOME"), "/vbcvault"},
+		{os.Getenv("HOME"), "/.local/state/vbcvault"},
+		{os.Getenv("LOCALAPPDATA"), "/vbcvault"},
+	} {
+		if d.base != "" {
+			return d.base + d.sub, nil
+		}
+	}
+	return "", usagef("set VBCVAULT_STATE_DIR, or name the file with --manifest",
+		"%s", fmt.Sprint("nowhere to keep the manifest: neither VBCVAULT_STATE_DIR, XDG_STATE_HOME nor HOME is set"))
+}

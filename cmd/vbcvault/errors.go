@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// usageError is a mistake in the command line or the configuration, found
+// before anything was touched.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(hint, format string, args ...any) error {
+	return &usageError{err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// exitError ends the program with a code. What there is to say about it may
+// have been said.
+type exitError struct {
+	code     int
+	err      error
+	reported bool
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// codeOf is the one place that turns an error into an exit code.
+func codeOf(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	if errors.Is(err, pipeline.ErrStopped) {
+		return exitInterrupted
+	}
+	return exitStopped
+}
+
+// report prints an error and what to do about it.
+func report(w io.Writer, err error) {
+	fmt.Fprintf(w, "vbcvault: %v\n", err)
+	if h := hintFor(err); h != "" {
+		fmt.Fprintf(w, "  hint: %s\n", h)
+	}
+}
+
+// hintFor says how to mend an error that ends the program.
+func hintFor(err error) string {
+	if e, ok := errors.AsType[*usageError](err); ok {
+		return e.hint
+	}
+	if h := pipeline.Hint(err); h != "" {
+		return h
+	}
+	if _, ok := errors.AsType[*vbc.AuthError](err); ok {
+		return "VBC_USERNAME and VBC_PASSWORD are those of a VBC integration user (not of the developer portal), VBC_CLIENT_ID and VBC_CLIENT_SECRET those of your application"
+	}
+	if e := vbc.AsError(err); e != nil && e.NotSubscribed() {
+		return "subscribe your application to the Call Recording API in the developer portal, then run again"
+	}
+	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
+		return fmt.Sprintf("use another file with --manifest, or the %s that this one belongs to", e.What)
+	}
+	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
+		return "is the disk with the manifest full or read-only? Nothing is deleted without it"
+	}
+	switch {
+	case errors.Is(err, manifest.ErrLocked):
+		return "wait for the other run to end, or leave quietly in such a case with --if-running skip"
+	case errors.Is(err, pipeline.ErrStopped):
+		return "run the same command again: it goes on where this one stopped"
+	}
+	return ""
+}

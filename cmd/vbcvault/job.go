@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// job is one run with everything decided.
+type job struct {
+	options       pipeline.Options
+	vbc           vbc.Options
+	destination   destination
+	manifest      string // path
+	dryRun        bool
+	skipIfRunning bool
+}
+
+// run archives. The lock comes first: whoever doesn't get it has asked VBC for
+// nothing.
+func (j *job) run(ctx context.Context, o *output) (any, error) {
+	client, err := j.client(o)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.Open(ctx, j.manifest)
+	if errors.Is(err, manifest.ErrLocked) && j.skipIfRunning {
+		o.log.Info("another run is going on; leaving it alone", "manifest", j.manifest)
+		return pipeline.Summary{}, nil
+	}
+	if err != nil {
+		return pipeline.Summary{}, err
+	}
+	defer m.Close()
+	store, err := j.open(ctx, o)
+	if err != nil {
+		return pipeline.Summary{}, err
+	}
+	o.announce(j)
+	stats := &pipeline.Stats{}
+	stopProgress := o.progress(stats, client)
+	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats}, j.options)
+	stopProgress()
+	o.summary(j, sum)
+	if err == nil && !sum.Complete() {
+		err = &exitError{code: exitIncomplete, err: errors.New("some recordings failed and stay at VBC; vbcvault status lists them")}
+	}
+	return sum, err
+}
+
+// plan is a dry run.
+func (j *job) plan(ctx context.Context, o *output) (any, error) {
+	client, err := j.client(o)
+	if err != nil {
+		return nil, err
+	}
+	if j.destination.dir != "" {
+		if _, err := os.Stat(j.destination.dir); err != nil {
+			return nil, &refusedDirectory{dir: j.destination.dir, err: err}
+		}
+	}
+	m, err := manifest.OpenReadOnly(ctx, j.manifest)
+	switch {
+	case manifest.Missing(err):
+		m = nil
+	case err != nil:
+		return nil, err
+	default:
+		defer m.Close()
+	}
+	o.announce(j)
+	stats := &pipeline.Stats{}
+	stopProgress := o.progress(stats, client)
+	plan, err := pipeline.DryRun(ctx, pipeline.Parts{VBC: client, Manifest: m, Log: o.log, Stats: stats}, j.options)
+	stopProgress()
+	if err != nil {
+		return plan, err
+	}
+	o.plan(j, plan)
+	if len(plan.Problems) > 0 || plan.NotListed > 0 {
+		err = &exitError{code: exitIncomplete, err: errors.New("VBC could not be listed completely")}
+	}
+	return plan, err
+}
+
+func (j *job) client(o *output) (*vbc.Client, error) {
+	j.vbc.Logger = o.log
+	client, err := vbc.New(j.vbc)
+	if err != nil {
+		return nil, usagef("check VBC_API_URL and VBC_API_ROOT", "%v", err)
+	}
+	return client, nil
+}
+
+func (j *job) open(ctx context.Context, o *output) (storage.Destination, error) {
+	if d := j.destination.dir; d != "" {
+		s, err := dirstore.Open(d)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := s3store.Open(ctx, s3store.Options{
+		Bucket: j.destination.bucket, Prefix: j.destination.prefix, Connections: j.options.Workers, Logger: o.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// refusedDirectory says that a file:// destination isn't there.
+type refusedDirectory struct {
+	dir string
+	err error
+}
+
+func (e *refusedDirectory) Error() string {
+	return fmt.Sprintf("the destination %s is not there; is the disk mounted? vbcvault doesn't create it", e.dir)
+}
+func (e *refusedDirectory) Unwrap() error { return e.err }

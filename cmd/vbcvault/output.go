@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// outputFlags say what a run shows and how.
+type outputFlags struct {
+	json          bool
+	logFormat     string
+	logLevel      string
+	progressStyle string
+	limited       bool
+}
+
+func (f *outputFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.json, "json", false, "print the summary as one line of JSON, the last of stdout")
+	fs.Var(newOneOf(&f.logFormat, "text", "json"), "log-format", "logs on stderr as text or json")
+	fs.Var(newOneOf(&f.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
+	fs.Var(newOneOf(&f.progressStyle, "auto", "plain", "none"), "progress", "auto (bars on a terminal), plain (a line now and then) or none")
+}
+
+// output is where a run's words go: results to out, the rest to err.
+type output struct {
+	outputFlags
+	streams
+	log     *slog.Logger
+	bars    bool
+	printer *interleaver
+}
+
+// finish runs f, then prints its result and, last, the error. With --json the
+// result is the last line of stdout whatever happens.
+func (f *outputFlags) finish(s streams, run func(*output) (any, error)) error {
+	o := &output{outputFlags: *f, streams: s, printer: &interleaver{w: s.err}}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return usagef("debug, info, warn or error", "--log-level %q", f.logLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if f.logFormat == "json" {
+		o.log = slog.New(slog.NewJSONHandler(o.printer, opts))
+	} else {
+		o.log = slog.New(slog.NewTextHandler(o.printer, opts))
+	}
+	o.bars = f.progressStyle == "auto" && isTerminal(s.err)
+	result, err := run(o)
+	if f.json {
+		if e := printJSON(s.out, result, err); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// printJSON prints result with two fields added: the exit code and the error.
+func printJSON(w io.Writer, result any, err error) error {
+	if result == nil {
+		result = pipeline.Summary{}
+	}
+	fields := map[string]any{}
+	b, e := json.Marshal(result)
+	if e != nil {
+		return e
+	}
+	// The result's own order is kept; what is added comes at the end.
+	fields["exit_code"] = codeOf(err)
+	if err != nil {
+		fields["error"] = err.Error()
+	}
+	tail, e := json.Marshal(fields)
+	if e != nil {
+		return e
+	}
+	_, e = fmt.Fprintf(w, "%s,%s\n", b[:len(b)-1], tail[1:])
+	return e
+}
+
+// announce says what is about to happen, before it does.
+func (o *output) announce(j *job) {
+	if o.progressStyle == "none" {
+		return
+	}
+	verb, fate := "Archiving", "Nothing is deleted at VBC."
+	if j.options.Delete {
+		fate = "Each is deleted at VBC once its copy is proven."
+	}
+	if j.dryRun {
+		verb, fate = "Dry run of archiving", "Nothing is changed."
+	}
+	c := j.options.Cutoff
+	since := ""
+	if !j.options.Since.IsZero() {
+		since = " from " + j.options.Since.Format(time.RFC3339) + " on and"
+	}
+	fmt.Fprintf(o.printer, "%s %s recordings of account %s that start%s before %s\n  (%s here) to %s. %s\n",
+		verb, joinKinds(j.options.Kinds), j.options.Account, since, c.UTC().Format(time.RFC3339), c.Local().Format("2006-01-02 15:04:05 MST"), j.destination, fate)
+	if !j.dryRun {
+		fmt.Fprintf(o.printer, "Progress is kept in %s\n", j.manifest)
+	}
+}
+
+func joinKinds(kinds []vbc.Kind) string {
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	return strings.Join(words, " and ")
+}
+
+// summary prints a short table for people.
+func (o *output) summary(j *job, s pipeline.Summary) {
+	if o.json {
+		return
+	}
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	row := func(name string, n int64, note string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note) }
+	row("listed", s.Listed, "eligible recordings at VBC")
+	row("archived", s.Archived, humanize.IBytes(uint64(s.Bytes))+" of audio, proven in "+j.destination.String())
+	row("already archived", s.AlreadyArchived, "by an earlier run")
+	row("deleted", s.Deleted, "no longer at VBC")
+	if s.Skipped > 0 {
+		row("held back", s.Skipped, "not deleted yet, as asked for by --delete-after or --max-deletes")
+	}
+	if s.Unreadable > 0 {
+		row("unreadable", s.Unreadable, "listed without a usable id or start; left alone")
+	}
+	if s.NotListed > 0 {
+		row("not listed", s.NotListed, "VBC counted them and did not show them; run again")
+	}
+	if s.Failed > 0 {
+		row("failed", s.Failed, "see vbcvault status --manifest "+j.manifest)
+	}
+	fmt.Fprintf(w, "time\t%s\t\n", s.Elapsed.Round(time.Millisecond))
+}
+
+// plan prints what a dry run has found.
+func (o *output) plan(j *job, p pipeline.Plan) {
+	if o.json {
+		return
+	}
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	c := j.options.Cutoff
+	fmt.Fprintf(w, "cutoff\t%s\t%s\n", c.UTC().Format(time.RFC3339), c.Local().Format("2006-01-02 15:04:05 MST")+" here")
+	fmt.Fprintf(w, "eligible\t%s\t%s\n", humanize.Comma(p.Listed), humanize.IBytes(uint64(p.ListedBytes)))
+	if p.Listed > 0 {
+		fmt.Fprintf(w, "oldest\t%s\t\nnewest\t%s\t\n", p.Oldest.Format(time.RFC3339), p.Newest.Format(time.RFC3339))
+	}
+	fmt.Fprintf(w, "already archived\t%s\t\n", humanize.Comma(p.AlreadyArchived))
+	fmt.Fprintf(w, "would archive\t%s\t%s\n", humanize.Comma(p.ToArchive), humanize.IBytes(uint64(p.ToArchiveBytes)))
+	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
+	if p.HeldBack > 0 {
+		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after or --max-deletes\n", humanize.Comma(p.HeldBack))
+	}
+	if p.Leftovers > 0 {
+		fmt.Fprintf(w, "left over\t%s\tbegun by earlier runs\n", humanize.Comma(p.Leftovers))
+	}
+	if p.Unreadable > 0 {
+		fmt.Fprintf(w, "unreadable\t%s\tlisted without a usable id or start; would be left alone\n", humanize.Comma(p.Unreadable))
+	}
+	fmt.Fprintf(w, "requests\tabout %s\tat VBC: one per download, one per deletion\n", humanize.Comma(p.Requests()))
+	w.Flush()
+	for i, r := range p.First {
+		if i == 0 {
+			fmt.Fprintf(o.out, "\nThe oldest:\n")
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%s\n", r.Start.Format(time.RFC3339), r.Kind, r.ID, r.Duration.Round(time.Second), humanize.IBytes(uint64(max(r.Size, 0))))
+	}
+	w.Flush()
+	fmt.Fprintln(o.out, "\nNothing was changed. To do it, run the same command without --dry-run.")
+}

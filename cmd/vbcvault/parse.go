@@ -1,0 +1,186 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// parseAge reads durations such as 90d, 2w, 1y, 36h.
+func parseAge(flag, s string) (time.Duration, error) {
+	d, err := model.ParseDuration(s)
+	if err != nil {
+		return 0, usagef("write it as in 90d, 2w, 1y or 36h", "--%s %q is not a duration", flag, s)
+	}
+	return time.Duration(d), nil
+}
+
+// parseMoment reads a time of RFC 3339, or a date, which means its midnight in UTC.
+func parseMoment(flag, s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, usagef("write it as in 2026-08-01 (midnight UTC) or 2026-08-01T00:00:00Z", "--%s %q is not a time", flag, s)
+}
+
+// closest is how near to now a cutoff may be without --allow-recent: a call of
+// today may still be going on, or be listed late.
+const closest = 24 * time.Hour
+
+// parseCutoff makes the cutoff of --older-than or --before.
+func parseCutoff(olderThan, before string, allowRecent bool, now time.Time) (cutoff time.Time, err error) {
+	switch {
+	case olderThan != "" && before != "":
+		return cutoff, usagef("use one of them", "--older-than and --before exclude each other")
+	case olderThan != "":
+		age, err := parseAge("older-than", olderThan)
+		if err != nil {
+			return cutoff, err
+		}
+		cutoff = now.Add(-age)
+	case before != "":
+		if cutoff, err = parseMoment("before", before); err != nil {
+			return cutoff, err
+		}
+	default:
+		return cutoff, usagef("as in --older-than 90d or --before 2026-08-01", "which recordings? --older-than or --before is required")
+	}
+	switch {
+	case cutoff.After(now):
+		return cutoff, usagef("choose a time in the past", "the cutoff %s is in the future", cutoff.UTC().Format(time.RFC3339))
+	case now.Sub(cutoff) < closest && !allowRecent:
+		return cutoff, usagef("choose an earlier one, or say --allow-recent if you mean it",
+			"the cutoff %s is less than 24 hours ago", cutoff.UTC().Format(time.RFC3339))
+	}
+	return cutoff, nil
+}
+
+// parseRate turns "10/m" into the time between two requests.
+func parseRate(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	count, unit, _ := strings.Cut(s, "/")
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	n, err := strconv.Atoi(count)
+	if err != nil || n <= 0 || per == 0 {
+		return 0, usagef("write it as in 10/m; also /s and /h", "--rate %q is not a rate", s)
+	}
+	return per / time.Duration(n), nil
+}
+
+func parseKinds(words []string) ([]vbc.Kind, error) {
+	var kinds []vbc.Kind
+	for _, w := range words {
+		k := vbc.Kind(w)
+		if k != vbc.Company && k != vbc.OnDemand {
+			return nil, usagef("company, on-demand, or both with a comma between", "--kind %q is unknown", w)
+		}
+		if !slices.Contains(kinds, k) {
+			kinds = append(kinds, k)
+		}
+	}
+	if len(kinds) == 0 {
+		return nil, usagef("company, on-demand, or both with a comma between", "--kind is empty")
+	}
+	return kinds, nil
+}
+
+var number = regexp.MustCompile(`^[0-9]{1,18}$`)
+
+func parseAccount(s string) error {
+	if s != "self" && !number.MatchString(s) {
+		return usagef(`the account's number, as in 549825, or "self"`, "--account %q is not an account", s)
+	}
+	return nil
+}
+
+func parseUsers(users []string) error {
+	for _, u := range users {
+		if u != "self" && u != "all" && !number.MatchString(u) {
+			return usagef(`users' numbers, as in 745249,745250, or "self" or "all"`, "--users: %q is not a user", u)
+		}
+	}
+	if len(users) == 0 {
+		return usagef(`users' numbers, as in 745249,745250, or "self" or "all"`, "--users is empty")
+	}
+	return nil
+}
+
+// destination is where --to points.
+type destination struct {
+	bucket, prefix string // s3://
+	dir            string // file://
+}
+
+func (d destination) String() string {
+	if d.dir != "" {
+		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(d.dir)}).String()
+	}
+	return strings.TrimSuffix("s3://"+d.bucket+"/"+d.prefix, "/")
+}
+
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+func parseDestination(s string) (destination, error) {
+	const hint = "s3://BUCKET/PREFIX or file:///DIRECTORY"
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return destination{}, usagef("as in --to s3://my-bucket/recordings", "where to? --to is required")
+	case err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return destination{}, usagef(hint, "--to %q is not a destination", s)
+	case u.Scheme == "s3":
+		prefix := strings.Trim(u.Path, "/")
+		if !bucketName.MatchString(u.Host) {
+			return destination{}, usagef(hint, "--to %q: %q is not the name of a bucket", s, u.Host)
+		}
+		if slices.ContainsFunc(strings.Split(prefix, "/"), func(p string) bool { return prefix != "" && (p == "" || p == "." || p == "..") }) {
+			return destination{}, usagef(hint, "--to %q: the prefix has an empty or relative part", s)
+		}
+		return destination{bucket: u.Host, prefix: prefix}, nil
+	case u.Scheme == "file":
+		if u.Host != "" || u.Path == "" || u.Path == "/" {
+			return destination{}, usagef("three slashes and a directory, as in file:///mnt/archive", "--to %q is not an absolute path", s)
+		}
+		return destination{dir: filepath.Clean(localPath(u.Path))}, nil
+	}
+	return destination{}, usagef(hint, "--to %q: vbcvault can't store there", s)
+}
+
+// localPath takes the slash off before a Windows drive letter.
+func localPath(p string) string {
+	if len(p) > 2 && p[0] == '/' && p[2] == ':' {
+		p = p[1:]
+	}
+	return filepath.FromSlash(p)
+}
+
+var unfit = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
+
+// manifestPath names the manifest after account and destination. Where the
+// account is "self", whose account that is depends on the API and the user.
+func manifestPath(dir, account, user, api string, d destination) string {
+	id := account + "\n" + d.String()
+	if account == "self" {
+		id += "\n" + user + "\n" + api
+	}
+	sum := sha256.Sum256([]byte(id))
+	slug := strings.Trim(unfit.ReplaceAllString(d.String(), "-"), "-")
+	if len(slug) > 60 {
+		slug = slug[:60]
+	}
+	return filepath.Join(dir, fmt.Sprintf("%s_%s_%x.manifest", account, slug, sum[:4]))
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Exit codes. They are a contract with cron jobs and monitoring.
+const (
+	exitDone        = 0   // everything eligible is done, or held back on purpose
+	exitIncomplete  = 1   // finished, but some recordings failed and stay at VBC
+	exitUsage       = 2   // usage or configuration; no request has been sent
+	exitStopped     = 3   // stopped early; see the message
+	exitInterrupted = 130 // SIGINT or SIGTERM, after a clean drain
+)
+
+const exitCodes = `Exit codes:
+  0    everything eligible is done, or held back on purpose
+  1    finished, but some recordings failed and stay at VBC (see vbcvault status)
+  2    usage or configuration error; no request has been sent
+  3    stopped early: credentials or destination refused, another run is going on,
+       or going on would not have been safe
+  130  interrupted; what was in flight has been finished and written down`
+
+// streams are where output goes: results to out, everything else to err.
+type streams struct {
+	out, err io.Writer
+}
+
+// version is set by the release build.
+var version = ""
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+// run is the program: it carries out the command line and returns the exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var silent *exitError
+	if errors.As(err, &silent) && silent.reported {
+		return silent.code
+	}
+	if err != nil {
+		report(s.err, err)
+	}
+	return codeOf(err)
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vbcvault",
+		Short: "Get call recordings out of Vonage Business Communications, safely",
+		Long: `vbcvault moves call recordings out of Vonage Business Communications (VBC)
+into S3 or a directory. With --delete it deletes a recording at VBC, but only
+after the store itself has confirmed size and checksum of the copy.
+
+To see it work without an account, a bucket or a server:
+  vbcvault demo`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+	})
+	root.AddCommand(newArchive(s), newStatus(s), newDemo(s), newVersion(s))
+	for _, cmd := range append(root.Commands(), root) {
+		args := cmd.Args
+		cmd.Args = func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+			}
+			return nil
+		}
+		cmd.Flags().SortFlags = false
+	}
+	return root
+}
+
+func newVersion(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(s.out, "vbcvault %s (%s, %s/%s)\n", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// oneOf is a flag that takes one of a few words.
+type oneOf struct {
+	value   *string
+	allowed []string
+}
+
+var _ pflag.Value = (*oneOf)(nil)
+
+func newOneOf(value *string, preset string, others ...string) *oneOf {
+	*value = preset
+	return &oneOf{value: value, allowed: append([]string{preset}, others...)}
+}
+
+func (o *oneOf) String() string { return *o.value }
+func (o *oneOf) Type() string   { return "word" }
+
+func (o *oneOf) Set(s string) error {
+	for _, a := range o.allowed {
+		if a == s {
+			*o.value = s
+			return nil
+		}
+	}
+	return fmt.Errorf("want one of %v", o.allowed)
+}

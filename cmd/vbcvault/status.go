@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+func newStatus(s streams) *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [--manifest FILE]",
+		Short: "Show how far a manifest's recordings have come",
+		Long: `Status reads a manifest, without locking it, also while a run is going on:
+how many recordings are in which state, the latest runs, and what failed and
+why. It asks neither VBC nor the destination.`,
+		Example: `  vbcvault status
+  vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if path == "" {
+				var err error
+				if path, err = onlyManifest(); err != nil {
+					return err
+				}
+			}
+			st, err := readStatus(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(st)
+			}
+			st.print(s)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&path, "manifest", "", "the manifest's `FILE` (default: the only one in the state directory)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// onlyManifest finds the manifest where there is just one.
+func onlyManifest() (string, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.manifest"))
+	if err != nil {
+		return "", err
+	}
+	switch len(found) {
+	case 0:
+		return "", usagef("name it with --manifest FILE; archive prints where it keeps it", "there is no manifest in %s", dir)
+	case 1:
+		return found[0], nil
+	}
+	return "", usagef("name one with --manifest FILE", "there are several manifests:\n  %s", strings.Join(found, "\n  "))
+}
+
+// status is what the command shows.
+type status struct {
+	Manifest    string           `json:"manifest"`
+	Account     string           `json:"account"`
+	Destination string           `json:"destination"`
+	States      []manifest.Tally `json:"states"`
+	Runs        []manifest.Run   `json:"runs"`
+	Failures    []failure        `json:"failures"`
+}
+
+type failure struct {
+	Recording string    `json:"recording"`
+	Kind      string    `json:"kind"`
+	Owner     string    `json:"owner,omitempty"`
+	ID        int64     `json:"id"`
+	Start     time.Time `json:"start"`
+	Reason    string    `json:"reason"`
+	Permanent bool      `json:"permanent"`
+	Attempts  int       `json:"attempts"`
+	Last      time.Time `json:"last"`
+}
+
+const shownFailures = 100
+
+func readStatus(ctx context.Context, path string) (*status, error) {
+	m, err := manifest.OpenReadOnly(ctx, path)
+	if manifest.Missing(err) {
+		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	b, err := m.Binding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st := &status{Manifest: path, Account: b.Account, Destination: b.Destination}
+	if st.States, err = m.Tallies(ctx); err != nil {
+		return nil, err
+	}
+	if st.Runs, err = m.Runs(ctx, 5); err != nil {
+		return nil, err
+	}
+	rows, err := m.Failures(ctx, shownFailures)
+	if err != nil {
+		return nil, err
+	}
+	st.Failures = make([]failure, len(rows))
+	for i, r := range rows {
+		st.Failures[i] = failure{r.Recording.String(), string(r.Kind), r.Owner, r.ID, r.Start, r.Failure.Reason, r.Failure.Permanent, r.Failure.Attempts, r.Failure.At}
+	}
+	return st, nil
+}
+
+// meaning explains each state to somebody who hasn't read the design.
+var meaning = map[manifest.State]string{
+	manifest.Listed:   "seen at VBC, not archived yet",
+	manifest.Stored:   "being stored; not proven yet",
+	manifest.Verified: "archived and proven, still at VBC",
+	manifest.Purging:  "archived and proven; its deletion was begun and the next run will settle it",
+	manifest.Purged:   "archived and proven, deleted at VBC",
+	manifest.Failed:   "failed in the last run, still at VBC",
+	manifest.Gone:     "vanished from VBC before it was archived",
+}
+
+func (st *status) print(s streams) {
+	fmt.Fprintf(s.out, "manifest     %s\naccount      %s\ndestination  %s\n\n", st.Manifest, orNone(st.Account), orNone(st.Destination))
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, t := range st.States {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s – %s\t%s\n", t.State, humanize.Comma(t.Recordings), humanize.IBytes(uint64(t.Bytes)),
+			t.Oldest.Format(time.DateOnly), t.Newest.Format(time.DateOnly), meaning[t.State])
+	}
+	w.Flush()
+	for i, r := range st.Runs {
+		if i == 0 {
+			fmt.Fprintln(s.out, "\nLatest runs:")
+		}
+		end := "did not come to its end, or is going on"
+		if !r.Finished.IsZero() {
+			end = "took " + r.Finished.Sub(r.Started).Round(time.Second).String() + ": " + string(r.Summary)
+		}
+		fmt.Fprintf(s.out, "  %s  %s\n", r.Started.Format(time.RFC3339), end)
+	}
+	for i, f := range st.Failures {
+		if i == 0 {
+			fmt.Fprintln(s.out, "\nFailed (the next run tries again):")
+		}
+		fmt.Fprintf(s.out, "  %s of %s: %s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason, advice(f), f.Attempts)
+	}
+	if len(st.Failures) == shownFailures {
+		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
+	}
+}
+
+// advice says what to do about a failure.
+func advice(f failure) string {
+	switch {
+	case strings.Contains(f.Reason, "declares"):
+		return "if VBC's size is known to be wrong: --accept-size-mismatch"
+	case strings.Contains(f.Reason, "lifecycle rule"):
+		return "change the bucket's rule, or accept it with --allow-expiring"
+	case f.Permanent:
+		return "this will probably not heal by itself: look at the recording in the VBC admin portal"
+	}
+	return "this may pass by itself"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none yet)"
+	}
+	return s
+}
