@@ -1,0 +1,190 @@
+// Package vbctest simulates a VBC account: the token endpoint, the call
+// recording API and the users of the Provisioning API, behind a gateway with a
+// quota. It is for tests and for vbcvault's demo.
+//
+// It is strict: what the real gateway would reject, it rejects, and it knows
+// nothing of vbcvault's client. Where the documents leave something open
+// (where pages begin to count, how large they may be), Config has both ways.
+// Its description is openapi.yaml, against which a test checks every answer.
+//
+// It does not simulate voicemail, rules, export jobs, or transcripts other
+// than their absence.
+package vbctest
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says what kind of account. Every field has a useful zero value.
+type Config struct {
+	Account                int64  // number; 0 = 549825
+	SelfUser               int64  // number of the user that "self" stands for; 0 = 745249
+	Username, Password     string // "" = admin@vbc.prod, "correct horse"
+	ClientID, ClientSecret string // "" = client, secret
+	APIRoot                string // "" = /t/vbc.prod/call_recording/v1/api
+	Users                  []int64
+
+	FirstPageZero       bool // pages count from 0
+	DefaultPageOne      bool // with FirstPageZero: a request without page still gets page 1
+	MaxPageSize         int  // a larger page_size is made smaller; 0 = 1000
+	RejectPageSizeAbove int  // a larger page_size is answered with 400; 0 = never
+	IgnoreStartFilter   bool // serves recordings outside of start:gte and start:lte
+	NoSelfLinks         bool // recordings carry no _links
+	NullEmbedded        bool // an empty page has "_embedded": null
+
+	Quota       int           // requests per window, 0 = unlimited; tokens don't count
+	QuotaWindow time.Duration // 0 = a minute; windows are aligned to the clock
+	TokenTTL    time.Duration // 0 = 24 h
+	Latency     time.Duration // before every answer
+
+	NotSubscribed         bool // the call recording API answers 403 (900908)
+	ProvisioningForbidden bool // the Provisioning API does
+
+	Now func() time.Time // nil = time.Now
+}
+
+// Account is a simulated account, and the http.Handler that serves it. Its
+// methods may be called concurrently.
+type Account struct {
+	cfg  Config
+	auth tokenStore
+
+	mu       sync.Mutex
+	sets     map[setKey]*set
+	deleted  []Recording
+	counts   Counts
+	log      []Request
+	windowNo int64
+	windowN  int
+	inject   func(*http.Request) *Fault
+
+	inFlight, maxInFlight atomic.Int64
+}
+
+type setKey struct {
+	kind Kind
+	user int64
+}
+
+// set is one collection, sorted by start and id.
+type set struct {
+	recordings []*Recording
+	byID       map[int64]*Recording
+	unsorted   bool
+}
+
+// New makes an account without recordings.
+func New(cfg Config) *Account {
+	def := func(s *string, v string) { *s = cmp.Or(*s, v) }
+	def(&cfg.Username, "admin@vbc.prod")
+	def(&cfg.Password, "correct horse")
+	def(&cfg.ClientID, "client")
+	def(&cfg.ClientSecret, "secret")
+	def(&cfg.APIRoot, "/t/vbc.prod/call_recording/v1/api")
+	cfg.Account = cmp.Or(cfg.Account, 549825)
+	cfg.SelfUser = cmp.Or(cfg.SelfUser, 745249)
+	cfg.MaxPageSize = cmp.Or(cfg.MaxPageSize, 1000)
+	cfg.QuotaWindow = cmp.Or(cfg.QuotaWindow, time.Minute)
+	cfg.TokenTTL = cmp.Or(cfg.TokenTTL, 24*time.Hour)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if !slices.Contains(cfg.Users, cfg.SelfUser) {
+		cfg.Users = append(slices.Clone(cfg.Users), cfg.SelfUser)
+	}
+	return &Account{cfg: cfg, auth: newTokenStore(), sets: map[setKey]*set{}}
+}
+
+// Add adds recordings. Fields that are zero get defaults that depend on the id.
+func (a *Account) Add(recordings ...Recording) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range recordings {
+		r.setDefaults(a.cfg.SelfUser)
+		s := a.sets[r.set()]
+		if s == nil {
+			s = &set{byID: map[int64]*Recording{}}
+			a.sets[r.set()] = s
+		}
+		s.recordings = append(s.recordings, &r)
+		s.byID[r.ID] = &r
+		s.unsorted = true
+	}
+}
+
+// Generate adds n company recordings, one every step back from newest, and
+// returns them, the oldest first. Ids grow with time.
+func (a *Account) Generate(n int, newest time.Time, step time.Duration) []Recording {
+	out := make([]Recording, n)
+	for i := range out {
+		out[i] = Recording{ID: int64(100001 + i), Start: newest.Add(-step * time.Duration(n-1-i))}
+		out[i].setDefaults(a.cfg.SelfUser)
+	}
+	a.Add(out...)
+	return out
+}
+
+// sorted returns the collection in order. The caller holds mu.
+func (a *Account) sorted(k setKey) []*Recording {
+	s := a.sets[k]
+	if s == nil {
+		return nil
+	}
+	if s.unsorted {
+		sort.Slice(s.recordings, func(i, j int) bool { return s.recordings[i].before(s.recordings[j]) })
+		s.unsorted = false
+	}
+	return s.recordings
+}
+
+// find returns a recording and its place. The caller holds mu.
+func (a *Account) find(k setKey, id int64) (int, *Recording) {
+	all := a.sorted(k)
+	if all == nil || a.sets[k].byID[id] == nil {
+		return -1, nil
+	}
+	r := a.sets[k].byID[id]
+	return sort.Search(len(all), func(i int) bool { return !all[i].before(r) }), r
+}
+
+// remove deletes a recording. The caller holds mu.
+func (a *Account) remove(k setKey, i int) {
+	s := a.sets[k]
+	a.deleted = append(a.deleted, *s.recordings[i])
+	delete(s.byID, s.recordings[i].ID)
+	s.recordings = slices.Delete(s.recordings, i, i+1)
+}
+
+// Has reports whether the recording is there. user matters for on-demand only.
+func (a *Account) Has(kind Kind, user, id int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, r := a.find(setKey{kind, user}, id)
+	return r != nil
+}
+
+// Recordings returns all that are there.
+func (a *Account) Recordings() []Recording {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []Recording
+	for k := range a.sets {
+		for _, r := range a.sorted(k) {
+			out = append(out, *r)
+		}
+	}
+	return out
+}
+
+// Deleted returns what has been deleted, in that order.
+func (a *Account) Deleted() []Recording {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.deleted)
+}
