@@ -76,20 +76,14 @@ func (s *Store) tryWriting(ctx context.Context) error {
 
 // Tidy implements storage.Destination: it removes temporary files.
 func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
-	err = fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case d.IsDir() && !leadsTo(name, prefix):
-			return fs.SkipDir
-		case d.Type().IsRegular() && strings.HasPrefix(path.Base(name), tempPrefix):
-			if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			removed++
+	err = s.walk(ctx, ".", prefix, func(name string, _ fs.DirEntry) error {
+		if !strings.HasPrefix(path.Base(name), tempPrefix) {
+			return nil
 		}
+		if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		removed++
 		return nil
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -211,15 +212,8 @@ func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error)
 // List implements storage.Store. Files of the store's own are not listed.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Object, error] {
 	return func(yield func(storage.Object, error) bool) {
-		err := fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case ctx.Err() != nil:
-				return context.Cause(ctx)
-			case d.IsDir() && !leadsTo(name, prefix):
-				return fs.SkipDir
-			case !d.Type().IsRegular() || !strings.HasPrefix(name, prefix) || own(name):
+		err := s.walk(ctx, ".", prefix, func(name string, d fs.DirEntry) error {
+			if !strings.HasPrefix(name, prefix) || own(name) {
 				return nil
 			}
 			info, err := d.Info()
@@ -231,15 +225,49 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Objec
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && err != fs.SkipAll {
 			yield(storage.Object{}, fmt.Errorf("list %s: %w", s, cause(err)))
 		}
 	}
 }
 
+// walk visits the regular files below dir that may have the prefix, in the
+// order of their keys. (fs.WalkDir's order is another one: it has "b/1" before
+// "b-1".)
+func (s *Store) walk(ctx context.Context, dir, prefix string, visit func(name string, d fs.DirEntry) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	entries, err := fs.ReadDir(s.root.FS(), dir)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
+	for _, d := range entries {
+		name := path.Join(dir, d.Name())
+		switch {
+		case d.IsDir() && leadsTo(name, prefix):
+			err = s.walk(ctx, name, prefix, visit)
+		case d.Type().IsRegular():
+			err = visit(name, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortName(d fs.DirEntry) string {
+	if d.IsDir() {
+		return d.Name() + "/"
+	}
+	return d.Name()
+}
+
 // leadsTo reports whether a directory can hold keys with the prefix.
 func leadsTo(dir, prefix string) bool {
-	return dir == "." || strings.HasPrefix(dir+"/", prefix) || strings.HasPrefix(prefix, dir+"/")
+	return strings.HasPrefix(dir+"/", prefix) || strings.HasPrefix(prefix, dir+"/")
 }
 
 func own(name string) bool {

@@ -32,7 +32,7 @@ func (s *Store) Probe(ctx context.Context, _ string) (string, error) {
 	switch {
 	case err == nil:
 		s.readBack.Store(true)
-		s.unconditional.Store(true)
+		s.lookFirst.Store(true)
 		s.log.Warn("the destination doesn't check what it is sent; every object is read back before it counts as proven",
 			"destination", s.String(), "left_there", probeKey)
 		return "", nil

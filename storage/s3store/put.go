@@ -84,8 +84,8 @@ func seal(body storage.Body, o storage.Object) error {
 // the answer leaves that open. create is given the ETag of the object to
 // replace, "" to create one.
 func (s *Store) publish(ctx context.Context, o storage.Object, occupied func(storage.Object) storage.Resolution, create func(ifMatch string) (storage.Object, error)) (storage.Object, error) {
-	if s.unconditional.Load() {
-		// The server would overwrite: whoever is there is seen by looking.
+	if s.lookFirst.Load() {
+		// The server might overwrite: whoever is there is seen by looking.
 		has, err := s.Stat(ctx, o)
 		if err == nil {
 			return s.resolve(ctx, o, has, occupied, create)
@@ -99,6 +99,7 @@ func (s *Store) publish(ctx context.Context, o storage.Object, occupied func(sto
 		return got, err
 	}
 	if statusOf(err) == http.StatusNotImplemented && !s.unconditional.Swap(true) {
+		s.lookFirst.Store(true)
 		s.log.Info("the server doesn't know If-None-Match; looking before each write")
 		return s.publish(ctx, o, occupied, create)
 	}

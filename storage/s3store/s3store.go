@@ -56,7 +56,8 @@ type Store struct {
 
 	// Learned from the server, for the rest of the run.
 	readBack      atomic.Bool // it doesn't check checksums: read everything back
-	unconditional atomic.Bool // it doesn't know If-None-Match: look first
+	lookFirst     atomic.Bool // it may ignore If-None-Match: look before writing
+	unconditional atomic.Bool // it refuses If-None-Match: don't send it
 }
 
 var _ storage.Destination = (*Store)(nil)

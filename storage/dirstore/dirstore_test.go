@@ -1,0 +1,103 @@
+package dirstore_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+)
+
+func open(t *testing.T, dir string) *dirstore.Store {
+	t.Helper()
+	s, err := dirstore.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) (storage.Destination, func(*testing.T, string)) {
+		dir := t.TempDir()
+		return open(t, dir), func(t *testing.T, key string) { storagetest.FlipByte(t, filepath.Join(dir, key)) }
+	})
+}
+
+func TestDirectoryMustExist(t *testing.T) {
+	_, err := dirstore.Open(filepath.Join(t.TempDir(), "none"))
+	if !errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), "mounted") {
+		t.Fatalf("%v; want it refused, with a word about mounting", err)
+	}
+}
+
+func TestAnotherDirectoryIsRefused(t *testing.T) {
+	first, second := open(t, t.TempDir()), open(t, t.TempDir())
+	id, err := first.Probe(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Probe(t.Context(), id); !errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("an empty directory in its place: %v", err)
+	}
+	if _, err := second.Probe(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Probe(t.Context(), id); !errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), id) {
+		t.Errorf("another one in its place: %v", err)
+	}
+}
+
+func TestFilesArePrivate(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if _, err := s.Put(t.Context(), "a/b/c", storage.Body{Reader: strings.NewReader("x")}, storage.Attrs{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{"a": 0o700, "a/b": 0o700, "a/b/c": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %v", name, info.Mode(), err, want)
+		}
+	}
+}
+
+func TestTidyRemovesWhatACrashLeaves(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := os.MkdirAll(filepath.Join(dir, "account=1/kind=company"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dir, "account=1/kind=company/.vbcvault-tmp-x")
+	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if keys := storagetest.Keys(t, s); len(keys) != 0 {
+		t.Errorf("a temporary file is listed: %q", keys)
+	}
+	if n, err := s.Tidy(t.Context(), "account=2/"); n != 0 || err != nil {
+		t.Errorf("another account's prefix: %d, %v", n, err)
+	}
+	if n, err := s.Tidy(t.Context(), "account=1/"); n != 1 || err != nil {
+		t.Errorf("tidy: %d, %v", n, err)
+	}
+}
+
+func TestSymlinksLeadNowhere(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(dir, "out")); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	s := open(t, dir)
+	if _, err := s.Put(t.Context(), "out/x", storage.Body{Reader: strings.NewReader("x")}, storage.Attrs{}); err == nil {
+		t.Error("wrote through a symbolic link")
+	}
+	if files, _ := os.ReadDir(outside); len(files) != 0 {
+		t.Errorf("outside: %v", files)
+	}
+}

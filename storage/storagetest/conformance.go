@@ -1,0 +1,372 @@
+package storagetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// part is the largest object that is sent in one piece.
+const part = 5 << 20
+
+// Run is the suite that every Store passes. open returns a new, empty
+// destination; damage changes a stored object's bytes behind its back.
+func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage func(t *testing.T, key string))) {
+	s := &suite{open: open}
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, storage.Destination)
+	}{
+		{"round trip at every size", roundTrip},
+		{"a missing object is not found", missing},
+		{"what is wanted is never echoed", noEcho},
+		{"nothing is overwritten", noOverwrite},
+		{"the same content again is adopted", sameAgain},
+		{"an occupant can be adopted", adopt},
+		{"an error of the reader publishes nothing", readerError},
+		{"an error of Seal publishes nothing", sealError},
+		{"Seal comes once, before anything is visible", sealOrder},
+		{"cancellation publishes nothing", cancellation},
+		{"many writers of one key agree on one content", manyWriters},
+		{"List is in order and keeps to its prefix", list},
+		{"hostile keys stay inside", hostileKeys},
+		{"a second Probe knows the destination", probe},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, _ := s.open(t)
+			if _, err := d.Probe(t.Context(), ""); err != nil {
+				t.Fatalf("probe: %v", err)
+			}
+			c.test(t, d)
+		})
+	}
+	t.Run("a damaged occupant can be replaced", s.replace)
+	t.Run("damage shows", s.damageShows)
+}
+
+type suite struct {
+	open func(t *testing.T) (storage.Destination, func(t *testing.T, key string))
+}
+
+// bytesOf makes n reproducible bytes.
+func bytesOf(n int, seed uint64) []byte {
+	b := make([]byte, n)
+	src := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
+	_, _ = src.Read(b)
+	return b
+}
+
+func contentOf(b []byte) storage.Content {
+	return storage.Content{Size: int64(len(b)), SHA256: storage.SumOf(b)}
+}
+
+func put(t *testing.T, d storage.Store, key string, b []byte) storage.Object {
+	t.Helper()
+	o, err := d.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(b)}, storage.Attrs{ContentType: "audio/mpeg"})
+	if err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+	return o
+}
+
+// mustHold fails unless the store proves that it holds b.
+func mustHold(t *testing.T, d storage.Store, o storage.Object, b []byte) {
+	t.Helper()
+	has, err := d.Stat(t.Context(), o)
+	if err != nil {
+		t.Fatalf("stat %s: %v", o.Key, err)
+	}
+	if has.Content != contentOf(b) {
+		t.Fatalf("stat %s: has %d bytes, %s; want %d bytes, %s", o.Key, has.Size, has.SHA256, len(b), storage.SumOf(b))
+	}
+	r, err := d.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("open %s: %v", o.Key, err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, b) {
+		t.Fatalf("read %s: %d bytes, %v; want the %d that were put", o.Key, len(got), err, len(b))
+	}
+}
+
+// mustBeEmpty fails if anything is under the key.
+func mustBeEmpty(t *testing.T, d storage.Store, key string) {
+	t.Helper()
+	if _, err := d.Stat(context.WithoutCancel(t.Context()), storage.Object{Key: key}); !errors.Is(err, storage.ErrNotFound) {
+		t.Fatalf("stat %s: %v; want that it isn't there", key, err)
+	}
+}
+
+func roundTrip(t *testing.T, d storage.Destination) {
+	for i, n := range []int{0, 1, 1000, part - 1, part, part + 1, 2 * part, 2*part + 12345} {
+		b := bytesOf(n, uint64(i))
+		key := fmt.Sprintf("a/b=%d/c.mp3", i)
+		o := put(t, d, key, b)
+		if o.Key != key || o.Content != contentOf(b) {
+			t.Errorf("%d bytes: put returned %+v", n, o)
+		}
+		mustHold(t, d, o, b)
+	}
+}
+
+func missing(t *testing.T, d storage.Destination) {
+	mustBeEmpty(t, d, "none")
+	if _, err := d.Open(t.Context(), storage.Object{Key: "none"}); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("open: %v; want ErrNotFound", err)
+	}
+}
+
+func noEcho(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part + 100} {
+		b := bytesOf(n, 1)
+		o := put(t, d, fmt.Sprint("k", i), b)
+		lie := o
+		lie.SHA256, lie.Size = storage.SumOf([]byte("other")), o.Size+1
+		has, err := d.Stat(t.Context(), lie)
+		if err != nil || has.Content != contentOf(b) {
+			t.Errorf("%d bytes: stat with wrong wants: %+v, %v; want the truth", n, has.Content, err)
+		}
+	}
+}
+
+func noOverwrite(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part + 100} {
+		key, first := fmt.Sprint("k", i), bytesOf(n, 1)
+		o := put(t, d, key, first)
+		for j, m := range []int{50, part + 50} {
+			_, err := d.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(bytesOf(m, 2+uint64(j)))}, storage.Attrs{})
+			taken, ok := errors.AsType[*storage.OccupiedError](err)
+			if !ok || taken.Occupant.Content != contentOf(first) {
+				t.Errorf("put %d over %d bytes: %v; want an OccupiedError that proves the occupant", m, n, err)
+			}
+			mustHold(t, d, o, first)
+		}
+	}
+}
+
+func sameAgain(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part + 100} {
+		b := bytesOf(n, 1)
+		key := fmt.Sprint("k", i)
+		put(t, d, key, b)
+		o, err := d.Put(t.Context(), key, storage.Body{
+			Reader: bytes.NewReader(b),
+			Occupied: func(storage.Object) storage.Resolution {
+				t.Error("asked about the same content")
+				return storage.Refuse
+			},
+		}, storage.Attrs{})
+		if err != nil || o.Content != contentOf(b) {
+			t.Errorf("%d bytes again: %+v, %v", n, o, err)
+		}
+	}
+}
+
+func adopt(t *testing.T, d storage.Destination) {
+	first, second := []byte("first"), []byte("second")
+	put(t, d, "k", first)
+	o, err := d.Put(t.Context(), "k", storage.Body{
+		Reader:   bytes.NewReader(second),
+		Occupied: func(o storage.Object) storage.Resolution { return storage.Adopt },
+	}, storage.Attrs{})
+	if err != nil || o.Content != contentOf(first) {
+		t.Fatalf("adopt: %+v, %v; want the occupant", o, err)
+	}
+	mustHold(t, d, o, first)
+}
+
+var errBroken = errors.New("broken on purpose")
+
+func readerError(t *testing.T, d storage.Destination) {
+	for i, n := range []int{0, 100, part, part + 100} {
+		key := fmt.Sprint("k", i)
+		r := io.MultiReader(bytes.NewReader(bytesOf(n, 1)), &brokenReader{})
+		_, err := d.Put(t.Context(), key, storage.Body{
+			Reader: r, Seal: func(storage.Object) error { t.Error("sealed what was never whole"); return nil },
+		}, storage.Attrs{})
+		if !errors.Is(err, errBroken) {
+			t.Errorf("reader breaks after %d bytes: %v; want its error", n, err)
+		}
+		mustBeEmpty(t, d, key)
+	}
+}
+
+type brokenReader struct{}
+
+func (*brokenReader) Read([]byte) (int, error) { return 0, errBroken }
+
+func sealError(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part, part + 100} {
+		key := fmt.Sprint("k", i)
+		_, err := d.Put(t.Context(), key, storage.Body{
+			Reader: bytes.NewReader(bytesOf(n, 1)), Seal: func(storage.Object) error { return errBroken },
+		}, storage.Attrs{})
+		if !errors.Is(err, errBroken) {
+			t.Errorf("seal of %d bytes: %v; want its error", n, err)
+		}
+		mustBeEmpty(t, d, key)
+	}
+}
+
+func sealOrder(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part + 100} {
+		key, b, calls := fmt.Sprint("k", i), bytesOf(n, 1), 0
+		var sealed storage.Object
+		o, err := d.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(b), Seal: func(o storage.Object) error {
+			calls, sealed = calls+1, o
+			mustBeEmpty(t, d, key)
+			return nil
+		}}, storage.Attrs{})
+		if err != nil || calls != 1 || sealed.Content != contentOf(b) || sealed.Key != key {
+			t.Errorf("%d bytes: sealed %d times with %+v, %v", n, calls, sealed, err)
+		}
+		// What Seal was told is enough to prove the object later: it is what
+		// is written down before a crash.
+		mustHold(t, d, sealed, b)
+		mustHold(t, d, o, b)
+	}
+}
+
+func cancellation(t *testing.T, d storage.Destination) {
+	for i, n := range []int{100, part + 100} {
+		ctx, cancel := context.WithCancel(t.Context())
+		key := fmt.Sprint("k", i)
+		_, err := d.Put(ctx, key, storage.Body{
+			Reader: bytes.NewReader(bytesOf(n, 1)), Seal: func(storage.Object) error { cancel(); return nil },
+		}, storage.Attrs{})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%d bytes, cancelled: %v", n, err)
+		}
+		mustBeEmpty(t, d, key)
+	}
+	if _, err := d.Tidy(t.Context(), ""); err != nil {
+		t.Errorf("tidy: %v", err)
+	}
+	if n, err := d.Tidy(t.Context(), ""); n != 0 || err != nil {
+		t.Errorf("tidy again: %d, %v; want nothing left", n, err)
+	}
+}
+
+func manyWriters(t *testing.T, d storage.Destination) {
+	const writers = 8
+	var wg sync.WaitGroup
+	errs := make([]error, writers)
+	for i := range writers {
+		wg.Go(func() {
+			_, errs[i] = d.Put(t.Context(), "k", storage.Body{Reader: bytes.NewReader(bytesOf(1000, uint64(i)))}, storage.Attrs{})
+		})
+	}
+	wg.Wait()
+	has, err := d.Stat(t.Context(), storage.Object{Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range errs {
+		won := has.Content == contentOf(bytesOf(1000, uint64(i)))
+		if won != (err == nil) {
+			t.Errorf("writer %d: won %v, was told %v", i, won, err)
+		}
+	}
+}
+
+func list(t *testing.T, d storage.Destination) {
+	for _, k := range []string{"b/2", "a/1", "b/10", "bb/1", "b-1"} {
+		put(t, d, k, []byte(k))
+	}
+	for prefix, want := range map[string]string{"": "a/1 b-1 b/10 b/2 bb/1", "b/": "b/10 b/2", "b/1": "b/10", "c": ""} {
+		var got []string
+		for o, err := range d.List(t.Context(), prefix) {
+			if err != nil {
+				t.Fatalf("list %q: %v", prefix, err)
+			}
+			if o.Size != int64(len(o.Key)) {
+				t.Errorf("list %q: %s has size %d", prefix, o.Key, o.Size)
+			}
+			got = append(got, o.Key)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("list %q: %q, want %q", prefix, got, want)
+		}
+	}
+}
+
+func hostileKeys(t *testing.T, d storage.Destination) {
+	for _, key := range []string{"", "/etc/x", "../x", "a/../../x", "a/../b", ".", "..", "a//b", "a\x00b", `a\b`, strings.Repeat("x/", 1000) + "y"} {
+		if o, err := d.Put(t.Context(), key, storage.Body{Reader: strings.NewReader("x")}, storage.Attrs{}); err == nil {
+			t.Errorf("put %.40q: stored as %.40q; want it refused", key, o.Key)
+		}
+		if _, err := d.Open(t.Context(), storage.Object{Key: key}); err == nil {
+			t.Errorf("open %.40q: want it refused", key)
+		}
+	}
+}
+
+func probe(t *testing.T, d storage.Destination) {
+	id, err := d.Probe(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := d.Probe(t.Context(), id); err != nil || again != id {
+		t.Errorf("probe again: %q, %v; want %q", again, err, id)
+	}
+	for o, err := range d.List(t.Context(), "") {
+		t.Errorf("probing left %q, %v", o.Key, err)
+	}
+}
+
+func (s *suite) replace(t *testing.T) {
+	for _, n := range []int{100, part + 100} {
+		d, damage := s.open(t)
+		if _, err := d.Probe(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		b := bytesOf(n, 1)
+		put(t, d, "k", b)
+		damage(t, "k")
+		var asked []storage.Object
+		o, err := d.Put(t.Context(), "k", storage.Body{Reader: bytes.NewReader(b), Occupied: func(o storage.Object) storage.Resolution {
+			asked = append(asked, o)
+			return storage.Replace
+		}}, storage.Attrs{})
+		if err != nil || len(asked) != 1 || asked[0].Content == contentOf(b) {
+			t.Fatalf("%d bytes: %v, asked about %+v; want one question about the damaged one", n, err, asked)
+		}
+		mustHold(t, d, o, b)
+	}
+}
+
+func (s *suite) damageShows(t *testing.T) {
+	for _, n := range []int{100, part + 100} {
+		d, damage := s.open(t)
+		b := bytesOf(n, 1)
+		o := put(t, d, "k", b)
+		damage(t, "k")
+		has, err := d.Stat(t.Context(), o)
+		if err == nil && has.Content == contentOf(b) {
+			t.Errorf("%d bytes: damage doesn't show", n)
+		}
+	}
+}
+
+// Keys lists a destination, for tests.
+func Keys(t testing.TB, d storage.Store) []string {
+	t.Helper()
+	var keys []string
+	for o, err := range d.List(context.Background(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, o.Key)
+	}
+	slices.Sort(keys)
+	return keys
+}

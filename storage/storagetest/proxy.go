@@ -1,0 +1,162 @@
+package storagetest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// S3Fault is what goes wrong with one request to the server.
+type S3Fault struct {
+	Status int    // answered in place of the truth; 0 = the truth
+	Code   string // S3's code, with Status
+	Apply  bool   // the request takes effect, then is reported as failed
+	Reset  bool   // the connection ends without an answer; with Apply after the effect
+
+	FlipBody      bool        // one bit of the request's body changes on the way
+	StripChecksum bool        // as a server that doesn't look at checksums sees it
+	AddHeader     http.Header // to the true answer
+}
+
+// S3Proxy stands before the server, counts requests and makes them fail.
+type S3Proxy struct {
+	URL string
+
+	mu     sync.Mutex
+	counts map[string]int
+	hook   func(op, key string, r *http.Request) *S3Fault
+}
+
+// Proxy starts a proxy for one test. hook may be nil; ops are named as in S3:
+// PutObject, HeadObject, UploadPart and so on. It is called for one request
+// after the other.
+func (s *S3Server) Proxy(t testing.TB, hook func(op, key string, r *http.Request) *S3Fault) *S3Proxy {
+	t.Helper()
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &S3Proxy{counts: map[string]int{}, hook: hook}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.DisableCompression = true
+	forward := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host }, // Host stays: it is signed
+		Transport: transport,
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, forward) }))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	p.URL = server.URL
+	return p
+}
+
+func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	op, key := operation(r)
+	p.mu.Lock()
+	p.counts[op]++
+	f := &S3Fault{}
+	if p.hook != nil {
+		if given := p.hook(op, key, r); given != nil {
+			f = given
+		}
+	}
+	p.mu.Unlock()
+	if f.StripChecksum {
+		for name := range r.Header {
+			if strings.HasPrefix(name, "X-Amz-Checksum-") {
+				r.Header.Del(name) // SigV4 doesn't sign what isn't listed as signed; see below
+			}
+		}
+	}
+	if f.FlipBody {
+		b, _ := io.ReadAll(r.Body)
+		b[len(b)/2] ^= 1
+		r.Body = io.NopCloser(bytes.NewReader(b))
+	}
+	if f.Apply {
+		forward.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	switch {
+	case f.Reset:
+		panic(http.ErrAbortHandler)
+	case f.Status == 0:
+		maps.Copy(w.Header(), f.AddHeader)
+		forward.ServeHTTP(w, r)
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	body := ""
+	if f.Code != "" {
+		body = fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>made to fail</Message></Error>`, f.Code)
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(f.Status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// Count says how many requests for an operation have come; "" is all.
+func (p *S3Proxy) Count(op string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if op != "" {
+		return p.counts[op]
+	}
+	n := 0
+	for _, c := range p.counts {
+		n += c
+	}
+	return n
+}
+
+// Reset begins to count anew.
+func (p *S3Proxy) Reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.counts)
+}
+
+// operation names a path-style request as S3's documentation does.
+func operation(r *http.Request) (op, key string) {
+	_, key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	q := r.URL.Query()
+	switch {
+	case key == "" && q.Has("uploads"):
+		return "ListMultipartUploads", ""
+	case key == "" && r.Method == http.MethodGet:
+		return "ListObjects", ""
+	case r.Method == http.MethodPut && q.Has("partNumber"):
+		return "UploadPart", key
+	case r.Method == http.MethodPut:
+		return "PutObject", key
+	case r.Method == http.MethodPost && q.Has("uploads"):
+		return "CreateMultipartUpload", key
+	case r.Method == http.MethodPost && q.Has("uploadId"):
+		return "CompleteMultipartUpload", key
+	case r.Method == http.MethodDelete && q.Has("uploadId"):
+		return "AbortMultipartUpload", key
+	case r.Method == http.MethodHead:
+		return "HeadObject", key
+	case r.Method == http.MethodGet:
+		return "GetObject", key
+	}
+	return r.Method, key
+}

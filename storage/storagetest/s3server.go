@@ -1,0 +1,228 @@
+// Package storagetest has what tests of stores, and of what uses them, need:
+// the conformance suite (Run), a real S3 server (StartS3), and a proxy before
+// it that makes things go wrong (S3Server.Proxy).
+package storagetest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// S3Server is a real S3 server (versitygw) on loopback, whose buckets are
+// directories.
+type S3Server struct {
+	URL       string // http://127.0.0.1:port
+	AccessKey string
+	SecretKey string
+	dir       string
+	leash     io.Closer // while it is open, the server lives
+}
+
+const region = "us-east-1"
+
+var (
+	startOnce sync.Once
+	started   *S3Server
+	startErr  error
+)
+
+// StartS3 starts the server, once per test process, and builds it before, once
+// per machine, from a Go module of its own. It ends with the process.
+func StartS3(t testing.TB) *S3Server {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("versitygw doesn't run on Windows")
+	}
+	startOnce.Do(func() { started, startErr = startS3() })
+	if startErr != nil {
+		t.Fatalf("start the S3 server: %v", startErr)
+	}
+	return started
+}
+
+func startS3() (*S3Server, error) {
+	binary, err := buildS3()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "vbcvault-s3-")
+	if err != nil {
+		return nil, err
+	}
+	s := &S3Server{AccessKey: "testaccess", SecretKey: "testsecret" + rand.Text(), dir: dir}
+	// Another process may take the port between our looking and the server's.
+	for range 3 {
+		if err = s.launch(binary); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+// buildS3 returns the path of the server's binary in Go's build cache.
+func buildS3() (string, error) {
+	_, here, _, _ := runtime.Caller(0)
+	mod := filepath.Join(filepath.Dir(here), "versitygw", "go.mod")
+	fmt.Fprintln(os.Stderr, "storagetest: building the S3 server; about 90 seconds the first time")
+	out, err := exec.Command("go", "tool", "-modfile="+mod, "-n", "versitygw").Output()
+	if err != nil {
+		if ee, ok := errors.AsType[*exec.ExitError](err); ok {
+			err = fmt.Errorf("%w: %s", err, ee.Stderr)
+		}
+		return "", fmt.Errorf("build versitygw: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// launch starts the server on a free port and waits until it answers. A shell
+// stands between: when our end of its standard input closes, however this
+// process ends, it kills the server and removes its files.
+func (s *S3Server) launch(binary string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	addr := l.Addr().String()
+	l.Close()
+	data, versions := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "versions")
+	if err := errors.Join(os.MkdirAll(data, 0o700), os.MkdirAll(versions, 0o700)); err != nil {
+		return err
+	}
+	cmd := exec.Command("sh", "-c", `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; rm -rf "$dir"`, "sh", s.dir,
+		binary, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", addr, "--health", "/health", "--keep-alive", "--quiet",
+		"posix", "--versioning-dir", versions, data)
+	stdin, err := cmd.StdinPipe() // held open by this process
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.URL, s.leash = "http://"+addr, stdin
+	if err := waitFor(s.URL + "/health"); err != nil {
+		log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+		stdin.Close()
+		return errors.Join(err, cmd.Wait(), fmt.Errorf("its log: %s", log))
+	}
+	return nil
+}
+
+// waitFor asks until there is an answer.
+func waitFor(url string) error {
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		resp, err := http.Get(url)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("%s answers %s", url, resp.Status)
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			return err
+		}
+	}
+}
+
+// Env is the environment in which a program finds the server.
+func (s *S3Server) Env() []string { return s.EnvFor(s.URL) }
+
+// EnvFor is the same for a proxy before it.
+func (s *S3Server) EnvFor(url string) []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + s.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=" + region,
+		"AWS_ENDPOINT_URL_S3=" + url, "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+	}
+}
+
+// Setenv makes the server the one that this process finds, for one test.
+func (s *S3Server) Setenv(t testing.TB, url string) {
+	for _, kv := range s.EnvFor(url) {
+		k, v, _ := strings.Cut(kv, "=")
+		t.Setenv(k, v)
+	}
+}
+
+// Client talks to the server without a proxy.
+func (s *S3Server) Client() *s3.Client {
+	return s3.New(s3.Options{
+		BaseEndpoint: aws.String(s.URL), UsePathStyle: true, Region: region,
+		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+	})
+}
+
+// NewBucket makes an empty bucket. change may ask for more than the default,
+// such as Object Lock.
+func (s *S3Server) NewBucket(t testing.TB, change ...func(*s3.CreateBucketInput)) string {
+	t.Helper()
+	name := "test-" + strings.ToLower(rand.Text()[:16])
+	in := &s3.CreateBucketInput{Bucket: &name}
+	for _, c := range change {
+		c(in)
+	}
+	if _, err := s.Client().CreateBucket(context.Background(), in); err != nil {
+		t.Fatalf("make a bucket: %v", err)
+	}
+	return name
+}
+
+// Path is the file in which the server keeps an object, so that tests can
+// damage it behind the server's back.
+func (s *S3Server) Path(bucket, key string) string {
+	return filepath.Join(s.dir, "data", bucket, filepath.FromSlash(key))
+}
+
+// Keys lists a bucket.
+func (s *S3Server) Keys(t testing.TB, bucket string) []string {
+	t.Helper()
+	var keys []string
+	pages := s3.NewListObjectsV2Paginator(s.Client(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatalf("list bucket %s: %v", bucket, err)
+		}
+		for _, o := range out.Contents {
+			keys = append(keys, aws.ToString(o.Key))
+		}
+	}
+	return keys
+}
+
+// Read reads an object.
+func (s *S3Server) Read(t testing.TB, bucket, key string) []byte {
+	t.Helper()
+	out, err := s.Client().GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatalf("read %s: %v", key, err)
+	}
+	defer out.Body.Close()
+	b, err := io.ReadAll(out.Body)
+	if err != nil {
+		t.Fatalf("read %s: %v", key, err)
+	}
+	return b
+}
