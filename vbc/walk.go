@@ -217,7 +217,7 @@ func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessag
 		w.latest = *p.TotalItems
 		w.total = max(w.total, w.latest)
 	}
-	if len(items) == 0 && w.count < w.latest && !w.mayHavePageZero() && number != 0 {
+	if len(items) == 0 && w.count < w.latest && number != 0 && (number == unnamed || !w.mayHavePageZero()) {
 		return nil, malformed(fmt.Sprintf("the page is empty, although %d of %d items are still to come", w.latest-w.count, w.latest))
 	}
 	return items, nil

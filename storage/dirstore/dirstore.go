@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	tempPrefix = ".vbcvault-tmp-"
-	marker     = ".vbcvault-destination" // holds the directory's identity
+	tempPrefix = storage.Reserved + "tmp-"
+	marker     = storage.Reserved + "destination" // holds the directory's identity
 	dirPerm    = 0o700
 	filePerm   = 0o600
 )
@@ -69,7 +69,7 @@ func (s *Store) Put(ctx context.Context, key string, body storage.Body, _ storag
 	fail := func(err error) (storage.Object, error) {
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, refused(err))
 	}
-	if err := checkKey(key); err != nil {
+	if err := storage.CheckKey(key); err != nil {
 		return fail(err)
 	}
 	dir := path.Dir(key)
@@ -188,7 +188,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 
 // Open implements storage.Store.
 func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error) {
-	if err := checkKey(o.Key); err != nil {
+	if err := storage.CheckKey(o.Key); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Key, err)
 	}
 	f, err := s.root.Open(o.Key)
@@ -271,17 +271,7 @@ func leadsTo(dir, prefix string) bool {
 }
 
 func own(name string) bool {
-	base := path.Base(name)
-	return base == marker || strings.HasPrefix(base, tempPrefix)
-}
-
-// checkKey refuses what os.Root would contain anyway, and what is no portable
-// name of a file.
-func checkKey(key string) error {
-	if !fs.ValidPath(key) || key == "." || strings.ContainsAny(key, "\x00\\:") || own(key) || len(key) > 1024 {
-		return fmt.Errorf("%.80q can't be the name of an object", key)
-	}
-	return nil
+	return strings.HasPrefix(path.Base(name), storage.Reserved)
 }
 
 // cause leaves the path out of an error that is about to name it anyway.

@@ -17,7 +17,7 @@ import (
 
 // probeKey is where the probe pretends to write. Where all is well, nothing is
 // ever stored there.
-const probeKey = ".vbcvault-probe"
+const probeKey = storage.Reserved + "probe"
 
 // Probe implements storage.Destination. It sends a PUT with a wrong checksum.
 // A server that refuses it for the checksum has shown two things: that we may

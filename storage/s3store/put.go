@@ -32,7 +32,7 @@ func withPayloadHash(d storage.Digest) func(*s3.Options) {
 
 // Put implements storage.Store. It uses one buffer of a part's size.
 func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
-	if err := checkKey(key); err != nil {
+	if err := storage.CheckKey(key); err != nil {
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, err)
 	}
 	buffer := s.buffers.Get().(*[]byte)

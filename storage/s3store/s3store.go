@@ -114,17 +114,9 @@ func (s *Store) String() string {
 // key is a relative key's full one.
 func (s *Store) key(k string) *string { return aws.String(path.Join(s.prefix, k)) }
 
-// checkKey refuses keys that path.Join would turn into others.
-func checkKey(k string) error {
-	if k == "" || strings.HasPrefix(k, "/") || path.Clean("/"+k) != "/"+k || strings.ContainsAny(k, "\x00\\") || len(k) > 900 {
-		return fmt.Errorf("%.80q can't be the name of an object", k)
-	}
-	return nil
-}
-
 // Open implements storage.Store.
 func (s *Store) Open(ctx context.Context, o storage.Object) (io.ReadCloser, error) {
-	if err := checkKey(o.Key); err != nil {
+	if err := storage.CheckKey(o.Key); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Key, err)
 	}
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.key(o.Key), VersionId: optional(o.VersionID)})

@@ -20,7 +20,7 @@ import (
 // Stat implements storage.Store: one HEAD, and a GET where the HEAD brings no
 // checksum that proves anything.
 func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
-	if err := checkKey(want.Key); err != nil {
+	if err := storage.CheckKey(want.Key); err != nil {
 		return storage.Object{}, fmt.Errorf("look at %s: %w", want.Key, err)
 	}
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{

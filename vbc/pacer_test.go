@@ -1,0 +1,168 @@
+package vbc
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// gateway is a quota as WSO2 has it: so many requests in each aligned window.
+type gateway struct {
+	mu      sync.Mutex
+	quota   int
+	window  time.Duration
+	current int64
+	count   int
+	refused int
+	times   []time.Time // of what was let through
+}
+
+// request returns when the window opens, or zero if the request was let through.
+func (g *gateway) request() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if w := now.UnixNano() / int64(g.window); w != g.current {
+		g.current, g.count = w, 0
+	}
+	if g.count++; g.count > g.quota {
+		g.refused++
+		return time.Unix(0, (g.current+1)*int64(g.window))
+	}
+	g.times = append(g.times, now)
+	return time.Time{}
+}
+
+// drive sends n requests by so many workers through the pacer.
+func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
+	var wg sync.WaitGroup
+	left := make(chan struct{}, n)
+	for range n {
+		left <- struct{}{}
+	}
+	for range workers {
+		wg.Go(func() {
+			for {
+				g.mu.Lock()
+				done := len(g.times) >= n
+				g.mu.Unlock()
+				if done {
+					return
+				}
+				granted, err := p.wait(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(50 * time.Millisecond) // of synctest's clock: the way to VBC
+				if until := g.request(); !until.IsZero() {
+					p.refused(granted, until)
+				} else {
+					p.accepted()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestRateIsEvenFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(6*time.Second, slog.New(slog.DiscardHandler))
+		g := &gateway{quota: 1000, window: time.Minute}
+		begin := time.Now()
+		drive(t, p, g, 4, 20)
+		for i, at := range g.times[:20] {
+			if want := time.Duration(i)*6*time.Second + 50*time.Millisecond; at.Sub(begin) != want {
+				t.Errorf("request %d after %v, want %v", i, at.Sub(begin), want)
+			}
+		}
+	})
+}
+
+// Without a rate the first 429 teaches the pace. Nothing is sent into the
+// closed window but what was under way, and no burst when it opens.
+func TestPaceIsLearnedFrom429(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(0, slog.New(slog.DiscardHandler))
+		g := &gateway{quota: 10, window: time.Minute}
+		begin := time.Now()
+		drive(t, p, g, 8, 600)
+		if share := float64(g.refused) / float64(600+g.refused); share > 0.04 {
+			t.Errorf("%d of %d requests were refused", g.refused, 600+g.refused)
+		}
+		if took := time.Since(begin); took > 66*time.Minute {
+			t.Errorf("600 requests at 10 a minute took %v", took)
+		}
+		for i := 30; i+1 < len(g.times); i++ {
+			if d := g.times[i+1].Sub(g.times[i]); d < time.Second {
+				t.Errorf("requests %d and %d are %v apart: a burst", i, i+1, d)
+			}
+		}
+	})
+}
+
+func TestCancelledWaitGrantsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(0, slog.New(slog.DiscardHandler))
+		p.refused(time.Now(), time.Now().Add(time.Hour))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := p.wait(ctx); err == nil {
+			t.Error("granted in a closed window")
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := newPacer(0, slog.New(slog.DiscardHandler)).wait(cancelled); err == nil {
+			t.Error("granted after cancellation")
+		}
+	})
+}
+
+func TestWindowOpens(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 0, 30, 0, time.UTC)
+	date := http.Header{"Date": {"Mon, 23 Nov 2026 09:00:20 GMT"}} // the server's clock is an hour behind
+	for _, c := range []struct {
+		next string
+		h    http.Header
+		want time.Duration
+	}{
+		{"2026-Nov-23 09:01:00+0000 UTC", date, 40 * time.Second},
+		{"2026-Nov-23 09:01:00 UTC", date, 40 * time.Second},
+		{"2026-11-23T09:01:00Z", date, 40 * time.Second},
+		{"2026-11-23T09:01:00+0000", date, 40 * time.Second},
+		{"1795424460000", date, 40 * time.Second},
+		{"2026-Nov-23 10:01:00+0000 UTC", http.Header{}, 30 * time.Second}, // no Date: our clock
+		{"2026-Nov-23 08:00:00+0000 UTC", date, time.Second},               // past
+		{"2036-Nov-23 08:00:00+0000 UTC", date, time.Hour},                 // absurd
+		{"soon", date, time.Minute},
+		{"", http.Header{"Retry-After": {"17"}}, 17 * time.Second},
+		{"", http.Header{"Date": date["Date"], "Retry-After": {"Mon, 23 Nov 2026 09:00:50 GMT"}}, 30 * time.Second},
+		{"", http.Header{"Retry-After": {"-5"}}, time.Minute},
+	} {
+		if got := windowOpens(c.h, c.next, now).Sub(now); got != c.want {
+			t.Errorf("%q, %v: %v, want %v", c.next, c.h, got, c.want)
+		}
+	}
+}
+
+func TestParseFault(t *testing.T) {
+	for body, want := range map[string]fault{
+		`{"fault":{"code":900802,"message":"Message throttled out","description":"You have exceeded your quota","nextAccessTime":"x"}}`:    {900802, "Message throttled out: You have exceeded your quota", "x", true},
+		`{"code":"900802","message":"Message throttled out","description":"You have exceeded your quota"}`:                                 {900802, "Message throttled out: You have exceeded your quota", "", true},
+		`<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>900901</am:code><am:message>Invalid Credentials</am:message></am:fault>`: {900901, "Invalid Credentials", "", true},
+		`{"code":"404","type":"Status report","message":"Runtime Error","description":"No matching resource found for given API Request"}`: {0, "Runtime Error: No matching resource found for given API Request", "", true},
+		`{"msg":"Recording not found","status":404}`:                            {0, "Recording not found", "", false},
+		`{"error":"invalid_grant","error_description":"Authentication failed"}`: {0, "invalid_grant: Authentication failed", "", false},
+		`<html><body>Bad gateway</body></html>`:                                 {},
+		``:                                                                      {},
+	} {
+		if got := parseFault([]byte(body)); got != want {
+			t.Errorf("%s:\n got %+v\nwant %+v", body, got, want)
+		}
+	}
+}
