@@ -241,11 +241,12 @@ func (s *Slot) do(ctx context.Context, op, method string, u *url.URL) (*http.Res
 	}
 	resp, err := s.c.http.Do(req)
 	if err != nil {
+		err = watch.explain(err)
 		watch.stop()
 		if foreign, ok := errors.AsType[*ForeignHostError](err); ok {
 			return nil, &ForeignHostError{Op: op, Host: foreign.Host}
 		}
-		return nil, networkError(op, watch.explain(err))
+		return nil, networkError(op, err)
 	}
 	resp.Body = watch.wrap(resp.Body)
 	err = check(op, resp, s.c.redact)

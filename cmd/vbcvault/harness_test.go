@@ -1,0 +1,224 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "vbcvault-test-")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "vbcvault")
+	if out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return name, nil
+})
+
+// program builds vbcvault as users have it.
+func program(t testing.TB) string {
+	t.Helper()
+	name, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if name, err := buildOnce(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(name))
+	}
+	os.Exit(code)
+}
+
+// world is an account, a destination, and an environment to run vbcvault in.
+type world struct {
+	t       testing.TB
+	account *vbctest.Account
+	to      string // --to
+	env     []string
+	state   string
+	open    func() storage.Destination // the destination, for looking
+	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
+}
+
+func newWorld(t testing.TB, cfg vbctest.Config) *world {
+	t.Helper()
+	a := vbctest.New(cfg)
+	api := httptest.NewServer(a)
+	t.Cleanup(func() {
+		api.CloseClientConnections()
+		api.Close()
+	})
+	state := t.TempDir()
+	return &world{t: t, account: a, state: state, env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC", "VBCVAULT_STATE_DIR=" + state,
+		"VBC_API_URL=" + api.URL, "VBC_USERNAME=admin", "VBC_PASSWORD=correct horse", "VBC_CLIENT_ID=client", "VBC_CLIENT_SECRET=secret",
+	}}
+}
+
+// inS3 makes a bucket of the real S3 server the destination.
+func (w *world) inS3(hook func(op, key string, r *http.Request) *storagetest.S3Fault) *world {
+	w.t.Helper()
+	server := storagetest.StartS3(w.t)
+	bucket := server.NewBucket(w.t)
+	w.proxy = server.Proxy(w.t, hook)
+	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
+	w.to = "s3://" + bucket + "/calls"
+	w.open = func() storage.Destination {
+		server.Setenv(w.t, server.URL)
+		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls"})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return s
+	}
+	return w
+}
+
+// inDir makes a directory the destination.
+func (w *world) inDir() *world {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	w.to = "file://" + dir
+	w.open = func() storage.Destination {
+		s, err := dirstore.Open(dir)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() { s.Close() })
+		return s
+	}
+	return w
+}
+
+// result is what one run of vbcvault came to.
+type result struct {
+	code           int
+	stdout, stderr string
+	summary        map[string]any // the last line of stdout, with --json
+	state          *os.ProcessState
+}
+
+func (w *world) command(args ...string) *exec.Cmd {
+	w.t.Helper()
+	cmd := exec.Command(program(w.t), args...)
+	cmd.Env = w.env
+	return cmd
+}
+
+// run runs vbcvault to its end.
+func (w *world) run(args ...string) result {
+	w.t.Helper()
+	return w.finish(w.command(args...))
+}
+
+func (w *world) finish(cmd *exec.Cmd) result {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		w.t.Fatal(err)
+	}
+	r := result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String(), state: cmd.ProcessState}
+	w.t.Logf("%s\nexit %d\n%s%s", strings.Join(cmd.Args[1:], " "), r.code, r.stdout, r.stderr)
+	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+	if last := lines[len(lines)-1]; strings.HasPrefix(last, "{") {
+		if err := json.Unmarshal([]byte(last), &r.summary); err != nil {
+			w.t.Errorf("the last line is no JSON: %v: %s", err, last)
+		}
+	}
+	return r
+}
+
+// archive runs vbcvault archive with --json.
+func (w *world) archive(args ...string) result {
+	w.t.Helper()
+	return w.run(append([]string{"archive", "--to", w.to, "--json"}, args...)...)
+}
+
+// want fails unless the run ended with the code and the summary has the values.
+func (w *world) want(r result, code int, values map[string]int) {
+	w.t.Helper()
+	if r.code != code {
+		w.t.Errorf("exit code %d, want %d", r.code, code)
+	}
+	for k, v := range values {
+		if got, ok := r.summary[k].(float64); !ok || int(got) != v {
+			w.t.Errorf("summary: %s is %v, want %d", k, r.summary[k], v)
+		}
+	}
+}
+
+// mustHold fails unless the destination holds each recording's audio, whole,
+// under the key that it must have, and its sidecar.
+func (w *world) mustHold(recordings ...vbctest.Recording) {
+	w.t.Helper()
+	store := w.open()
+	for _, r := range recordings {
+		o := storage.Object{Key: key(r, "mp3")}
+		has, err := store.Stat(w.t.Context(), o)
+		if err != nil || has.SHA256 != storage.Digest(r.SHA256()) || has.Size != r.Size {
+			w.t.Errorf("%s: %d bytes, %v; want the recording's %d", o.Key, has.Size, err, r.Size)
+		}
+		if _, err := store.Stat(w.t.Context(), storage.Object{Key: key(r, "json")}); err != nil {
+			w.t.Errorf("its sidecar: %v", err)
+		}
+	}
+}
+
+// key is where a recording of the default account lies, as the documentation says.
+func key(r vbctest.Recording, ending string) string {
+	owner := ""
+	if r.Kind == vbctest.OnDemand {
+		owner = fmt.Sprintf("user=%d/", r.User)
+	}
+	return fmt.Sprintf("account=549825/kind=%s/%s%s/%s_%d.%s", r.Kind, owner, r.Start.Format("year=2006/month=01/day=02"), r.Start.Format("20060102T150405Z"), r.ID, ending)
+}
+
+// keys lists the destination.
+func (w *world) keys() []string {
+	w.t.Helper()
+	return storagetest.Keys(w.t, w.open())
+}
+
+// nothingLost fails unless every recording is at VBC or whole in the
+// destination. It is the one thing that must hold after anything.
+func (w *world) nothingLost(all []vbctest.Recording) {
+	w.t.Helper()
+	for _, r := range all {
+		if !w.account.Has(r.Kind, r.User, r.ID) {
+			w.mustHold(r)
+		}
+	}
+}
+
+// someRecordings adds n recordings that are a year old and some minutes apart.
+func (w *world) someRecordings(n int) []vbctest.Recording {
+	return w.account.Generate(n, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), 7*time.Minute)
+}
+
+func isDelete(r *http.Request) bool { return r.Method == http.MethodDelete }
+func isAudio(r *http.Request) bool  { return strings.Contains(r.URL.Path, "/audio/") }
+func isList(r *http.Request) bool   { return strings.HasSuffix(r.URL.Path, "call_recordings") }

@@ -1,0 +1,195 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// signalled runs vbcvault and sends it a signal from within the simulator, at
+// the nth request that is a match: before it is answered, so that it is in
+// flight; or, if applied, when it has taken effect and the answer is lost.
+func (w *world) signalled(sig syscall.Signal, match func(*http.Request) bool, nth int, applied bool, args ...string) result {
+	w.t.Helper()
+	cmd := w.command(append([]string{"archive", "--to", w.to, "--json"}, args...)...)
+	var mu sync.Mutex
+	seen := 0
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if !match(r) {
+			return nil
+		}
+		if seen++; seen != nth {
+			return nil
+		}
+		w.signal(cmd, sig)
+		if sig == syscall.SIGKILL {
+			return &vbctest.Fault{Apply: applied, Reset: true}
+		}
+		return nil
+	})
+	defer w.account.Inject(nil)
+	return w.finish(cmd)
+}
+
+func (w *world) signal(cmd *exec.Cmd, sig os.Signal) {
+	if err := cmd.Process.Signal(sig); err != nil {
+		w.t.Errorf("signal: %v", err)
+	}
+}
+
+// kill -9 in the middle of everything that VBC is asked for. The next run
+// finishes, and downloads at most what was in flight a second time.
+func TestKillThenResume(t *testing.T) {
+	const n, workers = 30, 4
+	matches := map[string]func(*http.Request) bool{"list": isList, "audio": isAudio, "delete": isDelete}
+	for _, to := range []string{"s3", "directory"} {
+		for name, match := range matches {
+			for _, nth := range []int{1, 7, 23} {
+				for _, applied := range []bool{false, true} {
+					if name == "list" && nth > 1 || name != "delete" && applied {
+						continue
+					}
+					t.Run(fmt.Sprintf("%s/%s %d applied %v", to, name, nth, applied), func(t *testing.T) {
+						w := newWorld(t, vbctest.Config{})
+						if to == "s3" {
+							w.inS3(nil)
+						} else {
+							w.inDir()
+						}
+						all := w.someRecordings(n)
+						args := []string{"--older-than", "90d", "--delete", "--workers", fmt.Sprint(workers)}
+						if r := w.signalled(syscall.SIGKILL, match, nth, applied, args...); r.code != -1 {
+							t.Fatalf("it wasn't killed: exit %d", r.code)
+						}
+						w.nothingLost(all)
+						w.want(w.archive(args...), 0, map[string]int{"failed": 0})
+						if left := w.account.Recordings(); len(left) != 0 {
+							t.Errorf("%d are left at VBC", len(left))
+						}
+						w.mustHold(all...)
+						if c := w.account.Counts(); c.ByKind[vbctest.Audio] > n+workers {
+							t.Errorf("%d downloads of %d recordings with %d in flight at once", c.ByKind[vbctest.Audio], n, workers)
+						}
+						if keys := w.keys(); len(keys) != 2*n {
+							t.Errorf("%d objects for %d recordings", len(keys), n)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// kill -9 while S3 is being asked, also between the parts of a large upload.
+func TestKillDuringUploads(t *testing.T) {
+	for _, op := range []string{"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"} {
+		for _, applied := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s applied %v", op, applied), func(t *testing.T) {
+				var cmd atomic.Pointer[exec.Cmd]
+				seen := 0
+				w := newWorld(t, vbctest.Config{})
+				w.inS3(func(is, key string, _ *http.Request) *storagetest.S3Fault {
+					c := cmd.Load()
+					if c == nil || is != op || strings.Contains(key, "probe") {
+						return nil
+					}
+					if seen++; seen != 2 {
+						return nil
+					}
+					w.signal(c, syscall.SIGKILL)
+					return &storagetest.S3Fault{Apply: applied, Reset: true}
+				})
+				start := time.Now().AddDate(-1, 0, 0).Truncate(time.Second)
+				for i := range int64(4) {
+					w.account.Add(vbctest.Recording{ID: 1 + i, Start: start, Size: 11 << 20})
+				}
+				all := w.account.Recordings()
+				args := []string{"--older-than", "90d", "--delete", "--workers", "2"}
+				c := w.command(append([]string{"archive", "--to", w.to, "--json"}, args...)...)
+				cmd.Store(c)
+				if r := w.finish(c); r.code != -1 {
+					t.Fatalf("it wasn't killed: exit %d", r.code)
+				}
+				cmd.Store(nil)
+				w.nothingLost(all)
+				w.want(w.archive(args...), 0, map[string]int{"failed": 0})
+				w.mustHold(all...)
+				if left := w.account.Recordings(); len(left) != 0 {
+					t.Errorf("%d are left at VBC", len(left))
+				}
+				if n, err := w.open().Tidy(t.Context(), ""); n != 0 || err != nil {
+					t.Errorf("%d abandoned uploads are left, %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+// SIGTERM: what is in flight comes to its end, nothing new is begun, and no
+// DELETE goes out any more.
+func TestTerminationDrains(t *testing.T) {
+	const n, workers = 40, 4
+	w := newWorld(t, vbctest.Config{Latency: 2 * time.Millisecond}).inS3(nil)
+	all := w.someRecordings(n)
+	args := []string{"--older-than", "90d", "--delete", "--workers", fmt.Sprint(workers)}
+	r := w.signalled(syscall.SIGTERM, isAudio, 10, false, args...)
+	w.want(r, 130, map[string]int{"failed": 0, "exit_code": 130})
+	if !strings.Contains(r.stderr, "run the same command again") {
+		t.Error("it doesn't say how to go on")
+	}
+	w.nothingLost(all)
+	c := w.account.Counts()
+	if c.ByKind[vbctest.Audio] > 10+workers {
+		t.Errorf("%d downloads were begun, the signal came at the 10th", c.ByKind[vbctest.Audio])
+	}
+	r = w.archive(args...)
+	w.want(r, 0, map[string]int{"failed": 0})
+	if again := w.account.Counts().ByKind[vbctest.Audio]; again != n {
+		t.Errorf("%d downloads in all for %d recordings: what was in flight was thrown away", again, n)
+	}
+	w.mustHold(all...)
+}
+
+// A second copy started by cron.
+func TestSecondRunIsRefused(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(3)
+	first := w.command("archive", "--to", w.to, "--older-than", "90d")
+	inFlight, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isList(r) {
+			once.Do(func() { close(inFlight); <-release })
+		}
+		return nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- first.Run() }()
+	<-inFlight
+	before := w.account.Counts().Total
+	r := w.archive("--older-than", "90d")
+	w.want(r, 3, map[string]int{"exit_code": 3})
+	if !strings.Contains(r.stderr, "--if-running skip") {
+		t.Error("no hint")
+	}
+	w.want(w.archive("--older-than", "90d", "--if-running", "skip"), 0, map[string]int{"listed": 0})
+	if after := w.account.Counts().Total; after != before {
+		t.Errorf("the refused runs sent %d requests", after-before)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("the first run: %v", err)
+	}
+}
