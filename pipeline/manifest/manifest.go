@@ -88,8 +88,8 @@ func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {
 	return m, nil
 }
 
-func open(ctx context.Context, path string, lock *flock.Flock) (m *Manifest, err error) {
-	m = &Manifest{path: path, lock: lock}
+func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err error) {
+	m := &Manifest{path: path, lock: lock}
 	defer func() {
 		if err != nil {
 			m.closeFiles()
