@@ -80,8 +80,10 @@ func (s *source) format() (contentType, ending string, err error) {
 // Telephony MP3 is MPEG-2.5 at 8 kHz, whose sync word general sniffers don't
 // know.
 func startsWithFrame(head []byte) bool {
+	if len(head) < 2 || head[0] != 0xff || head[1]&0xe0 != 0xe0 {
+		return false // the decoder would look for a frame further on
+	}
 	var frame mp3.Frame
 	var skipped int
-	err := mp3.NewDecoder(bytes.NewReader(head)).Decode(&frame, &skipped)
-	return err == nil && skipped == 0
+	return mp3.NewDecoder(bytes.NewReader(head)).Decode(&frame, &skipped) == nil
 }

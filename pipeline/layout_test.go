@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+const module = "github.com/vbcvault/vbcvault/"
+
+// What each package may import of ours. Imports go one way.
+var mayImport = map[string][]string{
+	"cmd/vbcvault":        {"pipeline", "pipeline/manifest", "storage", "storage/dirstore", "storage/s3store", "vbc", "vbc/vbctest"},
+	"pipeline":            {"pipeline/evidence", "pipeline/manifest", "storage", "vbc"},
+	"pipeline/evidence":   {"storage", "vbc"},
+	"pipeline/manifest":   {"storage", "vbc"},
+	"storage":             {},
+	"storage/dirstore":    {"storage"},
+	"storage/s3store":     {"storage"},
+	"storage/storagetest": {"storage"},
+	"vbc":                 {},
+	"vbc/vbctest":         {},
+	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s is not in the layout: say where it belongs", name)
+		}
+		for _, i := range p.Imports {
+			if ours, ok := strings.CutPrefix(i, module); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+	}
+}
+
+// calls finds calls of a method in the product's own code.
+func calls(t *testing.T, pattern string) []string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	var found []string
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.Contains(path, "test/") || strings.Contains(path, "bench/") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for range re.FindAll(b, -1) {
+			found = append(found, filepath.ToSlash(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// The DELETE is sent from one place, and evidence is made in one.
+func TestOneWayToDelete(t *testing.T) {
+	if got := calls(t, `\.Delete\(`); !slices.Equal(got, []string{"../pipeline/purge.go"}) {
+		t.Errorf("a recording is deleted in %q", got)
+	}
+	if got := calls(t, `r\.delete\(`); !slices.Equal(got, []string{"../pipeline/purge.go"}) {
+		t.Errorf("delete is called in %q", got)
+	}
+	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/verify.go"}) {
+		t.Errorf("evidence is made in %q", got)
+	}
+	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/audio.go"}) {
+		t.Errorf("a DELETE is made in %q", got)
+	}
+	if got := calls(t, `DeleteObjects?\(`); len(got) != 0 {
+		t.Errorf("objects are deleted in %q", got)
+	}
+}
+
+func TestStoreCannotDelete(t *testing.T) {
+	for _, typ := range []reflect.Type{reflect.TypeFor[storage.Store](), reflect.TypeFor[storage.Destination]()} {
+		for i := range typ.NumMethod() {
+			if name := typ.Method(i).Name; regexp.MustCompile(`(?i)delete|remove|erase`).MatchString(name) {
+				t.Errorf("%v has a method %s", typ, name)
+			}
+		}
+	}
+}

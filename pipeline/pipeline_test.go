@@ -1,0 +1,253 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+func numbers(n int, end error) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		for i := range n {
+			if !yield(i, nil) {
+				return
+			}
+		}
+		if end != nil {
+			yield(0, end)
+		}
+	}
+}
+
+func TestEachDoesAllOnSoManyWorkers(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	synctest.Test(t, func(t *testing.T) {
+		var at, most, sum atomic.Int64
+		err := each(t.Context(), 4, numbers(100, nil), func(_ context.Context, i int) error {
+			if n := at.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(time.Second) // of synctest's clock
+			sum.Add(int64(i))
+			at.Add(-1)
+			return nil
+		})
+		if err != nil || sum.Load() != 4950 || most.Load() != 4 {
+			t.Errorf("%v, sum %d, %d at once", err, sum.Load(), most.Load())
+		}
+	})
+}
+
+// Cancelled never looks like finished, and an error of one ends all.
+func TestEachEndsWithTheCause(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	broken := errors.New("broken")
+	if err := each(t.Context(), 3, numbers(10, broken), func(context.Context, int) error { return nil }); !errors.Is(err, broken) {
+		t.Errorf("items break: %v", err)
+	}
+	var done atomic.Int64
+	err := each(t.Context(), 3, numbers(1_000_000, nil), func(_ context.Context, i int) error {
+		done.Add(1)
+		if i == 5 {
+			return broken
+		}
+		return nil
+	})
+	if !errors.Is(err, broken) || done.Load() == 1_000_000 {
+		t.Errorf("work breaks: %v after %d", err, done.Load())
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err = each(ctx, 3, numbers(1_000_000, nil), func(_ context.Context, i int) error {
+		if i == 5 {
+			cancel(ErrStopped)
+		}
+		return nil
+	})
+	if !errors.Is(err, ErrStopped) {
+		t.Errorf("cancelled: %v", err)
+	}
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	cancel(ErrStopped)
+	if err := each(cancelled, 3, numbers(3, nil), func(context.Context, int) error { t.Error("begun"); return nil }); !errors.Is(err, ErrStopped) {
+		t.Errorf("cancelled before: %v", err)
+	}
+}
+
+func TestRetry(t *testing.T) {
+	server := errors.New("connection reset")
+	html := fmt.Errorf("download: %w", &notAudioError{"text/html"})
+	for name, c := range map[string]struct {
+		errs   []error // of each try; the last one repeats
+		tries  int
+		failed bool
+		most   time.Duration
+	}{
+		"works":                 {[]error{nil}, 1, false, 0},
+		"passes":                {[]error{server, server, server, nil}, 4, false, 10 * time.Second},
+		"doesn't pass":          {[]error{server}, 4, true, 10 * time.Second},
+		"5xx":                   {[]error{&vbc.Error{Status: 503}}, 4, true, 10 * time.Second},
+		"not audio":             {[]error{html}, 2, true, 0},
+		"another size":          {[]error{&sizeError{Declared: 1}}, 2, true, 0},
+		"not found":             {[]error{&vbc.Error{Status: 404}}, 1, true, 0},
+		"forbidden":             {[]error{&vbc.Error{Status: 403}}, 1, true, 0},
+		"token expired":         {[]error{&vbc.Error{Status: 401}, nil}, 2, false, 0},
+		"tokens keep expiring":  {[]error{&vbc.Error{Status: 401}}, 4, true, 0},
+		"quota, many times":     {append(slices.Repeat([]error{&vbc.Error{Status: 429}}, 20), nil), 21, false, 0},
+		"the store":             {[]error{&storeError{server}}, 1, true, 0},
+		"the manifest":          {[]error{&manifest.WriteError{Err: server}}, 1, true, 0},
+		"not what it should be": {[]error{&evidence.Mismatch{}}, 1, true, 0},
+		"no subscription":       {[]error{&vbc.Error{Status: 403, Code: 900908}}, 1, true, 0},
+		"unknown host":          {[]error{&vbc.ForeignHostError{}}, 1, true, 0},
+		"refused credentials":   {[]error{&vbc.AuthError{}}, 1, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &run{stats: &Stats{}, log: slog.New(slog.DiscardHandler), pauses: defaultPauses}
+				begin, tries := time.Now(), 0
+				err := r.retry(t.Context(), func() error {
+					tries++
+					return c.errs[min(tries, len(c.errs))-1]
+				})
+				if tries != c.tries || (err != nil) != c.failed {
+					t.Errorf("%d tries, %v; want %d", tries, err, c.tries)
+				}
+				if took := time.Since(begin); took > c.most {
+					t.Errorf("paused %v, want at most %v", took, c.most)
+				}
+			})
+		})
+	}
+}
+
+func TestEligible(t *testing.T) {
+	cutoff := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	p := policy{Options: Options{Cutoff: cutoff, Since: cutoff.AddDate(0, -1, 0), Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}}, users: map[string]bool{"7": true}}
+	r := func(kind vbc.Kind, owner string, at time.Time) vbc.Recording {
+		return vbc.Recording{Kind: kind, Owner: owner, ID: 1, Start: at}
+	}
+	for i, c := range []struct {
+		r    vbc.Recording
+		want bool
+	}{
+		{r(vbc.Company, "", cutoff.Add(-time.Nanosecond)), true},
+		{r(vbc.Company, "", cutoff), false},
+		{r(vbc.Company, "", cutoff.AddDate(1, 0, 0)), false},
+		{r(vbc.Company, "", p.Since), true},
+		{r(vbc.Company, "", p.Since.Add(-1)), false},
+		{r(vbc.OnDemand, "7", p.Since), true},
+		{r(vbc.OnDemand, "8", p.Since), false},
+		{r("voicemail", "", p.Since), false},
+		{vbc.Recording{Kind: vbc.Company, Unreadable: "no start"}, false}, // its zero Start is before every cutoff
+	} {
+		if got := p.eligible(c.r); got != c.want {
+			t.Errorf("%d: %v: %v", i, c.r, got)
+		}
+	}
+}
+
+func TestKeysAreMadeOfNumbers(t *testing.T) {
+	at := time.Date(2026, 5, 12, 12, 15, 0, 0, time.FixedZone("", 2*3600))
+	for _, c := range []struct {
+		r    vbc.Recording
+		want string
+	}{
+		{vbc.Recording{Kind: vbc.Company, Account: "549825", ID: 193228, Start: at, FileName: "../../x"},
+			"account=549825/kind=company/year=2026/month=05/day=12/20260512T101500Z_193228"},
+		{vbc.Recording{Kind: vbc.OnDemand, Account: "549825", Owner: "745249", ID: 1, Start: at},
+			"account=549825/kind=on-demand/user=745249/year=2026/month=05/day=12/20260512T101500Z_1"},
+		{vbc.Recording{Kind: vbc.Company, Account: "../x", ID: 1, Start: at}, ""},
+		{vbc.Recording{Kind: vbc.Company, ID: 1, Start: at}, ""},
+		{vbc.Recording{Kind: vbc.OnDemand, Account: "1", Owner: "self", ID: 1, Start: at}, ""},
+	} {
+		got, err := stem(c.r)
+		if got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%v: %q, %v", c.r, got, err)
+		}
+	}
+	if got := beside("a.b/c.mp3", storage.SumOf(nil)); got != "a.b/c-e3b0c442.mp3" {
+		t.Error(got)
+	}
+}
+
+func TestOnlyAudioIsAudio(t *testing.T) {
+	telephony, err := io.ReadAll(vbctest.Recording{Kind: "company", ID: 1, Size: 9000}.Audio())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tagged, err := io.ReadAll(vbctest.Recording{Kind: "company", ID: 5, Size: 9000}.Audio())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		body []byte
+		want string
+	}{
+		"MPEG-2.5 frames": {telephony, "audio/mpeg .mp3"},
+		"with ID3":        {tagged, "audio/mpeg .mp3"},
+		"WAV":             {append([]byte("RIFF\x24\x08\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"), make([]byte, 100)...), "audio/wav .wav"},
+		"nothing":         {nil, ""},
+		"HTML":            {[]byte("<!DOCTYPE html><html><body>Sorry"), ""},
+		"JSON":            {[]byte(`{"msg":"Recording not found"}`), ""},
+		"XML":             {[]byte(`<?xml version="1.0"?><am:fault/>`), ""},
+		"text":            {[]byte("upstream connect error"), ""},
+		"zeros":           {make([]byte, 9000), ""},
+		"ZIP":             {[]byte("PK\x03\x04\x14\x00\x00\x00"), ""},
+		"almost a frame":  {[]byte("\xff\xe3"), ""},
+	} {
+		src := newSource(bytes.NewReader(c.body), func(int) {})
+		media, ending, err := src.format()
+		if got := strings.TrimSpace(media + " " + ending); got != c.want || isA[*notAudioError](err) != (c.want == "") {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, c.want)
+		}
+		if rest, err := io.ReadAll(src); err != nil || !bytes.Equal(rest, c.body) {
+			t.Errorf("%s: looking at it changed it", name)
+		}
+	}
+}
+
+// The purge itself refuses evidence that is older than its slot.
+func TestDeleteRefusesStaleEvidence(t *testing.T) {
+	var r run
+	slot := &vbc.Slot{}
+	if err := r.delete(t.Context(), slot, &manifest.Row{}, evidence.Verified{}); err == nil {
+		t.Error("the zero value was taken for evidence")
+	}
+}
+
+// However many workers ask at once.
+func TestMaxDeletesHolds(t *testing.T) {
+	limit := 10
+	r := &run{policy: policy{Options: Options{MaxDeletes: &limit}}}
+	var wg sync.WaitGroup
+	var taken atomic.Int64
+	for range 50 {
+		wg.Go(func() {
+			if r.takePurge() {
+				taken.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() != 10 {
+		t.Errorf("%d purges were allowed", taken.Load())
+	}
+}
