@@ -121,7 +121,7 @@ func (r *run) fail(rec vbc.Recording, cause error) error {
 	}
 	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, cause.Error(), permanent(cause))
 	if err != nil {
-		return fmt.Errorf("%w (after: %v)", err, cause)
+		return fmt.Errorf("%w (after: %w)", err, cause)
 	}
 	return nil
 }

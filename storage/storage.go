@@ -40,8 +40,8 @@ func ParseDigest(s string) (Digest, error) {
 // String returns 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// MarshalText and UnmarshalText make JSON hold what String writes; an unknown
-// digest is the empty string.
+// MarshalText makes JSON hold what String writes; an unknown digest is the
+// empty string.
 func (d Digest) MarshalText() ([]byte, error) {
 	if d.IsZero() {
 		return nil, nil
@@ -49,6 +49,7 @@ func (d Digest) MarshalText() ([]byte, error) {
 	return []byte(d.String()), nil
 }
 
+// UnmarshalText reads what MarshalText wrote.
 func (d *Digest) UnmarshalText(b []byte) (err error) {
 	if len(b) == 0 {
 		*d = Digest{}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -93,5 +92,5 @@ func stateDir() (string, error) {
 		}
 	}
 	return "", usagef("set VBCVAULT_STATE_DIR, or name the file with --manifest",
-		"%s", fmt.Sprint("nowhere to keep the manifest: neither VBCVAULT_STATE_DIR, XDG_STATE_HOME nor HOME is set"))
+		"nowhere to keep the manifest: neither VBCVAULT_STATE_DIR, XDG_STATE_HOME nor HOME is set")
 }

@@ -81,7 +81,7 @@ func (m *Manifest) commit(batch []write) []error {
 			end = "ROLLBACK TO change; RELEASE change"
 		}
 		if _, err := tx.Exec(end); err != nil {
-			return fail(fmt.Errorf("%w (after: %v)", err, errs[i]))
+			return fail(fmt.Errorf("%w (after: %w)", err, errs[i]))
 		}
 	}
 	if err := tx.Commit(); err != nil {

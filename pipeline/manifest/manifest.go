@@ -92,7 +92,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 	m := &Manifest{path: path, lock: lock}
 	defer func() {
 		if err != nil {
-			m.closeFiles()
+			err = errors.Join(err, m.closeFiles())
 		}
 	}()
 	if lock != nil {

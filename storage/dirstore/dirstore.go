@@ -51,7 +51,7 @@ var _ storage.Destination = (*Store)(nil)
 func Open(dir string) (*Store, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the directory %s can't be opened (%v); is the disk mounted? vbcvault doesn't create it", storage.ErrRefused, dir, cause(err))
+		return nil, fmt.Errorf("%w: the directory %s can't be opened (%w); is the disk mounted? vbcvault doesn't create it", storage.ErrRefused, dir, cause(err))
 	}
 	return &Store{dir: dir, root: root}, nil
 }
@@ -225,7 +225,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Objec
 			}
 			return nil
 		})
-		if err != nil && err != fs.SkipAll {
+		if err != nil && !errors.Is(err, fs.SkipAll) {
 			yield(storage.Object{}, fmt.Errorf("list %s: %w", s, cause(err)))
 		}
 	}

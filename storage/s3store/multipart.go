@@ -71,7 +71,7 @@ func (u *upload) sendAll(ctx context.Context, r *counter, buffer []byte) error {
 			return err
 		}
 		n, err := io.ReadFull(r, buffer)
-		if err != nil && r.err != nil && r.err != io.EOF {
+		if err != nil && r.broken() {
 			return r.err
 		}
 		b = buffer[:n]

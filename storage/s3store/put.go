@@ -43,7 +43,7 @@ func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs st
 	case err == nil:
 		o, err := s.putLarge(ctx, key, r, *buffer, body, attrs)
 		return o, wrap("store", key, err)
-	case r.err != nil && r.err != io.EOF:
+	case r.broken():
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, r.err)
 	}
 	o, err := s.putSmall(ctx, key, (*buffer)[:n], body, attrs)
@@ -61,6 +61,9 @@ func (c *counter) Read(p []byte) (int, error) {
 	c.err = err
 	return n, err
 }
+
+// broken reports whether the reader has failed, other than by ending.
+func (c *counter) broken() bool { return c.err != nil && !errors.Is(c.err, io.EOF) }
 
 // putSmall stores what fits into one buffer.
 func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
@@ -88,7 +91,7 @@ func (s *Store) publish(ctx context.Context, o storage.Object, occupied func(sto
 		// The server might overwrite: whoever is there is seen by looking.
 		has, err := s.Stat(ctx, o)
 		if err == nil {
-			return s.resolve(ctx, o, has, occupied, create)
+			return s.resolve(o, has, occupied, create)
 		}
 		if !errors.Is(err, storage.ErrNotFound) {
 			return storage.Object{}, err
@@ -114,13 +117,13 @@ func (s *Store) publish(ctx context.Context, o storage.Object, occupied func(sto
 	case has.Content == o.Content:
 		return has, nil
 	case taken:
-		return s.resolve(ctx, o, has, occupied, create)
+		return s.resolve(o, has, occupied, create)
 	}
 	return storage.Object{}, err
 }
 
 // resolve decides about the object that is in the way.
-func (s *Store) resolve(ctx context.Context, o, has storage.Object, occupied func(storage.Object) storage.Resolution, create func(ifMatch string) (storage.Object, error)) (storage.Object, error) {
+func (s *Store) resolve(o, has storage.Object, occupied func(storage.Object) storage.Resolution, create func(ifMatch string) (storage.Object, error)) (storage.Object, error) {
 	resolution := storage.Refuse
 	switch {
 	case has.Content == o.Content:
