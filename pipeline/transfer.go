@@ -80,7 +80,7 @@ func (t *transfer) once(slot *vbc.Slot) (storage.Object, error) {
 		key = base + ending
 	}
 	o, err := t.store.Put(t.work, key, storage.Body{
-		Reader:   src,
+		Reader: src, Size: max(audio.Length, 0),
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
 		Occupied: t.resolve,
 	}, storage.Attrs{ContentType: contentType})
@@ -131,7 +131,7 @@ func (t *transfer) checkSize(got storage.Content) error {
 func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Object, error) {
 	put := func(key string) (storage.Object, error) {
 		return t.store.Put(t.work, key, storage.Body{
-			Reader: bytes.NewReader(body),
+			Reader: bytes.NewReader(body), Size: int64(len(body)),
 			Occupied: func(occupant storage.Object) storage.Resolution {
 				if sameSidecar(t.work, t.store, occupant, side) {
 					return storage.Adopt

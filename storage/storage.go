@@ -106,6 +106,10 @@ type Body struct {
 	// ends the Put, and nothing becomes visible.
 	Reader io.Reader
 
+	// Size is how many bytes Reader is expected to bring, 0 if that isn't
+	// known. It is a hint that saves memory; whatever comes is stored.
+	Size int64
+
 	// Seal, if not nil, is called exactly once: after Reader has returned
 	// io.EOF and before anything is visible under the key. It learns what
 	// was read; an error from it ends the Put (Put returns it wrapped), and

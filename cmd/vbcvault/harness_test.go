@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,13 @@ func program(t testing.TB) string {
 }
 
 func TestMain(m *testing.M) {
+	if workers, err := strconv.Atoi(os.Getenv(bareLoopEnv)); err == nil {
+		if err := bareLoop(workers); err != nil {
+			fmt.Fprintln(os.Stderr, "bare loop:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if name, err := buildOnce(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(name))
@@ -60,6 +68,7 @@ type world struct {
 	state   string
 	open    func() storage.Destination // the destination, for looking
 	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
+	direct  string                     // the S3 server's own address
 }
 
 func newWorld(t testing.TB, cfg vbctest.Config) *world {
@@ -84,7 +93,7 @@ func (w *world) inS3(hook func(op, key string, r *http.Request) *storagetest.S3F
 	bucket := server.NewBucket(w.t)
 	w.proxy = server.Proxy(w.t, hook)
 	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
-	w.to = "s3://" + bucket + "/calls"
+	w.to, w.direct = "s3://"+bucket+"/calls", server.URL
 	w.open = func() storage.Destination {
 		server.Setenv(w.t, server.URL)
 		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls"})

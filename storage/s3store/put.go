@@ -30,23 +30,36 @@ func withPayloadHash(d storage.Digest) func(*s3.Options) {
 	})
 }
 
-// Put implements storage.Store. It uses one buffer of a part's size.
+// Put implements storage.Store. It uses one buffer: of the expected size, or
+// of a part's.
 func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, err)
 	}
-	buffer := s.buffers.Get().(*[]byte)
-	defer s.buffers.Put(buffer)
 	r := &counter{r: body.Reader}
-	n, err := io.ReadFull(r, *buffer)
+	var b []byte
+	if body.Size > 0 && body.Size < partSize {
+		b = make([]byte, body.Size+1) // one more, to meet the end
+	}
+	n, err := io.ReadFull(r, b)
+	if err == nil {
+		// Nothing was expected, or less than comes.
+		part := s.buffers.Get().(*[]byte)
+		defer s.buffers.Put(part)
+		n = copy(*part, b)
+		b = *part
+		var more int
+		more, err = io.ReadFull(r, b[n:])
+		n += more
+	}
 	switch {
 	case err == nil:
-		o, err := s.putLarge(ctx, key, r, *buffer, body, attrs)
+		o, err := s.putLarge(ctx, key, r, b, body, attrs)
 		return o, wrap("store", key, err)
 	case r.broken():
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, r.err)
 	}
-	o, err := s.putSmall(ctx, key, (*buffer)[:n], body, attrs)
+	o, err := s.putSmall(ctx, key, b[:n], body, attrs)
 	return o, wrap("store", key, err)
 }
 

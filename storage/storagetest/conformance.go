@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 		test func(*testing.T, storage.Destination)
 	}{
 		{"round trip at every size", roundTrip},
+		{"a wrong hint of the size changes nothing", wrongHint},
 		{"a missing object is not found", missing},
 		{"what is wanted is never echoed", noEcho},
 		{"nothing is overwritten", noOverwrite},
@@ -113,6 +114,17 @@ func roundTrip(t *testing.T, d storage.Destination) {
 		o := put(t, d, key, b)
 		if o.Key != key || o.Content != contentOf(b) {
 			t.Errorf("%d bytes: put returned %+v", n, o)
+		}
+		mustHold(t, d, o, b)
+	}
+}
+
+func wrongHint(t *testing.T, d storage.Destination) {
+	for i, c := range []struct{ n, hint int }{{100, 100}, {100, 10}, {100, 1000}, {part + 100, 100}, {100, part + 100}, {0, 5}, {part, part - 1}, {part, part}} {
+		b := bytesOf(c.n, 1)
+		o, err := d.Put(t.Context(), fmt.Sprint("k", i), storage.Body{Reader: bytes.NewReader(b), Size: int64(c.hint)}, storage.Attrs{})
+		if err != nil {
+			t.Fatalf("%d bytes, %d expected: %v", c.n, c.hint, err)
 		}
 		mustHold(t, d, o, b)
 	}
