@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -331,5 +332,55 @@ func TestUnmountedDestination(t *testing.T) {
 	w.want(r, 3, map[string]int{"deleted": 0})
 	if !strings.Contains(r.stderr, "mounted") || len(w.account.Deleted()) != 0 {
 		t.Error("an empty directory was taken for the archive")
+	}
+}
+
+// Losing the manifest loses nothing, and stores nothing twice.
+func TestLostManifest(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		all := w.someRecordings(5)
+		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 5})
+		before := w.keys()
+		if err := os.RemoveAll(w.state); err != nil {
+			t.Fatal(err)
+		}
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 5, "deleted": 5})
+		w.mustHold(all...)
+		if after := w.keys(); !slices.Equal(before, after) {
+			t.Errorf("%d objects, and %d after the manifest was lost", len(before), len(after))
+		}
+	}, vbctest.Config{})
+}
+
+// Two machines on one account, each with a manifest of its own: safe, and
+// twice the downloads.
+func TestTwoMachines(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	all := w.someRecordings(40)
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() {
+			r := w.archive("--older-than", "90d", "--delete", "--manifest", filepath.Join(w.state, fmt.Sprint("m", i)))
+			if r.code != 0 && r.code != 1 { // 1: the other one had deleted it between our listing and our download
+				t.Errorf("machine %d: exit %d", i, r.code)
+			}
+		})
+	}
+	wg.Wait()
+	w.nothingLost(all)
+	w.mustHold(all...)
+	if keys := w.keys(); len(keys) != 80 {
+		t.Errorf("%d objects for 40 recordings", len(keys))
+	}
+}
+
+// A quota: everything gets done, without a storm of refused requests.
+func TestQuotaIsLearned(t *testing.T) {
+	w := newWorld(t, vbctest.Config{Quota: 20, QuotaWindow: time.Second}).inDir()
+	all := w.someRecordings(40)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 40})
+	w.mustHold(all...)
+	if c := w.account.Counts(); c.Throttled > 8+4 {
+		t.Errorf("%d of %d requests were refused", c.Throttled, c.Total)
 	}
 }
