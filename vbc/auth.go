@@ -43,6 +43,9 @@ type token struct {
 	refused bool      // has been answered with 401
 }
 
+// tokenTimeout bounds a token request, its answer included.
+const tokenTimeout = 2 * time.Minute
+
 // expiryMargin keeps a token from expiring on its way to the server.
 const expiryMargin = 30 * time.Second
 
@@ -70,7 +73,7 @@ func (s *tokens) get(ctx context.Context) (*token, error) {
 	t, err = s.request(ctx, func(ctx context.Context) (*oauth2.Token, error) {
 		return s.oauth.PasswordCredentialsToken(ctx, s.username, s.password)
 	})
-	if e := AsError(err); e != nil && e.Status >= 400 && e.Status < 500 && (!e.Temporary() || e.Unauthorized()) {
+	if e := AsError(err); e != nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
 		return nil, s.giveUp(&AuthError{Reason: e.Error()})
 	}
 	return t, err
@@ -110,6 +113,8 @@ func (s *tokens) request(ctx context.Context, send func(context.Context) (*oauth
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
 	got, err := send(context.WithValue(ctx, oauth2.HTTPClient, s.http))
 	if err != nil {
 		return nil, s.explain(err, granted)

@@ -80,6 +80,9 @@ func hintFor(err error) string {
 	if e := vbc.AsError(err); e != nil && e.NotSubscribed() {
 		return "subscribe your application to the Call Recording API in the developer portal, then run again"
 	}
+	if e := vbc.AsError(err); e != nil && e.Status == 404 {
+		return "VBC_API_URL and VBC_API_ROOT say where the API is"
+	}
 	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
 		return fmt.Sprintf("use another file with --manifest, or the %s that this one belongs to", e.What)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -149,7 +150,7 @@ func (st *status) print(s streams) {
 		}
 		end := "did not come to its end, or is going on"
 		if !r.Finished.IsZero() {
-			end = "took " + r.Finished.Sub(r.Started).Round(time.Second).String() + ": " + string(r.Summary)
+			end = "took " + r.Finished.Sub(r.Started).Round(time.Second).String() + describe(r.Summary)
 		}
 		fmt.Fprintf(s.out, "  %s  %s\n", r.Started.Format(time.RFC3339), end)
 	}
@@ -162,6 +163,15 @@ func (st *status) print(s streams) {
 	if len(st.Failures) == shownFailures {
 		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
 	}
+}
+
+// describe says in words what a run's summary says in JSON.
+func describe(summary json.RawMessage) string {
+	var s pipeline.Summary
+	if json.Unmarshal(summary, &s) != nil {
+		return ""
+	}
+	return fmt.Sprintf(": listed %d, archived %d, deleted %d, held back %d, failed %d", s.Listed, s.Archived, s.Deleted, s.Skipped, s.Failed)
 }
 
 // advice says what to do about a failure.
