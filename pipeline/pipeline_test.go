@@ -123,7 +123,7 @@ func TestRetry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &run{stats: &Stats{}, log: slog.New(slog.DiscardHandler), pauses: defaultPauses}
 				begin, tries := time.Now(), 0
-				err := r.retry(t.Context(), func() error {
+				err := r.retry(t.Context(), &patience{}, func() error {
 					tries++
 					return c.errs[min(tries, len(c.errs))-1]
 				})
@@ -228,7 +228,7 @@ func TestOnlyAudioIsAudio(t *testing.T) {
 func TestDeleteRefusesStaleEvidence(t *testing.T) {
 	var r run
 	slot := &vbc.Slot{}
-	if err := r.delete(t.Context(), slot, &manifest.Row{}, evidence.Verified{}); err == nil {
+	if err := r.delete(t.Context(), slot, &item{}, evidence.Verified{}); err == nil {
 		t.Error("the zero value was taken for evidence")
 	}
 }

@@ -16,8 +16,8 @@ const deleteTimeout = time.Minute
 
 // purge deletes a recording at VBC. Each try begins with a slot, so that what
 // the store says is never older than the permission to send the DELETE.
-func (r *run) purge(ctx context.Context, row *manifest.Row) error {
-	return r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) error {
+func (r *run) purge(ctx context.Context, row *item) error {
+	return r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) error {
 		ev, err := r.prove(row)
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (r *run) purge(ctx context.Context, row *manifest.Row) error {
 
 // delete is the irreversible step. It takes evidence, and refuses any that is
 // older than the slot.
-func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *manifest.Row, ev evidence.Verified) error {
+func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence.Verified) error {
 	if err := ev.Since(slot.Granted()); err != nil {
 		return err
 	}
@@ -72,9 +72,9 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *manifest.Row, ev 
 
 // settle finds out what became of a purge that was begun, by asking VBC, in a
 // run that may not delete the recording itself.
-func (r *run) settle(ctx context.Context, row *manifest.Row) error {
+func (r *run) settle(ctx context.Context, row *item) error {
 	var there bool
-	err := r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err
 	})
@@ -89,7 +89,7 @@ func (r *run) settle(ctx context.Context, row *manifest.Row) error {
 }
 
 // note writes down the outcome of a purge, also when the run is being stopped.
-func (r *run) note(row *manifest.Row, o manifest.Outcome) error {
+func (r *run) note(row *item, o manifest.Outcome) error {
 	entry := manifest.NewEntry(manifest.Result, r.id, row.Recording)
 	entry.Outcome = o
 	ctx := context.WithoutCancel(r.work)

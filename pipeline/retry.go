@@ -24,9 +24,16 @@ const (
 	cancelled                // nobody wants it any more
 )
 
+// patience counts the faults of one recording in one run, or of one request
+// of a listing: whatever it is that fails, so many are enough.
+type patience struct {
+	passed  int // faults that pass
+	doubted int // those that don't look like it
+}
+
 const (
-	passingTries  = 4 // in a run, for faults that pass
-	doubtfulTries = 2 // for those that don't look like it
+	maxPassing  = 4
+	maxDoubtful = 2
 )
 
 // defaultPauses come before the second, third and fourth try: 8.5 seconds in
@@ -82,7 +89,12 @@ func permanent(err error) bool {
 // attempt sends a request, again if need be. Each try has a slot of its own,
 // so whatever op does before its request is done anew. It is a vbc.Attempt.
 func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-	return r.retry(ctx, func() error {
+	return r.attemptFor(ctx, &patience{}, op)
+}
+
+// attemptFor is attempt for something that may have failed before.
+func (r *run) attemptFor(ctx context.Context, p *patience, op func(context.Context, *vbc.Slot) error) error {
+	return r.retry(ctx, p, func() error {
 		slot, err := r.vbc.Slot(ctx)
 		if err != nil {
 			return err
@@ -92,18 +104,18 @@ func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) e
 }
 
 // retry is the one place that tries anything again.
-func (r *run) retry(ctx context.Context, try func() error) error {
-	for tries, doubts := 0, 0; ; r.stats.Retries.Add(1) {
+func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
+	for ; ; r.stats.Retries.Add(1) {
 		err := try()
 		verdict := judge(err)
 		switch verdict {
 		case closed: // waiting for the quota is no failure
 		case expired, passing:
-			if tries++; tries >= passingTries {
+			if p.passed++; p.passed >= maxPassing {
 				return err
 			}
 		case doubtful:
-			if doubts++; doubts >= doubtfulTries {
+			if p.doubted++; p.doubted >= maxDoubtful {
 				return err
 			}
 		default:
@@ -114,7 +126,7 @@ func (r *run) retry(ctx context.Context, try func() error) error {
 		}
 		r.log.Debug("trying again", "after", err)
 		if verdict == passing {
-			if err := pause(ctx, r.pauses[min(tries, len(r.pauses))-1]); err != nil {
+			if err := pause(ctx, r.pauses[min(p.passed, len(r.pauses))-1]); err != nil {
 				return err
 			}
 		}

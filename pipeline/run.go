@@ -159,7 +159,7 @@ func (r *run) do() (err error) {
 // prepare logs in, and where the account's number is given, looks at the
 // destination before anything is listed.
 func (r *run) prepare(ctx context.Context) error {
-	if err := r.retry(ctx, func() error { return r.vbc.Login(ctx) }); err != nil {
+	if err := r.retry(ctx, &patience{}, func() error { return r.vbc.Login(ctx) }); err != nil {
 		if judge(err) == passing {
 			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
 		}

@@ -22,7 +22,7 @@ func (e *storeError) Unwrap() error { return e.err }
 // transfer is one recording on its way from VBC into the store.
 type transfer struct {
 	*run
-	row      manifest.Row
+	row      *item
 	damaged  manifest.Copy    // was verified once and no longer is what it was; else empty
 	previous *storage.Content // what an earlier download of this run brought
 	key      string           // where the audio goes, if its own key is taken; else ""
@@ -34,10 +34,10 @@ type transfer struct {
 // transfer streams the recording's audio and its sidecar into the store and
 // returns the copy, of which nothing is proven yet. Every try that needs VBC
 // is a download; the store's own retries are not.
-func (r *run) transfer(ctx context.Context, row manifest.Row, damaged manifest.Copy) (manifest.Copy, error) {
+func (r *run) transfer(ctx context.Context, row *item, damaged manifest.Copy) (manifest.Copy, error) {
 	t := &transfer{run: r, row: row, damaged: damaged, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	var audio storage.Object
-	err := r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		audio, err = t.once(slot)
 		return err
 	})
@@ -45,7 +45,7 @@ func (r *run) transfer(ctx context.Context, row manifest.Row, damaged manifest.C
 		// Another whole copy has the key, and keeps it. Ours goes beside it.
 		r.log.Warn("the key holds another copy, which stays; storing beside it", "recording", row.Recording.String(), "key", taken.Occupant.Key)
 		t.key = beside(t.intended.Key, t.intended.SHA256)
-		err = r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+		err = r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
 			audio, err = t.once(slot)
 			return err
 		})

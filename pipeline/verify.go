@@ -7,7 +7,7 @@ import (
 
 // verify has the store confirm the copy, and writes that down. It asks VBC
 // nothing.
-func (r *run) verify(row *manifest.Row) error {
+func (r *run) verify(row *item) error {
 	ev, err := r.prove(row)
 	if err != nil {
 		return err
@@ -17,7 +17,7 @@ func (r *run) verify(row *manifest.Row) error {
 
 // prove asks the store what it holds of a recording. What it returns is true
 // now and justifies a purge now; nobody keeps it.
-func (r *run) prove(row *manifest.Row) (evidence.Verified, error) {
+func (r *run) prove(row *item) (evidence.Verified, error) {
 	ev, err := evidence.Verify(r.work, r.store, row.Recording, row.Copy.Audio, row.Copy.Sidecar)
 	if err != nil && !isA[*evidence.Mismatch](err) && judge(err) != systemic {
 		err = &storeError{err}
@@ -26,7 +26,7 @@ func (r *run) prove(row *manifest.Row) (evidence.Verified, error) {
 }
 
 // proven writes down that the copy is verified.
-func (r *run) proven(row *manifest.Row, ev evidence.Verified) error {
+func (r *run) proven(row *item, ev evidence.Verified) error {
 	c := proofOf(ev, row.Copy)
 	if err := r.manifest.Verified(r.work, row.Recording, c, ev.At()); err != nil {
 		return err
@@ -42,7 +42,7 @@ func proofOf(ev evidence.Verified, c manifest.Copy) manifest.Copy {
 }
 
 // archived counts a recording whose copy has been proven for the first time.
-func (r *run) archived(row *manifest.Row, ev evidence.Verified) {
+func (r *run) archived(row *item, ev evidence.Verified) {
 	if row.Copy.ArchivedAt.IsZero() {
 		row.Copy.ArchivedAt = ev.At()
 		r.stats.Archived.Add(1)

@@ -17,6 +17,12 @@ var errGone = errors.New("VBC has this recording no more, and it was never archi
 // errReappeared says that a deletion that VBC had confirmed didn't happen.
 var errReappeared = errors.New("VBC lists this recording again although it had confirmed its deletion")
 
+// item is one recording in work.
+type item struct {
+	manifest.Row
+	patience patience
+}
+
 // handle leads one recording as far as this run may take it. An error ends
 // the run; a recording that fails doesn't.
 func (r *run) handle(ctx context.Context, row manifest.Row) error {
@@ -25,7 +31,7 @@ func (r *run) handle(ctx context.Context, row manifest.Row) error {
 	}
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
-	err := r.lead(ctx, &row)
+	err := r.lead(ctx, &item{Row: row})
 	switch {
 	case err == nil:
 		return nil
@@ -39,8 +45,8 @@ func (r *run) handle(ctx context.Context, row manifest.Row) error {
 }
 
 // lead takes a recording on from the state in which it is.
-func (r *run) lead(ctx context.Context, row *manifest.Row) error {
-	purge, held := r.policy.mayPurge(*row)
+func (r *run) lead(ctx context.Context, row *item) error {
+	purge, held := r.policy.mayPurge(row.Row)
 	if purge && !r.takePurge() {
 		purge, held = false, true
 	}
@@ -58,11 +64,11 @@ func (r *run) lead(ctx context.Context, row *manifest.Row) error {
 }
 
 // advance is the one way: transfer → verify → purge, where purge verifies.
-func (r *run) advance(ctx context.Context, row *manifest.Row, purge bool) error {
+func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 	for damaged, fresh := (manifest.Copy{}), false; ; {
 		var err error
 		if !row.Copy.Known() {
-			if row.Copy, err = r.transfer(ctx, *row, damaged); err != nil {
+			if row.Copy, err = r.transfer(ctx, row, damaged); err != nil {
 				return r.maybeGone(ctx, row, err)
 			}
 			fresh = true
@@ -93,13 +99,13 @@ func (r *run) advance(ctx context.Context, row *manifest.Row, purge bool) error 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
 // without the recording, and VBC's word that it doesn't exist, mean that it is
 // gone; there never was a copy, or it would not have been asked for.
-func (r *run) maybeGone(ctx context.Context, row *manifest.Row, cause error) error {
+func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	e := vbc.AsError(cause)
 	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.complete[collectionOf(row.Recording)] {
 		return cause
 	}
 	var there bool
-	err := r.attempt(ctx, func(ctx context.Context, slot *vbc.Slot) (err error) {
+	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err
 	})

@@ -188,6 +188,8 @@ func TestSecondRunIsRefused(t *testing.T) {
 	if after := w.account.Counts().Total; after != before {
 		t.Errorf("the refused runs sent %d requests", after-before)
 	}
+	// A dry run takes no lock.
+	w.want(w.archive("--older-than", "90d", "--dry-run"), 0, map[string]int{"to_archive": 3})
 	close(release)
 	if err := <-done; err != nil {
 		t.Errorf("the first run: %v", err)

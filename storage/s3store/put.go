@@ -30,6 +30,10 @@ func withPayloadHash(d storage.Digest) func(*s3.Options) {
 	})
 }
 
+// smallBody is up to which expected size, in bytes, a buffer of just that size
+// is cheaper than one of the pool's.
+const smallBody = 1 << 20
+
 // Put implements storage.Store. It uses one buffer: of the expected size, or
 // of a part's.
 func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
@@ -38,7 +42,7 @@ func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs st
 	}
 	r := &counter{r: body.Reader}
 	var b []byte
-	if body.Size > 0 && body.Size < partSize {
+	if body.Size > 0 && body.Size <= smallBody {
 		b = make([]byte, body.Size+1) // one more, to meet the end
 	}
 	n, err := io.ReadFull(r, b)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -272,6 +273,24 @@ func TestVersionedBucketProvesTheVersion(t *testing.T) {
 	o.VersionID = ""
 	if has, err := s.Stat(t.Context(), o); err != nil || has.SHA256 == storage.SumOf(small()) {
 		t.Errorf("the newest version: %+v, %v; want what was written over it", has, err)
+	}
+}
+
+// An object that came into the bucket some other way has no checksum: it is
+// proven by reading it.
+func TestObjectWithoutChecksumIsReadBack(t *testing.T) {
+	s, proxy, bucket := open(t, nil)
+	if _, err := put(t, s, "k", small()); err != nil {
+		t.Fatal(err)
+	}
+	path := storagetest.StartS3(t).Path(bucket, "pre/fix/k2")
+	if err := os.WriteFile(path, large(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Reset()
+	proves(t, s, storage.Object{Key: "k2"}, large())
+	if proxy.Count("GetObject") != 1 {
+		t.Error("it was taken for proven without reading it")
 	}
 }
 
