@@ -8,6 +8,8 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -249,5 +252,51 @@ func TestMaxDeletesHolds(t *testing.T) {
 	wg.Wait()
 	if taken.Load() != 10 {
 		t.Errorf("%d purges were allowed", taken.Load())
+	}
+}
+
+// stopper is a store that has the run stopped while it is being asked.
+type stopper struct {
+	storage.Destination
+	stop func()
+}
+
+func (s *stopper) Stat(ctx context.Context, o storage.Object) (storage.Object, error) {
+	s.stop()
+	return s.Destination.Stat(ctx, o)
+}
+
+// Once the run is told to stop, no DELETE goes out, not even one whose slot
+// was granted and whose copy was proven before.
+func TestNoDeleteAfterCancellation(t *testing.T) {
+	account := vbctest.New(vbctest.Config{})
+	recordings := account.Generate(5, time.Now().AddDate(-1, 0, 0), time.Hour)
+	server := httptest.NewServer(account)
+	defer server.Close()
+	client, err := vbc.New(vbc.Options{URL: server.URL, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	dir, err := dirstore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	parts := Parts{VBC: client, Store: &stopper{dir, stop}, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}
+	options := Options{Account: "self", Cutoff: time.Now().AddDate(0, -1, 0), Delete: true, Workers: 1}
+	sum, err := Run(ctx, parts, options)
+	if !errors.Is(err, ErrStopped) || sum.Failed != 0 || len(account.Deleted()) != 0 {
+		t.Errorf("%v, %d failed, %d deleted; want it stopped with nothing deleted", err, sum.Failed, len(account.Deleted()))
+	}
+	parts.Store, parts.Stats = dir, &Stats{}
+	if sum, err = Run(t.Context(), parts, options); err != nil || sum.Deleted != int64(len(recordings)) {
+		t.Errorf("the next run: %+v, %v", sum, err)
 	}
 }

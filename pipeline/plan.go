@@ -65,6 +65,9 @@ func DryRun(parent context.Context, p Parts, o Options) (Plan, error) {
 	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
 	r.ledger = pl
 	err := pl.do(r.ctx)
+	if err != nil && parent.Err() != nil {
+		err = ErrStopped
+	}
 	pl.trim()
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
 	return pl.Plan, err

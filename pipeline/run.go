@@ -97,6 +97,9 @@ func Run(parent context.Context, p Parts, o Options) (Summary, error) {
 	release := r.drainAfter(parent)
 	defer release()
 	err := r.do()
+	if err != nil && parent.Err() != nil {
+		err = ErrStopped // whatever it was that noticed first
+	}
 	return r.summary(), err
 }
 
@@ -104,9 +107,8 @@ func Run(parent context.Context, p Parts, o Options) (Summary, error) {
 // everything that isn't begun yet; what is in flight ends Options.Drain later.
 func (r *run) drainAfter(parent context.Context) (release func()) {
 	var endWork context.CancelFunc
-	r.ctx, r.stop = context.WithCancelCause(context.WithoutCancel(parent))
+	r.ctx, r.stop = context.WithCancelCause(parent)
 	r.work, endWork = context.WithCancel(context.WithoutCancel(parent))
-	unparent := context.AfterFunc(parent, func() { r.stop(ErrStopped) })
 	undrain := context.AfterFunc(r.ctx, func() {
 		timer := time.NewTimer(r.policy.Drain)
 		defer timer.Stop()
@@ -117,7 +119,6 @@ func (r *run) drainAfter(parent context.Context) (release func()) {
 		}
 	})
 	return func() {
-		unparent()
 		undrain()
 		endWork()
 		r.stop(nil)
@@ -160,7 +161,7 @@ func (r *run) do() (err error) {
 // destination before anything is listed.
 func (r *run) prepare(ctx context.Context) error {
 	if err := r.retry(ctx, &patience{}, func() error { return r.vbc.Login(ctx) }); err != nil {
-		if judge(err) == passing {
+		if ctx.Err() == nil && judge(err) == passing {
 			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
 		}
 		return err

@@ -61,7 +61,14 @@ func BenchmarkArchive(b *testing.B) {
 					cmd.Stderr = os.Stderr
 					b.StartTimer()
 					begin := time.Now()
-					if err := cmd.Run(); err != nil {
+					high := w.watchPeak(cmd, isDelete)
+					w.running.Lock()
+					err := cmd.Start()
+					w.running.Unlock()
+					if err == nil {
+						err = cmd.Wait()
+					}
+					if err != nil {
 						b.Fatal(err)
 					}
 					seconds := time.Since(begin).Seconds()
@@ -73,7 +80,7 @@ func BenchmarkArchive(b *testing.B) {
 					b.ReportMetric(float64(load.n)/seconds, "recordings/s")
 					b.ReportMetric(total/seconds/1e6, "MB/s")
 					b.ReportMetric(cpu.Seconds()/(total/(1<<30)), "cpu-s/GiB")
-					peak := float64(peakMemory(cmd.ProcessState))
+					peak := float64(high.Load())
 					b.ReportMetric(peak/(1<<20), "peak-MiB")
 					if who == "bare-loop" {
 						loop.wall, loop.cpu, loop.peak = seconds, cpu.Seconds(), peak

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,11 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	name := filepath.Join(dir, "vbcvault")
-	if out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput(); err != nil {
+	args := []string{"build", "-o", name, "."}
+	if raceEnabled {
+		args = slices.Insert(args, 1, "-race")
+	}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return name, nil
@@ -69,6 +74,8 @@ type world struct {
 	open    func() storage.Destination // the destination, for looking
 	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
 	direct  string                     // the S3 server's own address
+
+	running sync.Mutex // guards the process of a command that is being started
 }
 
 func newWorld(t testing.TB, cfg vbctest.Config) *world {
@@ -126,7 +133,6 @@ type result struct {
 	code           int
 	stdout, stderr string
 	summary        map[string]any // the last line of stdout, with --json
-	state          *os.ProcessState
 }
 
 func (w *world) command(args ...string) *exec.Cmd {
@@ -146,11 +152,14 @@ func (w *world) finish(cmd *exec.Cmd) result {
 	w.t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
+	w.running.Lock()
+	err := cmd.Start()
+	w.running.Unlock()
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String(), state: cmd.ProcessState}
+	_ = cmd.Wait() // the exit code tells
+	r := result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String()}
 	w.t.Logf("%s\nexit %d\n%s%s", strings.Join(cmd.Args[1:], " "), r.code, r.stdout, r.stderr)
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	if last := lines[len(lines)-1]; strings.HasPrefix(last, "{") {
@@ -159,6 +168,13 @@ func (w *world) finish(cmd *exec.Cmd) result {
 		}
 	}
 	return r
+}
+
+// process is a command's process, once it has been started.
+func (w *world) process(cmd *exec.Cmd) *os.Process {
+	w.running.Lock()
+	defer w.running.Unlock()
+	return cmd.Process
 }
 
 // archive runs vbcvault archive with --json.

@@ -44,7 +44,7 @@ func (w *world) signalled(sig syscall.Signal, match func(*http.Request) bool, nt
 }
 
 func (w *world) signal(cmd *exec.Cmd, sig os.Signal) {
-	if err := cmd.Process.Signal(sig); err != nil {
+	if err := w.process(cmd).Signal(sig); err != nil {
 		w.t.Errorf("signal: %v", err)
 	}
 }
@@ -123,6 +123,7 @@ func TestKillDuringUploads(t *testing.T) {
 					t.Fatalf("it wasn't killed: exit %d", r.code)
 				}
 				cmd.Store(nil)
+				w.proxy.Idle() // what the dead program has sent may still be under way
 				w.nothingLost(all)
 				w.want(w.archive(args...), 0, map[string]int{"failed": 0})
 				w.mustHold(all...)
@@ -168,10 +169,11 @@ func TestSecondRunIsRefused(t *testing.T) {
 	w.someRecordings(3)
 	first := w.command("archive", "--to", w.to, "--older-than", "90d")
 	inFlight, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var held atomic.Bool
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
-		if isList(r) {
-			once.Do(func() { close(inFlight); <-release })
+		if isList(r) && held.CompareAndSwap(false, true) {
+			close(inFlight)
+			<-release
 		}
 		return nil
 	})

@@ -72,6 +72,48 @@ func TestLaterCutoffHoldsForTheManifest(t *testing.T) {
 	}
 }
 
+// --since narrows what the manifest holds as well as what is listed: rows that
+// an interrupted run has left are neither archived nor deleted outside of it.
+func TestSinceHoldsForTheManifest(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(10)
+	since := all[5].Start.Format(time.RFC3339)
+	if r := w.signalled(syscall.SIGKILL, isAudio, 1, false, "--older-than", "90d"); r.code != -1 {
+		t.Fatalf("it wasn't killed: exit %d", r.code)
+	}
+	w.want(w.archive("--older-than", "90d", "--since", since), 0, map[string]int{"archived": 5})
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 5})
+
+	// Killed in the first DELETE, that of the oldest: whether it took effect
+	// is found out with a GET, and the recording is left alone.
+	if r := w.signalled(syscall.SIGKILL, isDelete, 1, false, "--older-than", "90d", "--delete", "--workers", "1"); r.code != -1 {
+		t.Fatalf("it wasn't killed: exit %d", r.code)
+	}
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "90d", "--delete", "--since", since), 0, map[string]int{"deleted": 5})
+	for i, r := range all {
+		if w.account.Has(r.Kind, r.User, r.ID) != (i < 5) {
+			t.Errorf("recording %d of 10: still at VBC is %v", i, i >= 5)
+		}
+	}
+	if n := w.account.Counts().ByKind[vbctest.Get]; n != 1 {
+		t.Errorf("%d looks at the one that was being deleted, want 1", n)
+	}
+}
+
+// Another account's recordings in the middle of a listing.
+func TestAccountChangesInAListing(t *testing.T) {
+	w := newWorld(t, vbctest.Config{MaxPageSize: 3}).inDir()
+	all := w.someRecordings(5)
+	w.account.Add(vbctest.Recording{ID: 7, Start: all[0].Start.Add(-time.Hour), Extra: map[string]any{
+		"_links": map[string]any{"self": map[string]any{"href": "https://api.vonage.com/t/vbc.prod/call_recording/api/accounts/4711/company_call_recordings/7"}}}})
+	r := w.archive("--older-than", "90d", "--delete")
+	w.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
+	if !strings.Contains(r.stderr, "4711") || len(w.account.Deleted()) != 0 {
+		t.Error("it isn't said, or something was deleted")
+	}
+}
+
 // 1,000 recordings, 300 of them in the same second, pages of 50, and purges:
 // one run gets them all, and never asks for more than --workers at once.
 func TestThousandRecordingsInOneRun(t *testing.T) {

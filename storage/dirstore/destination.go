@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"strings"
-	"syscall"
 
 	"github.com/google/uuid"
 
@@ -20,64 +18,75 @@ import (
 // directory whose identity is missing or another one is refused: it may be the
 // empty place where a disk should be mounted.
 func (s *Store) Probe(ctx context.Context, known string) (string, error) {
-	r, err := s.root.Open(marker)
-	if errors.Is(err, fs.ErrNotExist) {
-		if known != "" {
-			return "", fmt.Errorf("%w: %s is not the directory that this manifest was used with: its file %s is missing. Is the disk mounted?",
-				storage.ErrRefused, s.dir, marker)
+	id, err := s.identity()
+	if errors.Is(err, fs.ErrNotExist) && known == "" {
+		err = s.mark(ctx)
+		if err == nil || errors.Is(err, fs.ErrExist) { // somebody was faster
+			id, err = s.identity()
 		}
-		return s.mark(ctx)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("it is not the directory that this manifest was used with: its file %s is missing (is the disk mounted?)", marker)
+	case err == nil && known != "" && id != known:
+		err = fmt.Errorf("it is not the directory that this manifest was used with: its identity is %s, not %s (is the right disk mounted?)", id, known)
+	case err == nil:
+		err = s.tryWriting(ctx)
+	}
+	if err == nil {
+		return id, nil
+	}
+	if ctx.Err() == nil && !errors.Is(err, storage.ErrRefused) {
 		return "", fmt.Errorf("%w: %s: %w", storage.ErrRefused, s.dir, cause(err))
 	}
-	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, 1024))
-	id := strings.TrimSpace(string(b))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%w: %s: %w", storage.ErrRefused, s.dir, err)
-	case uuid.Validate(id) != nil:
-		return "", fmt.Errorf("%w: the file %s in %s doesn't hold an identity", storage.ErrRefused, marker, s.dir)
-	case known != "" && id != known:
-		return "", fmt.Errorf("%w: %s is not the directory that this manifest was used with (its identity is %s, not %s). Is the right disk mounted?",
-			storage.ErrRefused, s.dir, id, known)
-	}
-	return id, s.tryWriting(ctx)
+	return "", fmt.Errorf("%s: %w", s.dir, err)
 }
 
-// mark gives a new directory its identity.
-func (s *Store) mark(ctx context.Context) (string, error) {
-	id := uuid.NewString()
-	temp := tempPrefix + uuid.NewString()
-	defer s.root.Remove(temp)
-	_, err := s.write(ctx, temp, strings.NewReader(id+"\n"))
-	if err == nil {
-		err = s.root.Link(temp, marker)
-	}
-	if err == nil {
-		err = s.syncDirs(".")
-	}
+// identity reads the directory's identity.
+func (s *Store) identity() (string, error) {
+	f, err := s.root.Open(marker)
 	if err != nil {
-		return "", fmt.Errorf("%w: can't write to %s: %w", storage.ErrRefused, s.dir, cause(err))
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 1024))
+	if err != nil {
+		return "", err
+	}
+	id := strings.TrimSpace(string(b))
+	if uuid.Validate(id) != nil {
+		return "", fmt.Errorf("its file %s doesn't hold an identity", marker)
 	}
 	return id, nil
 }
 
-// tryWriting proves that files can be created.
-func (s *Store) tryWriting(ctx context.Context) error {
-	temp := tempPrefix + uuid.NewString()
+// mark gives a new directory its identity, durably. The error is fs.ErrExist
+// if it has one.
+func (s *Store) mark(ctx context.Context) error {
+	temp := newTemp(".")
 	defer s.root.Remove(temp)
-	if _, err := s.write(ctx, temp, strings.NewReader("probe\n")); err != nil {
-		return fmt.Errorf("%w: can't write to %s: %w", storage.ErrRefused, s.dir, cause(err))
+	if _, err := s.write(ctx, temp, strings.NewReader(uuid.NewString()+"\n")); err != nil {
+		return err
 	}
-	return nil
+	if err := s.claim(temp, marker); err != nil {
+		return err
+	}
+	return s.syncName(marker)
 }
 
-// Tidy implements storage.Destination: it removes temporary files.
+// tryWriting proves that files can be created, and leaves none.
+func (s *Store) tryWriting(ctx context.Context) error {
+	temp := newTemp(".")
+	defer s.root.Remove(temp)
+	_, err := s.write(ctx, temp, strings.NewReader("probe\n"))
+	return err
+}
+
+// Tidy implements storage.Destination: it removes the temporary files in the
+// directories of the prefix and on the way there, where a probe leaves them.
 func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
-	err = s.walk(ctx, ".", prefix, func(name string, _ fs.DirEntry) error {
-		if !strings.HasPrefix(path.Base(name), tempPrefix) {
+	err = s.walk(ctx, ".", prefix, func(name string, d fs.DirEntry) error {
+		if !strings.HasPrefix(d.Name(), tempPrefix) {
 			return nil
 		}
 		if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -87,32 +96,7 @@ func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error
 		return nil
 	})
 	if err != nil {
-		return removed, fmt.Errorf("tidy %s: %w", s, cause(err))
+		return removed, fmt.Errorf("tidy %s: %w", s, s.failed(err))
 	}
 	return removed, nil
-}
-
-// makeDirs creates the directories of a key and syncs those it adds a name to.
-func (s *Store) makeDirs(dir string) error {
-	if dir == "." {
-		return nil
-	}
-	if info, err := s.root.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	if err := s.makeDirs(path.Dir(dir)); err != nil {
-		return err
-	}
-	if err := s.root.Mkdir(dir, dirPerm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return s.syncDirs(path.Dir(dir))
-}
-
-// refused marks errors that concern the whole destination.
-func refused(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", storage.ErrRefused, cause(err))
-	}
-	return err
 }

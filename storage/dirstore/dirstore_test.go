@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/storage"
@@ -26,6 +27,14 @@ func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) (storage.Destination, func(*testing.T, string)) {
 		dir := t.TempDir()
 		return open(t, dir), func(t *testing.T, key string) { storagetest.FlipByte(t, filepath.Join(dir, key)) }
+	})
+}
+
+// exFAT and some network file systems have no hard links.
+func TestConformanceWithoutLinks(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) (storage.Destination, func(*testing.T, string)) {
+		dir := t.TempDir()
+		return open(t, dir).WithoutLinks(), func(t *testing.T, key string) { storagetest.FlipByte(t, filepath.Join(dir, key)) }
 	})
 }
 
@@ -99,5 +108,86 @@ func TestSymlinksLeadNowhere(t *testing.T) {
 	}
 	if files, _ := os.ReadDir(outside); len(files) != 0 {
 		t.Errorf("outside: %v", files)
+	}
+}
+
+// A crash of the fallback leaves a lock, which blocks one key until the next
+// run tidies up.
+func TestLockOfACrashedWriter(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir).WithoutLinks()
+	store := func() error {
+		_, err := s.Put(t.Context(), "a/k", storage.Body{Reader: strings.NewReader("x")}, storage.Attrs{})
+		return err
+	}
+	sum := storage.SumOf([]byte("a/k")).String()
+	lock := filepath.Join(dir, "a", ".vbcvault-tmp-lock-"+sum[:16])
+	if err := os.Mkdir(filepath.Dir(lock), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lock, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := store(); err == nil || !strings.Contains(err.Error(), "crashed") {
+		t.Errorf("a locked key: %v", err)
+	}
+	if n, err := s.Tidy(t.Context(), ""); n != 1 || err != nil {
+		t.Errorf("tidy: %d, %v", n, err)
+	}
+	if err := store(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnlyRegularFilesAreObjects(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stat(t.Context(), storage.Object{Key: "sub"}); err == nil {
+		t.Error("a directory is taken for an object")
+	}
+	if _, err := s.Put(t.Context(), "sub", storage.Body{Reader: strings.NewReader("x")}, storage.Attrs{}); err == nil {
+		t.Error("a directory was overwritten")
+	}
+}
+
+func TestIdentityThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".vbcvault-destination"), []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, dir).Probe(t.Context(), ""); !errors.Is(err, storage.ErrRefused) {
+		t.Errorf("%v; want it refused", err)
+	}
+}
+
+func TestManyFirstProbesAgree(t *testing.T) {
+	dir := t.TempDir()
+	ids := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range ids {
+		s := open(t, dir)
+		wg.Go(func() {
+			var err error
+			if ids[i], err = s.Probe(t.Context(), ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Fatalf("identities %q", ids)
+		}
+	}
+}
+
+func TestURL(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if got, want := open(t, ".").String(), "file://"+filepath.ToSlash(dir); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
+	"unicode"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -22,6 +26,13 @@ func codeOf(err error) string {
 	return ""
 }
 
+func messageOf(err error) string {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return e.ErrorMessage()
+	}
+	return ""
+}
+
 // statusOf is the HTTP status of the answer that an error is about, or 0.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
@@ -30,104 +41,136 @@ func statusOf(err error) int {
 	return 0
 }
 
-// isTaken reports whether the server says that something is in the way.
-func isTaken(err error) bool {
-	s := statusOf(err)
-	return s == http.StatusPreconditionFailed || s == http.StatusConflict
-}
-
-// notApplied reports whether an error certainly means that nothing was stored:
-// the server has understood the request and refused it.
-func notApplied(err error) bool {
-	switch s := statusOf(err); s {
-	case http.StatusPreconditionFailed, http.StatusConflict, http.StatusNotFound, http.StatusNotImplemented:
-		return false
-	default:
-		return s >= 300 && s < 500
-	}
-}
-
 // wholesale are the codes that concern the destination and not one object.
 var wholesale = []string{
-	"AccessDenied", "NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-	"AccountProblem", "AllAccessDisabled", "PermanentRedirect", "AuthorizationHeaderMalformed", "QuotaExceeded",
-	"InvalidBucketName", "RequestTimeTooSkewed", "KMS.DisabledException", "KMS.AccessDeniedException", "XMinioStorageFull",
+	"AccessDenied", "AccountProblem", "AllAccessDisabled", "AuthorizationHeaderMalformed", "ExpiredToken", "ExpiredTokenException",
+	"InsufficientStorage", "InvalidAccessKeyId", "InvalidBucketName", "InvalidToken", "KMS.AccessDeniedException", "KMS.DisabledException",
+	"KMS.NotFoundException", "NoSuchBucket", "PermanentRedirect", "QuotaExceeded", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+	"XMinioStorageFull",
 }
 
-// wrap explains an error of the SDK and names the object; errors of our own
-// and of the body stay what they are.
-func wrap(op, key string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case codeOf(err) != "" || statusOf(err) != 0 || errors.Is(err, storage.ErrRefused):
-		return explain(op, key, err)
+// explain turns the SDK's errors into ours: short, with the operation and the
+// key, and fit for a person. Errors of the body and of Seal stay what they are.
+func (s *Store) explain(op, key string, err error) error {
+	if _, ok := errors.AsType[*failure](err); ok {
+		return fmt.Errorf("%s %s: %w", op, key, err) // of a request on the way
 	}
-	return fmt.Errorf("%s %s: %w", op, key, err)
-}
-
-// explain turns the SDK's errors into ours: short, and fit for a person.
-func explain(op, key string, err error) error {
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRefused) || errors.Is(err, context.Canceled) {
+	operation, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
 		return fmt.Errorf("%s %s: %w", op, key, err)
 	}
+	f := &failure{op: op, where: s.String() + "/" + key, err: err}
 	code, status := codeOf(err), statusOf(err)
-	notFound, noKey := false, false
-	if _, ok := errors.AsType[*types.NotFound](err); ok {
-		notFound = true
+	f.missing = status == http.StatusNotFound && (code == "NotFound" || code == "NoSuchKey" || code == "NoSuchVersion") &&
+		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
+	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
+		status == http.StatusForbidden || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
+	return f
+}
+
+// failure is an error of S3 in one line, with a hint where there is a usual
+// cause. The SDK's own says the same over several topics, and stays available
+// by unwrapping.
+type failure struct {
+	op, where string
+	err       error
+	missing   bool // is storage.ErrNotFound
+	refused   bool // is storage.ErrRefused
+}
+
+func (f *failure) Error() string {
+	if f.missing {
+		return fmt.Sprintf("%s %s: %v", f.op, f.where, storage.ErrNotFound)
 	}
-	if _, ok := errors.AsType[*types.NoSuchKey](err); ok {
-		noKey = true
-	}
+	return fmt.Sprintf("%s %s: %v%s", f.op, f.where, brief(f.err), hint(f.err))
+}
+
+func (f *failure) Unwrap() []error {
 	switch {
-	case notFound, noKey, code == "NoSuchKey", code == "NoSuchVersion":
-		return fmt.Errorf("%s %s: %w", op, key, storage.ErrNotFound)
-	case slices.Contains(wholesale, code), status == http.StatusForbidden, status == http.StatusMovedPermanently:
-		return fmt.Errorf("%s %s: %w: %w", op, key, storage.ErrRefused, brief(err))
+	case f.missing:
+		return []error{storage.ErrNotFound, f.err}
+	case f.refused:
+		return []error{storage.ErrRefused, f.err}
 	}
-	return fmt.Errorf("%s %s: %w", op, key, brief(err))
+	return []error{f.err}
 }
 
-// s3Error is an error of S3 in one line. The SDK's own goes over several
-// topics, request ids among them, which stay available by unwrapping.
-type s3Error struct{ err error }
-
-func (e *s3Error) Unwrap() error { return e.err }
-
-func (e *s3Error) Error() string {
+// brief says what has gone wrong: S3's code and message, or what kept the
+// request from being answered. It takes nothing of the request itself, whose
+// headers are secret.
+func brief(err error) error {
 	text := ""
-	if api, ok := errors.AsType[smithy.APIError](e.err); ok {
-		if text = api.ErrorCode(); api.ErrorMessage() != "" {
-			text += ": " + api.ErrorMessage()
+	switch code, status := codeOf(err), statusOf(err); {
+	case err == nil:
+	case status != 0:
+		// The answer to a HEAD has no body, and its "code" is made up.
+		if text = http.StatusText(status); code != "" && code != "UnknownError" && messageOf(err) != "" {
+			text = code + ": " + messageOf(err)
 		}
-		if text == "" || text == "Forbidden" || text == "UnknownError" {
-			text = http.StatusText(statusOf(e.err))
+		text = fmt.Sprintf("S3 answered %d %s", status, text)
+	case isCredentials(err):
+		text = "there are no usable AWS credentials"
+	default:
+		text = innermost(err).Error()
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			text = e.Err.Error()
 		}
 	}
-	if text == "" {
-		// No answer of S3 at all: the innermost cause says why.
-		inner := e.err
-		for next := errors.Unwrap(inner); next != nil; next = errors.Unwrap(inner) {
-			inner = next
-		}
-		return inner.Error()
+	if e, ok := errors.AsType[*retry.MaxAttemptsError](err); ok {
+		text += fmt.Sprintf(" (after %d attempts)", e.Attempt)
 	}
-	return fmt.Sprintf("S3 answered %d %s%s", statusOf(e.err), text, hint(e.err))
+	return errors.New(plain(text))
 }
 
-func brief(err error) error { return &s3Error{err} }
+func innermost(err error) error {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err
+}
 
-// hint says what an answer usually means.
+// plain keeps a server's words on one line of bearable length.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > 400 {
+		s = string(r[:400]) + "…"
+	}
+	return s
+}
+
+// isCredentials reports whether no credentials could be found or renewed.
+func isCredentials(err error) bool {
+	return err != nil && statusOf(err) == 0 && !errors.Is(err, context.Canceled) &&
+		(strings.Contains(err.Error(), "get credentials") || strings.Contains(err.Error(), "refresh cached credentials") || strings.Contains(err.Error(), "get identity"))
+}
+
+// hint says what an error usually means and how to mend it.
 func hint(err error) string {
-	switch code, status := codeOf(err), statusOf(err); {
+	code, status := codeOf(err), statusOf(err)
+	_, unknownHost := errors.AsType[*net.DNSError](err)
+	_, unreachable := errors.AsType[*net.OpError](err)
+	switch {
 	case code == "NoSuchBucket":
-		return " (check the bucket's name in --to; vbcvault doesn't create buckets)"
-	case code == "PermanentRedirect" || status == http.StatusMovedPermanently || code == "AuthorizationHeaderMalformed":
-		return " (the bucket is in another region" + regionOf(err) + "; set AWS_REGION)"
+		return "; check the bucket's name and the endpoint, vbcvault doesn't create buckets"
+	case code == "PermanentRedirect", status == http.StatusMovedPermanently, code == "AuthorizationHeaderMalformed":
+		return "; the bucket is in another region" + regionOf(err)
 	case code == "RequestTimeTooSkewed":
-		return " (this machine's clock is wrong)"
+		return "; set this machine's clock"
+	case code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch":
+		return "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
+	case strings.HasPrefix(code, "ExpiredToken"), code == "InvalidToken":
+		return "; renew the session, for example with aws sso login"
+	case isCredentials(err):
+		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return " (the policy needs s3:PutObject, s3:GetObject, s3:GetObjectVersion, s3:ListBucket, and the key's KMS actions; without s3:ListBucket a missing object looks forbidden)"
+		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, and the actions of the key where KMS encrypts); without s3:ListBucket a missing object looks forbidden"
+	case unknownHost, unreachable:
+		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}
 	return ""
 }
@@ -135,8 +178,8 @@ func hint(err error) string {
 func regionOf(err error) string {
 	if e, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && e.Response != nil {
 		if r := e.Response.Header.Get("X-Amz-Bucket-Region"); r != "" {
-			return ", " + r
+			return ": set AWS_REGION=" + plain(r)
 		}
 	}
-	return ""
+	return ": set AWS_REGION"
 }

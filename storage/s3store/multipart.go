@@ -1,10 +1,10 @@
 package s3store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -25,20 +25,17 @@ type upload struct {
 	id    *string
 	parts []types.CompletedPart
 	whole hash.Hash // over all bytes
-	tops  hash.Hash // over the parts' digests: the composite checksum
-	size  int64
+	tops  hash.Hash // over the parts' digests: makes the composite checksum
+	size  int64     // bytes
 }
 
-// putLarge stores a body of which the first part is in the buffer already.
-func (s *Store) putLarge(ctx context.Context, key string, r *counter, buffer []byte, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
-	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &s.bucket, Key: s.key(key), ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite,
-		ContentType: optional(attrs.ContentType), Metadata: metadata(storage.Object{}, attrs),
-	})
+// putLarge stores a body whose first part is in the buffer already, part by
+// part as it comes.
+func (s *Store) putLarge(ctx context.Context, key string, buffer []byte, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
+	u, err := s.begin(ctx, key, attrs)
 	if err != nil {
 		return storage.Object{}, err
 	}
-	u := &upload{Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New()}
 	// A crash from here on, until the upload is completed, leaves parts that
 	// nobody sees and that Tidy removes.
 	completed := false
@@ -47,32 +44,46 @@ func (s *Store) putLarge(ctx context.Context, key string, r *counter, buffer []b
 			u.abort(ctx)
 		}
 	}()
-	if err := u.sendAll(ctx, r, buffer); err != nil {
+	if err := u.sendAll(ctx, body.Reader, buffer); err != nil {
 		return storage.Object{}, err
 	}
 	o := u.object()
-	if err := seal(body, o); err != nil {
+	if err := seal(ctx, body, o); err != nil {
 		return storage.Object{}, err
 	}
-	if ctx.Err() != nil {
-		return storage.Object{}, context.Cause(ctx)
+	p := publication{Store: s, object: o, occupied: body.Occupied}
+	p.request = func(c condition) (storage.Object, error) {
+		stored, err := u.complete(ctx, o, c)
+		completed = err == nil
+		return stored, err
 	}
-	o, err = s.publish(ctx, o, body.Occupied, func(ifMatch string) (storage.Object, error) {
-		return u.complete(ctx, o, ifMatch)
-	})
-	completed = err == nil
-	return o, err
+	return p.publish(ctx)
 }
 
-// sendAll sends the buffer, then reads and sends until the body's end.
-func (u *upload) sendAll(ctx context.Context, r *counter, buffer []byte) error {
-	for b := buffer; len(b) > 0; {
+func (s *Store) begin(ctx context.Context, key string, attrs storage.Attrs) (*upload, error) {
+	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: &s.bucket, Key: s.full(key), ContentType: optional(attrs.ContentType), Metadata: attrs.Metadata,
+		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &upload{Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New()}, nil
+}
+
+// sendAll sends the buffer, then fills and sends it until the body's end.
+func (u *upload) sendAll(ctx context.Context, r io.Reader, buffer []byte) error {
+	for b, ended := buffer, false; len(b) > 0; {
 		if err := u.send(ctx, b); err != nil {
-			return err
+			return fmt.Errorf("part %d: %w", len(u.parts)+1, err)
 		}
-		n, err := io.ReadFull(r, buffer)
-		if err != nil && r.broken() {
-			return r.err
+		if ended {
+			break
+		}
+		var n int
+		var err error
+		if n, ended, err = fill(ctx, r, buffer); err != nil {
+			return err
 		}
 		b = buffer[:n]
 	}
@@ -87,11 +98,11 @@ func (u *upload) send(ctx context.Context, b []byte) error {
 	u.size += int64(len(b))
 	part := types.CompletedPart{PartNumber: aws.Int32(int32(len(u.parts) + 1)), ChecksumSHA256: aws.String(sum.Base64())}
 	out, err := u.client.UploadPart(ctx, &s3.UploadPartInput{
-		Bucket: &u.bucket, Key: u.Store.key(u.key), UploadId: u.id, PartNumber: part.PartNumber,
-		Body: newBody(b), ContentLength: aws.Int64(int64(len(b))), ChecksumSHA256: part.ChecksumSHA256,
-	}, withPayloadHash(sum))
+		Bucket: &u.bucket, Key: u.full(u.key), UploadId: u.id, PartNumber: part.PartNumber,
+		Body: bytes.NewReader(b), ContentLength: aws.Int64(int64(len(b))), ChecksumSHA256: part.ChecksumSHA256,
+	}, signed(sum))
 	if err != nil {
-		return fmt.Errorf("part %d: %w", len(u.parts)+1, err)
+		return err
 	}
 	part.ETag = out.ETag
 	u.parts = append(u.parts, part)
@@ -107,19 +118,20 @@ func (u *upload) object() storage.Object {
 	}
 }
 
-var errComposite = errors.New("the server's checksum of the whole upload is not that of what was sent")
-
-func (u *upload) complete(ctx context.Context, o storage.Object, ifMatch string) (storage.Object, error) {
+// complete makes the upload visible, if the condition holds. The server
+// compares the parts' checksums with what it has received.
+func (u *upload) complete(ctx context.Context, o storage.Object, c condition) (storage.Object, error) {
 	out, err := u.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.bucket, Key: u.Store.key(u.key), UploadId: u.id,
+		Bucket: &u.bucket, Key: u.full(u.key), UploadId: u.id, ChecksumType: types.ChecksumTypeComposite,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
-		IfNoneMatch:     u.ifNoneMatch(ifMatch), IfMatch: optional(ifMatch),
+		IfNoneMatch:     c.ifNoneMatch, IfMatch: c.ifMatch,
 	})
 	if err != nil {
 		return storage.Object{}, err
 	}
-	if sum := aws.ToString(out.ChecksumSHA256); sum != "" && sum != o.Checksum {
-		return storage.Object{}, fmt.Errorf("%w: %s, not %s", errComposite, sum, o.Checksum)
+	if sum := aws.ToString(out.ChecksumSHA256); sum != "" && !sameComposite(sum, o.Checksum) {
+		// It is there, and isn't what was sent; reading it back will tell.
+		return storage.Object{}, fmt.Errorf("the server has put together an object with the checksum %s, not %s", sum, o.Checksum)
 	}
 	o.VersionID, o.ETag = aws.ToString(out.VersionId), aws.ToString(out.ETag)
 	return o, nil
@@ -128,11 +140,12 @@ func (u *upload) complete(ctx context.Context, o storage.Object, ifMatch string)
 const abortTimeout = 10 * time.Second
 
 // abort drops the parts, also when ctx has ended. What it can't drop, the next
-// run's Tidy will.
+// run's Tidy will. An upload that was completed after all is not touched by
+// it: the server knows no such upload any more.
 func (u *upload) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.bucket, Key: u.Store.key(u.key), UploadId: u.id})
+	_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.bucket, Key: u.full(u.key), UploadId: u.id})
 	if err != nil && codeOf(err) != "NoSuchUpload" {
 		u.log.Debug("an upload could not be aborted; the next run tidies up", "key", u.key, "reason", brief(err))
 	}

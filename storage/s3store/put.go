@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"io"
-	"net/http"
+	"maps"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
@@ -16,147 +15,137 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// newBody is a body that the SDK can send again.
-func newBody(b []byte) io.ReadSeeker { return bytes.NewReader(b) }
+// Put implements storage.Store. It holds one buffer: of a part's size, or a
+// smaller one where the body fits into that.
+func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
+	o, err := s.store(ctx, key, body, attrs)
+	if err != nil {
+		return storage.Object{}, s.explain("store", key, err)
+	}
+	return o, nil
+}
 
-// withPayloadHash signs the digest that we have computed anyway. Left to
-// itself, the SDK would hash every body once more.
-func withPayloadHash(d storage.Digest) func(*s3.Options) {
-	return s3.WithAPIOptions(func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("PayloadHash",
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-				return next.HandleInitialize(v4.SetPayloadHash(ctx, d.String()), in)
-			}), middleware.Before)
-	})
+// store reads the beginning of the body and sees which way the rest goes.
+func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return storage.Object{}, err
+	}
+	head, done := s.firstBuffer(body.Size)
+	defer done()
+	n, ended, err := fill(ctx, body.Reader, head)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if ended {
+		return s.putSmall(ctx, key, head[:n], body, attrs)
+	}
+	part := s.parts.Get().(*[]byte)
+	defer s.parts.Put(part)
+	copy(*part, head[:n])
+	m, ended, err := fill(ctx, body.Reader, (*part)[n:])
+	n += m
+	var next [1]byte // is there more than one part?
+	if err == nil && !ended {
+		m, ended, err = fill(ctx, body.Reader, next[:])
+	}
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if ended {
+		return s.putSmall(ctx, key, (*part)[:n], body, attrs)
+	}
+	body.Reader = io.MultiReader(bytes.NewReader(next[:m]), body.Reader)
+	return s.putLarge(ctx, key, *part, body, attrs)
 }
 
 // smallBody is up to which expected size, in bytes, a buffer of just that size
 // is cheaper than one of the pool's.
 const smallBody = 1 << 20
 
-// Put implements storage.Store. It uses one buffer: of the expected size, or
-// of a part's.
-func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
-	if err := storage.CheckKey(key); err != nil {
-		return storage.Object{}, fmt.Errorf("store %s: %w", key, err)
+// firstBuffer is large enough for the body, if what is expected is true, and no
+// larger than need be. A body that isn't expected at all is taken for a small
+// one at first.
+func (s *Store) firstBuffer(expected int64) (b []byte, done func()) {
+	if expected >= headSize && expected <= smallBody && expected < int64(s.partSize) {
+		return make([]byte, expected+1), func() {} // one more, to meet the end
 	}
-	r := &counter{r: body.Reader}
-	var b []byte
-	if body.Size > 0 && body.Size <= smallBody {
-		b = make([]byte, body.Size+1) // one more, to meet the end
-	}
-	n, err := io.ReadFull(r, b)
-	if err == nil {
-		// Nothing was expected, or less than comes.
-		part := s.buffers.Get().(*[]byte)
-		defer s.buffers.Put(part)
-		n = copy(*part, b)
-		b = *part
-		var more int
-		more, err = io.ReadFull(r, b[n:])
-		n += more
-	}
-	switch {
-	case err == nil:
-		o, err := s.putLarge(ctx, key, r, b, body, attrs)
-		return o, wrap("store", key, err)
-	case r.broken():
-		return storage.Object{}, fmt.Errorf("store %s: %w", key, r.err)
-	}
-	o, err := s.putSmall(ctx, key, b[:n], body, attrs)
-	return o, wrap("store", key, err)
+	head := s.heads.Get().(*[]byte)
+	return *head, func() { s.heads.Put(head) }
 }
 
-// counter keeps the reader's own error: io.ReadFull turns two of them into one.
-type counter struct {
-	r   io.Reader
-	err error
+// fill reads until b is full or r has ended. Unlike io.ReadFull it leaves an
+// io.ErrUnexpectedEOF of the reader, a download cut short, what it is.
+func fill(ctx context.Context, r io.Reader, b []byte) (n int, ended bool, err error) {
+	for idle := 0; n < len(b) && err == nil; idle++ {
+		if ctx.Err() != nil {
+			return n, false, context.Cause(ctx)
+		}
+		var m int
+		if m, err = r.Read(b[n:]); m > 0 {
+			idle = 0
+		} else if idle > 100 && err == nil {
+			err = io.ErrNoProgress
+		}
+		n += m
+	}
+	if err == io.EOF {
+		return n, true, nil
+	}
+	return n, false, err
 }
 
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.err = err
-	return n, err
-}
-
-// broken reports whether the reader has failed, other than by ending.
-func (c *counter) broken() bool { return c.err != nil && !errors.Is(c.err, io.EOF) }
-
-// putSmall stores what fits into one buffer.
+// putSmall stores what fits into one request.
 func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
 	o := storage.Object{Key: key, Content: storage.Content{Size: int64(len(b)), SHA256: sha256.Sum256(b)}}
-	if err := seal(body, o); err != nil {
+	if err := seal(ctx, body, o); err != nil {
 		return storage.Object{}, err
 	}
-	return s.publish(ctx, o, body.Occupied, func(ifMatch string) (storage.Object, error) {
-		return s.put(ctx, o, b, attrs, ifMatch)
-	})
+	// For people with another tool at hand; nothing is ever proven by it.
+	metadata := map[string]string{"sha256": o.SHA256.String()}
+	maps.Copy(metadata, attrs.Metadata)
+	p := publication{Store: s, object: o, occupied: body.Occupied}
+	p.request = func(c condition) (storage.Object, error) {
+		out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &s.bucket, Key: s.full(key), Body: bytes.NewReader(b), ContentLength: aws.Int64(o.Size),
+			ChecksumSHA256: aws.String(o.SHA256.Base64()), ContentType: optional(attrs.ContentType), Metadata: metadata,
+			IfNoneMatch: c.ifNoneMatch, IfMatch: c.ifMatch,
+		}, signed(o.SHA256))
+		if err != nil {
+			return storage.Object{}, err
+		}
+		stored := o
+		stored.VersionID, stored.ETag = aws.ToString(out.VersionId), aws.ToString(out.ETag)
+		return stored, nil
+	}
+	return p.publish(ctx)
 }
 
-func seal(body storage.Body, o storage.Object) error {
+// seal lets the caller have the last word, unless nobody wants the object any
+// more.
+func seal(ctx context.Context, body storage.Body, o storage.Object) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if body.Seal == nil {
 		return nil
 	}
-	return body.Seal(o)
+	if err := body.Seal(o); err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // it may have taken its time
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
-// publish makes o visible with create, and finds out what has happened where
-// the answer leaves that open. create is given the ETag of the object to
-// replace, "" to create one.
-func (s *Store) publish(ctx context.Context, o storage.Object, occupied func(storage.Object) storage.Resolution, create func(ifMatch string) (storage.Object, error)) (storage.Object, error) {
-	if s.lookFirst.Load() {
-		// The server might overwrite: whoever is there is seen by looking.
-		has, err := s.Stat(ctx, o)
-		if err == nil {
-			return s.resolve(o, has, occupied, create)
-		}
-		if !errors.Is(err, storage.ErrNotFound) {
-			return storage.Object{}, err
-		}
-	}
-	got, err := create("")
-	if err == nil || notApplied(err) {
-		return got, err
-	}
-	if statusOf(err) == http.StatusNotImplemented && !s.unconditional.Swap(true) {
-		s.lookFirst.Store(true)
-		s.log.Info("the server doesn't know If-None-Match; looking before each write")
-		return s.publish(ctx, o, occupied, create)
-	}
-	// Anything else may have been applied: an answer that was lost, and then
-	// a retry that was told that something is there.
-	has, statErr := s.Stat(ctx, o)
-	switch taken := isTaken(err); {
-	case errors.Is(statErr, storage.ErrNotFound) && statusOf(err) == http.StatusConflict:
-		return create("") // a write at the same time, which came to nothing
-	case statErr != nil:
-		return storage.Object{}, err
-	case has.Content == o.Content:
-		return has, nil
-	case taken:
-		return s.resolve(o, has, occupied, create)
-	}
-	return storage.Object{}, err
-}
-
-// resolve decides about the object that is in the way.
-func (s *Store) resolve(o, has storage.Object, occupied func(storage.Object) storage.Resolution, create func(ifMatch string) (storage.Object, error)) (storage.Object, error) {
-	resolution := storage.Refuse
-	switch {
-	case has.Content == o.Content:
-		resolution = storage.Adopt
-	case occupied != nil:
-		resolution = occupied(has)
-	}
-	switch resolution {
-	case storage.Adopt:
-		return has, nil
-	case storage.Replace:
-		got, err := create(has.ETag)
-		if isTaken(err) {
-			return storage.Object{}, errors.Join(err, &storage.OccupiedError{Occupant: has})
-		}
-		return got, err
-	}
-	return storage.Object{}, &storage.OccupiedError{Occupant: has}
+// signed has the SDK sign a digest that is known already. Left to itself it
+// would read and hash the body once more over http, and over https leave it
+// out of the signature.
+func signed(d storage.Digest) func(*s3.Options) {
+	return s3.WithAPIOptions(func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("vbcvault:PayloadHash",
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				return next.HandleInitialize(v4.SetPayloadHash(ctx, d.String()), in)
+			}), middleware.Before)
+	})
 }

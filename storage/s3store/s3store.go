@@ -8,102 +8,130 @@
 // been read and sealed: before that nothing is visible.
 //
 // The AWS SDK retries every request by itself. It can, since each body is a
-// buffer in memory. There is no other layer of retries here.
+// buffer in memory. There is no other layer of retries here, but there is one
+// of doubt: an error of a write says little about what the server has done, so
+// the server is asked (see publication).
+//
+// Not every "S3" checks what it is sent, or knows conditions. Probe finds out,
+// and where a server falls short the store reads back instead of trusting, and
+// looks before it writes.
 package s3store
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"os"
-	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// partSize is the size of a part in bytes, and of the buffer that each Put in
-// progress uses: the smallest that S3 takes. 10,000 parts are 48 GiB.
-const partSize = 5 << 20
-
-// Options says which bucket.
+// Options says which bucket, and how to reach it.
 type Options struct {
-	Bucket      string
-	Prefix      string // in front of every key, without slashes around it; "" = none
-	Connections int    // kept open between requests; 0 = 8
-	Logger      *slog.Logger
+	Bucket string
+	Prefix string // in front of every key; slashes around it don't matter; "" = none
+
+	// AWS is how to reach S3. Nil is the standard chain: environment,
+	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included.
+	AWS *aws.Config
+
+	// PathStyle puts the bucket's name into the path instead of the host.
+	// It is implied by an endpoint of one's own (AWS_ENDPOINT_URL_S3,
+	// AWS_ENDPOINT_URL, endpoint_url of the profile).
+	PathStyle bool
+
+	// AskConditions has Probe send a second PUT to a server that isn't
+	// Amazon's, to see whether it heeds conditions. Some ignore them without
+	// a word and would overwrite; the store then looks before each write.
+	AskConditions bool
+
+	Connections int          // kept open between requests; 0 = 64; without effect if AWS is set
+	PartSize    int          // bytes, for tests; 0 = 5 MiB, the least that S3 takes
+	Logger      *slog.Logger // nil = nowhere
 }
 
 // Store is a bucket, or what lies under a prefix of it. Keys are relative to
-// the prefix. Its methods may be called concurrently.
+// the prefix, in arguments and in answers. Its methods may be called
+// concurrently.
 type Store struct {
-	client  *s3.Client
-	bucket  string
-	prefix  string
-	log     *slog.Logger
-	buffers sync.Pool
+	client   *s3.Client
+	bucket   string
+	prefix   string // "" or with a slash at its end
+	partSize int
+	log      *slog.Logger
+	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
+	parts    sync.Pool // of *[]byte, partSize long
+
+	foreign        bool // the endpoint is not known to be Amazon's own
+	asksConditions bool
 
 	// Learned from the server, for the rest of the run.
-	readBack      atomic.Bool // it doesn't check checksums: read everything back
-	lookFirst     atomic.Bool // it may ignore If-None-Match: look before writing
-	unconditional atomic.Bool // it refuses If-None-Match: don't send it
+	readBack      atomic.Bool // it doesn't check checksums: what it holds is read back
+	looksFirst    atomic.Bool // it may ignore conditions: look before each write
+	unconditional atomic.Bool // it refuses conditions: send none
+	partsMu       sync.Mutex
+	partsAsked    bool // whether it checks parts is known; see checksParts
 }
 
 var _ storage.Destination = (*Store)(nil)
 
 const (
-	maxAttempts = 4
-	maxBackoff  = 5 * time.Second
+	defaultPart = 5 << 20  // bytes; 10,000 parts of it, the most that S3 takes, are 48 GiB
+	headSize    = 64 << 10 // bytes; sidecars fit, and don't take a part's buffer
 )
 
-// Open prepares the use of a bucket with the standard AWS configuration:
-// environment, profiles, roles. It sends nothing to the bucket. An endpoint
-// set by AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is used in path style.
+// Open prepares the use of a bucket. It sends nothing to the bucket; a wrong
+// configuration is ErrRefused (wrapped).
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if o.Connections == 0 {
-		o.Connections = 8
+	prefix := strings.Trim(o.Prefix, "/")
+	if prefix != "" {
+		if err := storage.CheckKey(prefix); err != nil {
+			return nil, fmt.Errorf("%w: the prefix: %w", storage.ErrRefused, err)
+		}
+		prefix += "/"
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+	if o.Bucket == "" {
+		return nil, fmt.Errorf("%w: no bucket is named", storage.ErrRefused)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConnsPerHost = o.Connections
-			t.MaxIdleConns = max(t.MaxIdleConns, o.Connections)
-			t.ResponseHeaderTimeout = time.Minute
-		})),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.AddWithMaxBackoffDelay(retry.AddWithMaxAttempts(retry.NewStandard(), maxAttempts), maxBackoff)
-		}),
-		// Every upload carries a SHA-256 of ours; the SDK's own CRC would be
-		// computed on top of it.
-		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
-		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
-	)
+	cfg, err := configure(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the AWS configuration can't be read: %w", storage.ErrRefused, err)
+		return nil, err
 	}
-	if cfg.Region == "" {
-		cfg.Region = "us-east-1" // where S3 tells the bucket's own region
+	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions}
+	if s.partSize == 0 {
+		s.partSize = defaultPart
 	}
-	compatible := os.Getenv("AWS_ENDPOINT_URL_S3") != "" || os.Getenv("AWS_ENDPOINT_URL") != ""
-	s := &Store{
-		client: s3.NewFromConfig(cfg, func(so *s3.Options) { so.UsePathStyle = compatible }),
-		bucket: o.Bucket, prefix: o.Prefix, log: o.Logger,
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.buffers.New = func() any { b := make([]byte, partSize); return &b }
+	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
+	s.parts.New = func() any { b := make([]byte, s.partSize); return &b }
+	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
+		s.foreign = so.BaseEndpoint != nil
+		so.UsePathStyle = o.PathStyle || s.foreign
+		// Every upload carries a SHA-256 of ours; the SDK's own CRC would
+		// be computed on top of it, and many servers don't know it.
+		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		so.DisableLogOutputChecksumValidationSkipped = true
+	})
 	return s, nil
+}
+
+// FromURL opens s3://bucket or s3://bucket/prefix; o's Bucket and Prefix don't
+// matter.
+func FromURL(ctx context.Context, url string, o Options) (*Store, error) {
+	rest, ok := strings.CutPrefix(url, "s3://")
+	if !ok {
+		return nil, fmt.Errorf("%w: %q doesn't begin with s3://", storage.ErrRefused, url)
+	}
+	o.Bucket, o.Prefix, _ = strings.Cut(rest, "/")
+	return Open(ctx, o)
 }
 
 // String is the destination as the user writes it.
@@ -111,56 +139,10 @@ func (s *Store) String() string {
 	return strings.TrimSuffix("s3://"+s.bucket+"/"+s.prefix, "/")
 }
 
-// key is a relative key's full one.
-func (s *Store) key(k string) *string { return aws.String(path.Join(s.prefix, k)) }
+// full is the name in the bucket of a key.
+func (s *Store) full(key string) *string { return aws.String(s.prefix + key) }
 
-// Open implements storage.Store.
-func (s *Store) Open(ctx context.Context, o storage.Object) (io.ReadCloser, error) {
-	if err := storage.CheckKey(o.Key); err != nil {
-		return nil, fmt.Errorf("open %s: %w", o.Key, err)
-	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.key(o.Key), VersionId: optional(o.VersionID)})
-	if err != nil {
-		return nil, explain("open", o.Key, err)
-	}
-	return out.Body, nil
-}
-
-// put stores b under the key in one request.
-func (s *Store) put(ctx context.Context, o storage.Object, b []byte, attrs storage.Attrs, ifMatch string) (storage.Object, error) {
-	out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: s.key(o.Key), Body: newBody(b), ContentLength: aws.Int64(int64(len(b))),
-		ChecksumSHA256: aws.String(o.SHA256.Base64()), ContentType: optional(attrs.ContentType), Metadata: metadata(o, attrs),
-		IfNoneMatch: s.ifNoneMatch(ifMatch), IfMatch: optional(ifMatch),
-	}, withPayloadHash(o.SHA256))
-	if err != nil {
-		return storage.Object{}, err
-	}
-	o.VersionID, o.ETag = aws.ToString(out.VersionId), aws.ToString(out.ETag)
-	return o, nil
-}
-
-// ifNoneMatch is the condition under which an object is created.
-func (s *Store) ifNoneMatch(ifMatch string) *string {
-	if ifMatch != "" || s.unconditional.Load() {
-		return nil
-	}
-	return aws.String("*")
-}
-
-// metadata is what is kept beside the bytes. The digest there is for people;
-// nothing is ever proven by it.
-func metadata(o storage.Object, attrs storage.Attrs) map[string]string {
-	m := map[string]string{}
-	for k, v := range attrs.Metadata {
-		m[k] = v
-	}
-	if o.Proven() {
-		m["sha256"] = o.SHA256.String()
-	}
-	return m
-}
-
+// optional is how the SDK wants what may be missing.
 func optional(s string) *string {
 	if s == "" {
 		return nil

@@ -30,8 +30,7 @@ func open(t *testing.T, h hook) (*s3store.Store, *storagetest.S3Proxy, string) {
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t)
 	proxy := server.Proxy(t, h)
-	server.Setenv(t, proxy.URL)
-	return openAt(t, s3store.Options{Bucket: bucket, Prefix: "pre/fix"}), proxy, bucket
+	return openAt(t, s3store.Options{Bucket: bucket, Prefix: "pre/fix", AWS: server.Config(proxy.URL)}), proxy, bucket
 }
 
 func openAt(t *testing.T, o s3store.Options) *s3store.Store {
@@ -123,8 +122,19 @@ func TestRequestsPerObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	proves(t, s, o, large())
+	if u, all := proxy.Count("UploadPart"), proxy.Count(""); u != 3 || all != 8 {
+		t.Errorf("the first large object took %d requests, %d of them parts; want 5 for its 2 parts and 3 to see that parts are checked", all, u)
+	}
+	proxy.Reset()
+	if o, err = put(t, s, "m", large()); err != nil {
+		t.Fatal(err)
+	}
+	proves(t, s, o, large())
 	if u, all := proxy.Count("UploadPart"), proxy.Count(""); u != 2 || all != 5 {
-		t.Errorf("a large object of 2 parts took %d requests, %d of them parts; want 5 and 2", all, u)
+		t.Errorf("another large object of 2 parts took %d requests, %d of them parts; want 5 and 2", all, u)
+	}
+	if n, err := s.Tidy(t.Context(), ""); n != 0 || err != nil {
+		t.Errorf("%d uploads are left, %v", n, err)
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,58 +17,109 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// Stat implements storage.Store: one HEAD, and a GET where the HEAD brings no
-// checksum that proves anything.
+// Stat implements storage.Store. It is one HEAD, and then a GET of everything
+// where the HEAD brings no checksum that proves the content; on a server that
+// doesn't check what it is sent it is the GET alone.
 func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
 	if err := storage.CheckKey(want.Key); err != nil {
-		return storage.Object{}, fmt.Errorf("look at %s: %w", want.Key, err)
+		return storage.Object{}, s.explain("look at", want.Key, err)
 	}
+	if s.readBack.Load() {
+		return s.readWhole(ctx, storage.Object{Key: want.Key, VersionID: want.VersionID})
+	}
+	has, proven, err := s.head(ctx, want)
+	if err == nil && proven && has.Checksum != "" {
+		proven, err = s.checksParts(ctx)
+	}
+	if err != nil {
+		return storage.Object{}, s.explain("look at", want.Key, err)
+	}
+	if !proven {
+		return s.readWhole(ctx, has)
+	}
+	return has, nil
+}
+
+// head asks for the checksum that the server keeps, and reports whether that
+// proves the content.
+func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Object, proven bool, err error) {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &s.bucket, Key: s.key(want.Key), VersionId: optional(want.VersionID), ChecksumMode: types.ChecksumModeEnabled,
+		Bucket: &s.bucket, Key: s.full(want.Key), VersionId: optional(want.VersionID), ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return storage.Object{}, explain("look at", want.Key, err)
+		return storage.Object{}, false, err
 	}
-	has := storage.Object{
+	has = storage.Object{
 		Key: want.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
 		Content: storage.Content{Size: aws.ToInt64(out.ContentLength)}, Expires: expiry(aws.ToString(out.Expiration)),
 	}
 	sum := aws.ToString(out.ChecksumSHA256)
-	whole, err := base64.StdEncoding.DecodeString(sum)
-	switch {
-	case s.readBack.Load():
-		return s.readWhole(ctx, has)
-	case err == nil && len(whole) == len(has.SHA256):
+	if isComposite(sum, out.ChecksumType, has.ETag) {
+		has.Checksum = sum
+		// The server's digest over the parts' digests is the one that was
+		// computed together with the digest of the whole, so these are the
+		// bytes that the latter is of.
+		if want.Proven() && has.Size == want.Size && sameComposite(sum, want.Checksum) {
+			has.SHA256, has.Checksum = want.SHA256, want.Checksum
+			return has, true, nil
+		}
+		return has, false, nil
+	}
+	if whole, _ := base64.StdEncoding.DecodeString(sum); len(whole) == len(has.SHA256) {
 		has.SHA256 = storage.Digest(whole)
-		return has, nil
-	case sum != "" && sum == want.Checksum && has.Size == want.Size:
-		// The server's digest over the parts' digests is the one that we
-		// computed together with the digest of the whole.
-		has.SHA256, has.Checksum = want.SHA256, sum
-		return has, nil
+		return has, true, nil
 	}
-	return s.readWhole(ctx, has)
+	return has, false, nil // no checksum, or none that we know
 }
 
-// readWhole proves an object by reading it.
+// isComposite reports whether a checksum is over the digests of parts. Some
+// servers leave the number of parts out, some the type.
+func isComposite(sum string, t types.ChecksumType, etag string) bool {
+	return sum != "" && (t == types.ChecksumTypeComposite || strings.Contains(sum, "-") || t == "" && strings.Contains(etag, "-"))
+}
+
+// sameComposite compares composite checksums; the number of parts only where
+// both have it.
+func sameComposite(a, b string) bool {
+	sumA, partsA, _ := strings.Cut(a, "-")
+	sumB, partsB, _ := strings.Cut(b, "-")
+	return sumA != "" && sumA == sumB && (partsA == partsB || partsA == "" || partsB == "")
+}
+
+// readWhole proves an object by reading it. What the answer says of it counts,
+// since the object may be another one than a moment ago.
 func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object, error) {
-	r, err := s.Open(ctx, o)
+	out, err := s.get(ctx, o)
 	if err != nil {
-		return storage.Object{}, err
+		return storage.Object{}, s.explain("read back", o.Key, err)
 	}
-	defer r.Close()
+	defer out.Body.Close()
 	h := sha256.New()
-	if o.Size, err = io.Copy(h, r); err != nil {
-		return storage.Object{}, fmt.Errorf("read back %s: %w", o.Key, err)
+	n, err := io.Copy(h, out.Body)
+	if err == nil && out.ContentLength != nil && n != *out.ContentLength {
+		err = io.ErrUnexpectedEOF
 	}
-	o.SHA256 = storage.Digest(h.Sum(nil))
-	return o, nil
+	if err != nil {
+		return storage.Object{}, s.explain("read back", o.Key, err)
+	}
+	has := storage.Object{
+		Key: o.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
+		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
+	}
+	if has.ETag == o.ETag {
+		has.Checksum = o.Checksum // of these very bytes
+	}
+	return has, nil
 }
 
-var expiryDate = regexp.MustCompile(`expiry-date="([^"]+)"`)
+func (s *Store) get(ctx context.Context, o storage.Object) (*s3.GetObjectOutput, error) {
+	return s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID)})
+}
+
+var expiryDate = regexp.MustCompile(`expiry-date="([^"]*)"`)
 
 // expiry reads x-amz-expiration, with which S3 announces that a lifecycle rule
-// will remove the object. A date that can't be read counts as near.
+// will remove the object. An announcement that can't be read counts as due.
 func expiry(header string) time.Time {
 	if header == "" {
 		return time.Time{}
@@ -79,4 +130,16 @@ func expiry(header string) time.Time {
 		}
 	}
 	return time.Unix(0, 0).UTC()
+}
+
+// Open implements storage.Store.
+func (s *Store) Open(ctx context.Context, o storage.Object) (io.ReadCloser, error) {
+	err := storage.CheckKey(o.Key)
+	if err == nil {
+		var out *s3.GetObjectOutput
+		if out, err = s.get(ctx, o); err == nil {
+			return out.Body, nil
+		}
+	}
+	return nil, s.explain("open", o.Key, err)
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -30,6 +31,8 @@ type S3Fault struct {
 // S3Proxy stands before the server, counts requests and makes them fail.
 type S3Proxy struct {
 	URL string
+
+	inside sync.RWMutex // read-locked by each request
 
 	mu     sync.Mutex
 	counts map[string]int
@@ -67,6 +70,11 @@ func (s *S3Server) Proxy(t testing.TB, hook func(op, key string, r *http.Request
 }
 
 func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	p.inside.RLock()
+	defer p.inside.RUnlock()
+	// What has been sent is answered by the server, even if whoever sent it
+	// has been killed: that is how Idle knows that nothing is under way.
+	r = r.WithContext(context.WithoutCancel(r.Context()))
 	op, key := operation(r)
 	p.mu.Lock()
 	p.counts[op]++
@@ -125,6 +133,13 @@ func (p *S3Proxy) Count(op string) int {
 		n += c
 	}
 	return n
+}
+
+// Idle waits until no request is under way. A client that was killed leaves
+// requests that still take effect.
+func (p *S3Proxy) Idle() {
+	p.inside.Lock()
+	defer p.inside.Unlock()
 }
 
 // Reset begins to count anew.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -163,6 +164,17 @@ func (s *S3Server) Setenv(t testing.TB, url string) {
 	for _, kv := range s.EnvFor(url) {
 		k, v, _ := strings.Cut(kv, "=")
 		t.Setenv(k, v)
+	}
+}
+
+// Config is the same for s3store.Options.AWS, with retries that don't wait long.
+func (s *S3Server) Config(url string) *aws.Config {
+	return &aws.Config{
+		BaseEndpoint: aws.String(url), Region: region,
+		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 4, 5*time.Millisecond })
+		},
 	}
 }
 

@@ -1,0 +1,122 @@
+package dirstore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// publish gives the written file its name, unless that is taken.
+func (s *Store) publish(ctx context.Context, temp string, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
+	// A crash from here on leaves nothing or the whole object.
+	err := s.claim(temp, o.Key)
+	if errors.Is(err, fs.ErrExist) {
+		return s.settle(ctx, temp, o, occupied)
+	}
+	if err == nil {
+		err = s.syncName(o.Key)
+	}
+	if err != nil {
+		return storage.Object{}, s.failed(err)
+	}
+	return o, nil
+}
+
+// settle decides about the object that has the name. What it adopts is as
+// durable as what it writes: Stat sees to that.
+func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
+	occupant, err := s.Stat(ctx, storage.Object{Key: o.Key})
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if occupant.Content == o.Content {
+		return occupant, nil
+	}
+	resolution := storage.Refuse
+	if occupied != nil {
+		resolution = occupied(occupant)
+	}
+	switch resolution {
+	case storage.Adopt:
+		return occupant, nil
+	case storage.Replace:
+		return o, s.replace(ctx, temp, o, occupant)
+	}
+	return storage.Object{}, &storage.OccupiedError{Occupant: occupant}
+}
+
+// replace overwrites exactly this occupant.
+func (s *Store) replace(ctx context.Context, temp string, o, occupant storage.Object) error {
+	unlock, err := s.lock(o.Key)
+	if err != nil {
+		return s.failed(err)
+	}
+	defer unlock()
+	now, err := s.Stat(ctx, storage.Object{Key: o.Key})
+	if err != nil {
+		return err
+	}
+	if now.Content != occupant.Content {
+		return &storage.OccupiedError{Occupant: now}
+	}
+	// The occupant is damaged, the new file is whole and synced: whichever of
+	// the two a crash leaves, nothing is worse than before.
+	if err := s.root.Rename(temp, o.Key); err != nil {
+		return s.failed(err)
+	}
+	return s.failed(s.syncName(o.Key))
+}
+
+// claim gives a file its name if nobody has it: the error is fs.ErrExist then.
+func (s *Store) claim(temp, name string) error {
+	err := s.link(temp, name)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if !noLinks(err) {
+		return err
+	}
+	// exFAT and some network file systems have no hard links, and a rename
+	// overwrites. So the name is looked at under a lock that all writers of
+	// vbcvault take.
+	unlock, err := s.lock(name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := s.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = fs.ErrExist
+		}
+		return err
+	}
+	return s.root.Rename(temp, name)
+}
+
+// lock keeps other writers from giving or taking the same name, those of this
+// process by waiting, those of others by failing. A crash leaves a temporary
+// file that Tidy removes.
+func (s *Store) lock(name string) (unlock func(), err error) {
+	s.linking.Lock()
+	sum := storage.SumOf([]byte(name))
+	lock := path.Join(path.Dir(name), tempPrefix+"lock-"+hex.EncodeToString(sum[:8]))
+	f, err := s.root.OpenFile(lock, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
+	if err != nil {
+		s.linking.Unlock()
+		if errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("another vbcvault is writing it, or one that crashed has left %s; the next run removes that", lock)
+		}
+		return nil, err
+	}
+	return func() {
+		f.Close()
+		s.root.Remove(lock)
+		s.linking.Unlock()
+	}, nil
+}

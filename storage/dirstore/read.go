@@ -1,0 +1,140 @@
+package dirstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Stat implements storage.Store: it reads and hashes the file. It also syncs
+// it with its names, since a crash may have come between giving a file its name
+// and syncing that, and nobody should take for safe what the next power cut
+// would undo.
+func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
+	f, err := s.open(want.Key)
+	if err != nil {
+		return storage.Object{}, fmt.Errorf("look at %s: %w", want.Key, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, &cancellable{ctx, f})
+	if err == nil {
+		err = syncFile(f)
+	}
+	if err == nil {
+		err = s.syncName(want.Key)
+	}
+	if err != nil {
+		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
+	}
+	return storage.Object{Key: want.Key, Content: contentOf(n, h)}, nil
+}
+
+// Open implements storage.Store.
+func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error) {
+	f, err := s.open(o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Key, err)
+	}
+	return f, nil
+}
+
+func (s *Store) open(key string) (*os.File, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return nil, err
+	}
+	info, err := s.root.Lstat(key)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file") // opening a pipe would hang
+	}
+	var f *os.File
+	if err == nil {
+		f, err = s.root.Open(key)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, storage.ErrNotFound
+	}
+	return f, s.unreadable(err)
+}
+
+// unreadable says that a file may not be read, which is likely to be so for all.
+func (s *Store) unreadable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w; check that this user may read %s", storage.ErrRefused, cause(err), s.dir)
+	}
+	return err
+}
+
+// List implements storage.Store. Files of the store's own are not listed.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Object, error] {
+	return func(yield func(storage.Object, error) bool) {
+		err := s.walk(ctx, ".", prefix, func(name string, d fs.DirEntry) error {
+			if strings.HasPrefix(d.Name(), storage.Reserved) || !strings.HasPrefix(name, prefix) {
+				return nil
+			}
+			info, err := d.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // it was there a moment ago
+			}
+			if err != nil {
+				return err
+			}
+			if !yield(storage.Object{Key: name, Content: storage.Content{Size: info.Size()}}, nil) {
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.SkipAll) {
+			yield(storage.Object{}, fmt.Errorf("list %s: %w", s, s.unreadable(err)))
+		}
+	}
+}
+
+// walk visits the regular files below dir that may have the prefix, in the
+// order of their keys. (fs.WalkDir's order is another one: it has "b/1" before
+// "b-1".)
+func (s *Store) walk(ctx context.Context, dir, prefix string, visit func(name string, d fs.DirEntry) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	entries, err := fs.ReadDir(s.root.FS(), dir)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
+	for _, d := range entries {
+		name := path.Join(dir, d.Name())
+		switch {
+		case d.IsDir() && leadsTo(name, prefix):
+			err = s.walk(ctx, name, prefix, visit)
+		case d.Type().IsRegular():
+			err = visit(name, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortName(d fs.DirEntry) string {
+	if d.IsDir() {
+		return d.Name() + "/"
+	}
+	return d.Name()
+}
+
+// leadsTo reports whether a directory can hold keys with the prefix.
+func leadsTo(dir, prefix string) bool {
+	return strings.HasPrefix(dir+"/", prefix) || strings.HasPrefix(prefix, dir+"/")
+}

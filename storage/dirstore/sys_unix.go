@@ -1,0 +1,53 @@
+//go:build !windows
+
+package dirstore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// syncDir makes the names in a directory durable. Some network file systems
+// don't know that call for directories, and there is nothing else to do there.
+func (s *Store) syncDir(dir string) error {
+	f, err := s.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unlessUnknown(f.Sync())
+}
+
+// syncFile makes an existing file's bytes durable.
+func syncFile(f *os.File) error { return unlessUnknown(f.Sync()) }
+
+func unlessUnknown(err error) error {
+	for _, e := range []error{syscall.EINVAL, syscall.ENOTSUP, syscall.ENOSYS, syscall.EROFS} {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
+}
+
+// noLinks reports whether the file system has no hard links.
+func noLinks(err error) bool {
+	for _, e := range []error{syscall.EPERM, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.EMLINK} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// isWholesale reports whether an error concerns the whole destination.
+func isWholesale(err error) bool {
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ESTALE, syscall.ENOTCONN, syscall.ENODEV, fs.ErrPermission} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

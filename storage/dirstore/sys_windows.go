@@ -1,0 +1,34 @@
+package dirstore
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// Errors of Windows that the syscall package has no names for.
+const (
+	invalidFunction = syscall.Errno(1)
+	writeProtected  = syscall.Errno(19)
+	notSupported    = syscall.Errno(50)
+	handleDiskFull  = syscall.Errno(39)
+	diskFull        = syscall.Errno(112)
+)
+
+// syncDir does nothing: Windows has no such call, and NTFS journals names.
+func (s *Store) syncDir(string) error { return nil }
+
+// syncFile does nothing: Windows syncs only what is open for writing, and what
+// this store has written was synced then.
+func syncFile(*os.File) error { return nil }
+
+// noLinks reports whether the file system has no hard links.
+func noLinks(err error) bool {
+	return errors.Is(err, invalidFunction) || errors.Is(err, notSupported)
+}
+
+// isWholesale reports whether an error concerns the whole destination.
+func isWholesale(err error) bool {
+	return errors.Is(err, diskFull) || errors.Is(err, handleDiskFull) || errors.Is(err, writeProtected) || errors.Is(err, fs.ErrPermission)
+}

@@ -1,0 +1,92 @@
+package s3store
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+const (
+	maxAttempts = 4               // of one request, by the SDK
+	maxBackoff  = 5 * time.Second // between them
+
+	// stalled is how long a connection may neither take nor bring a byte.
+	// Completing a large upload is the longest that a server thinks.
+	stalled = 2 * time.Minute
+
+	defaultConnections = 64
+)
+
+// configure reads the standard AWS configuration, unless there is one already.
+func configure(ctx context.Context, o Options) (aws.Config, error) {
+	var cfg aws.Config
+	if o.AWS != nil {
+		cfg = o.AWS.Copy()
+	} else {
+		var err error
+		cfg, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient(o.Connections, stalled)), config.WithRetryer(newRetryer))
+		if err != nil {
+			return cfg, fmt.Errorf("%w: the AWS configuration can't be read: %w", storage.ErrRefused, err)
+		}
+	}
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1" // S3 answers there too, and names the bucket's own region
+	}
+	return cfg, nil
+}
+
+func newRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
+}
+
+// httpClient keeps a connection per worker. It has to be the SDK's own kind of
+// client: that is the only one to which the SDK applies AWS_CA_BUNDLE.
+func httpClient(connections int, stalled time.Duration) *awshttp.BuildableClient {
+	if connections <= 0 {
+		connections = defaultConnections
+	}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = connections
+		t.MaxIdleConns = max(t.MaxIdleConns, connections)
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &watched{c, stalled}, nil
+		}
+	})
+}
+
+// watched is a connection that fails when nothing moves for a while. A total
+// time-out would cut off what is large or slow; none at all leaves a worker
+// hanging on a peer that has gone.
+type watched struct {
+	net.Conn
+	stalled time.Duration
+}
+
+func (c *watched) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.stalled)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+// Write gives a Read that waits for the answer more time as well.
+func (c *watched) Write(b []byte) (int, error) {
+	if err := c.SetDeadline(time.Now().Add(c.stalled)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}

@@ -1,0 +1,181 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// publication is an object whose bytes have all been read and sealed, on its
+// way to being visible.
+//
+// Its request may have been carried out whatever the answer is: the answer got
+// lost and the SDK's retry was told that something is there (412) or that the
+// upload is gone (404), the server said 500 after its work, or 200 with an
+// error in it. So on every answer that isn't a plain refusal the store is
+// asked what it holds, and that decides.
+type publication struct {
+	*Store
+	object   storage.Object // what will be there
+	occupied func(storage.Object) storage.Resolution
+	request  func(condition) (storage.Object, error) // the one that makes it visible
+}
+
+// condition is what must hold for a request to be carried out. The zero
+// condition always does.
+type condition struct{ ifNoneMatch, ifMatch *string }
+
+const maxContended = 4 // tries, against others who write the same key
+
+// publish creates the object, or finds that it is there, or what to do about
+// another one in its place.
+func (p *publication) publish(ctx context.Context) (storage.Object, error) {
+	for try := 1; ; try++ {
+		if p.looksFirst.Load() {
+			occupant, err := p.look(ctx)
+			if err == nil {
+				return p.settle(ctx, occupant)
+			}
+			if !errors.Is(err, storage.ErrNotFound) {
+				return storage.Object{}, err
+			}
+		}
+		create := condition{ifNoneMatch: aws.String("*")}
+		if p.unconditional.Load() {
+			create = condition{}
+		}
+		// A crash from here on leaves nothing or the whole object. The next
+		// run finds it by HEAD, or is answered 412 and adopts it.
+		stored, err := p.request(create)
+		switch {
+		case err == nil:
+			return stored, nil
+		case create != condition{} && lacks(err):
+			p.dropConditions()
+			continue
+		case ctx.Err() != nil || refuses(err):
+			return storage.Object{}, err
+		}
+		occupant, lookErr := p.look(ctx)
+		switch {
+		case lookErr == nil:
+			return p.settle(ctx, occupant)
+		case !errors.Is(lookErr, storage.ErrNotFound):
+			return storage.Object{}, fmt.Errorf("%w; and looking what is there: %w", err, lookErr)
+		case !contended(err) || try == maxContended:
+			return storage.Object{}, err
+		}
+		if err := pause(ctx, try); err != nil {
+			return storage.Object{}, err
+		}
+	}
+}
+
+// look asks the store what it holds under the key.
+func (p *publication) look(ctx context.Context) (storage.Object, error) {
+	return p.Stat(ctx, storage.Object{Key: p.object.Key, Content: p.object.Content, Checksum: p.object.Checksum})
+}
+
+// settle decides about the object that is there.
+func (p *publication) settle(ctx context.Context, occupant storage.Object) (storage.Object, error) {
+	if occupant.Content == p.object.Content {
+		return occupant, nil
+	}
+	resolution := storage.Refuse
+	if p.occupied != nil {
+		resolution = p.occupied(occupant)
+	}
+	switch resolution {
+	case storage.Adopt:
+		return occupant, nil
+	case storage.Replace:
+		return p.replace(ctx, occupant)
+	}
+	return storage.Object{}, &storage.OccupiedError{Occupant: occupant}
+}
+
+// replace overwrites exactly this occupant.
+func (p *publication) replace(ctx context.Context, occupant storage.Object) (storage.Object, error) {
+	overwrite := condition{ifMatch: optional(occupant.ETag)}
+	if p.unconditional.Load() {
+		overwrite = condition{}
+	}
+	if p.looksFirst.Load() || overwrite == (condition{}) {
+		now, err := p.look(ctx)
+		if err != nil {
+			return storage.Object{}, err
+		}
+		if now.ETag != occupant.ETag || now.Content != occupant.Content {
+			return storage.Object{}, &storage.OccupiedError{Occupant: now}
+		}
+	}
+	// A crash from here on leaves the occupant, which is damaged, or the
+	// whole new object. The caller has the bytes from where they still are.
+	stored, err := p.request(overwrite)
+	switch {
+	case err == nil:
+		return stored, nil
+	case overwrite != condition{} && lacks(err):
+		p.dropConditions()
+		return p.replace(ctx, occupant)
+	case ctx.Err() != nil || refuses(err):
+		return storage.Object{}, err
+	}
+	now, lookErr := p.look(ctx)
+	switch {
+	case lookErr == nil && now.Content == p.object.Content:
+		return now, nil
+	case lookErr == nil && statusOf(err) == http.StatusPreconditionFailed:
+		return storage.Object{}, &storage.OccupiedError{Occupant: now}
+	}
+	return storage.Object{}, err
+}
+
+// dropConditions makes up for a server that refuses conditions by looking
+// before each write. What that can't keep apart are two writers of one key in
+// the same moment, which the manifest's lock keeps from happening.
+func (s *Store) dropConditions() {
+	s.looksFirst.Store(true)
+	if !s.unconditional.Swap(true) {
+		s.log.Warn("the destination refuses conditional writes: vbcvault looks before each write", "destination", s.String())
+	}
+}
+
+// lacks reports whether the server doesn't know the condition.
+func lacks(err error) bool { return statusOf(err) == http.StatusNotImplemented }
+
+// contended reports whether somebody else was writing the key, or has just
+// removed what was in the way.
+func contended(err error) bool {
+	s := statusOf(err)
+	return s == http.StatusConflict || s == http.StatusPreconditionFailed
+}
+
+// refuses reports whether the server has understood the request and certainly
+// not carried it out. After a retry of the SDK not even a 404 is that certain.
+func refuses(err error) bool {
+	switch s := statusOf(err); s {
+	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusPreconditionFailed, http.StatusTooManyRequests:
+		return false
+	default:
+		return s >= 300 && s < 500
+	}
+}
+
+// pause waits for a moment, longer with every try.
+func pause(ctx context.Context, try int) error {
+	t := time.NewTimer(time.Duration(try) * 100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
