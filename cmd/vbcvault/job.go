@@ -109,7 +109,7 @@ func (j *job) open(ctx context.Context, o *output) (storage.Destination, error) 
 		return s, nil
 	}
 	s, err := s3store.Open(ctx, s3store.Options{
-		Bucket: j.destination.bucket, Prefix: j.destination.prefix, Connections: j.options.Workers, Logger: o.log,
+		Bucket: j.destination.bucket, Prefix: j.destination.prefix, Connections: j.options.Workers, AskConditions: true, Logger: o.log,
 	})
 	if err != nil {
 		return nil, err

@@ -123,17 +123,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// FromURL opens s3://bucket or s3://bucket/prefix; o's Bucket and Prefix don't
-// matter.
-func FromURL(ctx context.Context, url string, o Options) (*Store, error) {
-	rest, ok := strings.CutPrefix(url, "s3://")
-	if !ok {
-		return nil, fmt.Errorf("%w: %q doesn't begin with s3://", storage.ErrRefused, url)
-	}
-	o.Bucket, o.Prefix, _ = strings.Cut(rest, "/")
-	return Open(ctx, o)
-}
-
 // String is the destination as the user writes it.
 func (s *Store) String() string {
 	return strings.TrimSuffix("s3://"+s.bucket+"/"+s.prefix, "/")

@@ -179,13 +179,13 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestOptions(t *testing.T) {
 	storagetest.StartS3(t).Setenv(t, "http://127.0.0.1:1")
-	s, err := s3store.FromURL(t.Context(), "s3://bucket/a/b/", s3store.Options{})
+	s, err := s3store.Open(t.Context(), s3store.Options{Bucket: "bucket", Prefix: "/a/b/"})
 	if err != nil || s.String() != "s3://bucket/a/b" {
 		t.Errorf("%v, %v", s, err)
 	}
-	for _, bad := range []string{"https://bucket", "s3://", "s3://bucket/a/../b", "bucket"} {
-		if _, err := s3store.FromURL(t.Context(), bad, s3store.Options{}); !errors.Is(err, storage.ErrRefused) {
-			t.Errorf("%s: %v", bad, err)
+	for _, bad := range []s3store.Options{{}, {Bucket: "bucket", Prefix: "a/../b"}} {
+		if _, err := s3store.Open(t.Context(), bad); !errors.Is(err, storage.ErrRefused) {
+			t.Errorf("%+v: %v", bad, err)
 		}
 	}
 }
