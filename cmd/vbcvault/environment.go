@@ -11,10 +11,10 @@ import (
 const environmentHelp = `Environment:
   VBC_USERNAME, VBC_PASSWORD            a VBC integration user
   VBC_CLIENT_ID, VBC_CLIENT_SECRET      an application of the developer portal
-      Each of these also as ..._FILE, the path of a file that holds it.
   VBC_API_URL         address of the API (default https://api.vonage.com)
   VBC_API_ROOT        path of the call recording API
                       (default /t/vbc.prod/call_recording/v1/api)
+      Each VBC_... also as VBC_..._FILE, the path of a file that holds it.
   AWS_*               the standard AWS credentials, profiles, roles and region
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server in place of AWS
   AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
@@ -24,26 +24,25 @@ const environmentHelp = `Environment:
 // vbcOptions reads what the environment says about VBC. All that is missing is
 // named at once.
 func vbcOptions() (vbc.Options, error) {
-	o := vbc.Options{
-		URL:       os.Getenv("VBC_API_URL"),
-		Root:      os.Getenv("VBC_API_ROOT"),
-		UserAgent: "vbcvault/" + programVersion(),
-	}
+	o := vbc.Options{UserAgent: "vbcvault/" + programVersion()}
 	var missing []string
 	for _, v := range []struct {
-		name string
-		to   *string
+		name     string
+		to       *string
+		required bool
 	}{
-		{"VBC_USERNAME", &o.Username},
-		{"VBC_PASSWORD", &o.Password},
-		{"VBC_CLIENT_ID", &o.ClientID},
-		{"VBC_CLIENT_SECRET", &o.ClientSecret},
+		{"VBC_API_URL", &o.URL, false},
+		{"VBC_API_ROOT", &o.Root, false},
+		{"VBC_USERNAME", &o.Username, true},
+		{"VBC_PASSWORD", &o.Password, true},
+		{"VBC_CLIENT_ID", &o.ClientID, true},
+		{"VBC_CLIENT_SECRET", &o.ClientSecret, true},
 	} {
 		var err error
-		if *v.to, err = secret(v.name); err != nil {
+		if *v.to, err = setting(v.name); err != nil {
 			return vbc.Options{}, err
 		}
-		if *v.to == "" {
+		if v.required && *v.to == "" {
 			missing = append(missing, v.name)
 		}
 	}
@@ -54,9 +53,9 @@ func vbcOptions() (vbc.Options, error) {
 	return o, nil
 }
 
-// secret reads NAME, or the file that NAME_FILE names. One newline at the
+// setting reads NAME, or the file that NAME_FILE names. One newline at the
 // file's end is not part of it.
-func secret(name string) (string, error) {
+func setting(name string) (string, error) {
 	value, file := os.Getenv(name), os.Getenv(name+"_FILE")
 	switch {
 	case file == "":

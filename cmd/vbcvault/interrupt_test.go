@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
 	"os"
@@ -161,6 +162,39 @@ func TestTerminationDrains(t *testing.T) {
 		t.Errorf("%d downloads in all for %d recordings: what was in flight was thrown away", again, n)
 	}
 	w.mustHold(all...)
+}
+
+// The first signal drains, the second doesn't wait for that.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(3)
+	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete")
+	var once sync.Once
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isAudio(r) {
+			once.Do(func() { w.signal(cmd, syscall.SIGTERM) })
+		}
+		return &vbctest.Fault{Hang: isAudio(r)}
+	})
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.running.Lock()
+	err = cmd.Start()
+	w.running.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := false
+	for lines := bufio.NewScanner(stderr); !said && lines.Scan(); {
+		said = strings.Contains(lines.Text(), "A second signal ends at once")
+	}
+	w.signal(cmd, syscall.SIGTERM)
+	if _ = cmd.Wait(); !said || cmd.ProcessState.ExitCode() != -1 {
+		t.Errorf("it said so: %v; exit code %d, want an end by the signal", said, cmd.ProcessState.ExitCode())
+	}
+	w.nothingLost(all)
 }
 
 // A second copy started by cron.

@@ -152,6 +152,16 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 	w.setenv("VBC_PASSWORD", "")
 	w.setenv("VBC_PASSWORD_FILE", file)
+	address := filepath.Join(t.TempDir(), "url")
+	for _, kv := range w.env {
+		if url, ok := strings.CutPrefix(kv, "VBC_API_URL="); ok {
+			if err := os.WriteFile(address, []byte(url+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.setenv("VBC_API_URL", "")
+	w.setenv("VBC_API_URL_FILE", address)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 1})
 	w.setenv("VBC_PASSWORD", "x")
 	w.want(w.archive("--older-than", "90d"), 2, nil)
