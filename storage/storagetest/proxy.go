@@ -23,9 +23,8 @@ type S3Fault struct {
 	Apply  bool   // the request takes effect, then is reported as failed
 	Reset  bool   // the connection ends without an answer; with Apply after the effect
 
-	FlipBody      bool        // one bit of the request's body changes on the way
-	StripChecksum bool        // as a server that doesn't look at checksums sees it
-	AddHeader     http.Header // to the true answer
+	FlipBody  bool        // one bit of the request's body changes on the way
+	AddHeader http.Header // to the true answer
 }
 
 // S3Proxy stands before the server, counts requests and makes them fail.
@@ -85,13 +84,6 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 		}
 	}
 	p.mu.Unlock()
-	if f.StripChecksum {
-		for name := range r.Header {
-			if strings.HasPrefix(name, "X-Amz-Checksum-") {
-				r.Header.Del(name) // SigV4 doesn't sign what isn't listed as signed; see below
-			}
-		}
-	}
 	if f.FlipBody {
 		b, _ := io.ReadAll(r.Body)
 		b[len(b)/2] ^= 1
