@@ -131,8 +131,14 @@ func TestKillDuringUploads(t *testing.T) {
 				if left := w.account.Recordings(); len(left) != 0 {
 					t.Errorf("%d are left at VBC", len(left))
 				}
-				if n, err := w.open().Tidy(t.Context(), ""); n != 0 || err != nil {
-					t.Errorf("%d abandoned uploads are left, %v", n, err)
+				// A part that was on its way when its upload was aborted may bring
+				// that back: S3 says to abort again. The next run does.
+				store := w.open()
+				if n, err := store.Tidy(t.Context(), ""); n > 2 || err != nil {
+					t.Errorf("%d abandoned uploads of 2 workers are left, %v", n, err)
+				}
+				if n, err := store.Tidy(t.Context(), ""); n != 0 || err != nil {
+					t.Errorf("%d abandoned uploads can't be removed, %v", n, err)
 				}
 			})
 		}
