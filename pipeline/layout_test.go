@@ -21,9 +21,10 @@ const module = "github.com/vbcvault/vbcvault/"
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
 	"cmd/vbcvault":        {"pipeline", "pipeline/manifest", "storage", "storage/dirstore", "storage/s3store", "vbc", "vbc/vbctest"},
-	"pipeline":            {"pipeline/evidence", "pipeline/manifest", "storage", "vbc"},
+	"pipeline":            {"pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/evidence":   {"storage", "vbc"},
-	"pipeline/manifest":   {"storage", "vbc"},
+	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
+	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage"},
 	"storage/s3store":     {"storage"},

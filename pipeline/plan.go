@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -26,6 +28,8 @@ type Plan struct {
 	Unreadable      int64     `json:"unreadable"`
 	NotListed       int64     `json:"not_listed"`
 	Problems        []string  `json:"problems,omitempty"`
+
+	File *PlanTotal `json:"plan,omitempty"` // what was written for --plan
 }
 
 // Planned is one recording of a plan.
@@ -50,23 +54,34 @@ type planner struct {
 	Plan
 	run      *run
 	manifest *manifest.Manifest // read-only; nil if there is none yet
+	file     *planWriter        // nil if nobody wants one
 	seen     map[collection]map[int64]bool
 }
 
 // DryRun lists and says what Run would do. It sends VBC only reads, the
 // destination nothing, and changes no file. Parts.Manifest is one opened
-// read-only, or nil if there is none; Parts.Store is not used.
-func DryRun(parent context.Context, p Parts, o Options) (Plan, error) {
+// read-only, or nil if there is none; Parts.Store is not used. What would be
+// deleted is written to file, if that isn't nil, for the destination of that
+// name; only with a nil error is it whole.
+func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destination string) (Plan, error) {
 	known := p.Manifest
 	p.Manifest = nil
 	r := newRun(p, o)
 	release := r.drainAfter(parent)
 	defer release()
 	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
+	if file != nil {
+		pl.file = newPlanWriter(file)
+	}
 	r.ledger = pl
 	err := pl.do(r.ctx)
 	if err != nil && parent.Err() != nil {
 		err = ErrStopped
+	}
+	if err == nil && pl.file != nil {
+		var total PlanTotal
+		total, err = pl.file.finish(r.account, destination, o.Cutoff)
+		pl.File = &total
 	}
 	pl.trim()
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
@@ -97,6 +112,11 @@ func (pl *planner) do(ctx context.Context) error {
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
 			pl.Leftovers++
+			if purge, _ := r.policy.mayPurge(row); purge && pl.file != nil {
+				if err := pl.file.add(row.Recording); err != nil {
+					return fmt.Errorf("write the plan: %w", err)
+				}
+			}
 		}
 	}
 	return nil
@@ -123,12 +143,14 @@ func (pl *planner) Add(ctx context.Context, _ int64, recordings []vbc.Recording)
 			}
 			row, out[i] = known, s
 		}
-		pl.count(row, out[i])
+		if err := pl.count(row, out[i]); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-func (pl *planner) count(row manifest.Row, s manifest.Sighting) {
+func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 	pl.Listed++
 	pl.ListedBytes += max(row.Size, 0)
 	archived := s == manifest.Archived || s == manifest.Reappeared
@@ -144,6 +166,11 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) {
 	}
 	if purge {
 		pl.ToDelete++
+		if pl.file != nil {
+			if err := pl.file.add(row.Recording); err != nil {
+				return fmt.Errorf("write the plan: %w", err)
+			}
+		}
 	}
 	if held {
 		pl.HeldBack++
@@ -158,6 +185,7 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) {
 	if len(pl.First) > 2*firstFew {
 		pl.trim()
 	}
+	return nil
 }
 
 // trim keeps the oldest few.

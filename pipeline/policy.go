@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Account string     // number or "self"
 	Cutoff  time.Time  // recordings that start strictly before it are eligible
+	ByAge   bool       // the cutoff was reckoned from this machine's clock
 	Since   time.Time  // and not before this; zero = from the beginning
 	Kinds   []vbc.Kind // empty = company
 	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
@@ -21,6 +22,10 @@ type Options struct {
 	Delete      bool          // purge at VBC what is proven to be in the store
 	DeleteAfter time.Duration // only copies at least so old
 	MaxDeletes  *int          // only so many in this run; nil = no limit
+	Plan        *PlanFile     `json:"-"` // only what it lists; nil = no plan
+
+	RetryFailed bool // also what has failed for good in several runs, and rests
+	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
 
 	AcceptSizeMismatch bool // take audio of a size other than declared when two downloads agree
 	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
@@ -56,6 +61,9 @@ func (p *policy) eligible(r vbc.Recording) bool {
 func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
 	if !p.Delete || !p.eligible(row.Recording) {
 		return false, false
+	}
+	if p.Plan != nil && !p.Plan.Lists(row.Recording) {
+		return false, true
 	}
 	archived := row.Copy.ArchivedAt
 	if archived.IsZero() {

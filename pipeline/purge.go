@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -34,13 +34,13 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	if on := ev.Expires(); !on.IsZero() && !r.policy.AllowExpiring {
 		// The copy is good for as long as it lasts: archived, not purged.
-		if err := r.proven(row, ev); err != nil {
+		if err := r.proven(row, ev, false); err != nil {
 			return err
 		}
 		return &expiringError{On: on}
 	}
 	rec, audio, side := ev.Recording(), ev.Audio(), ev.Sidecar()
-	intent := manifest.NewEntry(manifest.Intent, r.id, rec)
+	intent := receipt.New(receipt.Intent, r.id, rec)
 	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = r.store.String(), &audio, &side, ev.At().UTC()
 
 	// A crash before this commit leaves a verified copy and the recording at
@@ -55,17 +55,17 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	err := slot.Delete(answer, rec)
+	status, err := slot.Delete(answer, rec)
 	switch e := vbc.AsError(err); {
 	case err == nil:
-		return r.note(row, manifest.Deleted)
+		return r.note(row, receipt.Deleted, status)
 	case e != nil && e.NotFound():
 		// An earlier try has taken effect, or somebody else was faster. The
 		// copy is proven, so there is nothing left to do.
-		return r.note(row, manifest.NotThere)
+		return r.note(row, receipt.NotThere, e.Status)
 	case e != nil && !e.Temporary():
 		// VBC has understood and refused: the recording is still there.
-		return errors.Join(err, r.note(row, manifest.StillThere))
+		return errors.Join(err, r.note(row, receipt.StillThere, e.Status))
 	}
 	return err
 }
@@ -82,23 +82,24 @@ func (r *run) settle(ctx context.Context, row *item) error {
 		return err
 	}
 	if there {
-		return r.note(row, manifest.StillThere)
+		return r.note(row, receipt.StillThere, 0)
 	}
 	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
-	return r.note(row, manifest.NotThere)
+	return r.note(row, receipt.NotThere, 0)
 }
 
 // note writes down the outcome of a purge, also when the run is being stopped.
-func (r *run) note(row *item, o manifest.Outcome) error {
-	entry := manifest.NewEntry(manifest.Result, r.id, row.Recording)
-	entry.Outcome = o
+func (r *run) note(row *item, o receipt.Outcome, status int) error {
+	entry := receipt.New(receipt.Result, r.id, row.Recording)
+	entry.Outcome, entry.Status = o, status
 	ctx := context.WithoutCancel(r.work)
-	if o == manifest.StillThere {
+	if o == receipt.StillThere {
 		return r.manifest.NotPurged(ctx, row.Recording, entry)
 	}
 	if err := r.manifest.Purged(ctx, row.Recording, entry); err != nil {
 		return err
 	}
 	r.stats.Deleted.Add(1)
+	r.purged.add(row.Recording)
 	return nil
 }

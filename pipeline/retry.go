@@ -72,6 +72,15 @@ func judge(err error) verdict {
 	return passing // the network
 }
 
+// general reports whether a failure says something about more than its own
+// recording: VBC, the network, our rights, the store.
+func general(err error) bool {
+	if e := vbc.AsError(err); e != nil {
+		return !e.Malformed && (e.Temporary() || e.Status == 403 || e.Gateway)
+	}
+	return isA[*storeError](err) || isA[*evidence.Mismatch](err) || judge(err) == passing
+}
+
 func isA[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,9 @@ type run struct {
 	problems  []string
 	notListed int64
 	purges    atomic.Int64
+	breaker   breaker
+	purged    purged
+	probed    bool // the destination is fit for use
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a
@@ -75,7 +79,7 @@ func newRun(p Parts, o Options) *run {
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
 		policy: policy{Options: o, users: map[string]bool{}, started: time.Now()},
-		pauses: o.Pauses, complete: map[collection]bool{},
+		pauses: o.Pauses, complete: map[collection]bool{}, breaker: breaker{limit: o.MaxFailures},
 	}
 	if p.Manifest != nil {
 		r.ledger = p.Manifest
@@ -134,6 +138,7 @@ func (r *run) do() (err error) {
 		return err
 	}
 	defer func() {
+		r.storeReceipts(err)
 		err = errors.Join(err, r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
 	}()
 	if err := r.prepare(r.ctx); err != nil {
@@ -147,14 +152,60 @@ func (r *run) do() (err error) {
 			return err
 		}
 	}
-	sel := manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete}
+	sel := r.selection()
 	todo, err := r.manifest.CountPending(r.ctx, sel)
 	if err != nil {
 		return err
 	}
 	r.stats.Todo.Store(todo)
 	r.stats.WorkBegan.Store(time.Now().UnixMilli())
-	return each(r.ctx, r.policy.Workers, r.manifest.Pending(r.work, sel), r.handle)
+	if err := each(r.ctx, r.policy.Workers, r.manifest.Pending(r.work, sel), r.handle); err != nil {
+		return err
+	}
+	if err := r.rest(r.ctx, sel); err != nil {
+		return err
+	}
+	return r.lookAgain(r.ctx)
+}
+
+// selection is what this run takes out of the manifest.
+func (r *run) selection() manifest.Selection {
+	return manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete, RetryFailed: r.policy.RetryFailed}
+}
+
+// rest counts what isn't tried in this run, having failed often.
+func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
+	rows, err := r.manifest.Resting(ctx, sel)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		switch {
+		case !r.policy.eligible(row.Recording):
+		case row.Failure.Known(row.Failure.Reason):
+			r.stats.Acknowledged.Add(1)
+		default:
+			r.stats.Resting.Add(1)
+		}
+	}
+	return nil
+}
+
+// maxClockOffset is how far our clock may be off where the cutoff comes from it.
+const maxClockOffset = 5 * time.Minute
+
+// checkClock refuses a cutoff that was reckoned from a clock that is wrong.
+func (r *run) checkClock() error {
+	off := r.vbc.ClockOffset()
+	if !r.policy.ByAge || off.Abs() <= maxClockOffset {
+		return nil
+	}
+	way := "ahead of"
+	if off < 0 {
+		way = "behind"
+	}
+	return &refusal{Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so a cutoff reckoned from it would be wrong", off.Abs(), way),
+		Hint: "set this machine's clock, or name the cutoff with --before"}
 }
 
 // prepare logs in, and where the account's number is given, looks at the
@@ -164,6 +215,9 @@ func (r *run) prepare(ctx context.Context) error {
 		if ctx.Err() == nil && judge(err) == passing {
 			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
 		}
+		return err
+	}
+	if err := r.checkClock(); err != nil {
 		return err
 	}
 	if r.policy.Account != "self" {
@@ -177,6 +231,9 @@ func (r *run) prepare(ctx context.Context) error {
 // nothing stored yet.
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
+	if r.policy.Plan != nil && r.policy.Plan.Account != number {
+		return &refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
+	}
 	if r.manifest == nil {
 		return nil // a dry run
 	}
@@ -194,6 +251,10 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
 		return err
 	}
+	r.probed = true
+	if err := r.takeOverReceipts(r.work); err != nil {
+		return err
+	}
 	n, err := r.store.Tidy(r.work, accountPrefix(number))
 	if err != nil {
 		return err
@@ -208,8 +269,7 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 // interrupted run has begun. It belongs to the account that the manifest is
 // bound to, and these credentials must be that account's.
 func (r *run) leftovers(ctx context.Context) (bool, error) {
-	sel := manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete}
-	for _, err := range r.manifest.Pending(ctx, sel) {
+	for _, err := range r.manifest.Pending(ctx, r.selection()) {
 		if err != nil {
 			return false, err
 		}

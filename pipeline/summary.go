@@ -20,6 +20,8 @@ type Stats struct {
 	Bytes           atomic.Int64 // their audio
 	Deleted         atomic.Int64
 	Failed          atomic.Int64
+	Acknowledged    atomic.Int64 // failed as somebody has said that they would
+	Resting         atomic.Int64 // failed in several runs, and not tried in this one
 	Skipped         atomic.Int64 // purges held back
 	Retries         atomic.Int64
 	Listing         atomic.Bool // the listing is still going on
@@ -36,6 +38,9 @@ type Summary struct {
 	Bytes           int64 `json:"bytes"`            // audio bytes newly archived
 	Unreadable      int64 `json:"unreadable"`       // listed without a usable id or start; left alone
 
+	Resting      int64 `json:"resting"`      // failed in several runs; tried again once a day
+	Acknowledged int64 `json:"acknowledged"` // failed as somebody has acknowledged; not in the exit code
+
 	// NotListed is how many recordings VBC counted and didn't show.
 	NotListed int64 `json:"not_listed"`
 	// Problems are what kept whole listings from being read.
@@ -49,7 +54,7 @@ type Summary struct {
 
 // Complete reports whether everything eligible is done, or held back on purpose.
 func (s Summary) Complete() bool {
-	return s.Failed == 0 && s.NotListed == 0 && len(s.Problems) == 0
+	return s.Failed == 0 && s.Resting == 0 && s.NotListed == 0 && len(s.Problems) == 0
 }
 
 func (r *run) summary() Summary {
@@ -57,7 +62,7 @@ func (r *run) summary() Summary {
 	elapsed := time.Since(r.policy.started)
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
-		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(),
+		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
 		Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),

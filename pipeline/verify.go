@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -12,23 +14,32 @@ func (r *run) verify(row *item) error {
 	if err != nil {
 		return err
 	}
-	return r.proven(row, ev)
+	return r.proven(row, ev, true)
 }
 
 // prove asks the store what it holds of a recording. What it returns is true
 // now and justifies a purge now; nobody keeps it.
 func (r *run) prove(row *item) (evidence.Verified, error) {
-	ev, err := evidence.Verify(r.work, r.store, row.Recording, row.Copy.Audio, row.Copy.Sidecar)
+	ev, err := proveWith(r.work, r.store, row.Row)
+	if tripped := r.breaker.proved(err); tripped != nil {
+		return evidence.Verified{}, tripped
+	}
 	if err != nil && !isA[*evidence.Mismatch](err) && judge(err) != systemic {
 		err = &storeError{err}
 	}
 	return ev, err
 }
 
-// proven writes down that the copy is verified.
-func (r *run) proven(row *item, ev evidence.Verified) error {
+// proveWith is prove by whatever way of asking the store.
+func proveWith(ctx context.Context, look evidence.Stater, row manifest.Row) (evidence.Verified, error) {
+	return evidence.Verify(ctx, look, row.Recording, row.Copy.Audio, row.Copy.Sidecar)
+}
+
+// proven writes down that the copy is verified; done says that nothing more
+// was to be done.
+func (r *run) proven(row *item, ev evidence.Verified, done bool) error {
 	c := proofOf(ev, row.Copy)
-	if err := r.manifest.Verified(r.work, row.Recording, c, ev.At()); err != nil {
+	if err := r.manifest.Verified(r.work, row.Recording, c, ev.At(), done); err != nil {
 		return err
 	}
 	r.archived(row, ev)

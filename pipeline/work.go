@@ -34,6 +34,7 @@ func (r *run) handle(ctx context.Context, row manifest.Row) error {
 	err := r.lead(ctx, &item{Row: row})
 	switch {
 	case err == nil:
+		r.breaker.done()
 		return nil
 	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
 		return context.Cause(ctx) // stopped: it is not the recording's fault
@@ -41,7 +42,14 @@ func (r *run) handle(ctx context.Context, row manifest.Row) error {
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
 	}
-	return r.fail(row.Recording, err)
+	if e := r.fail(row, err); e != nil {
+		return e
+	}
+	if tripped := r.breaker.failed(err); tripped != nil {
+		r.stop(tripped)
+		return tripped
+	}
+	return nil
 }
 
 // lead takes a recording on from the state in which it is.
@@ -97,8 +105,9 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 }
 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
-// without the recording, and VBC's word that it doesn't exist, mean that it is
-// gone; there never was a copy, or it would not have been asked for.
+// without the recording, VBC's word that it doesn't exist, and a store without
+// a copy mean that it is gone. A manifest that was restored from an older
+// backup may not know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	e := vbc.AsError(cause)
 	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.complete[collectionOf(row.Recording)] {
@@ -112,6 +121,9 @@ func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	if err != nil || there {
 		return cause
 	}
+	if found, err := r.find(row); err != nil || found {
+		return err
+	}
 	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
 		return err
 	}
@@ -119,9 +131,15 @@ func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 }
 
 // fail writes down that a recording couldn't be done, and lets the run go on.
-func (r *run) fail(rec vbc.Recording, cause error) error {
-	r.stats.Failed.Add(1)
-	r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+func (r *run) fail(row manifest.Row, cause error) error {
+	rec := row.Recording
+	if row.Failure.Known(cause.Error()) {
+		r.stats.Acknowledged.Add(1)
+		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
+	} else {
+		r.stats.Failed.Add(1)
+		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+	}
 	if errors.Is(cause, errGone) {
 		return nil
 	}

@@ -88,10 +88,21 @@ type Object struct {
 	// the N part digests (a "composite" checksum). "" otherwise.
 	Checksum string `json:"checksum,omitempty"`
 
+	// Proof says, in an answer of Stat, how the store's content was made sure
+	// of: one of the Proof constants, else "".
+	Proof string `json:"proof,omitempty"`
+
 	// Expires is when the store has announced that it will remove the
 	// object by itself (an S3 lifecycle rule); zero if it hasn't.
 	Expires time.Time `json:"expires,omitzero"`
 }
+
+// How a Stat has made sure of what the store holds.
+const (
+	ProofChecksum = "checksum"          // SHA-256 that the store has checked on arrival and keeps
+	ProofParts    = "checksum of parts" // the same over the SHA-256 of an upload's parts
+	ProofRead     = "read back"         // every byte was read and hashed
+)
 
 // Attrs is what is kept beside an object's bytes. Metadata keys are lower-case
 // ASCII; values are ASCII. A store without metadata ignores it.

@@ -93,24 +93,25 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	return true, nil
 }
 
-// Delete deletes the recording at VBC, for ever. On nil VBC has confirmed it.
-// On an error it may have happened or not. It is called by purge alone.
-func (s *Slot) Delete(ctx context.Context, r Recording) error {
+// Delete deletes the recording at VBC, for ever. On nil VBC has confirmed it,
+// with this HTTP status. On an error it may have happened or not. It is called
+// by purge alone.
+func (s *Slot) Delete(ctx context.Context, r Recording) (status int, err error) {
 	op := "delete " + r.String()
 	u, err := s.c.itemURL(r)
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return 0, fmt.Errorf("%s: %w", op, err)
 	}
 	resp, err := s.do(ctx, op, http.MethodDelete, u)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer resp.Body.Close()
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if resp.StatusCode != http.StatusNoContent && strings.Contains(media, "html") {
-		return &Error{Op: op, Status: resp.StatusCode, Message: "a web page came in place of the documented 204", Malformed: true}
+		return 0, &Error{Op: op, Status: resp.StatusCode, Message: "a web page came in place of the documented 204", Malformed: true}
 	}
-	return nil
+	return resp.StatusCode, nil
 }
 
 // ErrStalled says that an answer stood still for too long.

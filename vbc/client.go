@@ -38,6 +38,8 @@ type Options struct {
 	StallTimeout time.Duration // give up on an answer that stands still for so long
 	UserAgent    string
 	Logger       *slog.Logger
+
+	InsecureHTTP bool // allow http to other hosts than this one
 }
 
 // Client talks to one VBC account's API. Its methods may be called concurrently.
@@ -49,6 +51,7 @@ type Client struct {
 	http      *http.Client
 	tokens    *tokens
 	pacer     *pacer
+	clock     *clock
 
 	mu      sync.Mutex
 	secrets []string
@@ -71,7 +74,7 @@ func New(o Options) (*Client, error) {
 	if o.Connections == 0 {
 		o.Connections = 8
 	}
-	base, err := parseBase(o.URL)
+	base, err := parseBase(o.URL, o.InsecureHTTP)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +85,8 @@ func New(o Options) (*Client, error) {
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
 		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
 	}
-	c.http = &http.Client{Transport: transport(o.Connections), CheckRedirect: c.checkRedirect}
+	c.clock = &clock{RoundTripper: transport(o.Connections)}
+	c.http = &http.Client{Transport: c.clock, CheckRedirect: c.checkRedirect}
 	c.tokens = &tokens{
 		oauth: oauth2.Config{
 			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: []string{"openid"},
@@ -97,15 +101,15 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-func parseBase(s string) (*url.URL, error) {
+func parseBase(s string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
 		return nil, fmt.Errorf("API address %q: want scheme and host only, as in %s", s, DefaultURL)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return u, nil
 	}
-	return nil, fmt.Errorf("API address %q: want https; over %s the password could be read on the way", s, u.Scheme)
+	return nil, fmt.Errorf("API address %q: want https; over %s the password could be read on the way (--insecure-http allows it all the same)", s, u.Scheme)
 }
 
 func isLoopback(host string) bool {
@@ -134,6 +138,32 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 		return &ForeignHostError{Op: "follow redirect", Host: req.URL.Host}
 	}
 	return nil
+}
+
+// clock compares the server's clock with ours, by the Date of each answer.
+type clock struct {
+	http.RoundTripper
+	offset atomic.Pointer[time.Duration]
+}
+
+func (c *clock) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(req)
+	if err == nil {
+		if date, e := http.ParseTime(resp.Header.Get("Date")); e == nil {
+			offset := time.Since(date).Truncate(time.Second)
+			c.offset.Store(&offset)
+		}
+	}
+	return resp, err
+}
+
+// ClockOffset says by how much this machine's clock is ahead of the server's,
+// to a second or so; 0 as long as no answer has told.
+func (c *Client) ClockOffset() time.Duration {
+	if offset := c.clock.offset.Load(); offset != nil {
+		return *offset
+	}
+	return 0
 }
 
 // sameHost reports whether u is on the API's scheme, host and port.

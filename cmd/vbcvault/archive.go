@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,10 @@ type archiveFlags struct {
 	ifRunning                string
 	acceptSizeMismatch       bool
 	allowExpiring            bool
+	retryFailed              bool
+	maxFailures              int
+	plan, confirmPlan        string
+	insecureHTTP             bool
 	output                   outputFlags
 }
 
@@ -51,6 +56,10 @@ downloads nothing twice that is whole in the destination.`,
   # The same, and delete at VBC what has been in the bucket for a week.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --delete-after 7d
 
+  # Have somebody look at what would be deleted, then delete just that.
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --dry-run --plan plan.jsonl
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --confirm-plan plan.jsonl
+
   # Once: everything before August 2026 into a directory, 10 requests a minute.
   vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m`,
 		Args: cobra.NoArgs,
@@ -72,6 +81,8 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be done; only reads at VBC, touches nothing")
 	fs.StringVar(&f.deleteAfter, "delete-after", "", "delete only what was archived at least `AGE` ago, after proving it again")
 	fs.IntVar(&f.maxDeletes, "max-deletes", 0, "delete at most `N` recordings in this run")
+	fs.StringVar(&f.plan, "plan", "", "with --dry-run: write what would be deleted to this new `FILE`")
+	fs.StringVar(&f.confirmPlan, "confirm-plan", "", "delete only what the `FILE` of an earlier --plan lists")
 	fs.StringVar(&f.since, "since", "", "leave alone what starts before `TIME`")
 	fs.BoolVar(&f.allowRecent, "allow-recent", false, "allow a cutoff less than 24 hours ago")
 	fs.StringVar(&f.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
@@ -82,8 +93,11 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
 	fs.StringVar(&f.rate, "rate", "", "send requests to VBC no faster than `RATE`: 10/m, also /s and /h (default: learn from VBC)")
 	fs.IntVar(&f.pageSize, "page-size", 100, "recordings to ask for per listing page")
+	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
+	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio of another size than VBC declares, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
 	f.output.register(fs)
 }
 
@@ -101,7 +115,7 @@ func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
 }
 
 func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, error) {
-	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest}
+	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, insecureHTTP: f.insecureHTTP}
 	var err error
 	if j.options, err = f.pipelineOptions(now, changed); err != nil {
 		return nil, err
@@ -115,7 +129,19 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 	if j.vbc.Interval, err = parseRate(f.rate); err != nil {
 		return nil, err
 	}
-	j.vbc.Connections = f.workers
+	j.vbc.Connections, j.vbc.InsecureHTTP = f.workers, f.insecureHTTP
+	if j.options.Plan, err = f.confirmed(j.destination); err != nil {
+		return nil, err
+	}
+	if f.plan != "" {
+		if !f.dryRun || !f.delete {
+			return nil, usagef("add --dry-run --delete, or leave it out", "--plan writes down what --dry-run finds that --delete would delete")
+		}
+		if _, err := os.Lstat(f.plan); err == nil {
+			return nil, usagef("choose another name", "--plan %s: the file exists already", f.plan)
+		}
+		j.planFile = f.plan
+	}
 	if j.manifest == "" {
 		dir, err := stateDir()
 		if err != nil {
@@ -124,6 +150,30 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		j.manifest = manifestPath(dir, f.account, j.vbc.Username, j.vbc.URL, j.destination)
 	}
 	return j, nil
+}
+
+// confirmed reads the plan of --confirm-plan.
+func (f *archiveFlags) confirmed(d destination) (*pipeline.PlanFile, error) {
+	if f.confirmPlan == "" {
+		return nil, nil
+	}
+	const hint = "make one with --delete --dry-run --plan FILE"
+	if !f.delete {
+		return nil, usagef("add --delete, or leave it out", "--confirm-plan says what to delete, and --delete is missing")
+	}
+	file, err := os.Open(f.confirmPlan)
+	if err != nil {
+		return nil, usagef(hint, "--confirm-plan: %v", err)
+	}
+	defer file.Close()
+	p, err := pipeline.ReadPlan(file)
+	if err != nil {
+		return nil, usagef(hint, "--confirm-plan %s can't be used: %v", f.confirmPlan, err)
+	}
+	if p.Destination != d.String() {
+		return nil, usagef(hint, "--confirm-plan %s was made for %s, and this run is about %s", f.confirmPlan, p.Destination, d)
+	}
+	return p, nil
 }
 
 func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool) (o pipeline.Options, err error) {
@@ -168,6 +218,10 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if f.pageSize < 1 || f.pageSize > 10000 {
 		return o, usagef("between 1 and 10000", "--page-size %d", f.pageSize)
 	}
+	if f.maxFailures < 0 {
+		return o, usagef("0 or more", "--max-failures %d is negative", f.maxFailures)
+	}
+	o.ByAge, o.RetryFailed, o.MaxFailures = f.olderThan != "", f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
 	o.AcceptSizeMismatch, o.AllowExpiring = f.acceptSizeMismatch, f.allowExpiring
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()

@@ -212,8 +212,8 @@ func TestRequestsPerRecording(t *testing.T) {
 	if per := float64(c.Total) / n; per > 2.05 {
 		t.Errorf("%.3f requests at VBC per recording: %v", per, c.ByKind)
 	}
-	if got, most := w.proxy.Count(""), 4*n+3; got > most {
-		t.Errorf("%d requests to S3 for %d recordings, want at most %d: 4 each, two probes, and a look for abandoned uploads", got, n, most)
+	if got, most := w.proxy.Count(""), 4*n+6; got > most {
+		t.Errorf("%d requests to S3 for %d recordings, want at most %d: 4 each, two probes, a look for abandoned uploads, and three for the receipts", got, n, most)
 	}
 	t.Logf("VBC: %.3f requests per recording, S3: %.3f", float64(c.Total)/n, float64(w.proxy.Count(""))/n)
 }
@@ -229,8 +229,8 @@ func TestFaultsOfS3CostNoRequestAtVBC(t *testing.T) {
 	})
 	all := w.someRecordings(10)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
-	if c := w.account.Counts(); c.Total != 2+2*10 {
-		t.Errorf("%v; want a token, a listing, and two requests for each recording", c.ByKind)
+	if c := w.account.Counts(); c.Total != 3+2*10 {
+		t.Errorf("%v; want a token, a listing before and one after, and two requests for each recording", c.ByKind)
 	}
 	w.mustHold(all...)
 }

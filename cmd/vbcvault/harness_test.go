@@ -222,11 +222,19 @@ func key(r vbctest.Recording, ending string) string {
 	return fmt.Sprintf("account=549825/kind=%s/%s%s/%s_%d.%s", r.Kind, owner, r.Start.Format("year=2006/month=01/day=02"), r.Start.Format("20060102T150405Z"), r.ID, ending)
 }
 
-// keys lists the destination.
+// keys lists the recordings' objects in the destination.
 func (w *world) keys() []string {
 	w.t.Helper()
-	return storagetest.Keys(w.t, w.open())
+	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), isReceipts)
 }
+
+// receipts lists the objects with receipts.
+func (w *world) receipts() []string {
+	w.t.Helper()
+	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), func(key string) bool { return !isReceipts(key) })
+}
+
+func isReceipts(key string) bool { return strings.HasPrefix(key, "receipts/account=549825/chain=") }
 
 // nothingLost fails unless every recording is at VBC or whole in the
 // destination. It is the one thing that must hold after anything.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 
 	"github.com/vbcvault/vbcvault/pipeline"
@@ -22,6 +25,8 @@ type job struct {
 	manifest      string // path
 	dryRun        bool
 	skipIfRunning bool
+	planFile      string // to write; "" = none
+	insecureHTTP  bool
 }
 
 // run archives. The lock comes first: whoever doesn't get it has asked VBC for
@@ -40,7 +45,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return pipeline.Summary{}, err
 	}
 	defer m.Close()
-	store, err := j.open(ctx, o)
+	store, err := j.destination.open(ctx, j.options.Workers, j.insecureHTTP, o.log)
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
@@ -79,7 +84,9 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 	o.announce(j)
 	stats := &pipeline.Stats{}
 	stopProgress := o.progress(stats, client)
-	plan, err := pipeline.DryRun(ctx, pipeline.Parts{VBC: client, Manifest: m, Log: o.log, Stats: stats}, j.options)
+	plan, err := j.writePlan(func(file io.Writer) (pipeline.Plan, error) {
+		return pipeline.DryRun(ctx, pipeline.Parts{VBC: client, Manifest: m, Log: o.log, Stats: stats}, j.options, file, j.destination.String())
+	})
 	stopProgress()
 	if err != nil {
 		return plan, err
@@ -100,16 +107,40 @@ func (j *job) client(o *output) (*vbc.Client, error) {
 	return client, nil
 }
 
-func (j *job) open(ctx context.Context, o *output) (storage.Destination, error) {
-	if d := j.destination.dir; d != "" {
-		s, err := dirstore.Open(d)
+// writePlan lets do write to the plan's file, which comes into being whole or
+// not at all.
+func (j *job) writePlan(do func(io.Writer) (pipeline.Plan, error)) (pipeline.Plan, error) {
+	if j.planFile == "" {
+		return do(nil)
+	}
+	file, err := os.OpenFile(j.planFile+".unfinished", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return pipeline.Plan{}, usagef("choose a file that can be written", "--plan: %v", err)
+	}
+	defer os.Remove(file.Name()) // nothing, where it was renamed
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	plan, err := do(w)
+	if err != nil {
+		return plan, err
+	}
+	if err := errors.Join(w.Flush(), file.Sync(), os.Link(file.Name(), j.planFile)); err != nil {
+		return plan, fmt.Errorf("write the plan: %w", err)
+	}
+	return plan, nil
+}
+
+// open opens a destination. It sends nothing.
+func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, log *slog.Logger) (storage.Destination, error) {
+	if d.dir != "" {
+		s, err := dirstore.Open(d.dir)
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
 	s, err := s3store.Open(ctx, s3store.Options{
-		Bucket: j.destination.bucket, Prefix: j.destination.prefix, Connections: j.options.Workers, AskConditions: true, Logger: o.log,
+		Bucket: d.bucket, Prefix: d.prefix, Connections: workers, AskConditions: true, InsecureHTTP: insecureHTTP, Logger: log,
 	})
 	if err != nil {
 		return nil, err

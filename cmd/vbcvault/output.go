@@ -141,13 +141,19 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	row("already archived", s.AlreadyArchived, "by an earlier run")
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
-		row("held back", s.Skipped, "not deleted yet, as asked for by --delete-after or --max-deletes")
+		row("held back", s.Skipped, "not deleted yet, as asked for by --delete-after, --max-deletes or --confirm-plan")
 	}
 	if s.Unreadable > 0 {
 		row("unreadable", s.Unreadable, "listed without a usable id or start; left alone")
 	}
 	if s.NotListed > 0 {
 		row("not listed", s.NotListed, "VBC counted them and did not show them; run again")
+	}
+	if s.Resting > 0 {
+		row("resting", s.Resting, "failed in three runs or more; tried once a day, or with --retry-failed")
+	}
+	if s.Acknowledged > 0 {
+		row("acknowledged", s.Acknowledged, "failed as acknowledged; not counted in the exit code")
 	}
 	if s.Failed > 0 {
 		row("failed", s.Failed, "see vbcvault status --manifest "+j.manifest)
@@ -171,7 +177,7 @@ func (o *output) plan(j *job, p pipeline.Plan) {
 	fmt.Fprintf(w, "would archive\t%s\t%s\n", humanize.Comma(p.ToArchive), humanize.IBytes(uint64(p.ToArchiveBytes)))
 	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
 	if p.HeldBack > 0 {
-		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after or --max-deletes\n", humanize.Comma(p.HeldBack))
+		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after, --max-deletes or --confirm-plan\n", humanize.Comma(p.HeldBack))
 	}
 	if p.Leftovers > 0 {
 		fmt.Fprintf(w, "left over\t%s\tbegun by earlier runs\n", humanize.Comma(p.Leftovers))
@@ -188,5 +194,9 @@ func (o *output) plan(j *job, p pipeline.Plan) {
 		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%s\n", r.Start.Format(time.RFC3339), r.Kind, r.ID, r.Duration.Round(time.Second), humanize.IBytes(uint64(max(r.Size, 0))))
 	}
 	w.Flush()
+	if p.File != nil {
+		fmt.Fprintf(o.out, "\nThe plan is in %s: %s recordings, %s, SHA-256 %s.\nTo delete just these, run the same command with --confirm-plan %s in place of --dry-run --plan.\n",
+			j.planFile, humanize.Comma(p.File.Count), humanize.IBytes(uint64(p.File.Bytes)), p.File.SHA256, j.planFile)
+	}
 	fmt.Fprintln(o.out, "\nNothing was changed. To do it, run the same command without --dry-run.")
 }

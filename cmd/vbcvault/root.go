@@ -82,8 +82,11 @@ To see it work without an account, a bucket or a server:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 	})
-	root.AddCommand(newArchive(s), newStatus(s), newDemo(s), newVersion(s))
-	for _, cmd := range append(root.Commands(), root) {
+	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newAudit(s), newAcknowledge(s), newManifest(s), newDemo(s), newVersion(s))
+	for _, cmd := range family(root) {
+		if cmd.Args == nil {
+			continue
+		}
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
@@ -94,6 +97,15 @@ To see it work without an account, a bucket or a server:
 		cmd.Flags().SortFlags = false
 	}
 	return root
+}
+
+// family is a command and everything below it.
+func family(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, c := range cmd.Commands() {
+		all = append(all, family(c)...)
+	}
+	return all
 }
 
 func newVersion(s streams) *cobra.Command {

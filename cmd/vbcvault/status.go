@@ -29,11 +29,9 @@ why. It asks neither VBC nor the destination.`,
   vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if path == "" {
-				var err error
-				if path, err = onlyManifest(); err != nil {
-					return err
-				}
+			path, err := theManifest(path)
+			if err != nil {
+				return err
 			}
 			st, err := readStatus(cmd.Context(), path)
 			if err != nil {
@@ -46,9 +44,42 @@ why. It asks neither VBC nor the destination.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&path, "manifest", "", "the manifest's `FILE` (default: the only one in the state directory)")
+	manifestFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
+}
+
+func manifestFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "manifest", "", "the manifest's `FILE` (default: the only one in the state directory)")
+}
+
+// theManifest is the manifest that is meant by --manifest, or by leaving it out.
+func theManifest(path string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	return onlyManifest()
+}
+
+// readManifest opens an existing manifest for reading, also while a run uses it.
+func readManifest(ctx context.Context, path string) (*manifest.Manifest, error) {
+	m, err := manifest.OpenReadOnly(ctx, path)
+	if manifest.Missing(err) {
+		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
+	}
+	return m, err
+}
+
+// lockManifest opens an existing manifest for changing.
+func lockManifest(ctx context.Context, path string) (*manifest.Manifest, error) {
+	m, err := readManifest(ctx, path) // says so if there is none, and makes none
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Close(); err != nil {
+		return nil, err
+	}
+	return manifest.Open(ctx, path)
 }
 
 // onlyManifest finds the manifest where there is just one.
@@ -78,6 +109,7 @@ type status struct {
 	States      []manifest.Tally `json:"states"`
 	Runs        []manifest.Run   `json:"runs"`
 	Failures    []failure        `json:"failures"`
+	Damaged     []failure        `json:"damaged"` // copies of recordings that VBC has no more
 }
 
 type failure struct {
@@ -90,15 +122,23 @@ type failure struct {
 	Permanent bool      `json:"permanent"`
 	Attempts  int       `json:"attempts"`
 	Last      time.Time `json:"last"`
+
+	Acknowledged string `json:"acknowledged,omitempty"`
+}
+
+func failureOf(r manifest.Row) failure {
+	f := failure{Recording: r.Recording.String(), Kind: string(r.Kind), Owner: r.Owner, ID: r.ID, Start: r.Start, Reason: r.Failure.Reason,
+		Permanent: r.Failure.Permanent, Attempts: r.Failure.Attempts, Last: r.Failure.At}
+	if r.Failure.Known(r.Failure.Reason) {
+		f.Acknowledged = r.Failure.Acknowledged
+	}
+	return f
 }
 
 const shownFailures = 100
 
 func readStatus(ctx context.Context, path string) (*status, error) {
-	m, err := manifest.OpenReadOnly(ctx, path)
-	if manifest.Missing(err) {
-		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
-	}
+	m, err := readManifest(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +160,15 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	}
 	st.Failures = make([]failure, len(rows))
 	for i, r := range rows {
-		st.Failures[i] = failure{r.Recording.String(), string(r.Kind), r.Owner, r.ID, r.Start, r.Failure.Reason, r.Failure.Permanent, r.Failure.Attempts, r.Failure.At}
+		st.Failures[i] = failureOf(r)
+	}
+	if rows, err = m.DamagedCopies(ctx, shownFailures); err != nil {
+		return nil, err
+	}
+	st.Damaged = make([]failure, len(rows))
+	for i, r := range rows {
+		st.Damaged[i] = failureOf(r)
+		st.Damaged[i].Reason = r.Damaged
 	}
 	return st, nil
 }
@@ -156,9 +204,15 @@ func (st *status) print(s streams) {
 	}
 	for i, f := range st.Failures {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nFailed (the next run tries again):")
+			fmt.Fprintln(s.out, "\nFailed (the next run tries again, after three runs once a day):")
 		}
 		fmt.Fprintf(s.out, "  %s of %s: %s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason, advice(f), f.Attempts)
+	}
+	for i, f := range st.Damaged {
+		if i == 0 {
+			fmt.Fprintln(s.out, "\nLOST unless another copy exists (VBC has these no more, and their copies were found damaged or missing):")
+		}
+		fmt.Fprintf(s.out, "  %s of %s: %s\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason)
 	}
 	if len(st.Failures) == shownFailures {
 		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
@@ -177,12 +231,14 @@ func describe(summary json.RawMessage) string {
 // advice says what to do about a failure.
 func advice(f failure) string {
 	switch {
+	case f.Acknowledged != "":
+		return "acknowledged: " + f.Acknowledged
 	case strings.Contains(f.Reason, "declares"):
 		return "if VBC's size is known to be wrong: --accept-size-mismatch"
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case f.Permanent:
-		return "this will probably not heal by itself: look at the recording in the VBC admin portal"
+		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
 	}
 	return "this may pass by itself"
 }

@@ -84,7 +84,11 @@ func (m *Manifest) commit(batch []write) []error {
 			return fail(fmt.Errorf("%w (after: %w)", err, errs[i]))
 		}
 	}
-	if err := tx.Commit(); err != nil {
+	commit := tx.Commit
+	if m.commits != nil {
+		commit = func() error { return m.commits(tx.Commit) }
+	}
+	if err := commit(); err != nil {
 		return fail(err)
 	}
 	return errs

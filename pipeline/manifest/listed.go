@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -92,8 +93,12 @@ func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
 	case New:
 		return s, insert(tx, run, r)
 	case Reappeared:
-		_, err = tx.Exec("UPDATE recording SET state = ?, reappeared = 1 WHERE kind = ? AND owner = ? AND id = ?", Verified, r.Kind, r.Owner, r.ID)
-		if err != nil {
+		still := receipt.New(receipt.Result, run, r)
+		still.Outcome = receipt.StillThere
+		if err := addEntry(tx, still); err != nil {
+			return s, err
+		}
+		if err := reappear(tx, r); err != nil {
 			return s, err
 		}
 	}
@@ -101,6 +106,12 @@ func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
 	_, err = tx.Exec("UPDATE recording SET seen_run = ?, raw = ? WHERE kind = ? AND owner = ? AND id = ?",
 		run, string(r.Raw), r.Kind, r.Owner, r.ID)
 	return s, err
+}
+
+// reappear takes back that a recording was purged. Its copy is still known.
+func reappear(tx *sql.Tx, r vbc.Recording) error {
+	_, err := tx.Exec("UPDATE recording SET state = ?, reappeared = 1 WHERE kind = ? AND owner = ? AND id = ?", Verified, r.Kind, r.Owner, r.ID)
+	return err
 }
 
 // insert begins a recording anew.

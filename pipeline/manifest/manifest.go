@@ -48,6 +48,8 @@ type Manifest struct {
 	queue   chan write
 	stopped chan struct{}
 	account string // "" until bound
+
+	commits func(commit func() error) error // nil, or what WithCommits gave
 }
 
 // ErrLocked says that another run holds the manifest.
@@ -55,7 +57,10 @@ var ErrLocked = errors.New("another run of vbcvault is using this manifest")
 
 // Open opens the manifest at path, creating it (0600, its directory 0700) if
 // need be, and locks it until Close.
-func Open(ctx context.Context, path string) (*Manifest, error) {
+func Open(ctx context.Context, path string, options ...Option) (*Manifest, error) {
+	if err := local(filepath.Dir(path), remoteKind); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
@@ -71,8 +76,20 @@ func Open(ctx context.Context, path string) (*Manifest, error) {
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
 	}
 	m.queue, m.stopped = make(chan write), make(chan struct{})
+	for _, o := range options {
+		o(m)
+	}
 	go m.writer()
 	return m, nil
+}
+
+// Option changes how a manifest is opened.
+type Option func(*Manifest)
+
+// WithCommits has f called in place of each commit: it may carry it out or
+// not, and fail or not. Tests see with it what a crash leaves behind.
+func WithCommits(f func(commit func() error) error) Option {
+	return func(m *Manifest) { m.commits = f }
 }
 
 // OpenReadOnly opens an existing manifest without locking or changing it, also
@@ -106,7 +123,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 			return nil, err
 		}
 		m.writes.SetMaxOpenConns(1)
-		if err := prepare(ctx, m.writes, false); err != nil {
+		if err := prepare(ctx, m.writes, path, false); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +131,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 		return nil, err
 	}
 	m.reads.SetMaxOpenConns(4)
-	if err := prepare(ctx, m.reads, true); err != nil {
+	if err := prepare(ctx, m.reads, path, true); err != nil {
 		return nil, err
 	}
 	m.account, err = m.meta(ctx, "account")

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -54,6 +55,18 @@ func copyOf(r vbc.Recording) manifest.Copy {
 	return manifest.Copy{Audio: o(fmt.Sprint(r.ID, ".mp3")), Sidecar: o(fmt.Sprint(r.ID, ".json")), StoredAt: day}
 }
 
+func intentOf(r vbc.Recording) receipt.Entry {
+	e, c := receipt.New(receipt.Intent, 1, r), copyOf(r)
+	e.Audio, e.Sidecar, e.Verified, e.Account = &c.Audio, &c.Sidecar, day, "549825"
+	return e
+}
+
+func outcomeOf(r vbc.Recording) receipt.Entry {
+	e := receipt.New(receipt.Result, 1, r)
+	e.Outcome, e.Account = receipt.Deleted, "549825"
+	return e
+}
+
 func add(t *testing.T, m *manifest.Manifest, run int64, rs ...vbc.Recording) []manifest.Sighting {
 	t.Helper()
 	s, err := m.Add(t.Context(), run, rs)
@@ -74,11 +87,11 @@ func state(t *testing.T, m *manifest.Manifest, id int64) manifest.Row {
 
 // steps are the moves of the state machine by name.
 func steps(m *manifest.Manifest, r vbc.Recording) map[manifest.State]func(context.Context) error {
-	intent, result := manifest.NewEntry(manifest.Intent, 1, r), manifest.NewEntry(manifest.Result, 1, r)
+	intent, result := intentOf(r), outcomeOf(r)
 	return map[manifest.State]func(context.Context) error{
 		manifest.Listed:   func(ctx context.Context) error { return m.Relist(ctx, r) },
 		manifest.Stored:   func(ctx context.Context) error { return m.Stored(ctx, r, copyOf(r)) },
-		manifest.Verified: func(ctx context.Context) error { return m.Verified(ctx, r, copyOf(r), day) },
+		manifest.Verified: func(ctx context.Context) error { return m.Verified(ctx, r, copyOf(r), day, true) },
 		manifest.Purging:  func(ctx context.Context) error { return m.Purging(ctx, r, copyOf(r), intent) },
 		manifest.Purged:   func(ctx context.Context) error { return m.Purged(ctx, r, result) },
 		manifest.Failed:   func(ctx context.Context) error { return m.Failed(ctx, r, 1, "why", true) },
@@ -142,7 +155,7 @@ func TestRowsSurviveReopening(t *testing.T) {
 	}
 	r := recording(1, day)
 	add(t, m, 7, r)
-	if err := errors.Join(m.Stored(t.Context(), r, copyOf(r)), m.Purging(t.Context(), r, copyOf(r), manifest.Entry{Type: manifest.Intent, Verified: day, ID: 1})); err != nil {
+	if err := errors.Join(m.Stored(t.Context(), r, copyOf(r)), m.Purging(t.Context(), r, copyOf(r), intentOf(r))); err != nil {
 		t.Fatal(err)
 	}
 	before := state(t, m, 1)
@@ -164,10 +177,12 @@ func TestRowsSurviveReopening(t *testing.T) {
 		t.Errorf("%+v, %v", b, err)
 	}
 	n := 0
-	for e, err := range m.Receipts(t.Context()) {
-		if n++; err != nil || e.Type != manifest.Intent || e.ID != 1 || !e.Verified.Equal(day) {
-			t.Errorf("%+v, %v", e, err)
+	for e, err := range m.Receipts(t.Context(), 0) {
+		var c receipt.Chain
+		if e, broken := c.Next(e); err != nil || broken != nil || e.Type != receipt.Intent || e.ID != 1 || !e.Verified.Equal(day) {
+			t.Errorf("%+v, %v, %v", e, err, broken)
 		}
+		n++
 	}
 	if n != 1 {
 		t.Errorf("%d receipts", n)
@@ -226,7 +241,7 @@ func TestPendingOrder(t *testing.T) {
 	oldest, failedNow := recording(600, day.Add(-599*time.Minute)), recording(599, day.Add(-598*time.Minute))
 	verified := recording(598, day.Add(-597*time.Minute))
 	err := errors.Join(m.Failed(t.Context(), oldest, 1, "earlier", false), m.Failed(t.Context(), failedNow, 2, "now", false),
-		m.Stored(t.Context(), verified, copyOf(verified)), m.Verified(t.Context(), verified, copyOf(verified), day))
+		m.Stored(t.Context(), verified, copyOf(verified)), m.Verified(t.Context(), verified, copyOf(verified), day, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +288,7 @@ func TestForeignFilesAreRefused(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer")
 	open(t, newer).Close()
-	for path, text := range map[string]string{newer: "PRAGMA user_version = 2", filepath.Join(dir, "other"): "CREATE TABLE t (x)"} {
+	for path, text := range map[string]string{newer: "PRAGMA user_version = 99", filepath.Join(dir, "other"): "CREATE TABLE t (x)"} {
 		db, err := sql.Open("sqlite", path)
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +326,7 @@ func TestGroupCommit(t *testing.T) {
 			if _, err := m.Add(t.Context(), 1, []vbc.Recording{r}); err != nil {
 				t.Error(err)
 			}
-			err := m.Purged(t.Context(), r, manifest.NewEntry(manifest.Result, 1, r)) // not from listed
+			err := m.Purged(t.Context(), r, outcomeOf(r)) // not from listed
 			if _, ok := errors.AsType[*manifest.StateError](err); !ok {
 				t.Errorf("%v; want a StateError", err)
 			}
@@ -325,7 +340,7 @@ func TestGroupCommit(t *testing.T) {
 	if err != nil || len(tallies) != 1 || tallies[0].State != manifest.Stored || tallies[0].Recordings != 200 {
 		t.Errorf("%+v, %v", tallies, err)
 	}
-	for e := range m.Receipts(t.Context()) {
+	for e := range m.Receipts(t.Context(), 0) {
 		t.Fatalf("a refused step left a receipt: %+v", e)
 	}
 }

@@ -2,10 +2,12 @@ package manifest
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -21,6 +23,22 @@ type Selection struct {
 	// Verified includes recordings whose copy is verified; without it only
 	// those come that need work short of a purge, and those that reappeared.
 	Verified bool
+	// RetryFailed includes what rests after repeated failures, see resting.
+	RetryFailed bool
+}
+
+// What has failed for a permanent cause in so many runs rests for a while: it
+// is tried once a day, a request or two each, and not in every run.
+const (
+	restAfter = 3
+	restFor   = 24*time.Hour - time.Hour // so that a nightly run is never a minute too early
+)
+
+// resting is the condition for that.
+const resting = `state <> 'purging' AND permanent = 1 AND attempts >= ? AND failed_at > ? AND failed_run <> ?`
+
+func restingArgs(sel Selection) []any {
+	return []any{restAfter, time.Now().Add(-restFor).UnixMilli(), sel.Run}
 }
 
 const pendingPage = 256 // rows read at once
@@ -66,7 +84,22 @@ func pendingWhere(sel Selection) (where string, args []any) {
 	if !sel.Verified {
 		where += ` AND (state <> 'verified' OR reappeared = 1)`
 	}
-	return where, []any{sel.Before.UnixMilli() + 1}
+	args = []any{sel.Before.UnixMilli() + 1}
+	if !sel.RetryFailed {
+		where += ` AND NOT (` + resting + `)`
+		args = append(args, restingArgs(sel)...)
+	}
+	return where, args
+}
+
+// Resting returns what Pending leaves out for having failed often.
+func (m *Manifest) Resting(ctx context.Context, sel Selection) ([]Row, error) {
+	if sel.RetryFailed {
+		return nil, nil
+	}
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished
+		WHERE state <> 'purged' AND state <> 'gone' AND start < ? AND `+resting,
+		append([]any{sel.Before.UnixMilli() + 1}, restingArgs(sel)...)...)
 }
 
 // CountPending counts what Pending would yield now.
@@ -96,6 +129,63 @@ func (m *Manifest) pendingPage(ctx context.Context, sel Selection, failed bool, 
 		*c = cursor{start: last.Start.UnixMilli(), kind: string(last.Kind), owner: last.Owner, id: last.ID}
 	}
 	return page, err
+}
+
+// Copies yields the recordings whose copy has been proven, in whatever state;
+// if of isn't 0, only the parts of that many that are due. Rows may be moved
+// on while it runs.
+func (m *Manifest) Copies(ctx context.Context, of int, due []int) iter.Seq2[Row, error] {
+	where := ""
+	if of > 0 {
+		where = fmt.Sprintf(" AND id %% %d IN (%s)", of, strings.Trim(strings.ReplaceAll(fmt.Sprint(due), " ", ","), "[]"))
+	}
+	return func(yield func(Row, error) bool) {
+		var c cursor
+		for {
+			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (kind, owner, id) > (?, ?, ?) AND archived_at <> 0 AND audio <> ''`+where+
+				fmt.Sprintf(` ORDER BY kind, owner, id LIMIT %d`, pendingPage), c.kind, c.owner, c.id)
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+				c = cursor{kind: string(r.Kind), owner: r.Owner, id: r.ID}
+			}
+			if len(page) < pendingPage {
+				return
+			}
+		}
+	}
+}
+
+// Check reads the whole manifest and returns what is wrong with it, nothing if
+// nothing is. The chain of receipts is not part of it.
+func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
+	findings, err = query(ctx, m, func(rows *sql.Rows) (s string, err error) {
+		return s, rows.Scan(&s)
+	}, "PRAGMA integrity_check")
+	if err != nil || len(findings) != 1 || findings[0] != "ok" {
+		return findings, err
+	}
+	findings = nil
+	rows, err := m.reads.QueryContext(ctx, `SELECT `+columns+` FROM recording`)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := m.scan(rows)
+		switch {
+		case err != nil:
+			findings = append(findings, "a row can't be read: "+err.Error())
+		case (r.State == Verified || r.State == Purging || r.State == Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero()):
+			findings = append(findings, fmt.Sprintf("%s is %s without a proven copy", r.Recording, r.State))
+		}
+	}
+	return findings, rows.Err()
 }
 
 // Get returns one recording's row.

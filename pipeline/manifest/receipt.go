@@ -1,95 +1,151 @@
 package manifest
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
-	"time"
+	"strconv"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// Entry is one line of the receipts. Every purge has an intent, on disk before
-// the DELETE is sent, and an outcome. Entries are never changed, and hold no
-// caller's data.
-type Entry struct {
-	Type    EntryType `json:"type"`
-	At      time.Time `json:"at"` // UTC
-	Run     int64     `json:"run"`
-	Account string    `json:"account"`
-	Kind    vbc.Kind  `json:"kind"`
-	Owner   string    `json:"owner,omitempty"`
-	ID      int64     `json:"id"`
-
-	// Of an intent: the copy that justifies the purge, where it is
-	// (destination and object), and when the store confirmed it.
-	Destination string          `json:"destination,omitempty"`
-	Audio       *storage.Object `json:"audio,omitempty"`
-	Sidecar     *storage.Object `json:"sidecar,omitempty"`
-	Verified    time.Time       `json:"verified,omitzero"`
-
-	// Of an outcome: what was found.
-	Outcome Outcome `json:"outcome,omitempty"`
+// newChain begins the manifest's chain of receipts.
+func newChain(tx *sql.Tx) error {
+	_, err := tx.Exec("INSERT INTO meta (key, value) VALUES ('chain', ?)", rand.Text())
+	return err
 }
 
-// EntryType distinguishes the two entries of a purge.
-type EntryType string
-
-const (
-	Intent EntryType = "intent"
-	Result EntryType = "outcome"
-)
-
-// Outcome is what became of an intended purge.
-type Outcome string
-
-const (
-	Deleted    Outcome = "deleted"     // VBC confirmed the DELETE
-	NotThere   Outcome = "not there"   // VBC says that it has no such recording (404)
-	StillThere Outcome = "still there" // VBC still has it
-)
-
-// NewEntry begins an entry about a recording.
-func NewEntry(t EntryType, run int64, r vbc.Recording) Entry {
-	return Entry{Type: t, At: time.Now().UTC(), Run: run, Account: r.Account, Kind: r.Kind, Owner: r.Owner, ID: r.ID}
+// queryer is what a database and a transaction have in common.
+type queryer interface {
+	QueryRow(query string, args ...any) *sql.Row
 }
 
-func addEntry(tx *sql.Tx, e Entry) error {
-	b, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("write receipt: %w", err)
+// chain is the manifest's chain up to its last entry.
+func chain(q queryer) (c receipt.Chain, err error) {
+	if err := q.QueryRow("SELECT value FROM meta WHERE key = 'chain'").Scan(&c.ID); err != nil {
+		return c, err
 	}
-	if _, err = tx.Exec("INSERT INTO receipt (entry) VALUES (?)", string(b)); err != nil {
+	var line []byte
+	err = q.QueryRow("SELECT seq, entry FROM receipt ORDER BY seq DESC LIMIT 1").Scan(&c.Last, &line)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, nil
+	}
+	c.Head = storage.SumOf(line)
+	return c, err
+}
+
+// addEntry adds an entry to the end of the chain.
+func addEntry(tx *sql.Tx, e receipt.Entry) error {
+	c, err := chain(tx)
+	if err != nil {
+		return &WriteError{err}
+	}
+	line, err := c.Seal(e)
+	if err != nil {
+		return err
+	}
+	return putLine(tx, c.Last, line)
+}
+
+func putLine(tx *sql.Tx, seq int64, line []byte) error {
+	if _, err := tx.Exec("INSERT INTO receipt (seq, entry) VALUES (?, ?)", seq, string(line)); err != nil {
 		return &WriteError{err}
 	}
 	return nil
 }
 
-// Receipts yields all entries, oldest first.
-func (m *Manifest) Receipts(ctx context.Context) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		rows, err := m.reads.QueryContext(ctx, "SELECT entry FROM receipt ORDER BY seq")
-		if err != nil {
-			yield(Entry{}, fmt.Errorf("read receipts: %w", err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var text string
-			var e Entry
-			err := rows.Scan(&text)
-			if err == nil {
-				err = json.Unmarshal([]byte(text), &e)
+// Chain says where the manifest's chain of receipts ends. It is not checked.
+func (m *Manifest) Chain(ctx context.Context) (receipt.Chain, error) {
+	tx, err := m.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return receipt.Chain{}, fmt.Errorf("read receipts: %w", err)
+	}
+	defer tx.Rollback()
+	c, err := chain(tx)
+	if err != nil {
+		return receipt.Chain{}, fmt.Errorf("read receipts: %w", err)
+	}
+	return c, nil
+}
+
+const receiptsPage = 1000 // lines read at once
+
+// Receipts yields the lines of the chain behind entry after, oldest first, as
+// they are: whoever needs them to be a chain checks that.
+func (m *Manifest) Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error] {
+	type row struct {
+		seq  int64
+		line []byte
+	}
+	return func(yield func([]byte, error) bool) {
+		for {
+			page, err := query(ctx, m, func(rows *sql.Rows) (r row, err error) {
+				err = rows.Scan(&r.seq, &r.line)
+				return r, err
+			}, "SELECT seq, entry FROM receipt WHERE seq > ? ORDER BY seq LIMIT ?", after, receiptsPage)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			if !yield(e, err) || err != nil {
+			for _, r := range page {
+				if !yield(r.line, nil) {
+					return
+				}
+				after = r.seq
+			}
+			if len(page) < receiptsPage {
 				return
 			}
 		}
-		if err := rows.Err(); err != nil {
-			yield(Entry{}, fmt.Errorf("read receipts: %w", err))
-		}
 	}
+}
+
+// ReceiptsStored says up to which entry the chain is stored beside the archive.
+func (m *Manifest) ReceiptsStored(ctx context.Context) (seq int64, err error) {
+	text, err := m.meta(ctx, "receipts_stored")
+	if err != nil || text == "" {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// SetReceiptsStored writes down what ReceiptsStored says.
+func (m *Manifest) SetReceiptsStored(ctx context.Context, seq int64) error {
+	return m.do(ctx, func(tx *sql.Tx) error { return setReceiptsStored(tx, seq) })
+}
+
+func setReceiptsStored(tx *sql.Tx, seq int64) error {
+	_, err := tx.Exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('receipts_stored', ?)", strconv.FormatInt(seq, 10))
+	if err != nil {
+		return &WriteError{err}
+	}
+	return nil
+}
+
+// TakeOver adds entries that the archive has and this manifest, restored from
+// an older copy, has not. The lines must continue its chain: else the error is
+// a *receipt.Break, and nothing is added. They count as stored.
+func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		c, err := chain(tx)
+		if err != nil {
+			return &WriteError{err}
+		}
+		for line := range bytes.Lines(lines) {
+			line = bytes.TrimSuffix(line, []byte("\n"))
+			e, err := c.Next(line)
+			if err != nil {
+				return err
+			}
+			if err := putLine(tx, e.Seq, line); err != nil {
+				return err
+			}
+		}
+		return setReceiptsStored(tx, c.Last)
+	})
 }

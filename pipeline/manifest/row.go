@@ -36,6 +36,10 @@ type Row struct {
 	Reappeared bool
 
 	SeenRun int64 // the last run whose listing showed it
+
+	// Damaged says what is wrong with the copy of a recording that VBC has no
+	// more, "" if nothing is known to be.
+	Damaged string
 }
 
 // Copy is the recording in the store: intended (state stored) or proven.
@@ -55,16 +59,26 @@ type Failure struct {
 	Permanent bool      // trying again won't help by itself
 	Attempts  int       // runs that failed on it
 	At        time.Time // of the last one
+
+	// Acknowledged is why somebody takes this failure for granted, and
+	// Acknowledging the Reason that it had then: another is news again.
+	Acknowledged, Acknowledging string
 }
 
-const columns = `kind, owner, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run`
+// Known reports whether somebody has acknowledged that it fails for this reason.
+func (f Failure) Known(reason string) bool {
+	return f.Acknowledged != "" && f.Acknowledging == reason
+}
+
+const columns = `kind, owner, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
 
 func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
 	var r Row
 	var kind, owner, raw, audio, sidecar string
 	var stored, archived, failed int64
 	err := rows.Scan(&kind, &owner, &raw, &r.State, &audio, &sidecar, &stored, &archived,
-		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun)
+		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
+		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged)
 	if err != nil {
 		return Row{}, err
 	}

@@ -9,14 +9,14 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 1
+const format = 2
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
@@ -39,15 +39,20 @@ CREATE TABLE recording (
 	failed_run  INTEGER NOT NULL DEFAULT 0,
 	seen_run    INTEGER NOT NULL DEFAULT 0,  -- the last run whose listing showed it
 	reappeared  INTEGER NOT NULL DEFAULT 0,  -- listed again after a confirmed purge
+	acknowledged  TEXT  NOT NULL DEFAULT '', -- why somebody takes a failure for granted
+	acknowledging TEXT  NOT NULL DEFAULT '', -- the reason of that very failure
+	damaged     TEXT    NOT NULL DEFAULT '', -- what is wrong with the copy of a purged recording
 	PRIMARY KEY (kind, owner, id)
 ) WITHOUT ROWID;
+
+CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
 
 CREATE INDEX unfinished ON recording (start, kind, owner, id)
 	WHERE state <> 'purged' AND state <> 'gone';
 
--- Entries are only ever added: an intent before each DELETE, an outcome after.
+-- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
-	seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+	seq   INTEGER PRIMARY KEY,
 	entry TEXT NOT NULL
 );
 
@@ -64,7 +69,7 @@ CREATE TABLE run (
 var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use the newer program")
 
 // prepare creates the schema in an empty database, or checks its version.
-func prepare(ctx context.Context, db *sql.DB, readOnly bool) error {
+func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error {
 	var v int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 		return err
@@ -74,6 +79,10 @@ func prepare(ctx context.Context, db *sql.DB, readOnly bool) error {
 		return nil
 	case v > format:
 		return fmt.Errorf("%w (format %d, this program knows %d)", ErrNewer, v, format)
+	case v != 0 && readOnly:
+		return fmt.Errorf("it has the older format %d; the next run of vbcvault archive brings it up to date", v)
+	case v != 0:
+		return migrate(ctx, db, path, v)
 	case readOnly:
 		return errors.New("it is empty, or not a manifest")
 	}
@@ -90,6 +99,9 @@ func prepare(ctx context.Context, db *sql.DB, readOnly bool) error {
 		return errors.New("it is an SQLite database, but not a manifest of vbcvault")
 	}
 	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", format)); err != nil {
+		return err
+	}
+	if err := newChain(tx); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -42,17 +43,59 @@ func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
 }
 
 // Verified writes down that the store has confirmed the copy at the time at.
-func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at time.Time) error {
+// done says that this was all there was to do, and earlier failures are over.
+func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at time.Time, done bool) error {
 	return m.do(ctx, func(tx *sql.Tx) error {
-		return move(tx, r, Verified, verifiedColumns, verifiedValues(c, at)...)
+		set := verifiedColumns
+		if done {
+			set += ", " + healed
+		}
+		return move(tx, r, Verified, set, verifiedValues(c, at)...)
 	})
 }
 
-// What it means that a copy is verified, in a step of its own and as part of purging.
-const verifiedColumns = "audio = ?, sidecar = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END, reason = '', permanent = 0, attempts = 0"
+// What it means that a copy is verified, in a step of its own and as part of
+// purging; and that what has failed before has now been done.
+const (
+	verifiedColumns = "audio = ?, sidecar = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END"
+	healed          = "reason = '', permanent = 0, attempts = 0, acknowledged = '', acknowledging = ''"
+)
 
 func verifiedValues(c Copy, at time.Time) []any {
 	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), millis(at)}
+}
+
+// Doubt writes down that a verified copy isn't what it should be, while VBC
+// may still have the recording: the next run looks at it again, and archives
+// it anew.
+func (m *Manifest) Doubt(ctx context.Context, r vbc.Recording) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		return moveFrom(tx, r, []State{Verified}, Stored, "reappeared = reappeared")
+	})
+}
+
+// Damaged writes down what is wrong with the copy of a purged recording; ""
+// says that it is whole again.
+func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE recording SET damaged = ? WHERE kind = ? AND owner = ? AND id = ?", what, r.Kind, r.Owner, r.ID)
+		if err != nil {
+			return &WriteError{err}
+		}
+		return nil
+	})
+}
+
+// Acknowledge writes down why somebody takes a recording's last failure for
+// granted.
+func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE kind = ? AND owner = ? AND id = ?", why, r.Kind, r.Owner, r.ID)
+		if err != nil {
+			return &WriteError{err}
+		}
+		return nil
+	})
 }
 
 // Relist forgets a copy that turned out to be missing or damaged. The audio
@@ -65,7 +108,7 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 
 // Purging writes down the receipt's intent. Only when it has returned nil may
 // the DELETE be sent.
-func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent Entry) error {
+func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error {
 	return m.do(ctx, func(tx *sql.Tx) error {
 		if err := addEntry(tx, intent); err != nil {
 			return err
@@ -75,17 +118,61 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent 
 }
 
 // Purged writes down that the recording is no longer at VBC.
-func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome Entry) error {
+func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error {
 	return m.do(ctx, func(tx *sql.Tx) error {
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return move(tx, r, Purged, "reappeared = 0")
+		return move(tx, r, Purged, "reappeared = 0, "+healed)
 	})
 }
 
+// Found writes down that a copy has been found in the store, and proven, of a
+// recording that VBC has no more: another manifest, or a later state of this
+// one, has archived it.
+func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if err := move(tx, r, Stored, "stored_at = ?", millis(c.StoredAt)); err != nil {
+			return err
+		}
+		if err := move(tx, r, Verified, verifiedColumns, verifiedValues(c, outcome.Verified)...); err != nil {
+			return err
+		}
+		if err := addEntry(tx, outcome); err != nil {
+			return err
+		}
+		return moveFrom(tx, r, []State{Verified}, Purged, "reappeared = 0, "+healed)
+	})
+}
+
+// StillListed finds, among recordings that a listing shows, those that this
+// manifest holds for purged, and takes them back: VBC has them still. outcome
+// makes the entry that says so.
+func (m *Manifest) StillListed(ctx context.Context, recordings []vbc.Recording, outcome func(vbc.Recording) receipt.Entry) (still []vbc.Recording, err error) {
+	err = m.do(ctx, func(tx *sql.Tx) error {
+		for _, r := range recordings {
+			s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
+			if err != nil {
+				return &WriteError{err}
+			}
+			if s != Reappeared {
+				continue
+			}
+			if err := addEntry(tx, outcome(r)); err != nil {
+				return err
+			}
+			if err := reappear(tx, r); err != nil {
+				return err
+			}
+			still = append(still, r)
+		}
+		return nil
+	})
+	return still, err
+}
+
 // NotPurged writes down that a recording whose purge was begun is still at VBC.
-func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome Entry) error {
+func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error {
 	return m.do(ctx, func(tx *sql.Tx) error {
 		if err := addEntry(tx, outcome); err != nil {
 			return err
@@ -111,9 +198,14 @@ func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {
 
 // move takes one step of the state machine, together with other columns.
 func move(tx *sql.Tx, r vbc.Recording, to State, set string, values ...any) error {
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(from[to])), ",")
+	return moveFrom(tx, r, from[to], to, set, values...)
+}
+
+// moveFrom is move for the rare steps that not every caller may take.
+func moveFrom(tx *sql.Tx, r vbc.Recording, before []State, to State, set string, values ...any) error {
+	marks := strings.TrimSuffix(strings.Repeat("?,", len(before)), ",")
 	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID)
-	for _, s := range from[to] {
+	for _, s := range before {
 		args = append(args, s)
 	}
 	if to != Failed {

@@ -69,10 +69,17 @@ func (m *Manifest) Tallies(ctx context.Context) ([]Tally, error) {
 	}, `SELECT state, count(*), sum(max(size, 0)), min(start), max(start) FROM recording GROUP BY state ORDER BY min(start)`)
 }
 
-// Failures returns recordings whose last run failed, the latest first.
+// Failures returns recordings whose last run failed: news first, and the latest
+// first.
 func (m *Manifest) Failures(ctx context.Context, limit int) ([]Row, error) {
 	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished
-		WHERE state <> 'purged' AND state <> 'gone' AND reason <> '' ORDER BY failed_at DESC LIMIT ?`, limit)
+		WHERE state <> 'purged' AND state <> 'gone' AND reason <> '' ORDER BY acknowledged <> '', failed_at DESC LIMIT ?`, limit)
+}
+
+// DamagedCopies returns purged recordings whose copy was last found damaged
+// or missing.
+func (m *Manifest) DamagedCopies(ctx context.Context, limit int) ([]Row, error) {
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY damaged WHERE damaged <> '' ORDER BY start LIMIT ?`, limit)
 }
 
 // Runs returns the latest runs, the latest first.

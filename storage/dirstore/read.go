@@ -37,7 +37,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
 	}
-	return storage.Object{Key: want.Key, Content: contentOf(n, h)}, nil
+	return storage.Object{Key: want.Key, Content: contentOf(n, h), Proof: storage.ProofRead}, nil
 }
 
 // Open implements storage.Store.

@@ -59,7 +59,7 @@ func (s *Store) explain(op, key string, err error) error {
 	if !ok {
 		return fmt.Errorf("%s %s: %w", op, key, err)
 	}
-	f := &failure{op: op, where: s.String() + "/" + key, err: err}
+	f := &failure{op: op, where: s.String() + "/" + key, err: err, redact: s.redact}
 	code, status := codeOf(err), statusOf(err)
 	f.missing = status == http.StatusNotFound && (code == "NotFound" || code == "NoSuchKey" || code == "NoSuchVersion") &&
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
@@ -74,6 +74,7 @@ func (s *Store) explain(op, key string, err error) error {
 type failure struct {
 	op, where string
 	err       error
+	redact    func(string) string
 	missing   bool // is storage.ErrNotFound
 	refused   bool // is storage.ErrRefused
 }
@@ -82,7 +83,26 @@ func (f *failure) Error() string {
 	if f.missing {
 		return fmt.Sprintf("%s %s: %v", f.op, f.where, storage.ErrNotFound)
 	}
-	return fmt.Sprintf("%s %s: %v%s", f.op, f.where, brief(f.err), hint(f.err))
+	return fmt.Sprintf("%s %s: %s%s", f.op, f.where, f.redact(brief(f.err).Error()), hint(f.err))
+}
+
+// redact removes the credentials from what a server says, in case that it
+// repeats them.
+func (s *Store) redact(text string) string {
+	p := s.client.Options().Credentials
+	if p == nil {
+		return text
+	}
+	c, err := p.Retrieve(context.Background()) // cached: a request has just been signed with it
+	if err != nil {
+		return text
+	}
+	for _, secret := range []string{c.SecretAccessKey, c.SessionToken} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[secret]")
+		}
+	}
+	return text
 }
 
 func (f *failure) Unwrap() []error {

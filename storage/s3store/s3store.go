@@ -21,6 +21,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +51,9 @@ type Options struct {
 	// Amazon's, to see whether it heeds conditions. Some ignore them without
 	// a word and would overwrite; the store then looks before each write.
 	AskConditions bool
+
+	// InsecureHTTP allows an endpoint of http on another host than this one.
+	InsecureHTTP bool
 
 	Connections int          // kept open between requests; 0 = 64; without effect if AWS is set
 	PartSize    int          // bytes, for tests; 0 = 5 MiB, the least that S3 takes
@@ -120,7 +125,26 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		so.DisableLogOutputChecksumValidationSkipped = true
 	})
+	if err := checkEndpoint(aws.ToString(s.client.Options().BaseEndpoint), o.InsecureHTTP); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// checkEndpoint refuses http, over which recordings and signatures could be
+// read and changed on the way, except to this very host.
+func checkEndpoint(endpoint string, insecure bool) error {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: the endpoint is not an address", storage.ErrRefused)
+	case u.Scheme != "http" || insecure || u.Hostname() == "localhost":
+		return nil
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%w: over %s://%s the recordings could be read on the way; use https, or allow it with --insecure-http", storage.ErrRefused, u.Scheme, u.Host)
 }
 
 // String is the destination as the user writes it.

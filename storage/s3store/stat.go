@@ -60,13 +60,13 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 		// computed together with the digest of the whole, so these are the
 		// bytes that the latter is of.
 		if want.Proven() && has.Size == want.Size && sameComposite(sum, want.Checksum) {
-			has.SHA256, has.Checksum = want.SHA256, want.Checksum
+			has.SHA256, has.Checksum, has.Proof = want.SHA256, want.Checksum, storage.ProofParts
 			return has, true, nil
 		}
 		return has, false, nil
 	}
 	if whole, _ := base64.StdEncoding.DecodeString(sum); len(whole) == len(has.SHA256) {
-		has.SHA256 = storage.Digest(whole)
+		has.SHA256, has.Proof = storage.Digest(whole), storage.ProofChecksum
 		return has, true, nil
 	}
 	return has, false, nil // no checksum, or none that we know
@@ -105,6 +105,7 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 	has := storage.Object{
 		Key: o.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
 		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
+		Proof: storage.ProofRead,
 	}
 	if has.ETag == o.ETag {
 		has.Checksum = o.Checksum // of these very bytes

@@ -24,6 +24,7 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	}
+	w.Header().Set("Date", a.cfg.Now().UTC().Format(http.TimeFormat))
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK, done: done}
 	kind := a.kindOf(r)
 	defer func() { a.note(kind, r, rec.status) }()

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+func newAcknowledge(s streams) *cobra.Command {
+	var path, reason, kind, user string
+	var id int64
+	cmd := &cobra.Command{
+		Use:   "acknowledge --id ID --reason TEXT",
+		Short: "Take a failure for granted, so that exit code 1 means news",
+		Long: `Acknowledge writes down that a recording which has failed for a cause that
+won't pass is known to fail. It no longer makes the exit code 1, as long as it
+fails for that very reason. It stays at VBC, is tried again once a day, and
+status still lists it.`,
+		Example: `  vbcvault acknowledge --id 193228 --reason "no audio at VBC, ticket 4711"`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if id <= 0 || strings.TrimSpace(reason) == "" {
+				return usagef("see vbcvault status for what has failed", "--id and --reason are required")
+			}
+			kinds, err := parseKinds([]string{kind})
+			if err != nil {
+				return err
+			}
+			if kinds[0] == vbc.OnDemand && user == "" {
+				return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
+			}
+			if path, err = theManifest(path); err != nil {
+				return err
+			}
+			m, err := lockManifest(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			row, err := m.Get(cmd.Context(), kinds[0], user, id)
+			if err != nil {
+				return usagef("see vbcvault status for what has failed", "%v", err)
+			}
+			if row.Failure.Reason == "" || !row.Failure.Permanent {
+				return usagef("see vbcvault status for what has failed", "%s has not failed for a cause that won't pass by itself", row.Recording)
+			}
+			if err := m.Acknowledge(cmd.Context(), row.Recording, reason); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(s.out, "%s is known to fail: %s\n", row.Recording, row.Failure.Reason)
+			return err
+		},
+	}
+	cmd.Flags().Int64Var(&id, "id", 0, "the recording's `ID`")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, as a `TEXT` for those who come after you")
+	cmd.Flags().StringVar(&kind, "kind", "company", "its `KIND`: company or on-demand")
+	cmd.Flags().StringVar(&user, "user", "", "the `NUMBER` of its owner, if it is on-demand")
+	manifestFlag(cmd, &path)
+	return cmd
+}

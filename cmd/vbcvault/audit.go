@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+func newAudit(s streams) *cobra.Command {
+	var path string
+	var offline, asJSON, insecureHTTP bool
+	cmd := &cobra.Command{
+		Use:   "audit [--offline]",
+		Short: "Check the receipts of what was deleted, and report on them",
+		Long: `Audit checks the chain of receipts: each entry carries the SHA-256 of the one
+before it, so that none can be changed, removed or slipped in unnoticed. It
+compares the manifest's chain with the receipts beside the archive, names the
+first break, and prints a report to file. It changes nothing; the exit code is
+1 if something is wrong.
+
+Whether the copies themselves are still whole is what vbcvault verify says.`,
+		Example: `  vbcvault audit
+  vbcvault audit --offline --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			path, err := theManifest(path)
+			if err != nil {
+				return err
+			}
+			m, err := readManifest(ctx, path)
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			bound, err := m.Binding(ctx)
+			if err != nil {
+				return err
+			}
+			var store storage.Store
+			if d, e := parseDestination(bound.Destination); e == nil && !offline {
+				if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err != nil {
+					return err
+				}
+			}
+			a, err := pipeline.CheckReceipts(ctx, m, store)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = json.NewEncoder(s.out).Encode(a)
+			} else {
+				printAudit(s.out, path, a)
+			}
+			if err == nil && !a.Intact() {
+				err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first finding is: " + a.Breaks[0])}
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "look at the manifest only")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	manifestFlag(cmd, &path)
+	return cmd
+}
+
+// printAudit prints the report.
+func printAudit(out io.Writer, path string, a pipeline.Audit) {
+	fmt.Fprintf(out, "Receipts of recordings deleted at VBC\n\n")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name string, value any, note string) { fmt.Fprintf(w, "%s\t%v\t%s\n", name, value, note) }
+	row("account", orNone(a.Account), "")
+	row("destination", orNone(a.Destination), "")
+	row("manifest", path, "")
+	row("checked", a.At.Format(time.RFC3339), "by vbcvault "+programVersion())
+	if a.Entries > 0 {
+		row("period", a.First.Format(time.RFC3339), "to "+a.Last.Format(time.RFC3339))
+	}
+	row("deleted", humanize.Comma(a.Deleted), "VBC confirmed the deletion; each had a proven copy written down before")
+	row("not there", humanize.Comma(a.NotThere), "VBC had them no more; each with a proven copy")
+	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
+	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or showed them again")
+	row("open", humanize.Comma(a.Open), "begun; the next run finds out what became of them")
+	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
+	row("head", a.Head, "")
+	switch {
+	case a.Stored < 0:
+		row("stored", "not looked at", "")
+	default:
+		row("stored", humanize.Comma(a.Stored), "entries lie beside the archive too")
+	}
+	for _, o := range a.Others {
+		row("other chain", o.Chain, humanize.Comma(o.Entries)+" entries, of another manifest of this account")
+	}
+	w.Flush()
+	for _, r := range a.Remarks {
+		fmt.Fprintln(out, "remark:", r)
+	}
+	if a.Intact() {
+		fmt.Fprintln(out, "\nThe chain is intact.")
+		return
+	}
+	fmt.Fprintln(out, "\nTHE RECEIPTS ARE NOT INTACT:")
+	for _, b := range a.Breaks {
+		fmt.Fprintln(out, " ", b)
+	}
+}

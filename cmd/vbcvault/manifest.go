@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+)
+
+func newManifest(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "manifest",
+		Short: "Back up or check a manifest",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newManifestBackup(s), newManifestCheck(s))
+	return cmd
+}
+
+func newManifestBackup(s streams) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the manifest to a new file, also while a run goes on",
+		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
+it, put that file in the manifest's place while no run goes on. An older
+manifest loses nothing and deletes nothing wrongly: the next run finds out what
+has happened since.`,
+		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := theManifest(path)
+			if err != nil {
+				return err
+			}
+			m, err := readManifest(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			if err := m.Backup(cmd.Context(), args[0]); err != nil {
+				return usagef("name a new file in a directory that can be written", "%v", err)
+			}
+			_, err = fmt.Fprintf(s.out, "%s is in %s\n", path, args[0])
+			return err
+		},
+	}
+	manifestFlag(cmd, &path)
+	return cmd
+}
+
+func newManifestCheck(s streams) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Read the whole manifest and say whether it is sound",
+		Long: `Check reads every page and row of the manifest, and its chain of receipts. It
+changes nothing. The exit code is 1 if something is wrong; then restore a
+backup, or remove the manifest: the next run makes another one out of what VBC
+lists and the destination holds.`,
+		Example: `  vbcvault manifest check`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			path, err := theManifest(path)
+			if err != nil {
+				return err
+			}
+			m, err := readManifest(ctx, path)
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			findings, err := m.Check(ctx)
+			if err != nil {
+				return err
+			}
+			receipts, err := pipeline.CheckReceipts(ctx, m, nil)
+			if err != nil {
+				return err
+			}
+			findings = append(findings, receipts.Breaks...)
+			for _, f := range findings {
+				fmt.Fprintln(s.out, f)
+			}
+			if len(findings) > 0 {
+				return &exitError{code: exitIncomplete, err: errors.New("the manifest is not sound: " + path)}
+			}
+			_, err = fmt.Fprintf(s.out, "%s is sound: %d entries of receipts\n", path, receipts.Entries)
+			return err
+		},
+	}
+	manifestFlag(cmd, &path)
+	return cmd
+}

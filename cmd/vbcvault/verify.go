@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+)
+
+func newVerify(s streams) *cobra.Command {
+	var path, sample string
+	var all, insecureHTTP bool
+	var o pipeline.Inspecting
+	var out outputFlags
+	cmd := &cobra.Command{
+		Use:   "verify [--sample N/T | --all] [--deep]",
+		Short: "Compare what was archived with what the destination holds",
+		Long: `Verify asks the destination for every copy that the manifest holds for proven,
+and compares size and SHA-256 of audio and metadata. It asks VBC nothing. With
+--deep it reads and hashes every byte, whatever checksum the destination keeps.
+
+A damaged or missing copy of a recording that VBC may still have is archived
+anew by the next run of archive. One that VBC has no more is LOST unless
+another copy exists; status lists it until verify finds it whole. In both cases
+the exit code is 1.`,
+		Example: `  vbcvault verify
+  # Every night another thirtieth, reading every byte:
+  vbcvault verify --sample 1/30 --deep`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all && sample != "" {
+				return usagef("use one of them", "--all and --sample exclude each other")
+			}
+			if o.Workers < 1 || o.Workers > 256 {
+				return usagef("between 1 and 256", "--workers %d", o.Workers)
+			}
+			var err error
+			if o.Parts, o.Of, err = parseSample(sample); err != nil {
+				return err
+			}
+			if path, err = theManifest(path); err != nil {
+				return err
+			}
+			o.Now = time.Now()
+			return out.finish(s, func(w *output) (any, error) { return inspect(cmd.Context(), w, path, o, insecureHTTP) })
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "everything (the default)")
+	cmd.Flags().StringVar(&sample, "sample", "", "only `N/T` of it, as in 1/30, another part every day")
+	cmd.Flags().BoolVar(&o.Deep, "deep", false, "read and hash every byte")
+	cmd.Flags().IntVar(&o.Workers, "workers", 8, "copies looked at, `N` at once")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	manifestFlag(cmd, &path)
+	out.register(cmd.Flags())
+	return cmd
+}
+
+var fraction = regexp.MustCompile(`^([0-9]{1,6})/([0-9]{1,6})$`)
+
+func parseSample(s string) (parts, of int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	if m := fraction.FindStringSubmatch(s); m != nil {
+		parts, _ = strconv.Atoi(m[1])
+		of, _ = strconv.Atoi(m[2])
+	}
+	if parts < 1 || of < parts || of > 10_000 {
+		return 0, 0, usagef("write it as in 1/30: one thirtieth, another one every day", "--sample %q is not a part of the archive", s)
+	}
+	return parts, of, nil
+}
+
+func inspect(ctx context.Context, o *output, path string, what pipeline.Inspecting, insecureHTTP bool) (any, error) {
+	m, err := lockManifest(ctx, path)
+	if err != nil {
+		return pipeline.Inspection{}, err
+	}
+	defer m.Close()
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return pipeline.Inspection{}, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return pipeline.Inspection{}, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
+	}
+	store, err := d.open(ctx, what.Workers, insecureHTTP, o.log)
+	if err != nil {
+		return pipeline.Inspection{}, err
+	}
+	found, err := pipeline.Inspect(ctx, store, m, o.log, what)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = pipeline.ErrStopped
+	}
+	if !o.json {
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), d,
+			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))
+	}
+	switch {
+	case err != nil:
+	case found.Lost > 0:
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing whose recordings VBC has no more; vbcvault status lists them. Look for another version or backup of these objects", found.Lost)}
+	case found.Damaged > 0:
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing; the next run of vbcvault archive stores them anew", found.Damaged)}
+	}
+	return found, err
+}

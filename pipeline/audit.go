@@ -1,0 +1,207 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Audit is what the receipts say, and whether they can be believed.
+type Audit struct {
+	At          time.Time      `json:"at"`
+	Account     string         `json:"account"`
+	Destination string         `json:"destination"`
+	Chain       string         `json:"chain"`
+	Entries     int64          `json:"entries"`
+	Head        storage.Digest `json:"head"` // SHA-256 of the last entry
+	First       time.Time      `json:"first,omitzero"`
+	Last        time.Time      `json:"last,omitzero"`
+
+	Deleted    int64 `json:"deleted"`     // VBC confirmed the DELETE
+	NotThere   int64 `json:"not_there"`   // VBC had it no more
+	StillThere int64 `json:"still_there"` // VBC kept it
+	Open       int64 `json:"open"`        // intents whose outcome isn't known yet
+	Bytes      int64 `json:"bytes"`       // of audio, no longer at VBC
+
+	Stored  int64        `json:"stored"` // entries that the destination holds too; -1 = not looked at
+	Others  []OtherChain `json:"other_chains,omitempty"`
+	Breaks  []string     `json:"breaks,omitempty"`
+	Remarks []string     `json:"remarks,omitempty"`
+}
+
+// OtherChain is a chain in the destination that isn't this manifest's: of
+// another machine, or of a manifest that was lost.
+type OtherChain struct {
+	Chain   string `json:"chain"`
+	Entries int64  `json:"entries"`
+}
+
+// Intact reports whether nothing speaks against the receipts.
+func (a Audit) Intact() bool { return len(a.Breaks) == 0 }
+
+type recordingKey struct {
+	kind  vbc.Kind
+	owner string
+	id    int64
+}
+
+// CheckReceipts checks the manifest's chain, and with a store also what lies
+// there. It changes nothing. The error says that something couldn't be read;
+// a broken chain is no error but a finding.
+func CheckReceipts(ctx context.Context, m *manifest.Manifest, store storage.Store) (Audit, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return Audit{}, err
+	}
+	a := Audit{At: time.Now().UTC().Truncate(time.Second), Account: bound.Account, Destination: bound.Destination, Stored: -1}
+	c, err := m.Chain(ctx)
+	if err != nil {
+		return a, err
+	}
+	a.Chain = c.ID
+	c = receipt.Chain{ID: c.ID}
+	intents := map[recordingKey]int64{} // bytes of those that are open
+	for line, err := range m.Receipts(ctx, 0) {
+		if err != nil {
+			return a, err
+		}
+		e, err := c.Next(line)
+		if err != nil {
+			a.Breaks = append(a.Breaks, "manifest: "+err.Error())
+			break // what follows can't be judged
+		}
+		a.count(e, intents)
+	}
+	a.Entries, a.Head, a.Open = c.Last, c.Head, int64(len(intents))
+	if store == nil || a.Account == "" {
+		return a, nil
+	}
+	return a, a.checkStored(ctx, m, store)
+}
+
+// count takes one entry into the report.
+func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
+	if a.First.IsZero() {
+		a.First = e.At
+	}
+	a.Last = e.At
+	key := recordingKey{e.Kind, e.Owner, e.ID}
+	if e.Type == receipt.Intent {
+		intents[key] = e.Audio.Size
+		return
+	}
+	size, intended := intents[key]
+	delete(intents, key)
+	if e.Audio != nil {
+		size, intended = e.Audio.Size, true // it brings its own proof
+	}
+	switch e.Outcome {
+	case receipt.Deleted:
+		a.Deleted++
+		a.Bytes += size
+	case receipt.NotThere:
+		a.NotThere++
+		a.Bytes += size
+	case receipt.StillThere:
+		a.StillThere++
+		return // needs no intent: a listing may have shown it
+	}
+	if !intended {
+		a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d: %s is no longer at VBC, and no intent with a proven copy went before", e.Seq, e.Recording()))
+	}
+}
+
+// checkStored compares the destination's receipts with the manifest's.
+func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store storage.Store) error {
+	a.Stored = 0
+	others := map[string]*receipt.Chain{}
+	for o, err := range store.List(ctx, receiptsPrefix(a.Account)) {
+		if err != nil {
+			return fmt.Errorf("list receipts: %w", err)
+		}
+		b, ok := parseBundle(o)
+		if !ok {
+			a.Remarks = append(a.Remarks, fmt.Sprintf("%s is not a file of receipts", o.Key))
+			continue
+		}
+		lines, err := b.lines(ctx, store)
+		if isA[*receipt.Break](err) {
+			a.Breaks = append(a.Breaks, "destination: "+err.Error())
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if b.chain == a.Chain {
+			err = a.compare(ctx, m, b, lines)
+		} else {
+			a.follow(others, b, lines)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	stored, err := m.ReceiptsStored(ctx)
+	if err != nil {
+		return err
+	}
+	if stored > a.Stored {
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there and are missing", a.Stored+1, stored))
+	}
+	for id, c := range others {
+		a.Others = append(a.Others, OtherChain{id, c.Last})
+	}
+	return nil
+}
+
+// compare holds an object of our own chain against the manifest, which has
+// been checked.
+func (a *Audit) compare(ctx context.Context, m *manifest.Manifest, b bundle, lines []byte) error {
+	seq := b.first
+	next := bytes.Lines(lines)
+	for line := range next {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		var ours []byte
+		for l, err := range m.Receipts(ctx, seq-1) {
+			if err != nil {
+				return err
+			}
+			ours = l
+			break
+		}
+		switch {
+		case ours == nil:
+			a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run mends, or its end was cut off", seq))
+			return nil
+		case !bytes.Equal(ours, line):
+			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.object.Key))
+			return nil
+		}
+		seq++
+	}
+	if b.first <= a.Stored+1 {
+		a.Stored = max(a.Stored, b.last)
+	}
+	return nil
+}
+
+// follow checks a chain that is only in the destination.
+func (a *Audit) follow(others map[string]*receipt.Chain, b bundle, lines []byte) {
+	c := others[b.chain]
+	if c == nil {
+		c = &receipt.Chain{ID: b.chain}
+		others[b.chain] = c
+	}
+	for line := range bytes.Lines(behind(lines, max(0, c.Last-b.first+1))) {
+		if _, err := c.Next(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			a.Breaks = append(a.Breaks, "destination: "+err.Error())
+			return
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Inspection is what looking at the archive has found.
+type Inspection struct {
+	Checked int64 `json:"checked"`
+	Whole   int64 `json:"whole"`
+	Bytes   int64 `json:"bytes"`   // of audio, whole
+	Damaged int64 `json:"damaged"` // VBC may still have the recording: the next archive run stores it anew
+	Lost    int64 `json:"lost"`    // VBC has it no more
+
+	Seconds float64 `json:"seconds"`
+}
+
+// Inspecting says what to look at.
+type Inspecting struct {
+	Workers int  // copies looked at, so many at once; 0 = 8
+	Deep    bool // read and hash every byte, whatever checksum the store keeps
+
+	// Of Of parts of the archive, look at Parts, other ones every day. Zero is everything.
+	Parts, Of int
+	Now       time.Time // says which day it is
+}
+
+// parts says which parts are due today.
+func (o Inspecting) parts() (due []int) {
+	day := int(o.Now.UTC().Unix() / (24 * 60 * 60))
+	for i := range o.Parts {
+		due = append(due, (day*o.Parts+i)%o.Of)
+	}
+	return due
+}
+
+// Inspect asks the store for every copy that the manifest holds for proven. It
+// asks VBC nothing. A copy that isn't what it should be is marked: it is
+// archived anew by the next run, or, where VBC has the recording no more,
+// listed as lost until it is found whole.
+func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifest, log *slog.Logger, o Inspecting) (Inspection, error) {
+	var checked, whole, size, damaged, lost atomic.Int64
+	begin := time.Now()
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	bound, err := m.Binding(ctx)
+	if err == nil {
+		_, err = store.Probe(ctx, bound.Identity)
+	}
+	if err != nil {
+		return Inspection{}, err
+	}
+	var look evidence.Stater = store
+	if o.Deep {
+		look = rereader{store}
+	}
+	err = each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
+		_, err := proveWith(ctx, look, row)
+		mismatch := isA[*evidence.Mismatch](err)
+		if err != nil && !mismatch {
+			return err // the store can't be asked; nothing is known
+		}
+		checked.Add(1)
+		switch {
+		case !mismatch:
+			whole.Add(1)
+			size.Add(row.Copy.Audio.Size)
+			if row.Damaged != "" {
+				return m.Damaged(ctx, row.Recording, "")
+			}
+			return nil
+		case row.State == manifest.Purged:
+			lost.Add(1)
+			log.Error("LOST: VBC has this recording no more, and its copy is not what it should be", "recording", row.Recording.String(), "reason", err)
+			return m.Damaged(ctx, row.Recording, err.Error())
+		}
+		damaged.Add(1)
+		log.Warn("a copy is not what it should be; the next archive run stores it anew", "recording", row.Recording.String(), "reason", err)
+		if row.State == manifest.Verified {
+			return m.Doubt(ctx, row.Recording)
+		}
+		return nil // it is looked at by the next run in any case
+	})
+	return Inspection{
+		Checked: checked.Load(), Whole: whole.Load(), Bytes: size.Load(), Damaged: damaged.Load(), Lost: lost.Load(),
+		Seconds: time.Since(begin).Round(time.Millisecond).Seconds(),
+	}, err
+}
+
+// rereader asks a store by reading every byte.
+type rereader struct{ store storage.Store }
+
+func (r rereader) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
+	body, err := r.store.Open(ctx, want)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer body.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, body)
+	if err != nil {
+		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
+	}
+	want.Content, want.Proof = storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, storage.ProofRead
+	return want, nil
+}

@@ -1,0 +1,115 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+)
+
+// migrate brings a manifest of an older format up to date. A copy is made
+// first, beside it. A crash on the way leaves the old format, and the next
+// program that opens it begins again.
+func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
+	if err := backup(ctx, db, fmt.Sprintf("%s.format%d", path, from), true); err != nil {
+		return fmt.Errorf("copy it before bringing it up to date: %w", err)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for v := from; v < format; v++ {
+		if err := migrations[v](tx); err != nil {
+			return fmt.Errorf("bring it from format %d to %d: %w", v, v+1, err)
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// migrations lead from each format to the next.
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts}
+
+// chainReceipts leads to format 2: receipts become a chain, failures can be
+// acknowledged, and damaged copies of purged recordings are remembered.
+func chainReceipts(tx *sql.Tx) error {
+	_, err := tx.Exec(`
+		ALTER TABLE recording ADD COLUMN acknowledged  TEXT NOT NULL DEFAULT '';
+		ALTER TABLE recording ADD COLUMN acknowledging TEXT NOT NULL DEFAULT '';
+		ALTER TABLE recording ADD COLUMN damaged       TEXT NOT NULL DEFAULT '';
+		CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
+		ALTER TABLE receipt RENAME TO loose;
+		CREATE TABLE receipt (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);`)
+	if err != nil {
+		return err
+	}
+	if err := newChain(tx); err != nil {
+		return err
+	}
+	rows, err := tx.Query("SELECT entry FROM loose ORDER BY seq")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var entries []receipt.Entry
+	for rows.Next() {
+		var text string
+		var e receipt.Entry
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return fmt.Errorf("read a receipt: %w", err)
+		}
+		entries = append(entries, e)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := addEntry(tx, e); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec("DROP TABLE loose")
+	return err
+}
+
+// Backup writes a copy of the manifest, as it is at this moment, to a new file
+// (0600), also while a run goes on. On nil the copy is on disk.
+func (m *Manifest) Backup(ctx context.Context, path string) error {
+	if err := backup(ctx, m.reads, path, false); err != nil {
+		return fmt.Errorf("back up manifest: %w", err)
+	}
+	return nil
+}
+
+// backup copies a database into a file that comes into being whole or not at all.
+func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
+	if _, err := os.Lstat(path); err == nil && !replace {
+		return fmt.Errorf("%s exists already", path)
+	}
+	unfinished := path + ".unfinished"
+	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	defer os.Remove(unfinished) // a leftover of this very try, if there is one
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", unfinished); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if !replace {
+		return os.Link(unfinished, path) // never over a file that has come meanwhile
+	}
+	return os.Rename(unfinished, path)
+}

@@ -1,0 +1,129 @@
+package pipeline
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// PlanFile is what a dry run would delete, written down so that somebody can
+// look at it and confirm it. It is JSON lines: one for each recording, and a
+// last one with their number, their bytes, and the SHA-256 of the lines before
+// it. It holds ids and times, and no caller's data.
+type PlanFile struct {
+	PlanTotal
+	listed map[planKey]planned
+}
+
+// PlanTotal is the last line of a plan.
+type PlanTotal struct {
+	Format      int            `json:"vbcvault_plan"` // 1
+	Made        time.Time      `json:"made"`          // UTC
+	Account     string         `json:"account"`
+	Destination string         `json:"destination"`
+	Cutoff      time.Time      `json:"cutoff"`
+	Count       int64          `json:"count"`
+	Bytes       int64          `json:"bytes"`
+	SHA256      storage.Digest `json:"sha256"` // of all lines before this one
+}
+
+type planKey struct {
+	Kind  vbc.Kind
+	Owner string
+	ID    int64
+}
+
+type planned struct {
+	start, size int64
+}
+
+type planLine struct {
+	Kind  vbc.Kind  `json:"kind"`
+	Owner string    `json:"owner,omitempty"`
+	ID    int64     `json:"id"`
+	Start time.Time `json:"start"`
+	Size  int64     `json:"size"`
+}
+
+// Lists reports whether the plan lists exactly this recording.
+func (p *PlanFile) Lists(r vbc.Recording) bool {
+	l, ok := p.listed[planKey{r.Kind, r.Owner, r.ID}]
+	return ok && l == planned{r.Start.UnixMilli(), r.Size}
+}
+
+// planWriter writes a plan line by line.
+type planWriter struct {
+	w     io.Writer
+	sum   hash.Hash
+	total PlanTotal
+}
+
+func newPlanWriter(w io.Writer) *planWriter { return &planWriter{w: w, sum: sha256.New()} }
+
+func (p *planWriter) add(r vbc.Recording) error {
+	line, err := json.Marshal(planLine{r.Kind, r.Owner, r.ID, r.Start.UTC(), r.Size})
+	if err != nil {
+		return err
+	}
+	p.total.Count++
+	p.total.Bytes += max(r.Size, 0)
+	line = append(line, '\n')
+	p.sum.Write(line)
+	_, err = p.w.Write(line)
+	return err
+}
+
+// finish writes the last line.
+func (p *planWriter) finish(account, destination string, cutoff time.Time) (PlanTotal, error) {
+	p.total.Format, p.total.Made = 1, time.Now().UTC().Truncate(time.Second)
+	p.total.Account, p.total.Destination, p.total.Cutoff = account, destination, cutoff.UTC()
+	p.total.SHA256 = storage.Digest(p.sum.Sum(nil))
+	return p.total, json.NewEncoder(p.w).Encode(p.total)
+}
+
+// ReadPlan reads what a dry run has written. A plan that was cut off, changed
+// or put together is refused whole.
+func ReadPlan(r io.Reader) (*PlanFile, error) {
+	p := &PlanFile{listed: map[planKey]planned{}}
+	sum := sha256.New()
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		var l planLine
+		switch err := json.Unmarshal(lines.Bytes(), &l); {
+		case p.Format != 0:
+			return nil, fmt.Errorf("line %d: there is something behind the plan's end", n)
+		case err != nil:
+			return nil, fmt.Errorf("line %d is no line of a plan: %w", n, err)
+		case l.ID > 0:
+			key := planKey{l.Kind, l.Owner, l.ID}
+			if _, twice := p.listed[key]; twice {
+				return nil, fmt.Errorf("line %d: %s recording %d is listed twice", n, l.Kind, l.ID)
+			}
+			p.listed[key] = planned{l.Start.UnixMilli(), l.Size}
+			sum.Write(lines.Bytes())
+			sum.Write([]byte{'\n'})
+		case json.Unmarshal(lines.Bytes(), &p.PlanTotal) != nil || p.Format == 0:
+			return nil, fmt.Errorf("line %d is no line of a plan", n)
+		}
+	}
+	switch {
+	case lines.Err() != nil:
+		return nil, lines.Err()
+	case p.Format == 0:
+		return nil, errors.New("its last line is missing: it was cut off, or is no plan")
+	case p.Format != 1:
+		return nil, fmt.Errorf("it has format %d, and this program knows 1", p.Format)
+	case p.Count != int64(len(p.listed)) || p.SHA256 != storage.Digest(sum.Sum(nil)):
+		return nil, errors.New("its lines are not those that its last line was made for: it was changed")
+	}
+	return p, nil
+}

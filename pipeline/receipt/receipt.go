@@ -1,0 +1,154 @@
+// Package receipt is the record of what was deleted at VBC and why that was
+// safe. Every purge leaves two entries: the intent, on disk before the DELETE
+// is sent, with the proven copy that justifies it; and the outcome.
+//
+// Entries form a chain: each carries the SHA-256 of the line before it, so none
+// can be changed, removed or slipped in without breaking what follows. The
+// chain's head, the SHA-256 of its last line, stands for all of it. A chain
+// lives in a manifest and, run by run, in objects beside the archive, whose
+// names carry the head: cutting off the end doesn't go unnoticed either.
+//
+// Entries hold no caller's data, since they may lie under Object Lock for
+// longer than the recordings may.
+package receipt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Entry is one line of a chain. Seq, Chain and Prev are set by Seal.
+type Entry struct {
+	Seq   int64          `json:"seq"`   // 1, 2, 3, …
+	Chain string         `json:"chain"` // the same in all entries of a chain
+	Prev  storage.Digest `json:"prev"`  // of the line before; "" in the first
+
+	Type    Type      `json:"type"`
+	At      time.Time `json:"at"` // UTC
+	Run     int64     `json:"run"`
+	Account string    `json:"account"`
+	Kind    vbc.Kind  `json:"kind"`
+	Owner   string    `json:"owner,omitempty"`
+	ID      int64     `json:"id"`
+
+	// The copy: where it is (destination and object), and when and how the
+	// store confirmed it. An outcome has it only where no intent went before.
+	Destination string          `json:"destination,omitempty"`
+	Audio       *storage.Object `json:"audio,omitempty"`
+	Sidecar     *storage.Object `json:"sidecar,omitempty"`
+	Verified    time.Time       `json:"verified,omitzero"`
+
+	// Of an outcome: what was found, and the DELETE's HTTP status if it was
+	// one that told.
+	Outcome Outcome `json:"outcome,omitempty"`
+	Status  int     `json:"status,omitempty"`
+}
+
+// Type distinguishes the two entries of a purge.
+type Type string
+
+const (
+	Intent Type = "intent"
+	Result Type = "outcome"
+)
+
+// Outcome is what became of an intended purge.
+type Outcome string
+
+const (
+	Deleted    Outcome = "deleted"     // VBC confirmed the DELETE
+	NotThere   Outcome = "not there"   // VBC says that it has no such recording (404)
+	StillThere Outcome = "still there" // VBC still has it, whatever it had answered before
+)
+
+// New begins an entry about a recording.
+func New(t Type, run int64, r vbc.Recording) Entry {
+	return Entry{Type: t, At: time.Now().UTC(), Run: run, Account: r.Account, Kind: r.Kind, Owner: r.Owner, ID: r.ID}
+}
+
+// Recording identifies what an entry is about, for messages.
+func (e Entry) Recording() vbc.Recording {
+	return vbc.Recording{Account: e.Account, Kind: e.Kind, Owner: e.Owner, ID: e.ID}
+}
+
+// check refuses entries that this program would not have written.
+func (e Entry) check() error {
+	switch {
+	case e.Type != Intent && e.Type != Result:
+		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
+	case e.ID <= 0 || e.Account == "" || e.Kind == "":
+		return errors.New("it doesn't say which recording it is about")
+	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Verified.IsZero()):
+		return errors.New("it is an intent without a proven copy")
+	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere:
+		return fmt.Errorf("its outcome %.20q is unknown", string(e.Outcome))
+	}
+	return nil
+}
+
+// Chain is a chain up to some entry. The zero Chain, save ID, is an empty one.
+// It is used by one goroutine.
+type Chain struct {
+	ID   string
+	Last int64          // Seq of the last entry, 0 if there is none
+	Head storage.Digest // of the last line
+}
+
+// Break says where a chain is broken, and how.
+type Break struct {
+	Chain string
+	Seq   int64 // the entry that should have been there
+	Why   string
+}
+
+func (b *Break) Error() string {
+	return fmt.Sprintf("the chain of receipts %s is broken at entry %d: %s", b.Chain, b.Seq, b.Why)
+}
+
+// Seal makes e the next entry and returns its line, without a newline.
+func (c *Chain) Seal(e Entry) ([]byte, error) {
+	e.Seq, e.Chain, e.Prev = c.Last+1, c.ID, c.Head
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("write receipt: %w", err)
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("write receipt: %w", err)
+	}
+	c.Last, c.Head = e.Seq, storage.SumOf(line)
+	return line, nil
+}
+
+// Next checks that line is the chain's next entry, and goes on to it. The error
+// is a *Break, and leaves the chain where it was. An empty ID takes that of the
+// first line.
+func (c *Chain) Next(line []byte) (Entry, error) {
+	broken := func(format string, args ...any) (Entry, error) {
+		return Entry{}, &Break{Chain: c.ID, Seq: c.Last + 1, Why: fmt.Sprintf(format, args...)}
+	}
+	var e Entry
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields() // a newer program's entries can't be judged by an older one
+	if err := d.Decode(&e); err != nil {
+		return broken("it is not an entry that this program knows: %v", err)
+	}
+	switch {
+	case c.ID != "" && e.Chain != c.ID:
+		return broken("it is of another chain, %.40q", e.Chain)
+	case e.Seq != c.Last+1:
+		return broken("entry %d is in its place", e.Seq)
+	case e.Prev != c.Head:
+		return broken("it follows on another entry %d than the one before it (%.16s…, and that has %.16s…)", c.Last, e.Prev, c.Head)
+	}
+	if err := e.check(); err != nil {
+		return broken("%v", err)
+	}
+	c.ID, c.Last, c.Head = e.Chain, e.Seq, storage.SumOf(line)
+	return e, nil
+}
