@@ -149,7 +149,7 @@ func (r *run) do() (err error) {
 	}
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
-			return err
+			return errors.Join(err, r.unstored(r.ctx))
 		}
 	}
 	sel := r.selection()
@@ -263,6 +263,25 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 		r.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", n)
 	}
 	return nil
+}
+
+// unstored gets the destination ready where there is nothing to do, but
+// receipts of an earlier run are still to be stored there. They are the
+// manifest's own, so VBC isn't asked whose they are.
+func (r *run) unstored(ctx context.Context) error {
+	c, err := r.manifest.Chain(ctx)
+	if err != nil {
+		return err
+	}
+	stored, err := r.manifest.ReceiptsStored(ctx)
+	if err != nil || stored == c.Last {
+		return err
+	}
+	bound, err := r.manifest.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	return r.settleAccount(ctx, bound.Account)
 }
 
 // leftovers reports whether there is work although nothing was listed: what an

@@ -57,7 +57,7 @@ func (s *Store) unfit(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("try whether %s can be written: %w", s, context.Cause(ctx))
 	}
-	return &failure{op: "try whether it can be written", where: s.String(), err: err, refused: true}
+	return &failure{op: "try whether it can be written", where: s.String(), err: err, redact: s.redact, refused: true}
 }
 
 func (s *Store) probeObject(ctx context.Context, c condition) error {

@@ -1,0 +1,331 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// errCrash is what everything ends with once the process has "died".
+var errCrash = errors.New("the process has ended here")
+
+// fate is what becomes of one durable step.
+type fate int
+
+const (
+	fine        fate = iota
+	lost             // fails, and nothing has happened
+	sealed           // of a Put: the body was read and sealed, and nothing is stored
+	doneButLost      // has happened, and is reported as failed
+	afterAll         // one more than there are
+)
+
+// lab is an account, a destination and a manifest, in which every durable step
+// (a commit, a request to VBC, an operation of the store) asks what becomes of
+// it. It watches each DELETE.
+type lab struct {
+	t       testing.TB
+	account *vbctest.Account
+	api     string
+	path    string // of the manifest
+	clean   storage.Destination
+	faulty  storage.Destination
+	cutoff  time.Time
+
+	mu    sync.Mutex
+	steps int
+	dead  bool
+	audio int // downloads that a living process has begun
+	fate  func(step int) (f fate, die bool)
+}
+
+// next is asked at every step.
+func (l *lab) next() fate {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return lost
+	}
+	l.steps++
+	if l.fate == nil {
+		return fine
+	}
+	f, die := l.fate(l.steps)
+	l.dead = die
+	return f
+}
+
+// reset brings the process back to life.
+func (l *lab) reset(fate func(int) (fate, bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.steps, l.dead, l.fate = 0, false, fate
+}
+
+func newLab(t testing.TB, to string) *lab {
+	t.Helper()
+	l := &lab{t: t, account: vbctest.New(vbctest.Config{}), path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
+	server := httptest.NewServer(l.account)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	l.api = server.URL
+	l.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if r.Method == http.MethodDelete {
+			l.watchDelete(r)
+		}
+		l.mu.Lock()
+		if !l.dead && strings.Contains(r.URL.Path, "/audio/") {
+			l.audio++
+		}
+		l.mu.Unlock()
+		switch l.next() {
+		case lost, sealed:
+			return &vbctest.Fault{Reset: true}
+		case doneButLost:
+			return &vbctest.Fault{Reset: true, Apply: true}
+		}
+		return nil
+	})
+	if to == "s3" {
+		s3 := storagetest.StartS3(t)
+		bucket := s3.NewBucket(t)
+		proxy := s3.Proxy(t, func(string, string, *http.Request) *storagetest.S3Fault {
+			switch l.next() {
+			case lost, sealed:
+				return &storagetest.S3Fault{Reset: true}
+			case doneButLost:
+				return &storagetest.S3Fault{Reset: true, Apply: true}
+			}
+			return nil
+		})
+		open := func(url string) storage.Destination {
+			s, err := s3store.Open(t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls", AWS: s3.Config(url)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		l.clean, l.faulty = open(s3.URL), open(proxy.URL)
+		return l
+	}
+	dir, err := dirstore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	l.clean = dir
+	l.faulty = &storagetest.Faulty{Destination: dir, Err: errCrash, Hook: func(storagetest.Op, string) storagetest.Fault {
+		return map[fate]storagetest.Fault{lost: storagetest.NotApplied, sealed: storagetest.SealedNotApplied, doneButLost: storagetest.AppliedButFailed}[l.next()]
+	}}
+	return l
+}
+
+func (l *lab) commits(commit func() error) error {
+	switch l.next() {
+	case lost, sealed:
+		return errCrash
+	case doneButLost:
+		return errors.Join(commit(), errCrash)
+	}
+	return commit()
+}
+
+// watchDelete holds invariants 1 to 4 against a DELETE that has just arrived.
+func (l *lab) watchDelete(r *http.Request) {
+	for _, rec := range l.account.Recordings() {
+		if !strings.HasSuffix(r.URL.Path, fmt.Sprintf("/company_call_recordings/%d", rec.ID)) {
+			continue
+		}
+		if !rec.Start.Before(l.cutoff) {
+			l.t.Errorf("a DELETE for %d, which is not before the cutoff", rec.ID)
+		}
+		if !l.holds(rec) {
+			l.t.Errorf("a DELETE for %d, of which the store has no whole copy", rec.ID)
+		}
+		if !l.intended(rec) {
+			l.t.Errorf("a DELETE for %d without an intent on disk", rec.ID)
+		}
+	}
+}
+
+// holds looks for a whole copy with its sidecar, under whatever name.
+func (l *lab) holds(rec vbctest.Recording) bool {
+	base, err := stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var audio, side bool
+	for o, err := range l.clean.List(context.Background(), base) {
+		if err != nil {
+			l.t.Errorf("list: %v", err)
+			return false
+		}
+		body, err := readAll(l.clean, o)
+		if err != nil {
+			l.t.Errorf("read: %v", err)
+			return false
+		}
+		audio = audio || storage.SumOf(body) == storage.Digest(rec.SHA256())
+		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
+	}
+	return audio && side
+}
+
+func readAll(s storage.Store, o storage.Object) ([]byte, error) {
+	r, err := s.Open(context.Background(), o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// intended looks into the file, as another process would.
+func (l *lab) intended(rec vbctest.Recording) bool {
+	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	if err != nil {
+		l.t.Errorf("%v", err)
+		return false
+	}
+	defer m.Close()
+	found := false
+	var c receipt.Chain
+	for line, err := range m.Receipts(context.Background(), 0) {
+		e, broken := c.Next(line)
+		if err != nil || broken != nil {
+			l.t.Errorf("%v, %v", err, broken)
+			return false
+		}
+		found = found || e.Type == receipt.Intent && e.ID == rec.ID && e.Audio.SHA256 == storage.Digest(rec.SHA256())
+	}
+	return found
+}
+
+// run is one process, from its beginning to its end.
+func (l *lab) run(o Options) (Summary, error) {
+	l.t.Helper()
+	client, err := vbc.New(vbc.Options{URL: l.api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	m, err := manifest.Open(context.Background(), l.path, manifest.WithCommits(l.commits))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer m.Close()
+	o.Account, o.Cutoff, o.Pauses = "self", l.cutoff, []time.Duration{time.Microsecond}
+	return Run(context.Background(), Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+}
+
+// nothingLost is the one thing that must hold after anything.
+func (l *lab) nothingLost(all []vbctest.Recording) {
+	l.t.Helper()
+	for _, rec := range all {
+		if !l.account.Has(rec.Kind, rec.User, rec.ID) && !l.holds(rec) {
+			l.t.Errorf("LOST: recording %d is neither at VBC nor whole in the store", rec.ID)
+		}
+	}
+}
+
+// allDone holds after a run that nothing has disturbed: what is eligible is
+// purged, and what isn't is at VBC; manifest and receipts are sound.
+func (l *lab) allDone(all []vbctest.Recording) {
+	l.t.Helper()
+	l.nothingLost(all)
+	for _, rec := range all {
+		if l.account.Has(rec.Kind, rec.User, rec.ID) == rec.Start.Before(l.cutoff) {
+			l.t.Errorf("recording %d: at VBC is %v", rec.ID, !rec.Start.Before(l.cutoff))
+		}
+	}
+	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer m.Close()
+	if findings, err := m.Check(context.Background()); err != nil || len(findings) > 0 {
+		l.t.Errorf("the manifest: %v, %v", findings, err)
+	}
+	a, err := CheckReceipts(context.Background(), m, l.clean)
+	if err != nil || !a.Intact() || a.Open != 0 || a.Account != "" && a.Stored != a.Entries {
+		l.t.Errorf("the receipts: %+v, %v", a, err)
+	}
+}
+
+// fill adds two recordings to be done, one of them in two parts, and one that
+// is too new.
+func (l *lab) fill() []vbctest.Recording {
+	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 20_000}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 5<<20 + 1000},
+		vbctest.Recording{ID: 3, Start: l.cutoff.Add(time.Hour), Size: 1000})
+	return l.account.Recordings()
+}
+
+// The process ends at each durable step in turn: before it took effect, after,
+// and in the case of an upload in between. The next run finishes, with at most
+// one more download, and no invariant is hurt on the way.
+func TestCrashAtEveryStep(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			l := newLab(t, to)
+			all := l.fill()
+			if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 2 {
+				t.Fatalf("%+v, %v", sum, err)
+			}
+			l.allDone(all)
+			steps, tried := l.steps, 0
+			for step := 1; step <= steps; step++ {
+				for f := lost; f < afterAll; f++ {
+					if f == sealed && to == "s3" {
+						continue // its parts are steps of their own
+					}
+					tried++
+					t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
+						l := newLab(t, to)
+						all := l.fill()
+						l.reset(func(s int) (fate, bool) {
+							if s == step {
+								return f, true
+							}
+							return fine, false
+						})
+						sum, err := l.run(Options{Delete: true, Workers: 1})
+						if !l.dead {
+							t.Fatalf("it never came to step %d: %+v, %v", step, sum, err)
+						}
+						l.nothingLost(all)
+						l.reset(nil)
+						if sum, err = l.run(Options{Delete: true, Workers: 1}); err != nil || !sum.Complete() {
+							t.Errorf("the next run: %+v, %v", sum, err)
+						}
+						l.allDone(all)
+						if n := l.audio; n > 3 {
+							t.Errorf("%d downloads of two recordings, one of them interrupted", n)
+						}
+					})
+				}
+			}
+			t.Logf("%d faults tried at %d steps, recordings lost: 0 unless this fails", tried, steps)
+		})
+	}
+}
