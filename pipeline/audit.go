@@ -177,7 +177,7 @@ func (a *Audit) compare(ctx context.Context, m *manifest.Manifest, b bundle, lin
 		}
 		switch {
 		case ours == nil:
-			a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run mends, or its end was cut off", seq))
+			a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
 			return nil
 		case !bytes.Equal(ours, line):
 			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.object.Key))

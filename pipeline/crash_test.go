@@ -84,12 +84,7 @@ func (l *lab) reset(fate func(int) (fate, bool)) {
 func newLab(t testing.TB, to string) *lab {
 	t.Helper()
 	l := &lab{t: t, account: vbctest.New(vbctest.Config{}), path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
-	server := httptest.NewServer(l.account)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	l.api = server.URL
+	l.api = l.serve()
 	l.account.Inject(func(r *http.Request) *vbctest.Fault {
 		if r.Method == http.MethodDelete {
 			l.watchDelete(r)
@@ -139,6 +134,16 @@ func newLab(t testing.TB, to string) *lab {
 		return map[fate]storagetest.Fault{lost: storagetest.NotApplied, sealed: storagetest.SealedNotApplied, doneButLost: storagetest.AppliedButFailed}[l.next()]
 	}}
 	return l
+}
+
+// serve answers for the account.
+func (l *lab) serve() (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.account.ServeHTTP(w, r) }))
+	l.t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
 }
 
 func (l *lab) commits(commit func() error) error {

@@ -102,6 +102,7 @@ func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifes
 type rereader struct{ store storage.Store }
 
 func (r rereader) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
+	want.VersionID = "" // the current one counts, as in every Stat
 	body, err := r.store.Open(ctx, want)
 	if err != nil {
 		return storage.Object{}, err

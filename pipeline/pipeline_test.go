@@ -42,7 +42,7 @@ func numbers(n int, end error) iter.Seq2[int, error] {
 }
 
 func TestEachDoesAllOnSoManyWorkers(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // other tests' servers
 	synctest.Test(t, func(t *testing.T) {
 		var at, most, sum atomic.Int64
 		err := each(t.Context(), 4, numbers(100, nil), func(_ context.Context, i int) error {
@@ -62,7 +62,7 @@ func TestEachDoesAllOnSoManyWorkers(t *testing.T) {
 
 // Cancelled never looks like finished, and an error of one ends all.
 func TestEachEndsWithTheCause(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // other tests' servers
 	broken := errors.New("broken")
 	if err := each(t.Context(), 3, numbers(10, broken), func(context.Context, int) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("items break: %v", err)

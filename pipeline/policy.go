@@ -27,7 +27,7 @@ type Options struct {
 	RetryFailed bool // also what has failed for good in several runs, and rests
 	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
 
-	AcceptSizeMismatch bool // take audio of a size other than declared when two downloads agree
+	AcceptSizeMismatch bool // take audio that is larger than declared when two downloads agree
 	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
 
 	Workers  int // recordings in flight; 0 = 8
@@ -53,7 +53,7 @@ func (p *policy) eligible(r vbc.Recording) bool {
 	return r.Unreadable == "" &&
 		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
 		slices.Contains(p.Kinds, r.Kind) &&
-		(r.Kind != vbc.OnDemand || p.users[r.Owner])
+		(r.Kind != vbc.OnDemand || p.users[r.Owner] || slices.Contains(p.Users, "all")) // those who have left, too
 }
 
 // mayPurge reports whether the run purges this recording, provided that its

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -16,7 +17,30 @@ const deleteTimeout = time.Minute
 
 // purge deletes a recording at VBC. Each try begins with a slot, so that what
 // the store says is never older than the permission to send the DELETE.
+//
+// A recording that this run's listing hasn't shown is looked at first: ids may
+// be given again, and what has this one's now may be another. Where it is gone,
+// as most such are, that costs no more than the DELETE would.
 func (r *run) purge(ctx context.Context, row *item) error {
+	if row.SeenRun != r.id {
+		there, err := r.isThere(ctx, row)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return r.gone(row)
+		}
+	}
+	if r.expires(row.Copy) {
+		// As at the last look, which spares the slot.
+		ev, err := r.prove(row)
+		if err == nil {
+			err = r.lasting(row, ev)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) error {
 		ev, err := r.prove(row)
 		if err != nil {
@@ -26,27 +50,57 @@ func (r *run) purge(ctx context.Context, row *item) error {
 	})
 }
 
+// gone writes down that a recording is no longer at VBC, with the proof that
+// would have justified its purge.
+func (r *run) gone(row *item) error {
+	ev, err := r.prove(row)
+	if err != nil {
+		return err
+	}
+	if err := r.intend(row, ev); err != nil {
+		return err
+	}
+	return r.note(row, receipt.NotThere, 0)
+}
+
+func (r *run) expires(c manifest.Copy) bool {
+	return !r.policy.AllowExpiring && !(c.Audio.Expires.IsZero() && c.Sidecar.Expires.IsZero())
+}
+
+// lasting refuses a copy that the store will remove: it is good for as long as
+// it lasts, so the recording is archived, and not purged.
+func (r *run) lasting(row *item, ev evidence.Verified) error {
+	on := ev.Expires()
+	if on.IsZero() || r.policy.AllowExpiring {
+		return nil
+	}
+	if err := r.proven(row, ev, false); err != nil {
+		return err
+	}
+	return &expiringError{On: on}
+}
+
+// intend writes down the receipt's intent.
+func (r *run) intend(row *item, ev evidence.Verified) error {
+	audio, side := ev.Audio(), ev.Sidecar()
+	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
+	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = r.store.String(), &audio, &side, ev.At().UTC()
+	return r.manifest.Purging(r.work, ev.Recording(), proofOf(ev, row.Copy), intent)
+}
+
 // delete is the irreversible step. It takes evidence, and refuses any that is
 // older than the slot.
 func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence.Verified) error {
 	if err := ev.Since(slot.Granted()); err != nil {
 		return err
 	}
-	if on := ev.Expires(); !on.IsZero() && !r.policy.AllowExpiring {
-		// The copy is good for as long as it lasts: archived, not purged.
-		if err := r.proven(row, ev, false); err != nil {
-			return err
-		}
-		return &expiringError{On: on}
+	if err := r.lasting(row, ev); err != nil {
+		return err
 	}
-	rec, audio, side := ev.Recording(), ev.Audio(), ev.Sidecar()
-	intent := receipt.New(receipt.Intent, r.id, rec)
-	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = r.store.String(), &audio, &side, ev.At().UTC()
-
 	// A crash before this commit leaves a verified copy and the recording at
 	// VBC. One after it leaves the state purging: the next run looks at the
 	// store and at VBC again before it does anything.
-	if err := r.manifest.Purging(r.work, rec, proofOf(ev, row.Copy), intent); err != nil {
+	if err := r.intend(row, ev); err != nil {
 		return err
 	}
 	r.archived(row, ev)
@@ -55,7 +109,7 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	status, err := slot.Delete(answer, rec)
+	status, err := slot.Delete(answer, ev.Recording())
 	switch e := vbc.AsError(err); {
 	case err == nil:
 		return r.note(row, receipt.Deleted, status)
@@ -73,11 +127,7 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 // settle finds out what became of a purge that was begun, by asking VBC, in a
 // run that may not delete the recording itself.
 func (r *run) settle(ctx context.Context, row *item) error {
-	var there bool
-	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		there, err = slot.Exists(r.work, row.Recording)
-		return err
-	})
+	there, err := r.isThere(ctx, row)
 	if err != nil {
 		return err
 	}
@@ -86,6 +136,15 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	}
 	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
 	return r.note(row, receipt.NotThere, 0)
+}
+
+// isThere asks VBC whether it has this very recording.
+func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
+	err = r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
+		there, err = slot.Exists(r.work, row.Recording)
+		return err
+	})
+	return there, err
 }
 
 // note writes down the outcome of a purge, also when the run is being stopped.

@@ -112,15 +112,17 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 	return t.manifest.Stored(t.work, rec, manifest.Copy{Audio: o, Sidecar: t.sidecar, StoredAt: t.storedAt})
 }
 
-// checkSize compares with what the listing declares. Where that is wrong, or
-// missing, two downloads that agree are taken if the user has said so.
+// checkSize compares with what the listing declares. Where that is missing, or
+// too small, two downloads that agree are taken if the user has said so. Fewer
+// bytes than declared are never taken: whatever cuts one download off may cut
+// off the next at the same place.
 func (t *transfer) checkSize(got storage.Content) error {
 	if got.Size == t.row.Size {
 		return nil
 	}
 	agree := t.previous != nil && *t.previous == got
 	t.previous = &got
-	if agree && t.policy.AcceptSizeMismatch {
+	if agree && t.policy.AcceptSizeMismatch && got.Size > t.row.Size {
 		return nil
 	}
 	return &sizeError{Declared: t.row.Size, Got: got}

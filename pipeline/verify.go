@@ -21,9 +21,13 @@ func (r *run) verify(row *item) error {
 // now and justifies a purge now; nobody keeps it.
 func (r *run) prove(row *item) (evidence.Verified, error) {
 	ev, err := proveWith(r.work, r.store, row.Row)
-	if tripped := r.breaker.proved(err); tripped != nil {
-		return evidence.Verified{}, tripped
+	// What is archived anew after a mismatch says nothing more about the store.
+	if !row.mismatched {
+		if tripped := r.breaker.proved(err); tripped != nil {
+			return evidence.Verified{}, tripped
+		}
 	}
+	row.mismatched = row.mismatched || isA[*evidence.Mismatch](err)
 	if err != nil && !isA[*evidence.Mismatch](err) && judge(err) != systemic {
 		err = &storeError{err}
 	}

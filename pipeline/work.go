@@ -20,7 +20,8 @@ var errReappeared = errors.New("VBC lists this recording again although it had c
 // item is one recording in work.
 type item struct {
 	manifest.Row
-	patience patience
+	patience   patience
+	mismatched bool // the store didn't hold a copy of it as it should
 }
 
 // handle leads one recording as far as this run may take it. An error ends
@@ -80,6 +81,12 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 				return r.maybeGone(ctx, row, err)
 			}
 			fresh = true
+			if may, held := r.policy.mayPurge(row.Row); purge && !may {
+				purge = false // the copy that was old enough is no more
+				if held {
+					r.stats.Skipped.Add(1)
+				}
+			}
 		}
 		switch {
 		case purge:
@@ -113,12 +120,7 @@ func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.complete[collectionOf(row.Recording)] {
 		return cause
 	}
-	var there bool
-	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		there, err = slot.Exists(r.work, row.Recording)
-		return err
-	})
-	if err != nil || there {
+	if there, err := r.isThere(ctx, row); err != nil || there {
 		return cause
 	}
 	if found, err := r.find(row); err != nil || found {

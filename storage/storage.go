@@ -161,8 +161,8 @@ type Store interface {
 	// Memory is bounded by one part per call, whatever the size.
 	Put(ctx context.Context, key string, body Body, attrs Attrs) (Object, error)
 
-	// Stat asks the store what it holds under want.Key (and want.VersionID,
-	// if set). The answer's Content comes from the store: from a checksum
+	// Stat asks the store what it holds under want.Key now: of a versioned
+	// object the current version, whatever want.VersionID says. The answer's Content comes from the store: from a checksum
 	// that it has verified on arrival and keeps, or from reading the object
 	// back. want.Content and want.Checksum are only used to compare with
 	// (a composite checksum proves a digest that it was computed together

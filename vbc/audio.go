@@ -74,8 +74,9 @@ func (c *Client) collection(kind Kind, account, user string) *url.URL {
 	return c.url("accounts", account, "company_call_recordings")
 }
 
-// Exists asks for the recording itself and reports whether it is there. Only
-// the application's own 404 means that it isn't.
+// Exists asks for the recording itself and reports whether it is there. The
+// application's own 404 means that it isn't, and so does another recording
+// under its id. An answer that can't be read is an error.
 func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	op := "look up " + r.String()
 	u, err := s.c.itemURL(r)
@@ -89,9 +90,19 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	resp.Body.Close()
-	return true, nil
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxItem))
+	if err != nil {
+		return false, networkError(op, err)
+	}
+	has := ParseRecording(r.Kind, r.Owner, body)
+	if has.Unreadable != "" {
+		return false, &Error{Op: op, Status: resp.StatusCode, Message: "the answer is not the recording: " + has.Unreadable, Malformed: true}
+	}
+	return has.Same(r), nil
 }
+
+const maxItem = 1 << 20 // bytes of one recording's JSON; they are about one thousand
 
 // Delete deletes the recording at VBC, for ever. On nil VBC has confirmed it,
 // with this HTTP status. On an error it may have happened or not. It is called

@@ -1,6 +1,7 @@
 package vbc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
 	resp.Body.Close()
 	f := parseFault(body)
-	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway}
+	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway || isForeign(body)}
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 	}
@@ -115,6 +116,13 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
 	}
 	return e
+}
+
+// isForeign reports whether an error body is neither the application's JSON nor
+// empty: some proxy's page, which says nothing of a recording.
+func isForeign(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) > 0 && body[0] != '{'
 }
 
 // fault is what an error body says.

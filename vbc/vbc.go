@@ -62,6 +62,13 @@ func (r Recording) String() string {
 	return fmt.Sprintf("%s recording %d", r.Kind, r.ID)
 }
 
+// Same reports whether two answers of VBC show the same recording. Ids may be
+// given again, and a download_url may be another in each answer.
+func (r Recording) Same(o Recording) bool {
+	return r.Unreadable == "" && o.Unreadable == "" && r.Kind == o.Kind && r.ID == o.ID && r.Start.Equal(o.Start) &&
+		r.Size == o.Size && r.Duration == o.Duration && r.FileName == o.FileName && r.CallID == o.CallID
+}
+
 // wireRecording is strict about nothing: the vendor's own examples show
 // id-like fields as numbers and as strings.
 type wireRecording struct {

@@ -95,7 +95,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.pageSize, "page-size", 100, "recordings to ask for per listing page")
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
-	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio of another size than VBC declares, when two downloads agree")
+	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
 	f.output.register(fs)

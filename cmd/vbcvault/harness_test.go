@@ -74,6 +74,7 @@ type world struct {
 	open    func() storage.Destination // the destination, for looking
 	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
 	direct  string                     // the S3 server's own address
+	damaged func(key string)           // flips a byte behind the S3 server's back
 
 	running sync.Mutex // guards the process of a command that is being started
 }
@@ -101,6 +102,7 @@ func (w *world) inS3(hook func(op, key string, r *http.Request) *storagetest.S3F
 	w.proxy = server.Proxy(w.t, hook)
 	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
 	w.to, w.direct = "s3://"+bucket+"/calls", server.URL
+	w.damaged = func(key string) { storagetest.FlipByte(w.t, server.Path(bucket, "calls/"+key)) }
 	w.open = func() storage.Destination {
 		server.Setenv(w.t, server.URL)
 		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls"})

@@ -3,9 +3,11 @@ package main_test
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -143,6 +145,66 @@ func TestKillDuringUploads(t *testing.T) {
 			})
 		}
 	}
+}
+
+// kill -9 at random moments, again and again, until the work is done in spite
+// of it. Each time a recording is at VBC or whole in the destination.
+func TestKillAtRandomMoments(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		const kills, batch = 25, 30
+		args := []string{"archive", "--to", w.to, "--older-than", "90d", "--delete", "--workers", "4", "--json"}
+		seed := time.Now().UnixNano()
+		random := rand.New(rand.NewPCG(0, uint64(seed)))
+		t.Logf("seed %d", seed)
+		var all []vbctest.Recording
+		start := time.Now().UTC().Truncate(time.Second).AddDate(-3, 0, 0)
+		for killed := 0; killed < kills; {
+			for i := range batch {
+				id := int64(len(all) + 1)
+				r := vbctest.Recording{ID: id, Start: start.Add(time.Duration(id) * time.Minute), Size: 3000 + 1000*int64(i)}
+				if i == 7 {
+					r.Size = 6 << 20 // in two parts
+				}
+				w.account.Add(r)
+				all = append(all, r)
+			}
+			for done := false; !done && killed < kills; {
+				cmd := w.command(args...)
+				timer := time.AfterFunc(time.Duration(random.IntN(250))*time.Millisecond, func() {
+					if p := w.process(cmd); p != nil {
+						_ = p.Kill()
+					}
+				})
+				done = w.finish(cmd).code == 0
+				timer.Stop()
+				if w.proxy != nil {
+					w.proxy.Idle()
+				}
+				if !done {
+					killed++
+				}
+				w.nothingLost(w.sized(all))
+			}
+		}
+		w.want(w.run(args...), 0, nil)
+		if left := w.account.Recordings(); len(left) != 0 {
+			t.Errorf("%d are left at VBC", len(left))
+		}
+		w.mustHold(w.sized(all)...)
+		if r := w.run("audit"); r.code != 0 {
+			t.Error("the receipts are not intact")
+		}
+		t.Logf("%d SIGKILLs, %d recordings, none lost unless this fails", kills, len(all))
+	}, vbctest.Config{Latency: time.Millisecond})
+}
+
+// sized gives recordings the fields that the simulator has filled in.
+func (w *world) sized(all []vbctest.Recording) []vbctest.Recording {
+	out := slices.Clone(all)
+	for i := range out {
+		out[i].Kind = vbctest.Company
+	}
+	return out
 }
 
 // SIGTERM: what is in flight comes to its end, nothing new is begun, and no

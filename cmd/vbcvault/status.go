@@ -234,7 +234,7 @@ func advice(f failure) string {
 	case f.Acknowledged != "":
 		return "acknowledged: " + f.Acknowledged
 	case strings.Contains(f.Reason, "declares"):
-		return "if VBC's size is known to be wrong: --accept-size-mismatch"
+		return "if VBC's size is known to be too small or missing: --accept-size-mismatch"
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case f.Permanent:

@@ -54,7 +54,7 @@ func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
 		return New, err
 	case run != 0 && seenRun == run:
 		return Repeated, nil
-	case !same(vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)), r):
+	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r):
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
 		return New, nil
@@ -119,11 +119,4 @@ func insert(tx *sql.Tx, run int64, r vbc.Recording) error {
 	_, err := tx.Exec(`INSERT OR REPLACE INTO recording (kind, owner, id, start, size, raw, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), Listed, run)
 	return err
-}
-
-// same reports whether two listings show the same recording. The
-// download_url may differ from one listing to the next.
-func same(a, b vbc.Recording) bool {
-	return a.Unreadable == "" && a.Start.Equal(b.Start) && a.Size == b.Size && a.Duration == b.Duration &&
-		a.FileName == b.FileName && a.CallID == b.CallID
 }

@@ -45,16 +45,17 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	m, ended, err := fill(ctx, body.Reader, (*part)[n:])
 	n += m
 	var next [1]byte // is there more than one part?
+	beyond := 0
 	if err == nil && !ended {
-		m, ended, err = fill(ctx, body.Reader, next[:])
+		beyond, ended, err = fill(ctx, body.Reader, next[:])
 	}
 	if err != nil {
 		return storage.Object{}, err
 	}
-	if ended {
+	if ended && beyond == 0 {
 		return s.putSmall(ctx, key, (*part)[:n], body, attrs)
 	}
-	body.Reader = io.MultiReader(bytes.NewReader(next[:m]), body.Reader)
+	body.Reader = io.MultiReader(bytes.NewReader(next[:beyond]), body.Reader)
 	return s.putLarge(ctx, key, *part, body, attrs)
 }
 

@@ -20,12 +20,15 @@ import (
 // Stat implements storage.Store. It is one HEAD, and then a GET of everything
 // where the HEAD brings no checksum that proves the content; on a server that
 // doesn't check what it is sent it is the GET alone.
+//
+// In a versioned bucket it is the current version that counts, whichever that
+// is: one below a delete marker, or below another version, is on its way out.
 func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
 	if err := storage.CheckKey(want.Key); err != nil {
 		return storage.Object{}, s.explain("look at", want.Key, err)
 	}
 	if s.readBack.Load() {
-		return s.readWhole(ctx, storage.Object{Key: want.Key, VersionID: want.VersionID})
+		return s.readWhole(ctx, storage.Object{Key: want.Key})
 	}
 	has, proven, err := s.head(ctx, want)
 	if err == nil && proven && has.Checksum != "" {
@@ -44,7 +47,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 // proves the content.
 func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Object, proven bool, err error) {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &s.bucket, Key: s.full(want.Key), VersionId: optional(want.VersionID), ChecksumMode: types.ChecksumModeEnabled,
+		Bucket: &s.bucket, Key: s.full(want.Key), ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
 		return storage.Object{}, false, err

@@ -1,0 +1,185 @@
+package pipeline
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// An id may be given again. What has it now was never archived, and must not
+// be deleted on the strength of what had it before: whether the manifest was
+// restored from an older copy, or the answer to a DELETE was lost.
+func TestReusedIDIsNotDeleted(t *testing.T) {
+	for _, restored := range []bool{true, false} {
+		for name, again := range map[string]vbctest.Recording{
+			"too new to be listed": {ID: 1, Size: 54321, Start: time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -1)},
+			"of another time":      {ID: 1, Size: 20_000, Start: time.Now().UTC().Truncate(time.Second).AddDate(-2, 0, 0)},
+		} {
+			t.Run(name, func(t *testing.T) {
+				l := newLab(t, "directory")
+				l.fill()
+				if restored {
+					if _, err := l.run(Options{}); err != nil {
+						t.Fatal(err)
+					}
+					l.copyManifest(l.path, l.path+".older")
+					if _, err := l.run(Options{Delete: true}); err != nil {
+						t.Fatal(err)
+					}
+					l.copyManifest(l.path+".older", l.path)
+				} else {
+					l.losing(1)
+				}
+				l.account.Add(again)
+				if sum, err := l.run(Options{Delete: true, MaxDeletes: new(int)}); err != nil {
+					t.Fatalf("%+v, %v", sum, err)
+				}
+				sum, err := l.run(Options{Delete: true})
+				if err != nil || sum.Failed != 0 {
+					t.Fatalf("%+v, %v", sum, err)
+				}
+				if !again.Start.Before(l.cutoff) && !l.account.Has(vbctest.Company, 0, 1) {
+					t.Error("LOST: what has the id now was deleted, and never archived")
+				}
+				l.nothingLost(l.account.Deleted())
+			})
+		}
+	}
+}
+
+// losing runs until the DELETE of a recording has taken effect, and each
+// answer to it was lost.
+func (l *lab) losing(id int64) {
+	l.t.Helper()
+	l.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if r.Method != http.MethodDelete || !strings.HasSuffix(r.URL.Path, "/1") {
+			return nil
+		}
+		return &vbctest.Fault{Reset: true, Apply: l.account.Has(vbctest.Company, 0, id)}
+	})
+	defer l.account.Inject(nil)
+	if sum, err := l.run(Options{Delete: true}); err != nil || sum.Failed != 1 {
+		l.t.Fatalf("%+v, %v", sum, err)
+	}
+}
+
+// What this run's listing shows of a recording counts, not what an earlier one
+// did.
+func TestChangedRecordingIsNotDeleted(t *testing.T) {
+	for name, change := range map[string]func(*vbctest.Recording){
+		"unreadable now": func(r *vbctest.Recording) { r.RawStart = "yesterday" },
+		"newer now":      func(r *vbctest.Recording) { r.Start = time.Now().UTC().Truncate(time.Second).Add(-time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "directory")
+			rec := l.fill()[0]
+			if _, err := l.run(Options{}); err != nil {
+				t.Fatal(err)
+			}
+			l.replace(func(a *vbctest.Account) {
+				change(&rec)
+				a.Add(rec)
+			})
+			if sum, err := l.run(Options{Delete: true}); err != nil {
+				t.Fatalf("%+v, %v", sum, err)
+			}
+			if !l.account.Has(vbctest.Company, 0, rec.ID) {
+				t.Error("it was deleted, although this run's listing says that it is not eligible")
+			}
+		})
+	}
+}
+
+// replace puts other recordings into the account.
+func (l *lab) replace(fill func(*vbctest.Account)) {
+	l.t.Helper()
+	l.account = vbctest.New(vbctest.Config{IgnoreStartFilter: true})
+	fill(l.account)
+}
+
+// A copy that had to be made anew is no week old.
+func TestDeleteAfterCountsFromTheNewCopy(t *testing.T) {
+	l := newLab(t, "directory")
+	all := l.fill()
+	if _, err := l.run(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	l.damage(all, 0)
+	time.Sleep(2 * time.Millisecond) // the copies' age, which is what this is about
+	sum, err := l.run(Options{Delete: true, DeleteAfter: time.Millisecond, Workers: 1})
+	if err != nil || sum.Deleted != 1 || sum.Skipped != 1 {
+		t.Errorf("%+v, %v; want the damaged one held back", sum, err)
+	}
+	l.nothingLost(all)
+}
+
+// Two downloads that agree prove nothing if both are too short.
+func TestTooShortTwiceIsNotAccepted(t *testing.T) {
+	l := newLab(t, "directory")
+	l.fill()
+	l.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if strings.Contains(r.URL.Path, "/audio/") {
+			return &vbctest.Fault{ShortAfter: 10_000}
+		}
+		return nil
+	})
+	sum, err := l.run(Options{Delete: true, AcceptSizeMismatch: true})
+	if err != nil || sum.Failed != 2 || len(l.account.Deleted()) != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+// A 404 that isn't the application's says nothing; and what is listed still
+// afterwards wasn't deleted, whatever the answers were.
+func TestEvery404IsLookedAt(t *testing.T) {
+	for name, body := range map[string]string{"application": `{"msg":"Account not found"}`, "proxy": "<html>404 Not Found</html>", "ingress": "default backend - 404"} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "directory")
+			all := l.fill()
+			l.account.Inject(func(r *http.Request) *vbctest.Fault {
+				if r.Method == http.MethodDelete {
+					return &vbctest.Fault{Status: 404, Body: body}
+				}
+				return nil
+			})
+			sum, err := l.run(Options{Delete: true})
+			if err != nil || sum.Complete() || sum.Deleted != 0 || sum.Failed != 2 {
+				t.Errorf("%+v, %v", sum, err)
+			}
+			l.account.Inject(nil)
+			if sum, err = l.run(Options{Delete: true}); err != nil || !sum.Complete() {
+				t.Errorf("the next run: %+v, %v", sum, err)
+			}
+			l.allDone(all)
+		})
+	}
+}
+
+// With --users all, recordings of a user who has left are not forgotten.
+func TestUserWhoHasLeft(t *testing.T) {
+	l := newLab(t, "directory")
+	o := Options{Kinds: []vbc.Kind{vbc.OnDemand}, Users: []string{"all"}}
+	start := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+	fill := func(a *vbctest.Account) {
+		a.Add(vbctest.Recording{Kind: vbctest.OnDemand, User: 11, ID: 1, Start: start})
+	}
+	l.account = vbctest.New(vbctest.Config{Users: []int64{11}})
+	fill(l.account)
+	l.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if strings.Contains(r.URL.Path, "/audio/") {
+			return &vbctest.Fault{Status: 503}
+		}
+		return nil
+	})
+	if sum, err := l.run(o); err != nil || sum.Failed != 1 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	l.replace(fill)
+	if sum, err := l.run(o); err != nil || sum.Archived != 1 {
+		t.Errorf("%+v, %v; it was forgotten", sum, err)
+	}
+}
