@@ -214,5 +214,8 @@ type OccupiedError struct {
 }
 
 func (e *OccupiedError) Error() string {
+	if !e.Occupant.Proven() {
+		return e.Occupant.Key + " can't be written: the store says that something is there, and shows nothing"
+	}
 	return fmt.Sprintf("%s already holds another object (%d bytes, SHA-256 %s)", e.Occupant.Key, e.Occupant.Size, e.Occupant.SHA256)
 }

@@ -34,13 +34,14 @@ type walk struct {
 	size  int        // page size to ask for
 	field string     // of _embedded, where the items are
 
-	seen   map[string]int // id → the last pass that showed it
-	pass   int
-	count  int  // distinct items in this pass
-	total  int  // the highest count of the server in this pass
-	latest int  // its latest
-	first  int  // what the server calls its first page; -1 = not known
-	probed bool // page 0 was asked for although the first page is called 1
+	seen    map[string]int // id → the last pass that showed it
+	pass    int
+	count   int  // distinct items in this pass
+	total   int  // the highest count of the server in this pass
+	latest  int  // its latest
+	first   int  // what the server calls its first page; -1 = not known
+	shifted bool // an item came twice in this pass: others have added or deleted meanwhile
+	probed  bool // page 0 was asked for although the first page is called 1
 }
 
 // wirePage is the frame around every listing (HAL).
@@ -65,7 +66,7 @@ func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessa
 		w.seen = map[string]int{}
 		for full := 0; full < 2; {
 			w.pass++
-			w.count, w.total, w.latest, w.first, w.probed = 0, 0, 0, unnamed, false
+			w.count, w.total, w.latest, w.first, w.probed, w.shifted = 0, 0, 0, unnamed, false, false
 			err := w.once(ctx, try, func(items []json.RawMessage) bool { return yield(items, nil) })
 			switch {
 			case errors.Is(err, errSmallerPages):
@@ -153,14 +154,16 @@ func (w *walk) page(ctx context.Context, try Attempt, number int, yield func([]j
 		return 0, err
 	}
 	var fresh []json.RawMessage
-	for i, item := range items {
+	for _, item := range items {
 		id := itemID(item)
 		if id == "" {
-			id = fmt.Sprintf("no id, page %d, item %d", number, i)
+			id = "no id: " + string(item) // by what it is: where it is changes with every page
 		}
 		pass, known := w.seen[id]
 		if pass != w.pass {
 			w.count++
+		} else {
+			w.shifted = true
 		}
 		if !known {
 			fresh = append(fresh, item)
@@ -217,7 +220,9 @@ func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessag
 		w.latest = *p.TotalItems
 		w.total = max(w.total, w.latest)
 	}
-	if len(items) == 0 && w.count < w.latest && number != 0 && (number == unnamed || !w.mayHavePageZero()) {
+	// An empty page before the end is a fault of the server, to be asked again;
+	// but not where items have moved between pages, which takes another pass.
+	if len(items) == 0 && w.count < w.latest && !w.shifted && number != 0 && (number == unnamed || !w.mayHavePageZero()) {
 		return nil, malformed(fmt.Sprintf("the page is empty, although %d of %d items are still to come", w.latest-w.count, w.latest))
 	}
 	return items, nil

@@ -68,6 +68,10 @@ func (p *publication) publish(ctx context.Context) (storage.Object, error) {
 			return p.settle(ctx, occupant)
 		case !errors.Is(lookErr, storage.ErrNotFound):
 			return storage.Object{}, fmt.Errorf("%w; and looking what is there: %w", err, lookErr)
+		case try == maxContended && statusOf(err) == http.StatusPreconditionFailed:
+			// Something is there that nobody can see: some servers count
+			// what lies below a delete marker. The key can't be had.
+			return storage.Object{}, fmt.Errorf("%w: %w", &storage.OccupiedError{Occupant: storage.Object{Key: p.object.Key}}, err)
 		case !contended(err) || try == maxContended:
 			return storage.Object{}, err
 		}

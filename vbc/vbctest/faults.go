@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Fault is what goes wrong with one request. With Status set, that is answered
@@ -26,6 +27,7 @@ type Fault struct {
 	CutAfter   int64 // the connection ends after so many bytes of the body
 	ShortAfter int64 // the body ends cleanly after so many bytes, its length unannounced
 	Gzip       bool  // the body comes with an encoding nobody asked for
+	Trickle    bool  // the body comes in many small pieces, with a pause before each
 	FlipBit    bool  // one bit in the middle is another; VBC has no checksum, so only proofs by other means notice
 	OtherSize  int64 // so many bytes more (or less) than declared
 
@@ -84,6 +86,16 @@ func (f *Fault) writeAudio(w http.ResponseWriter, r Recording) {
 	}
 	w.Header().Set("Content-Type", "audio/mpeg")
 	switch {
+	case f.Trickle:
+		w.Header().Set("Content-Length", strconv.FormatInt(r.Size, 10))
+		for left := r.Size; left > 0; {
+			time.Sleep(trickle)
+			n, err := io.CopyN(w, body, min(left, r.Size/pieces+1))
+			if err != nil || http.NewResponseController(w).Flush() != nil {
+				return // the client has gone
+			}
+			left -= n
+		}
 	case f.Gzip:
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -102,6 +114,12 @@ func (f *Fault) writeAudio(w http.ResponseWriter, r Recording) {
 		_, _ = io.Copy(w, body) // the client may have gone away
 	}
 }
+
+// How a body trickles.
+const (
+	trickle = 5 * time.Millisecond
+	pieces  = 50
+)
 
 // flipper changes one bit of a stream.
 type flipper struct {

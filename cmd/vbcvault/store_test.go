@@ -1,0 +1,206 @@
+package main_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// A byte that changes on its way into the store is noticed there, and sent again.
+func TestFlippedUpload(t *testing.T) {
+	for _, ending := range []string{".mp3", ".json"} {
+		flipped := map[string]bool{}
+		w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
+			if op == "PutObject" && strings.HasSuffix(key, ending) && !flipped[key] {
+				flipped[key] = true
+				return &storagetest.S3Fault{FlipBody: true}
+			}
+			return nil
+		})
+		all := w.someRecordings(3)
+		r := w.archive("--older-than", "90d", "--delete")
+		if r.code != 0 {
+			w.nothingLost(all)
+			w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
+		}
+		w.mustHold(all...)
+		if len(flipped) != 3 {
+			t.Errorf("%d were flipped", len(flipped))
+		}
+	}
+}
+
+// The store has taken the upload, and its answer is lost: what the next try
+// finds there (412) is the copy, and is adopted.
+func TestLostAnswerOfAPut(t *testing.T) {
+	lost := map[string]bool{}
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
+		if op == "PutObject" && !strings.Contains(key, "probe") && !lost[key] {
+			lost[key] = true
+			return &storagetest.S3Fault{Apply: true, Reset: true}
+		}
+		return nil
+	})
+	all := w.someRecordings(4)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4})
+	w.mustHold(all...)
+	if keys := w.keys(); len(keys) != 8 || w.account.Counts().ByKind[vbctest.Audio] != 4 {
+		t.Errorf("%q, %v", keys, w.account.Counts().ByKind)
+	}
+}
+
+// The copy changes after it was verified: noticed right before the purge.
+func TestCopyChangesBeforeThePurge(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	all := w.someRecordings(4)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 4})
+	client, bucket := storagetest.StartS3(t).Client(), strings.Split(w.to, "/")[2]
+	for i, body := range []string{"another", ""} {
+		name := aws.String("calls/" + key(all[i], "mp3"))
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: name, Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ending := range []string{"mp3", "json"} {
+		if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("calls/" + key(all[2], ending))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "failed": 0})
+	w.mustHold(all...)
+}
+
+// A bucket with versions: what lies below a delete marker is no copy.
+func TestVersionedBucket(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	client, bucket := storagetest.StartS3(t).Client(), strings.Split(w.to, "/")[2]
+	_, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &bucket,
+		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := w.someRecordings(3)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("calls/" + key(all[0], "mp3"))}); err != nil {
+		t.Fatal(err)
+	}
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
+	w.mustHold(all[1:]...)
+	// This server won't have the key again, Amazon's will: it lies there, or
+	// beside it.
+	has := 0
+	for _, k := range w.keys() {
+		if strings.HasPrefix(k, strings.TrimSuffix(key(all[0], "mp3"), ".mp3")) && strings.HasSuffix(k, ".mp3") {
+			if o, err := w.open().Stat(t.Context(), storage.Object{Key: k}); err == nil && o.SHA256 == storage.Digest(all[0].SHA256()) {
+				has++
+			}
+		}
+	}
+	if n := w.account.Counts().ByKind[vbctest.Audio]; has != 1 || n > 2 {
+		t.Errorf("%d copies, and %d downloads, of the one that was deleted in the bucket", has, n)
+	}
+}
+
+// A bucket that locks whatever comes in, for a while.
+func TestDefaultObjectLock(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	server := storagetest.StartS3(t)
+	bucket := server.NewBucket(t, func(in *s3.CreateBucketInput) { in.ObjectLockEnabledForBucket = aws.Bool(true) })
+	_, err := server.Client().PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{Bucket: &bucket,
+		ObjectLockConfiguration: &types.ObjectLockConfiguration{ObjectLockEnabled: types.ObjectLockEnabledEnabled,
+			Rule: &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: types.ObjectLockRetentionModeGovernance, Days: aws.Int32(1)}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.to = "s3://" + bucket
+	w.account.Add(vbctest.Recording{ID: 1, Start: time.Now().AddDate(-1, 0, 0).Truncate(time.Second), Size: 6 << 20})
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3, "failed": 0})
+	if keys := server.Keys(t, bucket); len(keys) != 7 {
+		t.Errorf("%q", keys)
+	}
+}
+
+// limited runs vbcvault where no file may become larger than so many blocks of
+// 512 or 1024 bytes, which is how a full disk looks to a writer.
+func (w *world) limited(blocks string, args ...string) result {
+	w.t.Helper()
+	if runtime.GOOS == "windows" {
+		w.t.Skip("there is no ulimit")
+	}
+	all := append([]string{"-c", `ulimit -f ` + blocks + ` && exec "$@"`, "sh", program(w.t), "archive", "--to", w.to, "--json"}, args...)
+	cmd := exec.Command("sh", all...)
+	cmd.Env = w.env
+	return w.finish(cmd)
+}
+
+// No room for a copy, or for the manifest: nothing is deleted, and the next run
+// with room finishes.
+func TestNoRoom(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	start := time.Now().AddDate(-1, 0, 0).Truncate(time.Second)
+	w.account.Add(vbctest.Recording{ID: 1, Start: start, Size: 4 << 20}, vbctest.Recording{ID: 2, Start: start.Add(time.Hour), Size: 3000})
+	all := w.account.Recordings()
+	r := w.limited("2048", "--older-than", "90d", "--delete")
+	if r.code != 1 && r.code != 3 || w.account.Has(vbctest.Company, 0, 1) == false {
+		t.Errorf("no room for a copy: exit %d", r.code)
+	}
+	w.nothingLost(all)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
+	w.mustHold(all...)
+
+	w = newWorld(t, vbctest.Config{}).inDir()
+	all = w.someRecordings(40)
+	r = w.limited("400", "--older-than", "90d", "--delete")
+	if r.code != 3 || !strings.Contains(r.stderr, "is the disk with the manifest full") {
+		t.Errorf("no room for the manifest: exit %d", r.code)
+	}
+	w.nothingLost(all)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0})
+	w.mustHold(all...)
+}
+
+// Nothing may be written: refused before anything is asked of VBC but a token
+// and a page.
+func TestReadOnlyDirectories(t *testing.T) {
+	for _, which := range []string{"destination", "manifest"} {
+		t.Run(which, func(t *testing.T) {
+			w := newWorld(t, vbctest.Config{}).inDir()
+			w.someRecordings(2)
+			dir := strings.TrimPrefix(w.to, "file://")
+			if which == "manifest" {
+				dir = filepath.Join(w.state, "no")
+				if err := os.Mkdir(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				w.setenv("VBCVAULT_STATE_DIR", dir)
+			}
+			if err := os.Chmod(dir, 0o500); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+			if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
+				f.Close()
+				t.Skip("this user may write everywhere (root): permissions don't hold it")
+			}
+			r := w.archive("--older-than", "90d", "--delete")
+			if r.code != 3 || len(w.account.Deleted()) != 0 || w.account.Counts().ByKind[vbctest.Audio] != 0 || !strings.Contains(r.stderr, "permission denied") {
+				t.Errorf("exit %d, %v", r.code, w.account.Counts().ByKind)
+			}
+		})
+	}
+}

@@ -1,0 +1,168 @@
+package manifest
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// older makes a manifest as the first format had it.
+func older(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	text := schema
+	for _, l := range []string{"acknowledged ", "acknowledging ", "damaged   "} {
+		i := strings.Index(text, "	"+l)
+		text = text[:i] + text[i+strings.IndexByte(text[i:], '\n')+1:]
+	}
+	text = strings.Replace(text, "CREATE INDEX damaged ON recording (start) WHERE damaged <> '';", "", 1)
+	copied := `{"key":"k","size":3,"sha256":"` + storage.SumOf([]byte("abc")).String() + `"}`
+	for _, s := range []string{
+		text, "PRAGMA user_version = 1", "INSERT INTO meta VALUES ('account', '549825')",
+		`INSERT INTO recording (kind, owner, id, start, size, raw, state, audio, sidecar, archived_at) VALUES
+			('company', '', 7, 1747044900000, 3, '{"id":7,"start":"2025-05-12T10:15:00+0000","file_size_in_bytes":3}', 'purged', '` + copied + `', '` + copied + `', 1)`,
+		`INSERT INTO receipt (entry) VALUES ('{"type":"intent","at":"2026-01-01T00:00:00Z","run":1,"account":"549825","kind":"company","id":7,"audio":` + copied + `,"sidecar":` + copied + `,"verified":"2026-01-01T00:00:00Z"}'),
+			('{"type":"outcome","at":"2026-01-01T00:00:01Z","run":1,"account":"549825","kind":"company","id":7,"outcome":"deleted"}')`,
+	} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%v: %s", err, s)
+		}
+	}
+}
+
+// An older manifest is copied, and brought up to date: its receipts become a
+// chain.
+func TestOlderFormatIsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m")
+	older(t, path)
+	if _, err := OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "older format 1") {
+		t.Errorf("for reading: %v", err)
+	}
+	m, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var c receipt.Chain
+	n := 0
+	for line, err := range m.Receipts(t.Context(), 0) {
+		if _, broken := c.Next(line); err != nil || broken != nil {
+			t.Errorf("%v, %v", err, broken)
+		}
+		n++
+	}
+	row, err := m.Get(t.Context(), vbc.Company, "", 7)
+	if n != 2 || err != nil || row.State != Purged || row.Copy.Audio.Size != 3 {
+		t.Errorf("%d receipts, %+v, %v", n, row, err)
+	}
+	if findings, err := m.Check(t.Context()); err != nil || len(findings) != 0 {
+		t.Errorf("%q, %v", findings, err)
+	}
+	info, err := os.Stat(path + ".format1")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the copy: %v, %v", info, err)
+	}
+	db, err := sql.Open("sqlite", path+".format1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var v int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&v); err != nil || v != 1 {
+		t.Errorf("the copy has format %d, %v", v, err)
+	}
+}
+
+// A manifest on a network file system is refused, also where its directory is
+// yet to be made.
+func TestNetworkFileSystemIsRefused(t *testing.T) {
+	there := t.TempDir()
+	asked := ""
+	kind := func(dir string) (string, error) {
+		if asked = dir; dir != there {
+			return "", os.ErrNotExist
+		}
+		return "NFS", nil
+	}
+	err := local(filepath.Join(there, "not", "made"), kind)
+	if !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), "NFS") || asked != there {
+		t.Errorf("%v, asked about %s", err, asked)
+	}
+	if k, err := remoteKind(there); k != "" || err != nil {
+		t.Errorf("%s is on %q, %v", there, k, err)
+	}
+	if err := local(there, func(string) (string, error) { return "", nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// What has failed for good in three runs rests, and is tried once a day.
+func TestRestIsOverAfterADay(t *testing.T) {
+	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Bind(t.Context(), Binding{Account: "549825"}); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now().AddDate(-1, 0, 0)
+	var all []vbc.Recording
+	for id := range int64(3) {
+		all = append(all, vbc.ParseRecording(vbc.Company, "", fmt.Appendf(nil, `{"id":%d,"start":%q,"file_size_in_bytes":1}`, id+1, vbc.FormatTime(start))))
+	}
+	if _, err := m.Add(t.Context(), 1, all); err != nil {
+		t.Fatal(err)
+	}
+	for run := range int64(3) {
+		for i, permanent := range []bool{true, true, false} {
+			if i == 1 && run > 1 {
+				continue // failed in two runs only
+			}
+			if err := m.Failed(t.Context(), all[i], run+1, "why", permanent); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sel := Selection{Run: 9, Before: time.Now()}
+	pending := func(sel Selection) (n int) {
+		for _, err := range m.Pending(t.Context(), sel) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if counted, err := m.CountPending(t.Context(), sel); err != nil || counted != int64(n) {
+			t.Errorf("counted %d of %d, %v", counted, n, err)
+		}
+		return n
+	}
+	if n := pending(sel); n != 2 {
+		t.Errorf("%d are tried, want the two that don't rest", n)
+	}
+	if rows, err := m.Resting(t.Context(), sel); err != nil || len(rows) != 1 || rows[0].ID != 1 {
+		t.Errorf("%v, %v", rows, err)
+	}
+	if n := pending(Selection{Run: 9, Before: time.Now(), RetryFailed: true}); n != 3 {
+		t.Errorf("%d are tried, want all", n)
+	}
+	if _, err := m.writes.Exec("UPDATE recording SET failed_at = failed_at - 24*60*60*1000"); err != nil {
+		t.Fatal(err)
+	}
+	if n := pending(sel); n != 3 {
+		t.Errorf("%d are tried a day later, want all", n)
+	}
+}
