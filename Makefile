@@ -1,6 +1,9 @@
 # make          build ./vbcvault
 # make test     everything that proves the product
 # make lint     vet and golangci-lint
+# make mutants  break the program in many ways, and see a test fail each time
+# make torture  count the faults, kills and random histories that nothing is lost in
+# make fuzz     every fuzz target for 10 seconds
 # make bench    vbcvault next to a bare loop, on the same simulator and S3 server
 # make dist     static binaries for the usual systems
 
@@ -9,7 +12,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint bench dist demo
+.PHONY: build test race lint mutants torture fuzz bench dist demo
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -26,6 +29,20 @@ race:
 lint:
 	go vet ./...
 	$(LINT) run ./...
+
+mutants:
+	go test ./pipeline -run TestMutants -mutants -v -timeout 60m
+
+torture:
+	go test ./pipeline -run 'TestCrashAtEveryStep|TestNothingIsEverLost' -rapid.checks=1000 -count 1 -v | grep -E 'faults tried|OK, passed|^(ok|FAIL|---)'
+	go test ./cmd/vbcvault -run TestKillAtRandomMoments -count 1 -v | grep -E 'SIGKILLs|^(ok|FAIL|---)'
+
+# One target at a time, as go test wants it.
+fuzz:
+	@for target in vbc:FuzzListing vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
+		pipeline:FuzzPlan pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
+		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 10s || exit 1; \
+	done
 
 bench:
 	go test ./cmd/vbcvault -run '^$$' -bench Archive -benchtime 1x -count 3 -timeout 30m

@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var mutants = flag.Bool("mutants", false, "break the program in each way that mutations lists, and see a test fail; takes minutes")
+
+// mutation is one way to break the program.
+type mutation struct {
+	name, file string
+	old, new   string
+	test, in   string // which test must fail, and in which packages
+}
+
+var mutations = []mutation{
+	{"the DELETE goes out before the intent is committed", "pipeline/purge.go", "	if err := r.intend(row, ev); err != nil {\n		return err\n	}\n	r.archived(row, ev)", "	r.archived(row, ev)", "TestCrashAtEveryStep", "./pipeline"},
+	{"the DELETE goes out although the commit failed", "pipeline/purge.go", "	if err := r.intend(row, ev); err != nil {\n		return err\n	}\n	r.archived(row, ev)", "	_ = r.intend(row, ev)\n	r.archived(row, ev)", "TestCrashAtEveryStep", "./pipeline"},
+	{"verify trusts what Put returned", "pipeline/evidence/evidence.go", "	has, err := store.Stat(ctx, want)", "	has, err := want, error(nil)\n	_ = ctx", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
+	{"the sidecar is not proven", "pipeline/evidence/evidence.go", "	if v.sidecar, err = confirm(ctx, store, sidecar); err != nil {", "	if v.sidecar = sidecar; err != nil {", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
+	{"evidence may be older than the permission to send", "pipeline/evidence/evidence.go", "	case v.at.Before(t):", "	case false:", "TestEvidenceIsNotKept", "./pipeline/evidence"},
+	{"a 404 that isn't VBC's own counts as deleted", "vbc/errors.go", "e.Status == http.StatusNotFound && !e.Gateway", "e.Status == http.StatusNotFound", "TestWrongRouteOfADelete", "./cmd/vbcvault"},
+	{"a redirected DELETE is followed", "vbc/client.go", "	if via[0].Method != http.MethodGet || len(via) > 5 {", "	if len(via) > 5 {", "TestRedirectedDelete", "./vbc"},
+	{"rows of the manifest skip the cutoff", "pipeline/work.go", "	if !r.policy.eligible(row.Recording) && row.State != manifest.Purging {\n		return nil\n	}\n", "", "TestLaterCutoff|TestSinceHolds", "./cmd/vbcvault"},
+	{"a purge ignores what the run is about", "pipeline/policy.go", "	if !p.Delete || !p.eligible(row.Recording) {", "	if !p.Delete {", "TestSinceHolds", "./cmd/vbcvault"},
+	{"the cutoff is inclusive", "pipeline/policy.go", "r.Start.Before(p.Cutoff)", "!r.Start.After(p.Cutoff)", "TestCutoffHolds", "./cmd/vbcvault"},
+	{"what isn't listed now is deleted unseen", "pipeline/purge.go", "	if row.SeenRun != r.id {", "	if false {", "TestReusedID|TestChangedRecording", "./pipeline"},
+	{"what is there counts as the same recording", "vbc/audio.go", "	return has.Same(r), nil", "	return true, nil", "TestReusedID|TestChangedRecording", "./pipeline"},
+	{"the size is not compared", "pipeline/transfer.go", "	if got.Size == t.row.Size {", "	if got.Size >= 0 {", "TestBadAudio", "./cmd/vbcvault"},
+	{"two short downloads that agree are taken", "pipeline/transfer.go", " && got.Size > t.row.Size {", " {", "TestTooShortTwice", "./pipeline"},
+	{"anything is audio", "pipeline/audio.go", "	} else if !startsWithFrame(head) {", "	} else if len(head) == 0 {", "TestOnlyAudio", "./pipeline"},
+	{"If-None-Match is not sent", "storage/s3store/publish.go", `create := condition{ifNoneMatch: aws.String("*")}`, "create := condition{}; _ = aws.String", "TestConformance$", "./storage/s3store"},
+	{"a file is renamed over another", "storage/dirstore/publish.go", "	err := s.link(temp, name)", "	err := s.root.Rename(temp, name)", "TestConformance", "./storage/dirstore"},
+	{"a version below a delete marker is a copy", "storage/s3store/stat.go", "Key: s.full(want.Key), ChecksumMode", "Key: s.full(want.Key), VersionId: optional(want.VersionID), ChecksumMode", "TestVersionedBucketProves", "./storage/s3store"},
+	{"a DELETE goes out after cancellation", "pipeline/purge.go", "	if ctx.Err() != nil {\n		return context.Cause(ctx) // stopped while committing: the DELETE is not sent\n	}\n", "", "TestNoDeleteAfterCancellation", "./pipeline"},
+	{"--max-deletes is ignored", "pipeline/work.go", "	return r.policy.MaxDeletes == nil ||", "	return true || r.policy.MaxDeletes == nil ||", "TestHoldingBack|TestMaxDeletes", "./cmd/vbcvault"},
+	{"the confirmed plan is ignored", "pipeline/policy.go", "	if p.Plan != nil && ", "	if false && ", "TestConfirmedPlan", "./cmd/vbcvault"},
+	{"--delete-after counts from the copy that was lost", "pipeline/work.go", "purge && !may {", "false && !may {", "TestDeleteAfterCounts", "./pipeline"},
+	{"a copy that expires justifies a purge", "pipeline/purge.go", "	if on.IsZero() || r.policy.AllowExpiring {", "	if true {", "TestExpiringCopy", "./cmd/vbcvault"},
+	{"gone without a look into the store", "pipeline/work.go", "	if found, err := r.find(row); err != nil || found {", "	if found, err := false, error(nil); err != nil || found {", "TestRestoredOlderManifest", "./cmd/vbcvault"},
+	{"VBC's word for a DELETE is not checked", "pipeline/run.go", "	return r.lookAgain(r.ctx)", "	return nil", "TestDeleteWithoutEffect", "./cmd/vbcvault"},
+	{"a listing with gaps isn't read again", "vbc/walk.go", "full < 2", "full < 1", "TestListingSurvives", "./vbc"},
+	{"the account's number is taken from any page", "pipeline/list.go", "		if rec.Account != r.account {", "		if false {", "TestAccountChanges", "./cmd/vbcvault"},
+	{"a refused password is tried again", "vbc/auth.go", "	case s.fatal != nil:\n		return nil, \"\", s.fatal\n", "", "TestRefusedPassword", "./vbc"},
+	{"a run never stops for failures", "pipeline/breaker.go", "b.limit == 0 || b.inARow < b.limit", "true", "TestStopsWhenEverything", "./cmd/vbcvault"},
+	{"a run never stops for lost copies", "pipeline/breaker.go", "	if b.proofs < fewestProofs ||", "	if true ||", "TestStopsWhenCopies", "./cmd/vbcvault"},
+	{"a wrong clock goes unnoticed", "pipeline/run.go", "off.Abs() <= maxClockOffset", "true", "TestWrongClock", "./cmd/vbcvault"},
+	{"receipts don't follow on each other", "pipeline/receipt/receipt.go", "	case e.Prev != c.Head:", "	case false:", "TestChainNames", "./pipeline/receipt"},
+	{"receipts of an ended run are never stored", "pipeline/run.go", "errors.Join(err, r.unstored(r.ctx))", "err", "TestCrashAtEveryStep", "./pipeline"},
+	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
+}
+
+// Each mutation still fits the code: the list doesn't rot.
+func TestMutationsFit(t *testing.T) {
+	for _, m := range mutations {
+		b, err := os.ReadFile(filepath.Join("..", m.file))
+		if n := strings.Count(string(b), m.old); err != nil || n != 1 {
+			t.Errorf("%s: %s has the place %d times, %v", m.name, m.file, n, err)
+		}
+	}
+}
+
+// TestMutants breaks the program in each way and sees the tests fail.
+func TestMutants(t *testing.T) {
+	if !*mutants {
+		t.Skip("takes minutes: make mutants")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("git", "clone", "--quiet", "..", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	caught := 0
+	for _, m := range mutations {
+		path := filepath.Join(dir, m.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "test", "-vet=off", "-failfast", "-run", m.test, m.in)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		switch {
+		case err == nil:
+			t.Errorf("SURVIVED: %s", m.name)
+		case !strings.Contains(string(out), "--- FAIL"):
+			t.Errorf("%s: it doesn't build: %s", m.name, out)
+		default:
+			caught++
+			t.Logf("caught: %s", m.name)
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d of %d mutants caught", caught, len(mutations))
+}
