@@ -55,7 +55,11 @@ type lab struct {
 	steps int
 	dead  bool
 	audio int // downloads that a living process has begun
-	fate  func(step int) (f fate, die bool)
+
+	// An older manifest takes over receipts of recordings that it has never
+	// heard of; where the process died in one's DELETE, the intent stays open.
+	restored bool
+	fate     func(step int) (f fate, die bool)
 }
 
 // next is asked at every step.
@@ -176,10 +180,7 @@ func (l *lab) watchDelete(r *http.Request) {
 
 // holds looks for a whole copy with its sidecar, under whatever name.
 func (l *lab) holds(rec vbctest.Recording) bool {
-	base, err := stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	base := l.stem(rec)
 	var audio, side bool
 	for o, err := range l.clean.List(context.Background(), base) {
 		if err != nil {
@@ -195,6 +196,14 @@ func (l *lab) holds(rec vbctest.Recording) bool {
 		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
 	}
 	return audio && side
+}
+
+func (l *lab) stem(rec vbctest.Recording) string {
+	base, err := stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return base
 }
 
 func readAll(s storage.Store, o storage.Object) ([]byte, error) {
@@ -272,7 +281,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 		l.t.Errorf("the manifest: %v, %v", findings, err)
 	}
 	a, err := CheckReceipts(context.Background(), m, l.clean)
-	if err != nil || !a.Intact() || a.Open != 0 || a.Account != "" && a.Stored != a.Entries {
+	if err != nil || !a.Intact() || a.Open != 0 && !l.restored || a.Account != "" && a.Stored != a.Entries {
 		l.t.Errorf("the receipts: %+v, %v", a, err)
 	}
 }

@@ -24,7 +24,7 @@ var mutations = []mutation{
 	{"verify trusts what Put returned", "pipeline/evidence/evidence.go", "	has, err := store.Stat(ctx, want)", "	has, err := want, error(nil)\n	_ = ctx", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
 	{"the sidecar is not proven", "pipeline/evidence/evidence.go", "	if v.sidecar, err = confirm(ctx, store, sidecar); err != nil {", "	if v.sidecar = sidecar; err != nil {", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
 	{"evidence may be older than the permission to send", "pipeline/evidence/evidence.go", "	case v.at.Before(t):", "	case false:", "TestEvidenceIsNotKept", "./pipeline/evidence"},
-	{"a 404 that isn't VBC's own counts as deleted", "vbc/errors.go", "e.Status == http.StatusNotFound && !e.Gateway", "e.Status == http.StatusNotFound", "TestWrongRouteOfADelete", "./cmd/vbcvault"},
+	{"a 404 that isn't VBC's own counts as deleted", "vbc/errors.go", "e.Status == http.StatusNotFound && !e.Gateway", "e.Status == http.StatusNotFound", "TestNotFoundIs", "./vbc"},
 	{"a redirected DELETE is followed", "vbc/client.go", "	if via[0].Method != http.MethodGet || len(via) > 5 {", "	if len(via) > 5 {", "TestRedirectedDelete", "./vbc"},
 	{"rows of the manifest skip the cutoff", "pipeline/work.go", "	if !r.policy.eligible(row.Recording) && row.State != manifest.Purging {\n		return nil\n	}\n", "", "TestLaterCutoff|TestSinceHolds", "./cmd/vbcvault"},
 	{"a purge ignores what the run is about", "pipeline/policy.go", "	if !p.Delete || !p.eligible(row.Recording) {", "	if !p.Delete {", "TestSinceHolds", "./cmd/vbcvault"},

@@ -3,16 +3,17 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -54,6 +55,7 @@ func TestNothingIsEverLost(t *testing.T) {
 				l.copyManifest(l.path, copied)
 			case 2:
 				l.copyManifest(copied, l.path)
+				l.restored = true
 			case 3:
 				l.damage(all, rapid.IntRange(0, n-1).Draw(rt, "which"))
 			}
@@ -115,8 +117,8 @@ func (l *lab) damage(all []vbctest.Recording, i int) {
 	if !ok {
 		return
 	}
-	for o := range l.clean.List(context.Background(), "account=549825/") {
-		if storage.Object(o).Size == rec.Size {
+	for o := range l.clean.List(context.Background(), l.stem(rec)) {
+		if strings.Contains(o.Key, fmt.Sprintf("_%d.mp3", rec.ID)) {
 			name := dir.String()[len("file://"):] + "/" + o.Key
 			_ = os.Chmod(name, 0o600)
 			if err := os.WriteFile(name, []byte("damaged"), 0o600); err != nil {

@@ -64,7 +64,7 @@ func (r *run) gone(row *item) error {
 }
 
 func (r *run) expires(c manifest.Copy) bool {
-	return !r.policy.AllowExpiring && !(c.Audio.Expires.IsZero() && c.Sidecar.Expires.IsZero())
+	return !r.policy.AllowExpiring && (!c.Audio.Expires.IsZero() || !c.Sidecar.Expires.IsZero())
 }
 
 // lasting refuses a copy that the store will remove: it is good for as long as

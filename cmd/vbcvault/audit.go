@@ -91,7 +91,7 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	row("not there", humanize.Comma(a.NotThere), "VBC had them no more; each with a proven copy")
 	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
 	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or showed them again")
-	row("open", humanize.Comma(a.Open), "begun; the next run finds out what became of them")
+	row("open", humanize.Comma(a.Open), "begun, and what became of them is not known; the next run looks, where its manifest knows them")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
 	row("head", a.Head, "")
 	switch {

@@ -117,7 +117,7 @@ func (j *job) writePlan(do func(io.Writer) (pipeline.Plan, error)) (pipeline.Pla
 	if err != nil {
 		return pipeline.Plan{}, usagef("choose a file that can be written", "--plan: %v", err)
 	}
-	defer os.Remove(file.Name()) // nothing, where it was renamed
+	defer func() { _ = os.Remove(file.Name()) }() // the plan has a name of its own by then, or there is none
 	defer file.Close()
 	w := bufio.NewWriter(file)
 	plan, err := do(w)

@@ -50,8 +50,8 @@ func TestReadmeNamesRealTests(t *testing.T) {
 func TestReadmeIsTrue(t *testing.T) {
 	text := readme(t)
 	var help strings.Builder
-	for _, sub := range []string{"archive", "status", "demo"} {
-		out, err := exec.Command(program(t), sub, "--help").Output()
+	for _, sub := range []string{"archive", "status", "verify", "audit", "acknowledge", "manifest backup", "manifest check", "demo"} {
+		out, err := exec.Command(program(t), append(strings.Fields(sub), "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,7 @@ func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
 		return err
 	}
 	defer f.Close()
-	defer os.Remove(unfinished) // a leftover of this very try, if there is one
+	defer func() { _ = os.Remove(unfinished) }() // the copy has a name of its own by then, or there is none
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", unfinished); err != nil {
 		return err
 	}
