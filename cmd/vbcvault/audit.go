@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -34,38 +35,31 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			path, err := theManifest(path)
-			if err != nil {
-				return err
-			}
-			m, err := readManifest(ctx, path)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			bound, err := m.Binding(ctx)
-			if err != nil {
-				return err
-			}
-			var store storage.Store
-			if d, e := parseDestination(bound.Destination); e == nil && !offline {
-				if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err != nil {
+			return withManifest(ctx, path, func(path string, m *manifest.Manifest) error {
+				bound, err := m.Binding(ctx)
+				if err != nil {
 					return err
 				}
-			}
-			a, err := pipeline.CheckReceipts(ctx, m, store)
-			if err != nil {
+				var store storage.Store
+				if d, e := parseDestination(bound.Destination); e == nil && !offline {
+					if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err != nil {
+						return err
+					}
+				}
+				a, err := pipeline.CheckReceipts(ctx, m, store)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					err = json.NewEncoder(s.out).Encode(a)
+				} else {
+					printAudit(s.out, path, a)
+				}
+				if err == nil && !a.Intact() {
+					err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first finding is: " + a.Breaks[0])}
+				}
 				return err
-			}
-			if asJSON {
-				err = json.NewEncoder(s.out).Encode(a)
-			} else {
-				printAudit(s.out, path, a)
-			}
-			if err == nil && !a.Intact() {
-				err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first finding is: " + a.Breaks[0])}
-			}
-			return err
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "look at the manifest only")

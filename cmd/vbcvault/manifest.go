@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 func newManifest(s streams) *cobra.Command {
@@ -32,20 +33,13 @@ has happened since.`,
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := theManifest(path)
-			if err != nil {
+			return withManifest(cmd.Context(), path, func(path string, m *manifest.Manifest) error {
+				if err := m.Backup(cmd.Context(), args[0]); err != nil {
+					return usagef("name a new file in a directory that can be written", "%v", err)
+				}
+				_, err := fmt.Fprintf(s.out, "%s is in %s\n", path, args[0])
 				return err
-			}
-			m, err := readManifest(cmd.Context(), path)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			if err := m.Backup(cmd.Context(), args[0]); err != nil {
-				return usagef("name a new file in a directory that can be written", "%v", err)
-			}
-			_, err = fmt.Fprintf(s.out, "%s is in %s\n", path, args[0])
-			return err
+			})
 		},
 	}
 	manifestFlag(cmd, &path)
@@ -65,32 +59,25 @@ lists and the destination holds.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			path, err := theManifest(path)
-			if err != nil {
+			return withManifest(ctx, path, func(path string, m *manifest.Manifest) error {
+				findings, err := m.Check(ctx)
+				if err != nil {
+					return err
+				}
+				receipts, err := pipeline.CheckReceipts(ctx, m, nil)
+				if err != nil {
+					return err
+				}
+				findings = append(findings, receipts.Breaks...)
+				for _, f := range findings {
+					fmt.Fprintln(s.out, f)
+				}
+				if len(findings) > 0 {
+					return &exitError{code: exitIncomplete, err: errors.New("the manifest is not sound: " + path)}
+				}
+				_, err = fmt.Fprintf(s.out, "%s is sound: %d entries of receipts\n", path, receipts.Entries)
 				return err
-			}
-			m, err := readManifest(ctx, path)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			findings, err := m.Check(ctx)
-			if err != nil {
-				return err
-			}
-			receipts, err := pipeline.CheckReceipts(ctx, m, nil)
-			if err != nil {
-				return err
-			}
-			findings = append(findings, receipts.Breaks...)
-			for _, f := range findings {
-				fmt.Fprintln(s.out, f)
-			}
-			if len(findings) > 0 {
-				return &exitError{code: exitIncomplete, err: errors.New("the manifest is not sound: " + path)}
-			}
-			_, err = fmt.Fprintf(s.out, "%s is sound: %d entries of receipts\n", path, receipts.Entries)
-			return err
+			})
 		},
 	}
 	manifestFlag(cmd, &path)

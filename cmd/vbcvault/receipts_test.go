@@ -64,6 +64,9 @@ func TestReceiptsAreAChain(t *testing.T) {
 			if err != nil || bytes.Contains(body, []byte("secret caller")) || bytes.Contains(body, []byte("5550100")) {
 				t.Errorf("%v; a caller's data is in the receipts: %s", err, body)
 			}
+			if !bytes.Contains(body, []byte(`"proof":"`)) || !bytes.Contains(body, []byte(`"destination":"`+w.to+`"`)) || !bytes.Contains(body, []byte(`"status":204`)) {
+				t.Errorf("it doesn't say where the copy is, how it was proven, or what VBC answered: %s", body)
+			}
 			head := storage.SumOf(bytes.Split(body, []byte("\n"))[bytes.Count(body, []byte("\n"))-1])
 			if !strings.Contains(k, head.String()) {
 				t.Errorf("%s doesn't carry the chain's head %s", k, head)

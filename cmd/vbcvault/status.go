@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,19 @@ func readManifest(ctx context.Context, path string) (*manifest.Manifest, error) 
 		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
 	}
 	return m, err
+}
+
+// withManifest opens an existing manifest for reading, for as long as do takes.
+func withManifest(ctx context.Context, path string, do func(path string, m *manifest.Manifest) error) error {
+	path, err := theManifest(path)
+	if err != nil {
+		return err
+	}
+	m, err := readManifest(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(path, m), m.Close())
 }
 
 // lockManifest opens an existing manifest for changing.
