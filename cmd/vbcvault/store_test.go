@@ -2,10 +2,6 @@ package main_test
 
 import (
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -132,75 +128,5 @@ func TestDefaultObjectLock(t *testing.T) {
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3, "failed": 0})
 	if keys := server.Keys(t, bucket); len(keys) != 7 {
 		t.Errorf("%q", keys)
-	}
-}
-
-// limited runs vbcvault where no file may become larger than so many blocks of
-// 512 or 1024 bytes, which is how a full disk looks to a writer.
-func (w *world) limited(blocks string, args ...string) result {
-	w.t.Helper()
-	if runtime.GOOS == "windows" {
-		w.t.Skip("there is no ulimit")
-	}
-	all := append([]string{"-c", `ulimit -f ` + blocks + ` && exec "$@"`, "sh", program(w.t), "archive", "--to", w.to, "--json"}, args...)
-	cmd := exec.Command("sh", all...)
-	cmd.Env = w.env
-	return w.finish(cmd)
-}
-
-// No room for a copy, or for the manifest: nothing is deleted, and the next run
-// with room finishes.
-func TestNoRoom(t *testing.T) {
-	w := newWorld(t, vbctest.Config{}).inDir()
-	start := time.Now().AddDate(-1, 0, 0).Truncate(time.Second)
-	w.account.Add(vbctest.Recording{ID: 1, Start: start, Size: 4 << 20}, vbctest.Recording{ID: 2, Start: start.Add(time.Hour), Size: 3000})
-	all := w.account.Recordings()
-	r := w.limited("2048", "--older-than", "90d", "--delete")
-	if r.code != 1 && r.code != 3 || w.account.Has(vbctest.Company, 0, 1) == false {
-		t.Errorf("no room for a copy: exit %d", r.code)
-	}
-	w.nothingLost(all)
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
-	w.mustHold(all...)
-
-	w = newWorld(t, vbctest.Config{}).inDir()
-	all = w.someRecordings(40)
-	r = w.limited("400", "--older-than", "90d", "--delete")
-	if r.code != 3 || !strings.Contains(r.stderr, "is the disk with the manifest full") {
-		t.Errorf("no room for the manifest: exit %d", r.code)
-	}
-	w.nothingLost(all)
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0})
-	w.mustHold(all...)
-}
-
-// Nothing may be written: refused before anything is asked of VBC but a token
-// and a page.
-func TestReadOnlyDirectories(t *testing.T) {
-	for _, which := range []string{"destination", "manifest"} {
-		t.Run(which, func(t *testing.T) {
-			w := newWorld(t, vbctest.Config{}).inDir()
-			w.someRecordings(2)
-			dir := strings.TrimPrefix(w.to, "file://")
-			if which == "manifest" {
-				dir = filepath.Join(w.state, "no")
-				if err := os.Mkdir(dir, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				w.setenv("VBCVAULT_STATE_DIR", dir)
-			}
-			if err := os.Chmod(dir, 0o500); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-			if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
-				f.Close()
-				t.Skip("this user may write everywhere (root): permissions don't hold it")
-			}
-			r := w.archive("--older-than", "90d", "--delete")
-			if r.code != 3 || len(w.account.Deleted()) != 0 || w.account.Counts().ByKind[vbctest.Audio] != 0 || !strings.Contains(r.stderr, "permission denied") {
-				t.Errorf("exit %d, %v", r.code, w.account.Counts().ByKind)
-			}
-		})
 	}
 }
