@@ -151,7 +151,11 @@ func TestKillDuringUploads(t *testing.T) {
 // of it. Each time a recording is at VBC or whole in the destination.
 func TestKillAtRandomMoments(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
-		const kills, batch = 25, 30
+		const batch = 30
+		kills := 25
+		if testing.Short() {
+			kills = 8 // with the race detector, which makes everything slow
+		}
 		args := []string{"archive", "--to", w.to, "--older-than", "90d", "--delete", "--workers", "4", "--json"}
 		seed := time.Now().UnixNano()
 		random := rand.New(rand.NewPCG(0, uint64(seed)))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,10 +151,11 @@ func TestConfirmedPlan(t *testing.T) {
 func TestKnownFailures(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
-	status := 404
+	var status atomic.Int64
+	status.Store(404)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
 		if isAudio(r) && strings.HasSuffix(r.URL.Path, fmt.Sprint(all[0].ID)) {
-			return &vbctest.Fault{Status: status, Body: `{"msg":"no such audio"}`}
+			return &vbctest.Fault{Status: int(status.Load()), Body: `{"msg":"no such audio"}`}
 		}
 		return nil
 	})
@@ -184,7 +186,7 @@ func TestKnownFailures(t *testing.T) {
 	if r := w.run("status"); !strings.Contains(r.stdout, "acknowledged: ticket 4711") {
 		t.Error("status doesn't say that it is acknowledged")
 	}
-	status = 410
+	status.Store(410)
 	w.want(w.archive(append(args, "--retry-failed")...), 1, map[string]int{"failed": 1, "acknowledged": 0})
 	w.account.Inject(nil)
 	w.want(w.archive(append(args, "--retry-failed")...), 0, map[string]int{"archived": 1})
