@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -69,11 +68,7 @@ func (r *run) stillListed(page []vbc.Recording) error {
 			readable = append(readable, rec)
 		}
 	}
-	still, err := r.manifest.StillListed(r.work, readable, func(rec vbc.Recording) receipt.Entry {
-		e := receipt.New(receipt.Result, r.id, rec)
-		e.Outcome = receipt.StillThere
-		return e
-	})
+	still, err := r.manifest.StillListed(r.work, r.id, readable)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -45,6 +48,7 @@ type OtherChain struct {
 // Intact reports whether nothing speaks against the receipts.
 func (a Audit) Intact() bool { return len(a.Breaks) == 0 }
 
+// recordingKey identifies a recording of one account.
 type recordingKey struct {
 	kind  vbc.Kind
 	owner string
@@ -154,8 +158,8 @@ func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store sto
 	if stored > a.Stored {
 		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there and are missing", a.Stored+1, stored))
 	}
-	for id, c := range others {
-		a.Others = append(a.Others, OtherChain{id, c.Last})
+	for _, id := range slices.Sorted(maps.Keys(others)) {
+		a.Others = append(a.Others, OtherChain{id, others[id].Last})
 	}
 	return nil
 }
@@ -163,29 +167,26 @@ func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store sto
 // compare holds an object of our own chain against the manifest, which has
 // been checked.
 func (a *Audit) compare(ctx context.Context, m *manifest.Manifest, b bundle, lines []byte) error {
+	theirs, stop := iter.Pull(bytes.Lines(lines))
+	defer stop()
 	seq := b.first
-	next := bytes.Lines(lines)
-	for line := range next {
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		var ours []byte
-		for l, err := range m.Receipts(ctx, seq-1) {
-			if err != nil {
-				return err
-			}
-			ours = l
+	for ours, err := range m.Receipts(ctx, b.first-1) {
+		if err != nil {
+			return err
+		}
+		line, more := theirs()
+		if !more {
 			break
 		}
-		switch {
-		case ours == nil:
-			a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
-			return nil
-		case !bytes.Equal(ours, line):
+		if !bytes.Equal(ours, bytes.TrimSuffix(line, []byte("\n"))) {
 			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.object.Key))
 			return nil
 		}
 		seq++
 	}
-	if b.first <= a.Stored+1 {
+	if seq <= b.last {
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
+	} else if b.first <= a.Stored+1 {
 		a.Stored = max(a.Stored, b.last)
 	}
 	return nil

@@ -17,10 +17,7 @@ type breaker struct {
 	proofs, mismatches int
 }
 
-const (
-	fewestProofs = 50 // fewer say nothing about the store
-	halfOf       = 2
-)
+const fewestProofs = 50 // fewer say nothing about the store
 
 // done notes a recording that went well.
 func (b *breaker) done() {
@@ -56,7 +53,7 @@ func (b *breaker) proved(err error) error {
 	if b.proofs++; mismatch {
 		b.mismatches++
 	}
-	if b.proofs < fewestProofs || b.mismatches*halfOf <= b.proofs {
+	if b.proofs < fewestProofs || 2*b.mismatches <= b.proofs {
 		return nil
 	}
 	return &refusal{Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),

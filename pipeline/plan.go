@@ -18,7 +18,7 @@ type Plan struct {
 	AlreadyArchived int64     `json:"already_archived"` // of them
 	ToArchive       int64     `json:"to_archive"`
 	ToArchiveBytes  int64     `json:"to_archive_bytes"`
-	ToDelete        int64     `json:"to_delete"`
+	ToDelete        int64     `json:"to_delete"` // leftovers included
 	HeldBack        int64     `json:"held_back"` // by --delete-after or --max-deletes
 	Leftovers       int64     `json:"leftovers"` // begun by earlier runs and not listed any more
 	Oldest          time.Time `json:"oldest,omitzero"`
@@ -112,10 +112,8 @@ func (pl *planner) do(ctx context.Context) error {
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
 			pl.Leftovers++
-			if purge, _ := r.policy.mayPurge(row); purge && pl.file != nil {
-				if err := pl.file.add(row.Recording); err != nil {
-					return fmt.Errorf("write the plan: %w", err)
-				}
+			if err := pl.decide(row); err != nil {
+				return err
 			}
 		}
 	}
@@ -160,6 +158,22 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 		pl.ToArchive++
 		pl.ToArchiveBytes += max(row.Size, 0)
 	}
+	if pl.Oldest.IsZero() || row.Start.Before(pl.Oldest) {
+		pl.Oldest = row.Start
+	}
+	if row.Start.After(pl.Newest) {
+		pl.Newest = row.Start
+	}
+	pl.First = append(pl.First, Planned{row.Kind, row.Owner, row.ID, row.Start, row.Duration, row.Size, archived})
+	if len(pl.First) > 2*firstFew {
+		pl.trim()
+	}
+	return pl.decide(row)
+}
+
+// decide says, as the run would, whether a recording is purged, and writes
+// that into the plan.
+func (pl *planner) decide(row manifest.Row) error {
 	purge, held := pl.run.policy.mayPurge(row)
 	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
 		purge, held = false, true
@@ -174,16 +188,6 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 	}
 	if held {
 		pl.HeldBack++
-	}
-	if pl.Oldest.IsZero() || row.Start.Before(pl.Oldest) {
-		pl.Oldest = row.Start
-	}
-	if row.Start.After(pl.Newest) {
-		pl.Newest = row.Start
-	}
-	pl.First = append(pl.First, Planned{row.Kind, row.Owner, row.ID, row.Start, row.Duration, row.Size, archived})
-	if len(pl.First) > 2*firstFew {
-		pl.trim()
 	}
 	return nil
 }

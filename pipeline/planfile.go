@@ -20,7 +20,7 @@ import (
 // it. It holds ids and times, and no caller's data.
 type PlanFile struct {
 	PlanTotal
-	listed map[planKey]planned
+	listed map[recordingKey]planned
 }
 
 // PlanTotal is the last line of a plan.
@@ -33,12 +33,6 @@ type PlanTotal struct {
 	Count       int64          `json:"count"`
 	Bytes       int64          `json:"bytes"`
 	SHA256      storage.Digest `json:"sha256"` // of all lines before this one
-}
-
-type planKey struct {
-	Kind  vbc.Kind
-	Owner string
-	ID    int64
 }
 
 type planned struct {
@@ -55,7 +49,7 @@ type planLine struct {
 
 // Lists reports whether the plan lists exactly this recording.
 func (p *PlanFile) Lists(r vbc.Recording) bool {
-	l, ok := p.listed[planKey{r.Kind, r.Owner, r.ID}]
+	l, ok := p.listed[recordingKey{r.Kind, r.Owner, r.ID}]
 	return ok && l == planned{r.Start.UnixMilli(), r.Size}
 }
 
@@ -92,8 +86,8 @@ func (p *planWriter) finish(account, destination string, cutoff time.Time) (Plan
 // ReadPlan reads what a dry run has written. A plan that was cut off, changed
 // or put together is refused whole.
 func ReadPlan(r io.Reader) (*PlanFile, error) {
-	p := &PlanFile{listed: map[planKey]planned{}}
-	sum := sha256.New()
+	p := &PlanFile{listed: map[recordingKey]planned{}}
+	sum, size := sha256.New(), int64(0)
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -104,11 +98,12 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 		case err != nil:
 			return nil, fmt.Errorf("line %d is no line of a plan: %w", n, err)
 		case l.ID > 0:
-			key := planKey{l.Kind, l.Owner, l.ID}
+			key := recordingKey{l.Kind, l.Owner, l.ID}
 			if _, twice := p.listed[key]; twice {
 				return nil, fmt.Errorf("line %d: %s recording %d is listed twice", n, l.Kind, l.ID)
 			}
 			p.listed[key] = planned{l.Start.UnixMilli(), l.Size}
+			size += max(l.Size, 0)
 			sum.Write(lines.Bytes())
 			sum.Write([]byte{'\n'})
 		case json.Unmarshal(lines.Bytes(), &p.PlanTotal) != nil || p.Format == 0:
@@ -122,7 +117,7 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 		return nil, errors.New("its last line is missing: it was cut off, or is no plan")
 	case p.Format != 1:
 		return nil, fmt.Errorf("it has format %d, and this program knows 1", p.Format)
-	case p.Count != int64(len(p.listed)) || p.SHA256 != storage.Digest(sum.Sum(nil)):
+	case p.Count != int64(len(p.listed)) || p.Bytes != size || p.SHA256 != storage.Digest(sum.Sum(nil)):
 		return nil, errors.New("its lines are not those that its last line was made for: it was changed")
 	}
 	return p, nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"time"
@@ -56,14 +55,9 @@ func parseBundle(o storage.Object) (b bundle, ok bool) {
 // lines reads a bundle and checks that it holds as many entries as its name
 // says, ending with the head that it says.
 func (b bundle) lines(ctx context.Context, store storage.Store) ([]byte, error) {
-	r, err := store.Open(ctx, b.object)
+	body, err := readObject(ctx, store, b.object, maxReceipts)
 	if err != nil {
-		return nil, fmt.Errorf("read receipts: %w", err)
-	}
-	defer r.Close()
-	body, err := io.ReadAll(io.LimitReader(r, 2*maxReceipts))
-	if err != nil {
-		return nil, fmt.Errorf("read receipts %s: %w", b.object.Key, err)
+		return nil, err
 	}
 	trimmed := bytes.TrimSuffix(body, []byte("\n"))
 	last := trimmed[bytes.LastIndexByte(trimmed, '\n')+1:]

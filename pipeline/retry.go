@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
@@ -76,7 +77,7 @@ func judge(err error) verdict {
 // recording: VBC, the network, our rights, the store.
 func general(err error) bool {
 	if e := vbc.AsError(err); e != nil {
-		return !e.Malformed && (e.Temporary() || e.Status == 403 || e.Gateway)
+		return !e.Malformed && (e.Temporary() || e.Status == http.StatusForbidden || e.Gateway)
 	}
 	return isA[*storeError](err) || isA[*evidence.Mismatch](err) || judge(err) == passing
 }

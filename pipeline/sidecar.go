@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -47,16 +48,28 @@ func (s sidecar) encode() ([]byte, error) {
 
 const maxSidecar = 1 << 20 // bytes; they are about one thousand
 
+// readObject reads an object of at most so many bytes.
+func readObject(ctx context.Context, store storage.Store, o storage.Object, most int64) ([]byte, error) {
+	r, err := store.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = errors.New("it is too large")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", o.Key, err)
+	}
+	return b, nil
+}
+
 // sameSidecar reports whether the object under key is a sidecar that says what
 // want says, though perhaps at another time or by another version: that of an
 // earlier attempt.
 func sameSidecar(ctx context.Context, store storage.Store, o storage.Object, want sidecar) bool {
-	r, err := store.Open(ctx, o)
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	body, err := io.ReadAll(io.LimitReader(r, maxSidecar))
+	body, err := readObject(ctx, store, o, maxSidecar)
 	var has sidecar
 	if err != nil || json.Unmarshal(body, &has) != nil {
 		return false

@@ -162,9 +162,9 @@ type Store interface {
 	Put(ctx context.Context, key string, body Body, attrs Attrs) (Object, error)
 
 	// Stat asks the store what it holds under want.Key now: of a versioned
-	// object the current version, whatever want.VersionID says. The answer's Content comes from the store: from a checksum
-	// that it has verified on arrival and keeps, or from reading the object
-	// back. want.Content and want.Checksum are only used to compare with
+	// object the current version, whatever want.VersionID says. The answer's
+	// Content comes from the store: from a checksum that it has verified on
+	// arrival and keeps, or from reading the object back. want.Content and want.Checksum are only used to compare with
 	// (a composite checksum proves a digest that it was computed together
 	// with); they are never echoed unless the store has confirmed them.
 	// The error is ErrNotFound (wrapped) if there is no such object.

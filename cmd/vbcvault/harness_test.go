@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,10 +116,15 @@ func (w *world) inS3(hook func(op, key string, r *http.Request) *storagetest.S3F
 	return w
 }
 
-// inDir makes a directory the destination.
+// inDir makes a new directory the destination.
 func (w *world) inDir() *world {
 	w.t.Helper()
-	dir := w.t.TempDir()
+	w.inDirectory(w.t.TempDir())
+	return w
+}
+
+// inDirectory makes this directory the destination.
+func (w *world) inDirectory(dir string) {
 	w.to = "file://" + dir
 	w.open = func() storage.Destination {
 		s, err := dirstore.Open(dir)
@@ -128,7 +134,17 @@ func (w *world) inDir() *world {
 		w.t.Cleanup(func() { s.Close() })
 		return s
 	}
-	return w
+}
+
+// nth has f answer the nth request that is a match, and only that.
+func (w *world) nth(n int, match func(*http.Request) bool, f func() *vbctest.Fault) {
+	var seen atomic.Int64
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if match(r) && seen.Add(1) == int64(n) {
+			return f()
+		}
+		return nil
+	})
 }
 
 // result is what one run of vbcvault came to.

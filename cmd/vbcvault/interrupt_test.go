@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,17 +24,7 @@ import (
 func (w *world) signalled(sig syscall.Signal, match func(*http.Request) bool, nth int, applied bool, args ...string) result {
 	w.t.Helper()
 	cmd := w.command(append([]string{"archive", "--to", w.to, "--json"}, args...)...)
-	var mu sync.Mutex
-	seen := 0
-	w.account.Inject(func(r *http.Request) *vbctest.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if !match(r) {
-			return nil
-		}
-		if seen++; seen != nth {
-			return nil
-		}
+	w.nth(nth, match, func() *vbctest.Fault {
 		w.signal(cmd, sig)
 		if sig == syscall.SIGKILL {
 			return &vbctest.Fault{Apply: applied, Reset: true}
@@ -165,7 +154,7 @@ func TestKillAtRandomMoments(t *testing.T) {
 		for killed := 0; killed < kills; {
 			for i := range batch {
 				id := int64(len(all) + 1)
-				r := vbctest.Recording{ID: id, Start: start.Add(time.Duration(id) * time.Minute), Size: 3000 + 1000*int64(i)}
+				r := vbctest.Recording{Kind: vbctest.Company, ID: id, Start: start.Add(time.Duration(id) * time.Minute), Size: 3000 + 1000*int64(i)}
 				if i == 7 {
 					r.Size = 6 << 20 // in two parts
 				}
@@ -187,28 +176,19 @@ func TestKillAtRandomMoments(t *testing.T) {
 				if !done {
 					killed++
 				}
-				w.nothingLost(w.sized(all))
+				w.nothingLost(all)
 			}
 		}
 		w.want(w.run(args...), 0, nil)
 		if left := w.account.Recordings(); len(left) != 0 {
 			t.Errorf("%d are left at VBC", len(left))
 		}
-		w.mustHold(w.sized(all)...)
+		w.mustHold(all...)
 		if r := w.run("audit"); r.code != 0 {
 			t.Error("the receipts are not intact")
 		}
 		t.Logf("%d SIGKILLs, %d recordings, none lost unless this fails", kills, len(all))
 	}, vbctest.Config{Latency: time.Millisecond})
-}
-
-// sized gives recordings the fields that the simulator has filled in.
-func (w *world) sized(all []vbctest.Recording) []vbctest.Recording {
-	out := slices.Clone(all)
-	for i := range out {
-		out[i].Kind = vbctest.Company
-	}
-	return out
 }
 
 // SIGTERM: what is in flight comes to its end, nothing new is begun, and no

@@ -107,27 +107,27 @@ func (j *job) client(o *output) (*vbc.Client, error) {
 	return client, nil
 }
 
-// writePlan lets do write to the plan's file, which comes into being whole or
-// not at all.
+// writePlan lets do write to the plan's file, a new one. Where that is cut off,
+// it has no last line, and nobody takes it for a plan.
 func (j *job) writePlan(do func(io.Writer) (pipeline.Plan, error)) (pipeline.Plan, error) {
 	if j.planFile == "" {
 		return do(nil)
 	}
-	file, err := os.OpenFile(j.planFile+".unfinished", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(j.planFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return pipeline.Plan{}, usagef("choose a file that can be written", "--plan: %v", err)
+		return pipeline.Plan{}, usagef("name a new file in a directory that can be written", "--plan: %v", err)
 	}
-	defer func() { _ = os.Remove(file.Name()) }() // the plan has a name of its own by then, or there is none
-	defer file.Close()
 	w := bufio.NewWriter(file)
 	plan, err := do(w)
-	if err != nil {
-		return plan, err
+	if err == nil {
+		if err = errors.Join(w.Flush(), file.Sync()); err != nil {
+			err = fmt.Errorf("write the plan: %w", err)
+		}
 	}
-	if err := errors.Join(w.Flush(), file.Sync(), os.Link(file.Name(), j.planFile)); err != nil {
-		return plan, fmt.Errorf("write the plan: %w", err)
+	if err = errors.Join(err, file.Close()); err != nil {
+		err = errors.Join(err, os.Remove(j.planFile))
 	}
-	return plan, nil
+	return plan, err
 }
 
 // open opens a destination. It sends nothing.

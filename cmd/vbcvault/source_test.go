@@ -11,21 +11,9 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// nth makes the nth request that matches fail, once.
-func (w *world) nth(n int, match func(*http.Request) bool, f vbctest.Fault) {
-	var mu sync.Mutex
-	seen := 0
-	w.account.Inject(func(r *http.Request) *vbctest.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if !match(r) {
-			return nil
-		}
-		if seen++; seen != n {
-			return nil
-		}
-		return &f
-	})
+// once is a fault for nth.
+func once(f vbctest.Fault) func() *vbctest.Fault {
+	return func() *vbctest.Fault { return &f }
 }
 
 func isToken(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/token") }
@@ -36,7 +24,7 @@ func TestTokenExpiresAtAnyRequest(t *testing.T) {
 	for n := 1; n <= 6; n++ { // a listing, two downloads, two DELETEs, a listing
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(2)
-		w.nth(n, func(r *http.Request) bool { return !isToken(r) }, vbctest.Fault{Status: 401, Body: `{"fault":{"code":900903,"message":"Invalid Credentials","description":"Access Token Expired"}}`})
+		w.nth(n, func(r *http.Request) bool { return !isToken(r) }, once(vbctest.Fault{Status: 401, Body: `{"fault":{"code":900903,"message":"Invalid Credentials","description":"Access Token Expired"}}`}))
 		w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"deleted": 2})
 		w.mustHold(all...)
 		if c := w.account.Counts(); c.ByKind[vbctest.Token] != 2 || c.Total != 2+6+1 {
@@ -96,7 +84,7 @@ func TestQuotaInEveryShape(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, vbctest.Config{}).inDir()
 			all := w.someRecordings(2)
-			w.nth(3, func(r *http.Request) bool { return !isToken(r) }, f())
+			w.nth(3, func(r *http.Request) bool { return !isToken(r) }, once(f()))
 			w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--rate", "1000/s"), 0, map[string]int{"deleted": 2, "throttled": 1})
 			w.mustHold(all...)
 		})
@@ -108,7 +96,7 @@ func TestQuotaInEveryShape(t *testing.T) {
 func TestListingFails(t *testing.T) {
 	w := newWorld(t, vbctest.Config{MaxPageSize: 3}).inDir()
 	all := w.someRecordings(9)
-	w.nth(2, isList, vbctest.Fault{Status: 500, Body: "oops"})
+	w.nth(2, isList, once(vbctest.Fault{Status: 500, Body: "oops"}))
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 9})
 	w.mustHold(all...)
 
@@ -184,7 +172,7 @@ func TestDuplicatesAreDoneOnce(t *testing.T) {
 func TestStatusSaysWhatToDo(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
-	w.nth(1, isAudio, vbctest.Fault{Status: 404, Body: `{"msg":"Audio not found"}`})
+	w.nth(1, isAudio, once(vbctest.Fault{Status: 404, Body: `{"msg":"Audio not found"}`}))
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 1, map[string]int{"failed": 1, "deleted": 1})
 	r := w.run("status")
 	if !strings.Contains(r.stdout, fmt.Sprintf("company recording %d", all[0].ID)) || !strings.Contains(r.stdout, "Audio not found") || !strings.Contains(r.stdout, "look at the recording in the VBC admin portal") {

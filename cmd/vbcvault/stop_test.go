@@ -120,6 +120,7 @@ func TestConfirmedPlan(t *testing.T) {
 		"twice":        string(text) + string(text),
 		"not a plan":   "{}\n",
 		"nothing":      "",
+		"another sum":  strings.Replace(string(text), `"bytes":`, `"bytes":1`, 1),
 		"another size": strings.Replace(string(text), `"size":`, `"size":1`, 1),
 	} {
 		bad := filepath.Join(w.state, "bad")
@@ -136,6 +137,13 @@ func TestConfirmedPlan(t *testing.T) {
 	}
 	if w.account.Counts().Total != total {
 		t.Error("a refused plan cost requests")
+	}
+	foreign := filepath.Join(w.state, "foreign")
+	if err := os.WriteFile(foreign, []byte(strings.Replace(string(text), `"account":"549825"`, `"account":"4711"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.archive("--older-than", "90d", "--delete", "--confirm-plan", foreign); r.code != 3 || !strings.Contains(r.stderr, "for account 4711") {
+		t.Errorf("for another account: exit %d", r.code)
 	}
 	w.want(w.archive("--older-than", "90d", "--delete", "--confirm-plan", plan), 0, map[string]int{"archived": 8, "deleted": 6, "skipped": 2})
 	for _, id := range []int64{7, 8} {

@@ -15,7 +15,8 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// A byte that changes on its way into the store is noticed there, and sent again.
+// A byte that changes on its way into the store is noticed there: nothing is
+// stored or deleted, and the next run heals it.
 func TestFlippedUpload(t *testing.T) {
 	for _, ending := range []string{".mp3", ".json"} {
 		flipped := map[string]bool{}
@@ -27,15 +28,9 @@ func TestFlippedUpload(t *testing.T) {
 			return nil
 		})
 		all := w.someRecordings(3)
-		r := w.archive("--older-than", "90d", "--delete")
-		if r.code != 0 {
-			w.nothingLost(all)
-			w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
-		}
+		w.want(w.archive("--older-than", "90d", "--delete"), 1, map[string]int{"archived": 0, "deleted": 0, "failed": 3})
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 3, "deleted": 3})
 		w.mustHold(all...)
-		if len(flipped) != 3 {
-			t.Errorf("%d were flipped", len(flipped))
-		}
 	}
 }
 

@@ -93,12 +93,7 @@ func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
 	case New:
 		return s, insert(tx, run, r)
 	case Reappeared:
-		still := receipt.New(receipt.Result, run, r)
-		still.Outcome = receipt.StillThere
-		if err := addEntry(tx, still); err != nil {
-			return s, err
-		}
-		if err := reappear(tx, r); err != nil {
+		if err := reappear(tx, run, r); err != nil {
 			return s, err
 		}
 	}
@@ -109,9 +104,17 @@ func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
 }
 
 // reappear takes back that a recording was purged. Its copy is still known.
-func reappear(tx *sql.Tx, r vbc.Recording) error {
+func reappear(tx *sql.Tx, run int64, r vbc.Recording) error {
+	still := receipt.New(receipt.Result, run, r)
+	still.Outcome = receipt.StillThere
+	if err := addEntry(tx, still); err != nil {
+		return err
+	}
 	_, err := tx.Exec("UPDATE recording SET state = ?, reappeared = 1 WHERE kind = ? AND owner = ? AND id = ?", Verified, r.Kind, r.Owner, r.ID)
-	return err
+	if err != nil {
+		return &WriteError{err}
+	}
+	return nil
 }
 
 // insert begins a recording anew.

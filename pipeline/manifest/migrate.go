@@ -108,8 +108,5 @@ func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if !replace {
-		return os.Link(unfinished, path) // never over a file that has come meanwhile
-	}
 	return os.Rename(unfinished, path)
 }

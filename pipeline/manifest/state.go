@@ -145,10 +145,9 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome r
 	})
 }
 
-// StillListed finds, among recordings that a listing shows, those that this
-// manifest holds for purged, and takes them back: VBC has them still. outcome
-// makes the entry that says so.
-func (m *Manifest) StillListed(ctx context.Context, recordings []vbc.Recording, outcome func(vbc.Recording) receipt.Entry) (still []vbc.Recording, err error) {
+// StillListed finds, among recordings that a listing of run shows, those that
+// this manifest holds for purged, and takes that back: VBC has them still.
+func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx *sql.Tx) error {
 		for _, r := range recordings {
 			s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
@@ -158,10 +157,7 @@ func (m *Manifest) StillListed(ctx context.Context, recordings []vbc.Recording, 
 			if s != Reappeared {
 				continue
 			}
-			if err := addEntry(tx, outcome(r)); err != nil {
-				return err
-			}
-			if err := reappear(tx, r); err != nil {
+			if err := reappear(tx, run, r); err != nil {
 				return err
 			}
 			still = append(still, r)
