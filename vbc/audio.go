@@ -28,13 +28,18 @@ func (s *Slot) Audio(ctx context.Context, r Recording) (*Audio, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
+	return s.body(ctx, op, u)
+}
+
+// body asks for something that is streamed.
+func (s *Slot) body(ctx context.Context, op string, u *url.URL) (*Audio, error) {
 	resp, err := s.do(ctx, op, http.MethodGet, u)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, &Error{Op: op, Status: resp.StatusCode, Message: "want 200 and the audio", Malformed: true}
+		return nil, &Error{Op: op, Status: resp.StatusCode, Message: "want 200 and the content", Malformed: true}
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		resp.Body.Close()

@@ -21,8 +21,7 @@ type tokens struct {
 	username string
 	password string
 	http     *http.Client
-	wait     func(context.Context) (time.Time, error) // the pacer's
-	throttle func(granted, until time.Time)
+	pacer    *pacer
 	redact   func(string) string
 	secret   func(string) // registers what must never be shown
 
@@ -109,10 +108,11 @@ func (s *tokens) giveUp(err error) error {
 
 // request sends one token request and keeps the token that it brings.
 func (s *tokens) request(ctx context.Context, send func(context.Context) (*oauth2.Token, error)) (*token, error) {
-	granted, err := s.wait(ctx)
+	granted, err := s.pacer.wait(ctx, RankToken)
 	if err != nil {
 		return nil, err
 	}
+	defer s.pacer.ended()
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	got, err := send(context.WithValue(ctx, oauth2.HTTPClient, s.http))
@@ -144,7 +144,7 @@ func (s *tokens) explain(err error, granted time.Time) error {
 	e := &Error{Op: op, Status: re.Response.StatusCode, Code: f.code, Gateway: f.gateway, Message: s.redact(clean(f.text)), Malformed: re.Response.StatusCode < 300}
 	if e.Throttled() {
 		e.until = windowOpens(re.Response.Header, f.nextAccess, time.Now())
-		s.throttle(granted, e.until)
+		s.pacer.refused(granted, e.until)
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 package vbc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type Options struct {
 	ClientID, ClientSecret string // of an application of the developer portal
 
 	Interval     time.Duration // at least so much time between two requests; 0 = learn from 429s
+	Learned      time.Duration // the pace that an earlier client has learned; 0 = none
 	Connections  int           // kept open between requests; 0 = 8
 	StallTimeout time.Duration // give up on an answer that stands still for so long
 	UserAgent    string
@@ -83,7 +85,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
-		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
+		pacer: newPacer(o.Interval, o.Learned, o.Logger), secrets: []string{o.Password, o.ClientSecret},
 	}
 	c.clock = &clock{RoundTripper: transport(o.Connections)}
 	c.http = &http.Client{Transport: c.clock, CheckRedirect: c.checkRedirect}
@@ -95,7 +97,7 @@ func New(o Options) (*Client, error) {
 			Endpoint: oauth2.Endpoint{TokenURL: base.JoinPath("/token").String(), AuthStyle: oauth2.AuthStyleInParams},
 		},
 		username: login(o.Username), password: o.Password, http: c.http,
-		wait: c.pacer.wait, throttle: c.pacer.refused, redact: c.redact, secret: c.secret,
+		pacer: c.pacer, redact: c.redact, secret: c.secret,
 		turn: make(chan struct{}, 1),
 	}
 	return c, nil
@@ -211,27 +213,28 @@ func (c *Client) Login(ctx context.Context) error {
 }
 
 // Slot waits for the permission to send one request, and for a token that is
-// good for it. The error is an *AuthError if no token is to be had, an *Error
-// or a network error if asking for one failed, or the cause of ctx's end.
-func (c *Client) Slot(ctx context.Context) (*Slot, error) {
-	if err := c.Login(ctx); err != nil {
-		return nil, err
+// good for it. Whoever gets one uses it or releases it. The error is an
+// *AuthError if no token is to be had, an *Error or a network error if asking
+// for one failed, or the cause of ctx's end.
+func (c *Client) Slot(ctx context.Context, rank Rank) (*Slot, error) {
+	for {
+		if err := c.Login(ctx); err != nil {
+			return nil, err
+		}
+		granted, err := c.pacer.wait(ctx, rank)
+		if err != nil {
+			return nil, err
+		}
+		t, _, err := c.tokens.held()
+		if err == nil && t != nil {
+			return &Slot{c: c, token: t, granted: granted}, nil
+		}
+		// The wait has outlasted the token. A new one takes this turn.
+		c.pacer.giveBack()
+		if err != nil {
+			return nil, err
+		}
 	}
-	granted, err := c.pacer.wait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// The wait may have outlasted the token. Then the new one comes first
-	// and this request's turn is used for it.
-	t, _, err := c.tokens.held()
-	if err == nil && t == nil {
-		t, err = c.tokens.get(ctx)
-		granted = time.Now()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &Slot{c: c, token: t, granted: granted}, nil
 }
 
 // Slot is the permission to send one request now. It carries the token that
@@ -247,25 +250,41 @@ type Slot struct {
 // must be newer.
 func (s *Slot) Granted() time.Time { return s.granted }
 
+// Release gives the turn to somebody else, if it wasn't used.
+func (s *Slot) Release() {
+	if !s.used.Swap(true) {
+		s.c.pacer.giveBack()
+	}
+}
+
 var errSlotUsed = errors.New("slot is used up: every request needs a slot of its own")
 
 // do sends the slot's request and checks the answer. On nil the caller closes
 // the answer's body, which fails when it stands still for too long.
 func (s *Slot) do(ctx context.Context, op, method string, u *url.URL) (*http.Response, error) {
+	return s.send(ctx, op, method, u, nil)
+}
+
+// send is do with a body in JSON.
+func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []byte) (*http.Response, error) {
 	if s.used.Swap(true) {
 		return nil, fmt.Errorf("%s: %w", op, errSlotUsed)
 	}
+	defer s.c.pacer.ended()
 	if !s.c.sameHost(u) {
 		return nil, &ForeignHostError{Op: op, Host: u.Host}
 	}
 	ctx, watch := watchdog(ctx, s.c.stall)
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		watch.stop()
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token.access)
 	req.Header.Set("Accept-Encoding", "identity")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if s.c.userAgent != "" {
 		req.Header.Set("User-Agent", s.c.userAgent)
 	}

@@ -37,7 +37,7 @@ func client(t *testing.T, url string, change func(*vbc.Options)) *vbc.Client {
 
 func slot(t *testing.T, c *vbc.Client) *vbc.Slot {
 	t.Helper()
-	s, err := c.Slot(t.Context())
+	s, err := c.Slot(t.Context(), vbc.RankFetch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func again(c *vbc.Client, times int) vbc.Attempt {
 	return func(ctx context.Context, op func(context.Context, *vbc.Slot) error) (err error) {
 		for range times {
 			var s *vbc.Slot
-			if s, err = c.Slot(ctx); err == nil {
+			if s, err = c.Slot(ctx, vbc.RankList); err == nil {
 				err = op(ctx, s)
 			}
 			if e := vbc.AsError(err); err == nil || e != nil && !e.Temporary() {
@@ -111,7 +111,7 @@ func TestRefusedPasswordIsAskedOnce(t *testing.T) {
 	defer server.Close()
 	c := client(t, server.URL, func(o *vbc.Options) { o.Password = "wrong" })
 	for range 3 {
-		_, err := c.Slot(t.Context())
+		_, err := c.Slot(t.Context(), vbc.RankFetch)
 		if _, ok := errors.AsType[*vbc.AuthError](err); !ok || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("%v; want an AuthError without the password", err)
 		}

@@ -18,7 +18,9 @@ type Query struct {
 	User     string    // number or "self"; on-demand only
 	Before   time.Time // start at or before; whole seconds are all that the API knows
 	Since    time.Time // start at or after; zero = any
-	PageSize int       // recordings per page, 0 = 100
+	PageSize int       // recordings per page to ask for, 0 = 100
+
+	OldestFirst bool // else the newest
 }
 
 // DefaultPageSize is how many recordings a page is asked to hold.
@@ -36,22 +38,28 @@ type Listing struct {
 // and coarse. Check each recording's own Start.
 func (c *Client) List(q Query) *Listing {
 	v := url.Values{"order": {"start:DESC"}}
+	if q.OldestFirst {
+		v.Set("order", "start:ASC")
+	}
 	if !q.Before.IsZero() {
 		v.Set("start:lte", FormatTime(q.Before))
 	}
 	if !q.Since.IsZero() {
 		v.Set("start:gte", FormatTime(q.Since))
 	}
-	op := "list company recordings"
-	if q.Kind == OnDemand {
-		op = "list on-demand recordings of user " + q.User
-	}
 	if q.PageSize <= 0 {
 		q.PageSize = DefaultPageSize
 	}
 	return &Listing{query: q, walk: walk{
-		op: op, url: c.collection(q.Kind, q.Account, q.User), query: v, size: q.PageSize, field: "recordings",
+		op: "list " + collectionName(q.Kind, q.User), url: c.collection(q.Kind, q.Account, q.User), query: v, size: q.PageSize, field: "recordings",
 	}}
+}
+
+func collectionName(kind Kind, user string) string {
+	if kind == OnDemand {
+		return "on-demand recordings of user " + user
+	}
+	return "company recordings"
 }
 
 // Pages yields the recordings page by page, each one once, the unreadable ones
@@ -74,6 +82,12 @@ func (l *Listing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]Recording,
 		}
 	}
 }
+
+// Total is how many recordings VBC has last counted.
+func (l *Listing) Total() int { return l.walk.latest }
+
+// PageSize is the largest that VBC hasn't refused.
+func (l *Listing) PageSize() int { return l.walk.size }
 
 // Missing is how many recordings VBC counted and did not show. It is known
 // when Pages has ended.

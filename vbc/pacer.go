@@ -3,86 +3,176 @@ package vbc
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
+)
+
+// Rank says whose turn it is where requests have to queue: what finishes a
+// recording soonest comes first.
+type Rank int
+
+const (
+	RankToken Rank = iota // without one nothing else goes
+	RankPurge             // finishes a recording, or settles what became of one
+	RankFetch             // brings audio, or an export of it
+	RankList              // finds more to do
 )
 
 // pacer says when the next request may be sent. All requests of a client,
 // whoever sends them, pass it one by one.
 //
-// With a rate it spaces them evenly. Without one it lets them run freely until
-// a 429 teaches the pace: so many requests went through since the window
-// opened, so many fit into the next. It never sends into a window that it
-// knows to be closed, and never more than one request at the moment when one
-// opens.
+// With a rate it spaces them evenly. Without one it lets them run until a 429
+// says when the window closes and the next one opens. The window in which
+// that happens may have been used by others before us, so it teaches nothing
+// more. The next one is watched from its beginning: so many requests went
+// through, so many fit into each. From there on they are spaced evenly. It
+// never sends into a window that it knows to be closed.
+//
+// As long as the pace isn't known, only so many requests are under way at once
+// as half of those that went through: each of them may be refused.
 type pacer struct {
-	log  *slog.Logger
-	gate chan struct{} // held by the one request that is next
+	log   *slog.Logger
+	floor time.Duration // from the user's rate: never closer together than this
 
-	mu        sync.Mutex
-	floor     time.Duration // from the user's rate: never closer together than this
-	interval  time.Duration // between requests; 0 = freely
-	next      time.Time     // earliest time of the next request
-	closed    time.Time     // the window is closed until then
-	closedAt  time.Time     // when we learned that
-	opened    time.Time     // first request since the last 429
-	passed    int           // requests since then that weren't refused
-	throttled int           // 429s in all
+	mu       sync.Mutex
+	queue    []*waiter // in the order of their coming
+	timer    *time.Timer
+	inFlight int
+
+	interval time.Duration // between requests; 0 = freely
+	best     time.Duration // the shortest that a whole window has taught; 0 = none yet
+	next     time.Time     // earliest time of the next request
+	closed   time.Time     // the window is closed until then
+	closedAt time.Time     // when we learned that
+	opened   time.Time     // first request since the last 429
+	whole    bool          // the window was ours to watch from its beginning
+	passed   int           // requests since the last 429 that weren't refused
+	quiet    int           // those since the pace last changed
+	patience int           // so many of them before a faster pace is tried
+	streak   int           // faster paces in a row that weren't refused
+
+	throttled int // 429s in all
 }
 
-// fasterAfter is how many requests must pass before a learned pace is tried a
-// little faster. One refused request in so many is what probing may cost.
-const fasterAfter = 100
-
-func newPacer(interval time.Duration, log *slog.Logger) *pacer {
-	return &pacer{log: log, gate: make(chan struct{}, 1), floor: interval, interval: interval}
+// waiter is a request in the queue.
+type waiter struct {
+	rank  Rank
+	over  int // others that went first
+	grant chan time.Time
 }
 
-// wait blocks until a request may be sent and returns that time.
-func (p *pacer) wait(ctx context.Context) (time.Time, error) {
+const (
+	// A faster pace than the learned one is tried after so many requests that
+	// weren't refused, and after ever more where that was in vain: one refused
+	// request in so many is what trying may cost.
+	fewestQuiet = 100
+	mostQuiet   = 400
+
+	mostOver = 16 // whoever was overtaken so often goes next, whatever its rank
+)
+
+// newPacer makes a pacer. learned is a pace that an earlier run has learned;
+// 0 = none.
+func newPacer(floor, learned time.Duration, log *slog.Logger) *pacer {
+	return &pacer{log: log, floor: floor, interval: max(floor, learned), best: learned, patience: fewestQuiet}
+}
+
+// wait blocks until a request of that rank may be sent and returns that time.
+// Each turn must be ended with ended or giveBack.
+func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
+	w := &waiter{rank: rank, grant: make(chan time.Time, 1)}
+	p.mu.Lock()
+	p.queue = append(p.queue, w)
+	p.dispatch()
+	p.mu.Unlock()
 	select {
-	case p.gate <- struct{}{}:
-		defer func() { <-p.gate }()
-	case <-ctx.Done():
-		return time.Time{}, context.Cause(ctx)
-	}
-	for {
-		// A closed context wins over a free slot: after cancellation no
+	case at := <-w.grant:
+		// A closed context wins over a free turn: after cancellation no
 		// request is permitted any more.
 		if ctx.Err() != nil {
+			p.giveBack()
 			return time.Time{}, context.Cause(ctx)
 		}
-		delay := p.grant()
-		if delay <= 0 {
-			return time.Now(), nil
+		return at, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	i := slices.Index(p.queue, w)
+	if i >= 0 {
+		p.queue = slices.Delete(p.queue, i, i+1)
+	}
+	p.mu.Unlock()
+	if i < 0 {
+		p.giveBack() // it was granted at that very moment
+	}
+	return time.Time{}, context.Cause(ctx)
+}
+
+// dispatch grants what may be granted now, and sees to it that the rest is
+// looked at again. The caller holds mu.
+func (p *pacer) dispatch() {
+	for len(p.queue) > 0 && (p.interval > 0 || p.inFlight < max(2, p.passed/2)) {
+		now := time.Now()
+		at := p.next
+		if p.closed.After(at) {
+			at = p.closed
 		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return time.Time{}, context.Cause(ctx)
+		if delay := at.Sub(now); delay > 0 {
+			if p.timer != nil {
+				p.timer.Stop()
+			}
+			p.timer = time.AfterFunc(delay, func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.dispatch()
+			})
+			return
 		}
+		p.next = now.Add(p.interval)
+		p.inFlight++
+		if p.opened.IsZero() {
+			p.opened = now
+		}
+		p.take().grant <- now
 	}
 }
 
-// grant returns 0 and books the request, or how long to wait before asking again.
-func (p *pacer) grant() time.Duration {
+// take takes whose turn it is out of the queue.
+func (p *pacer) take() *waiter {
+	first := 0
+	for i, w := range p.queue {
+		if w.over >= mostOver {
+			first = i
+			break
+		}
+		if w.rank < p.queue[first].rank {
+			first = i
+		}
+	}
+	for _, w := range p.queue[:first] {
+		w.over++
+	}
+	w := p.queue[first]
+	p.queue = slices.Delete(p.queue, first, first+1)
+	return w
+}
+
+// ended notes that a request has been answered, or has failed.
+func (p *pacer) ended() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	at := p.next
-	if p.closed.After(at) {
-		at = p.closed
-	}
-	if at.After(now) {
-		return at.Sub(now)
-	}
-	p.next = now.Add(p.interval)
-	if p.opened.IsZero() {
-		p.opened = now
-	}
-	return 0
+	p.inFlight--
+	p.dispatch()
+}
+
+// giveBack notes that a turn was not used: it is somebody else's now.
+func (p *pacer) giveBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight--
+	p.next = time.Time{}
+	p.dispatch()
 }
 
 // accepted notes that a request was not refused for the quota.
@@ -90,9 +180,21 @@ func (p *pacer) accepted() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.passed++
-	if p.interval > p.floor && p.passed%fasterAfter == 0 {
-		p.interval = max(p.floor, p.interval*20/21)
+	p.quiet++
+	if p.interval <= p.floor {
+		return
 	}
+	switch {
+	case p.best > 0 && p.interval > p.best*21/20 && p.quiet >= fewestQuiet:
+		// Somebody else had part of the windows, and is perhaps gone.
+		p.interval = max(p.floor, p.best)
+	case p.quiet >= p.patience, p.streak > 0 && p.quiet >= fewestQuiet:
+		p.interval = max(p.floor, p.interval-min(p.interval/2, p.interval<<p.streak/20))
+		p.streak = min(p.streak+1, 5)
+	default:
+		return
+	}
+	p.quiet = 0
 }
 
 // refused notes a 429 to a request that was granted at granted; the window
@@ -107,13 +209,23 @@ func (p *pacer) refused(granted, until time.Time) {
 	if !p.closedAt.IsZero() && !granted.After(p.closedAt) {
 		return // was under way when another 429 closed the window: nothing new in it
 	}
-	if p.passed > 0 {
-		p.interval = p.closed.Sub(p.opened) / time.Duration(p.passed)
-	} else {
+	switch {
+	case !p.whole: // of this window we don't know what others have used
+	case p.passed == 0: // others have used all of it
 		p.interval = max(2*p.interval, time.Second)
+	default:
+		// A hundredth slower than it seems: on the border of two windows a
+		// request that comes a little early is one too many in the first.
+		p.interval = p.closed.Sub(p.opened) / time.Duration(p.passed) * 101 / 100
+		if p.best == 0 || p.interval < p.best {
+			p.best = p.interval
+		}
 	}
 	p.interval = max(p.interval, p.floor)
-	p.closedAt, p.opened, p.passed = time.Now(), time.Time{}, 0
+	if p.streak > 0 {
+		p.patience = min(2*p.patience, mostQuiet)
+	}
+	p.closedAt, p.opened, p.whole, p.passed, p.quiet, p.streak = time.Now(), time.Time{}, true, 0, 0, 0
 	p.log.Info("VBC's request quota is used up; waiting",
 		"until", p.closed.UTC().Format(time.RFC3339), "then_one_request_every", p.interval.Round(time.Millisecond).String())
 }
@@ -121,6 +233,7 @@ func (p *pacer) refused(granted, until time.Time) {
 // Quota is what is known of the request quota.
 type Quota struct {
 	Interval    time.Duration // between requests; 0 = no limit known
+	Learned     time.Duration // what VBC itself has taught of it; 0 = nothing
 	ClosedUntil time.Time     // zero or past: open
 	Throttled   int           // requests refused so far
 }
@@ -128,5 +241,5 @@ type Quota struct {
 func (p *pacer) quota() Quota {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Quota{Interval: p.interval, ClosedUntil: p.closed, Throttled: p.throttled}
+	return Quota{Interval: p.interval, Learned: p.best, ClosedUntil: p.closed, Throttled: p.throttled}
 }

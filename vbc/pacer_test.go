@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,7 +54,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 				if done {
 					return
 				}
-				granted, err := p.wait(t.Context())
+				granted, err := p.wait(t.Context(), RankFetch)
 				if err != nil {
 					t.Error(err)
 					return
@@ -64,6 +65,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 				} else {
 					p.accepted()
 				}
+				p.ended()
 			}
 		})
 	}
@@ -72,7 +74,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 
 func TestRateIsEvenFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(6*time.Second, slog.New(slog.DiscardHandler))
+		p := newPacer(6*time.Second, 0, slog.New(slog.DiscardHandler))
 		g := &gateway{quota: 1000, window: time.Minute}
 		begin := time.Now()
 		drive(t, p, g, 4, 20)
@@ -88,11 +90,11 @@ func TestRateIsEvenFromTheStart(t *testing.T) {
 // closed window but what was under way, and no burst when it opens.
 func TestPaceIsLearnedFrom429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(0, slog.New(slog.DiscardHandler))
+		p := newPacer(0, 0, slog.New(slog.DiscardHandler))
 		g := &gateway{quota: 10, window: time.Minute}
 		begin := time.Now()
 		drive(t, p, g, 8, 600)
-		if share := float64(g.refused) / float64(600+g.refused); share > 0.04 {
+		if share := float64(g.refused) / float64(600+g.refused); share >= 0.02 {
 			t.Errorf("%d of %d requests were refused", g.refused, 600+g.refused)
 		}
 		if took := time.Since(begin); took > 66*time.Minute {
@@ -106,18 +108,122 @@ func TestPaceIsLearnedFrom429(t *testing.T) {
 	})
 }
 
+// A window that somebody else has used part of, a dry run for instance,
+// teaches no pace, with a rate or without.
+func TestForeignUseTeachesNothing(t *testing.T) {
+	for _, used := range []int{0, 1, 5, 9, 10} {
+		for _, floor := range []time.Duration{0, 6 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPacer(floor, 0, slog.New(slog.DiscardHandler))
+				g := &gateway{quota: 10, window: time.Minute}
+				time.Sleep(20 * time.Second) // of synctest's clock: somewhere in a window
+				for range used {
+					g.request()
+				}
+				g.times = nil
+				begin := time.Now()
+				drive(t, p, g, 8, 600)
+				if took := time.Since(begin); took > 63*time.Minute {
+					t.Errorf("%d used, rate %v: 600 requests at 10 a minute took %v", used, floor, took)
+				}
+				if share := float64(g.refused) / float64(600+g.refused); share >= 0.02 {
+					t.Errorf("%d used, rate %v: %d of %d requests were refused", used, floor, g.refused, 600+g.refused)
+				}
+			})
+		}
+	}
+}
+
+// Somebody who shares the quota for an hour slows us down for not much longer,
+// and a better tier is found out.
+func TestPaceFollowsTheQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(0, 6*time.Second, slog.New(slog.DiscardHandler))
+		g := &gateway{quota: 4, window: time.Minute} // what the other one leaves
+		drive(t, p, g, 4, 240)
+		g.mu.Lock()
+		g.quota, g.times, g.refused = 10, nil, 0
+		g.mu.Unlock()
+		begin := time.Now()
+		drive(t, p, g, 4, 600)
+		if took := time.Since(begin); took > 90*time.Minute {
+			t.Errorf("alone again, 600 requests at 10 a minute took %v", took)
+		}
+		g.mu.Lock()
+		g.quota, g.times, g.refused = 1000, nil, 0
+		g.mu.Unlock()
+		begin = time.Now()
+		drive(t, p, g, 4, 2000)
+		if took := time.Since(begin); took > 2*time.Hour {
+			t.Errorf("in a better tier, 2,000 requests took %v", took)
+		}
+	})
+}
+
+// What finishes a recording goes first; what was overtaken often goes next all
+// the same.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(time.Second, 0, slog.New(slog.DiscardHandler))
+		if _, err := p.wait(t.Context(), RankFetch); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var order []Rank
+		var wg sync.WaitGroup
+		for _, rank := range slices.Concat([]Rank{RankList}, slices.Repeat([]Rank{RankFetch}, 3), slices.Repeat([]Rank{RankPurge}, 30), []Rank{RankToken}) {
+			wg.Go(func() {
+				if _, err := p.wait(t.Context(), rank); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, rank)
+			})
+			synctest.Wait() // one after the other
+		}
+		wg.Wait()
+		if order[0] != RankToken || order[1] != RankPurge {
+			t.Errorf("a token and a purge go first: %v", order)
+		}
+		if i := slices.Index(order, RankList); i != mostOver {
+			t.Errorf("the listing came after %d others, want %d: %v", i, mostOver, order)
+		}
+		if i := slices.Index(order, RankFetch); i != mostOver+1 {
+			t.Errorf("the first download came after %d others, want %d: %v", i, mostOver+1, order)
+		}
+	})
+}
+
+// A turn that isn't used costs nothing.
+func TestTurnGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(time.Minute, 0, slog.New(slog.DiscardHandler))
+		begin := time.Now()
+		for range 3 {
+			if _, err := p.wait(t.Context(), RankPurge); err != nil {
+				t.Fatal(err)
+			}
+			p.giveBack()
+		}
+		if took := time.Since(begin); took != 0 || p.inFlight != 0 {
+			t.Errorf("three turns given back took %v, %d are under way", took, p.inFlight)
+		}
+	})
+}
+
 func TestCancelledWaitGrantsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(0, slog.New(slog.DiscardHandler))
+		p := newPacer(0, 0, slog.New(slog.DiscardHandler))
 		p.refused(time.Now(), time.Now().Add(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := p.wait(ctx); err == nil {
+		if _, err := p.wait(ctx, RankPurge); err == nil {
 			t.Error("granted in a closed window")
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := newPacer(0, slog.New(slog.DiscardHandler)).wait(cancelled); err == nil {
+		if _, err := newPacer(0, 0, slog.New(slog.DiscardHandler)).wait(cancelled, RankPurge); err == nil {
 			t.Error("granted after cancellation")
 		}
 	})

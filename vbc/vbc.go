@@ -8,8 +8,8 @@
 //     its owner (on-demand only) and its id. Ids of the two kinds may collide.
 //   - A Slot is the permission to send exactly one request. Requests are the
 //     scarce resource (10 a minute by default), so they are handed out in one
-//     place, and what a caller has to do right before a request, such as
-//     proving a copy before a DELETE, is done while it holds the Slot.
+//     place, by Rank, and what a caller has to do right before a request, such
+//     as proving a copy before a DELETE, is done while it holds the Slot.
 //   - Every answer that isn't the documented success becomes an *Error, which
 //     carries the gateway's fault code and says whether trying again can help.
 //

@@ -7,8 +7,7 @@
 // (where pages begin to count, how large they may be), Config has both ways.
 // Its description is openapi.yaml, against which a test checks every answer.
 //
-// It does not simulate voicemail, rules, export jobs, or transcripts other
-// than their absence.
+// It does not simulate voicemail, rules, or transcripts other than their absence.
 package vbctest
 
 import (
@@ -46,6 +45,14 @@ type Config struct {
 	NotSubscribed         bool // the call recording API answers 403 (900908)
 	ProvisioningForbidden bool // the Provisioning API does
 
+	NoExports   bool          // the account has no export jobs: 404
+	ExportPolls int           // a job is complete when it is asked for once more
+	ExportFails bool          // jobs fail
+	ExportFiles int           // recordings in one job, the rest goes into further ones; 0 = all
+	ExportTTL   time.Duration // how long a job can be had; 0 = 24 h
+	// Zip changes what is in an export's ZIP; nil = file names as listed, stored, the truth.
+	Zip func([]Recording, []ZipEntry) []ZipEntry
+
 	Now func() time.Time // nil = time.Now
 }
 
@@ -58,6 +65,7 @@ type Account struct {
 	mu       sync.Mutex
 	sets     map[setKey]*set
 	deleted  []Recording
+	jobs     []*Job
 	counts   Counts
 	log      []Request
 	windowNo int64
@@ -92,6 +100,7 @@ func New(cfg Config) *Account {
 	cfg.MaxPageSize = cmp.Or(cfg.MaxPageSize, 1000)
 	cfg.QuotaWindow = cmp.Or(cfg.QuotaWindow, time.Minute)
 	cfg.TokenTTL = cmp.Or(cfg.TokenTTL, 24*time.Hour)
+	cfg.ExportTTL = cmp.Or(cfg.ExportTTL, 24*time.Hour)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -23,7 +23,7 @@ type Fault struct {
 	Reset bool // the connection ends without an answer
 	Hang  bool // no answer until the client gives up
 
-	// Of an audio:
+	// Of an audio, the first one of a ZIP too:
 	CutAfter   int64 // the connection ends after so many bytes of the body
 	ShortAfter int64 // the body ends cleanly after so many bytes, its length unannounced
 	Gzip       bool  // the body comes with an encoding nobody asked for

@@ -65,6 +65,12 @@ func (a *Account) api(f *Fault) http.Handler {
 			mux.HandleFunc("GET "+root+path, a.serveOne)
 			mux.HandleFunc("DELETE "+root+path, func(w http.ResponseWriter, r *http.Request) { a.serveDelete(w, r, f) })
 		}
+		if !a.cfg.NoExports {
+			mux.HandleFunc("POST "+root+"/accounts/{account}/company_call_recordings/export", a.serveExport)
+			mux.HandleFunc("POST "+root+"/accounts/{account}/users/{user}/call_recordings/export", a.serveExport)
+			mux.HandleFunc("GET "+root+"/accounts/{account}/users/{user}/call_recordings/jobs/{job}", a.serveJob)
+			mux.HandleFunc("GET "+root+"/bulkDownload/retrieve", func(w http.ResponseWriter, r *http.Request) { a.serveZip(w, r, f) })
+		}
 		mux.HandleFunc("GET "+root+"/audio/recording/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveAudio(w, r, f) })
 	}
 	mux.HandleFunc("GET "+provisioningRoot+"/accounts/{account}", a.serveAccount)
@@ -151,6 +157,9 @@ const (
 	Get           RequestKind = "get"
 	Audio         RequestKind = "audio"
 	Delete        RequestKind = "delete"
+	ExportStart   RequestKind = "export"
+	ExportPoll    RequestKind = "job"
+	ExportZip     RequestKind = "zip"
 	AccountLookup RequestKind = "account"
 	Users         RequestKind = "users"
 	Other         RequestKind = "other" // no such route
@@ -173,6 +182,12 @@ func (a *Account) kindOf(r *http.Request) RequestKind {
 		case !ok:
 		case strings.HasPrefix(rest, "/audio/recording/"):
 			return Audio
+		case strings.HasPrefix(rest, "/bulkDownload/"):
+			return ExportZip
+		case strings.HasSuffix(rest, "call_recordings/export"):
+			return ExportStart
+		case strings.Contains(rest, "call_recordings/jobs/"):
+			return ExportPoll
 		case strings.HasSuffix(rest, "call_recordings"):
 			return List
 		case strings.Contains(rest, "call_recordings/") && r.Method == http.MethodDelete:

@@ -72,6 +72,14 @@ func (r *Recording) dnis() string      { return fmt.Sprintf("1212555%04d", r.ID%
 func (r *Recording) cnam() string      { return fmt.Sprintf("CALLER %d", r.ID%200) }
 func (r *Recording) extension() string { return fmt.Sprint(100 + r.ID%50) }
 
+// FileName is the recording's file_name, in a listing and in a ZIP.
+func (r *Recording) FileName(a *Account) string {
+	if name, ok := r.Extra["file_name"].(string); ok {
+		return name
+	}
+	return fmt.Sprintf("%d.%s.%d.mp3", a.cfg.Account, r.callerID(), r.Start.UnixMilli())
+}
+
 // json is the recording as the API shows it. host is where the client has
 // reached us, so that the links lead back.
 func (r *Recording) json(a *Account, host string) map[string]any {
@@ -81,7 +89,7 @@ func (r *Recording) json(a *Account, host string) map[string]any {
 	}
 	m := map[string]any{
 		"id": r.ID, "start": start, "end": r.Start.Add(r.Duration).Format(timeLayout), "duration": r.Duration.Milliseconds(),
-		"file_name":          fmt.Sprintf("%d.%s.%d.mp3", a.cfg.Account, r.callerID(), r.Start.UnixMilli()),
+		"file_name":          r.FileName(a),
 		"file_size_in_bytes": r.DeclaredSize, "download_url": r.downloadURL(host),
 		"call_direction": r.direction(), "call_id": r.callID(), "cnam": r.cnam(), "dnis": r.dnis(), "rule_ids": []int64{1989, 2012},
 	}

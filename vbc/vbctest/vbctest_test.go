@@ -1,6 +1,8 @@
 package vbctest_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -244,5 +246,50 @@ func TestLargeAccount(t *testing.T) {
 	}
 	if n := len(a.Recordings()); n != 99_000 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// An export is strict: the filters are those of the API, a job is complete
+// only after it was asked for, and is gone when it is no longer valid.
+func TestExport(t *testing.T) {
+	now := day
+	a := vbctest.New(vbctest.Config{ExportPolls: 1, ExportTTL: time.Hour, Now: func() time.Time { return now }})
+	a.Generate(5, day, time.Hour)
+	bearer := token(t, a)
+	post := func(body string) int {
+		req := httptest.NewRequest(http.MethodPost, root+"/accounts/self/company_call_recordings/export", strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer "+bearer)
+		req.Header.Set("Content-Type", "application/json")
+		return answer(a, req).StatusCode
+	}
+	for body, want := range map[string]int{
+		``: 400, `[]`: 400, `{"page_size":1}`: 400, `{"start:gte":"yesterday"}`: 400, `{"start:gte":7}`: 400, `{"duration:gte":"7"}`: 400, `{"colour":"red"}`: 400,
+		fmt.Sprintf(`{"start:gte":%q}`, day.Add(-time.Hour).Format("2006-01-02T15:04:05-0700")): 202,
+	} {
+		if got := post(body); got != want {
+			t.Errorf("%s: %d, want %d", body, got, want)
+		}
+	}
+	jobs := a.Jobs()
+	if len(jobs) != 1 || len(jobs[0].Recordings()) != 2 {
+		t.Fatalf("%+v", jobs)
+	}
+	get := func(path string) *http.Response { return answer(a, request("GET", path, bearer)) }
+	status := root + "/accounts/self/users/self/call_recordings/jobs/" + jobs[0].ID
+	for i, want := range []string{"in_progress", "complete"} {
+		b, _ := io.ReadAll(get(status).Body)
+		if !strings.Contains(string(b), want) {
+			t.Errorf("asked %d times: %s", i+1, b)
+		}
+	}
+	resp := get("/t/vbc.prod/call_recording/api/bulkDownload/retrieve?login_name=admin%40vbc.prod&job_id=" + jobs[0].ID)
+	b, _ := io.ReadAll(resp.Body)
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil || len(z.File) != 2 || !strings.HasSuffix(z.File[0].Name, ".mp3") {
+		t.Errorf("%v, %d entries", err, len(z.File))
+	}
+	now = now.Add(time.Hour)
+	if got := get(status).StatusCode; got != 404 {
+		t.Errorf("an hour later: %d", got)
 	}
 }
