@@ -43,6 +43,42 @@ func each[T any](ctx context.Context, workers int, items iter.Seq2[T, error], do
 	return g.Wait()
 }
 
+// ahead has items made while the one before is being worked on: at most one
+// waits. Whatever way the loop over it ends, nothing is being made any more.
+func ahead[T any](ctx context.Context, items func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		ch := make(chan T)
+		var g errgroup.Group
+		g.Go(func() error {
+			defer close(ch)
+			for item, err := range items(ctx) {
+				if err != nil {
+					return err
+				}
+				if err := send(ctx, ch, item); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for item := range ch {
+			if !yield(item, nil) {
+				cancel()
+				for range ch { // let it come to its end
+				}
+				_ = g.Wait() // whoever left the loop knows why
+				return
+			}
+		}
+		if err := g.Wait(); err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
 // send hands item over unless ctx ends first.
 func send[T any](ctx context.Context, ch chan<- T, item T) error {
 	select {

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -26,11 +28,27 @@ func (c collection) String() string {
 
 func collectionOf(r vbc.Recording) collection { return collection{r.Kind, r.Owner} }
 
-// list writes down what VBC lists, before any of it is worked on: pages are
-// numbered over what is there, and every purge would shift them.
-func (r *run) list(ctx context.Context) error {
-	r.stats.Listing.Store(true)
-	defer r.stats.Listing.Store(false)
+// list yields what VBC lists in slices, the oldest of each collection first.
+// Each is written down before it is yielded, and nothing that is still to be
+// listed moves when it is purged.
+func (r *run) list(ctx context.Context) iter.Seq2[slice, error] {
+	return func(yield func(slice, error) bool) {
+		r.stats.Listing.Store(true)
+		defer r.stats.Listing.Store(false)
+		err := r.listAll(ctx, func(s slice) bool {
+			r.stats.Listing.Store(false) // it goes on, but there is work now
+			return yield(s, nil)
+		})
+		if err != nil && !errors.Is(err, errNoMore) {
+			yield(slice{}, err)
+		}
+	}
+}
+
+// errNoMore says that whoever a listing is for wants no more of it.
+var errNoMore = errors.New("nobody wants more")
+
+func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 	collections, err := r.collections(ctx)
 	if err != nil {
 		return err
@@ -38,9 +56,15 @@ func (r *run) list(ctx context.Context) error {
 	read := 0
 	var first error
 	for _, c := range collections {
-		pages, err := r.listOne(ctx, c)
+		if c.kind == vbc.OnDemand && c.user == r.selfUser {
+			continue // listed as "self"
+		}
+		l := &lister{run: r, collection: c, yield: yield}
+		err := l.read(ctx)
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, errUnsorted):
+		case errors.Is(err, errNoMore):
+			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case judge(err) == systemic, judge(err) == cancelled:
@@ -51,7 +75,7 @@ func (r *run) list(ctx context.Context) error {
 		if first == nil {
 			first = err
 		}
-		if pages > 0 || err == nil {
+		if l.pages > 0 || err == nil {
 			read++
 		}
 	}
@@ -60,6 +84,26 @@ func (r *run) list(ctx context.Context) error {
 			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for"}
 	}
 	return nil
+}
+
+// listUnsorted yields the collections that can't be had in order. They are
+// read to their end first, while nothing is being purged.
+func (r *run) listUnsorted(ctx context.Context) iter.Seq2[slice, error] {
+	return func(yield func(slice, error) bool) {
+		for _, c := range r.unsorted {
+			l := &lister{run: r, collection: c, whole: true, yield: func(s slice) bool { return yield(s, nil) }}
+			switch err := l.read(ctx); {
+			case err == nil:
+			case errors.Is(err, errNoMore):
+				return
+			case ctx.Err() != nil, judge(err) == systemic, judge(err) == cancelled:
+				yield(slice{}, err)
+				return
+			default:
+				r.problem(fmt.Sprintf("the listing of %s could not be read to its end: %v", c, err))
+			}
+		}
+	}
 }
 
 // collections says which listings to read. Where the account's users can't be
@@ -92,11 +136,13 @@ func (r *run) collections(ctx context.Context) ([]collection, error) {
 			users[id] = true
 		}
 	}
+	if users["self"] {
+		out = append(out, collection{vbc.OnDemand, "self"}) // first: it tells its number
+		delete(users, "self")
+	}
 	for _, u := range slices.Sorted(maps.Keys(users)) {
 		out = append(out, collection{vbc.OnDemand, u})
-		if u != "self" {
-			r.policy.users[u] = true
-		}
+		r.policy.users.add(u)
 	}
 	return out, nil
 }
@@ -106,38 +152,10 @@ func (r *run) problem(text string) {
 	r.log.Warn("the listing is incomplete", "reason", text)
 }
 
-// listOne reads one listing and returns how many pages it took.
-func (r *run) listOne(ctx context.Context, c collection) (pages int, err error) {
-	l := r.vbc.List(vbc.Query{
-		Kind: c.kind, Account: r.policy.Account, User: c.user,
-		Before: r.policy.Cutoff, Since: r.policy.Since, PageSize: r.policy.PageSize,
-	})
-	for page, err := range l.Pages(ctx, r.attempt) {
-		if err != nil {
-			return pages, err
-		}
-		if err := r.admit(ctx, c, page); err != nil {
-			return pages, err
-		}
-		pages++
-		r.log.Debug("listed", "collection", c.String(), "page", pages, "recordings", len(page))
-	}
-	if n := l.Missing(); n > 0 {
-		r.notListed += int64(n)
-		r.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", c.String(), "missing", n)
-		return pages, nil
-	}
-	if c.user == "self" {
-		c.user = r.selfUser
-	}
-	r.complete[c] = true
-	return pages, nil
-}
-
-// admit takes what this run is about out of a page and writes it down.
-func (r *run) admit(ctx context.Context, c collection, page []vbc.Recording) error {
-	var eligible []vbc.Recording
-	for _, rec := range page {
+// admit takes what this run is about out of what was listed, writes it down,
+// and returns it with what was known of it.
+func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (eligible []vbc.Recording, seen []manifest.Sighting, err error) {
+	for _, rec := range listed {
 		if rec.Unreadable != "" {
 			r.stats.Unreadable.Add(1)
 			r.log.Warn("a recording can't be read and is left alone", "collection", c.String(), "id", rec.ID, "reason", rec.Unreadable)
@@ -145,10 +163,10 @@ func (r *run) admit(ctx context.Context, c collection, page []vbc.Recording) err
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {
-				return &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
+				return nil, nil, &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
 					Hint: "name the user by number: --users 745249"}
 			}
-			r.policy.users[rec.Owner] = true
+			r.policy.users.add(rec.Owner)
 			r.selfUser = rec.Owner
 		}
 		if r.policy.eligible(rec) {
@@ -156,22 +174,21 @@ func (r *run) admit(ctx context.Context, c collection, page []vbc.Recording) err
 		}
 	}
 	if len(eligible) == 0 {
-		return nil
+		return nil, nil, nil
 	}
 	if err := r.identify(ctx, eligible); err != nil {
-		return err
+		return nil, nil, err
 	}
 	for i := range eligible {
 		eligible[i].Account = r.account
 	}
-	sightings, err := r.ledger.Add(ctx, r.id, eligible)
-	if err != nil {
-		return err
+	if seen, err = r.ledger.Add(ctx, r.id, eligible); err != nil {
+		return nil, nil, err
 	}
-	for i, s := range sightings {
+	for i, s := range seen {
 		r.count(eligible[i], s)
 	}
-	return nil
+	return eligible, seen, nil
 }
 
 // count counts a recording once, however many listings show it.

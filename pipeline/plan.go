@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -67,6 +68,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	known := p.Manifest
 	p.Manifest = nil
 	r := newRun(p, o)
+	r.reads = known
 	release := r.drainAfter(parent)
 	defer release()
 	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
@@ -93,8 +95,12 @@ func (pl *planner) do(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	if err := r.list(ctx); err != nil {
-		return err
+	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
+		for _, err := range list(ctx) {
+			if err != nil {
+				return err
+			}
+		}
 	}
 	if pl.manifest == nil {
 		return nil

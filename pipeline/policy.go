@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -30,21 +31,79 @@ type Options struct {
 	AcceptSizeMismatch bool // take audio that is larger than declared when two downloads agree
 	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
 
+	Fetch       Fetch  // how audio is fetched; "" = direct
+	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
+	ExportLimit int64  // bytes of audio in one export; 0 = 2 GiB
+
+	FullScan      bool          // list everything, also what earlier runs have listed
+	FullScanEvery time.Duration // so long is an earlier listing relied on; 0 = never
+
 	Workers  int // recordings in flight; 0 = 8
-	PageSize int // 0 = 100
+	PageSize int // 0 = as large as VBC allows, up to 1000
 
 	Version string        // of the program, for sidecars
 	Drain   time.Duration // how long transfers in flight may go on after a stop; 0 = 30 s
 
-	// Pauses before the second, third and fourth try. Tests shorten them.
-	Pauses []time.Duration
+	// Pauses before the second, third and fourth try, and before an export job
+	// is looked at for the first time. Tests shorten them.
+	Pauses    []time.Duration
+	PollPause time.Duration
+}
+
+// Fetch is a way to fetch audio.
+type Fetch string
+
+const (
+	FetchDirect Fetch = "direct" // one request for each recording
+	FetchExport Fetch = "export" // an export job for each slice of the listing
+	FetchAuto   Fetch = "auto"   // exports where there is a quota to save
+)
+
+const (
+	// An export costs about five requests: to start it, to look how far it
+	// has come, and to download it.
+	exportCost = 5
+	// Fewer recordings are fetched directly.
+	fewestForExport = 2 * exportCost
+)
+
+// exports reports whether so many recordings of a slice are fetched by export.
+func (p *policy) exports(needed int, q vbc.Quota) bool {
+	switch p.Fetch {
+	case FetchExport:
+		return needed >= fewestForExport
+	case FetchAuto:
+		return needed >= fewestForExport && q.Interval > 0
+	}
+	return false
+}
+
+// userSet is a set of users that grows while it is asked.
+type userSet struct {
+	mu  sync.RWMutex
+	ids map[string]bool
+}
+
+func (s *userSet) add(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = map[string]bool{}
+	}
+	s.ids[id] = true
+}
+
+func (s *userSet) has(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ids[id]
 }
 
 // policy decides what a run may do to a recording. Listed recordings and rows
 // of the manifest are asked the same questions.
 type policy struct {
 	Options
-	users   map[string]bool // owners by number; nil = whoever the listing was asked for
+	users   *userSet // owners by number
 	started time.Time
 }
 
@@ -53,7 +112,7 @@ func (p *policy) eligible(r vbc.Recording) bool {
 	return r.Unreadable == "" &&
 		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
 		slices.Contains(p.Kinds, r.Kind) &&
-		(r.Kind != vbc.OnDemand || p.users[r.Owner] || slices.Contains(p.Users, "all")) // those who have left, too
+		(r.Kind != vbc.OnDemand || p.users.has(r.Owner) || slices.Contains(p.Users, "all")) // those who have left, too
 }
 
 // mayPurge reports whether the run purges this recording, provided that its

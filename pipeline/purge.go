@@ -41,7 +41,7 @@ func (r *run) purge(ctx context.Context, row *item) error {
 			return err
 		}
 	}
-	return r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) error {
+	return r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
 		ev, err := r.prove(row)
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func (r *run) settle(ctx context.Context, row *item) error {
 
 // isThere asks VBC whether it has this very recording.
 func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
-	err = r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
+	err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err
 	})

@@ -96,19 +96,22 @@ func permanent(err error) bool {
 	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err)
 }
 
-// attempt sends a request, again if need be. Each try has a slot of its own,
-// so whatever op does before its request is done anew. It is a vbc.Attempt.
+// attempt sends a request that finds more to do, again if need be. It is a
+// vbc.Attempt.
 func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-	return r.attemptFor(ctx, &patience{}, op)
+	return r.attemptFor(ctx, &patience{}, vbc.RankList, op)
 }
 
-// attemptFor is attempt for something that may have failed before.
-func (r *run) attemptFor(ctx context.Context, p *patience, op func(context.Context, *vbc.Slot) error) error {
+// attemptFor sends a request of that rank for something that may have failed
+// before. Each try has a slot of its own, so whatever op does before its
+// request is done anew.
+func (r *run) attemptFor(ctx context.Context, p *patience, rank vbc.Rank, op func(context.Context, *vbc.Slot) error) error {
 	return r.retry(ctx, p, func() error {
-		slot, err := r.vbc.Slot(ctx)
+		slot, err := r.vbc.Slot(ctx, rank)
 		if err != nil {
 			return err
 		}
+		defer slot.Release()
 		return op(ctx, slot)
 	})
 }

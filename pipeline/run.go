@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,10 @@ type Parts struct {
 	Stats    *Stats // counts while the run goes on
 }
 
-const defaultDrain = 30 * time.Second
+const (
+	defaultDrain       = 30 * time.Second
+	defaultExportLimit = 2 << 30
+)
 
 // run is one run. Its fields don't change after the listing, save stats and purges.
 type run struct {
@@ -48,13 +52,24 @@ type run struct {
 
 	account   string // number, "" until known
 	selfUser  string
-	complete  map[collection]bool // listings that were read to their end
+	covered   coverage
 	problems  []string
 	notListed int64
+	unsorted  []collection // that VBC doesn't list in order
 	purges    atomic.Int64
 	breaker   breaker
 	purged    purged
 	probed    bool // the destination is fit for use
+
+	// Of the listing, whose goroutine they belong to.
+	newestOnly bool         // VBC refuses the order that is asked for
+	listed     int64        // recordings that slices were yielded with
+	remaining  atomic.Int64 // that VBC counts behind them
+	granted    atomic.Int64 // the largest page that VBC hasn't refused; 0 = not known
+
+	reads  *manifest.Manifest // what was known before this run; nil if nothing
+	spool  *spool
+	noMore atomic.Pointer[string] // why no more exports are tried
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a
@@ -76,10 +91,13 @@ func newRun(p Parts, o Options) *run {
 	if o.Drain == 0 {
 		o.Drain = defaultDrain
 	}
+	if o.ExportLimit <= 0 {
+		o.ExportLimit = defaultExportLimit
+	}
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
-		policy: policy{Options: o, users: map[string]bool{}, started: time.Now()},
-		pauses: o.Pauses, complete: map[collection]bool{}, breaker: breaker{limit: o.MaxFailures},
+		policy: policy{Options: o, users: &userSet{}, started: time.Now()},
+		pauses: o.Pauses, reads: p.Manifest, breaker: breaker{limit: o.MaxFailures},
 	}
 	if p.Manifest != nil {
 		r.ledger = p.Manifest
@@ -139,13 +157,19 @@ func (r *run) do() (err error) {
 	}
 	defer func() {
 		r.storeReceipts(err)
-		err = errors.Join(err, r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
+		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
 	}()
 	if err := r.prepare(r.ctx); err != nil {
 		return err
 	}
-	if err := r.list(r.ctx); err != nil {
+	if err := r.recall(r.ctx); err != nil {
 		return err
+	}
+	defer func() { err = errors.Join(err, r.spool.close()) }()
+	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
+		if err := each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
+			return err
+		}
 	}
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
@@ -157,15 +181,32 @@ func (r *run) do() (err error) {
 	if err != nil {
 		return err
 	}
-	r.stats.Todo.Store(todo)
-	r.stats.WorkBegan.Store(time.Now().UnixMilli())
-	if err := each(r.ctx, r.policy.Workers, r.manifest.Pending(r.work, sel), r.handle); err != nil {
+	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
+	if err := each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
 		return err
 	}
 	return r.lookAgain(r.ctx)
+}
+
+// recall makes use of what earlier runs have found out about VBC, and gets rid
+// of what an interrupted one has left on disk.
+func (r *run) recall(ctx context.Context) error {
+	known, err := r.manifest.Learned(ctx)
+	if err != nil {
+		return err
+	}
+	r.granted.Store(int64(known.PageSize))
+	r.vbc.Expect(known.Pace)
+	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
+	return err
+}
+
+// remember writes down what this run has found out about VBC.
+func (r *run) remember(ctx context.Context) error {
+	return r.manifest.SetLearned(ctx, manifest.Learned{PageSize: int(r.granted.Load()), Pace: r.vbc.Quota().Learned})
 }
 
 // selection is what this run takes out of the manifest.

@@ -11,7 +11,7 @@ type Stats struct {
 	ListedBytes     atomic.Int64 // their declared bytes
 	AlreadyArchived atomic.Int64 // of them: with a verified copy from before
 	Unreadable      atomic.Int64
-	Todo            atomic.Int64 // recordings that the manifest holds for this run
+	Todo            atomic.Int64 // recordings that this run has to do with, as far as is known
 	WorkBegan       atomic.Int64 // Unix milliseconds; 0 = still listing
 	Begun, Ended    atomic.Int64 // recordings in work, and through with it
 	Downloads       atomic.Int64 // begun
@@ -23,8 +23,9 @@ type Stats struct {
 	Acknowledged    atomic.Int64 // failed as somebody has said that they would
 	Resting         atomic.Int64 // failed in several runs, and not tried in this one
 	Skipped         atomic.Int64 // purges held back
+	Exported        atomic.Int64 // recordings whose audio came out of an export
 	Retries         atomic.Int64
-	Listing         atomic.Bool // the listing is still going on
+	Listing         atomic.Bool // nothing but the listing is going on
 }
 
 // Summary is what a run has done. Its JSON is a contract.
@@ -46,6 +47,7 @@ type Summary struct {
 	// Problems are what kept whole listings from being read.
 	Problems []string `json:"problems,omitempty"`
 
+	Exported  int64         `json:"exported"` // fetched by export, not one by one
 	Downloads int64         `json:"downloads"`
 	Throttled int64         `json:"throttled"` // requests refused for the quota
 	Elapsed   time.Duration `json:"-"`
@@ -64,7 +66,7 @@ func (r *run) summary() Summary {
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
-		Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
+		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}
 }

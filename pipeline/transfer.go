@@ -29,6 +29,7 @@ type transfer struct {
 	storedAt time.Time
 	sidecar  storage.Object
 	intended storage.Object
+	bad      bool // what came is not the recording, or not all of it
 }
 
 // transfer streams the recording's audio and its sidecar into the store and
@@ -36,19 +37,12 @@ type transfer struct {
 // is a download; the store's own retries are not.
 func (r *run) transfer(ctx context.Context, row *item, damaged manifest.Copy) (manifest.Copy, error) {
 	t := &transfer{run: r, row: row, damaged: damaged, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
-	var audio storage.Object
-	err := r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		audio, err = t.once(slot)
-		return err
-	})
+	audio, err := t.fetch(ctx)
 	if taken, ok := errors.AsType[*storage.OccupiedError](err); ok && t.key == "" && t.intended.Proven() {
 		// Another whole copy has the key, and keeps it. Ours goes beside it.
 		r.log.Warn("the key holds another copy, which stays; storing beside it", "recording", row.Recording.String(), "key", taken.Occupant.Key)
 		t.key = beside(t.intended.Key, t.intended.SHA256)
-		err = r.attemptFor(ctx, &row.patience, func(ctx context.Context, slot *vbc.Slot) (err error) {
-			audio, err = t.once(slot)
-			return err
-		})
+		audio, err = t.fetch(ctx)
 	}
 	if err != nil {
 		return manifest.Copy{}, err
@@ -56,18 +50,50 @@ func (r *run) transfer(ctx context.Context, row *item, damaged manifest.Copy) (m
 	return manifest.Copy{Audio: audio, Sidecar: t.sidecar, StoredAt: t.storedAt}, nil
 }
 
-// once is one download. What is in flight goes on for a while after the run
+// fetch stores the audio out of an export, if there is one that has it whole,
+// else it downloads it. What is in flight goes on for a while after the run
 // was told to stop, hence r.work: a download thrown away is a request wasted.
-func (t *transfer) once(slot *vbc.Slot) (storage.Object, error) {
-	rec := t.row.Recording
-	audio, err := slot.Audio(t.work, rec)
-	if err != nil {
+func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
+	if t.row.entry != nil {
+		o, err = t.unpack()
+		if err == nil || !t.bad {
+			return o, err // the store's fault: another download wouldn't help
+		}
+		t.log.Warn("the export hasn't got this recording whole; downloading it by itself", "recording", t.row.Recording.String(), "reason", err)
+		t.row.entry, t.previous = nil, nil
+	}
+	err = t.attemptFor(ctx, &t.row.patience, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
+		audio, err := slot.Audio(t.work, t.row.Recording)
+		if err != nil {
+			return err
+		}
+		t.stats.Downloads.Add(1)
+		o, err = t.put(audio, func(n int) { t.stats.Downloaded.Add(int64(n)) })
+		return err
+	})
+	return o, err
+}
+
+// unpack stores the audio out of an export.
+func (t *transfer) unpack() (storage.Object, error) {
+	audio, err := openEntry(t.row.entry, t.row.Size)
+	if t.bad = err != nil; t.bad {
 		return storage.Object{}, err
 	}
+	o, err := t.put(audio, func(int) {}) // its bytes were counted when they arrived
+	if err == nil {
+		t.stats.Exported.Add(1)
+	}
+	return o, err
+}
+
+// put streams audio, and its sidecar, into the store. It closes the audio.
+func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error) {
 	defer audio.Close()
-	t.stats.Downloads.Add(1)
-	src := newSource(audio, func(n int) { t.stats.Downloaded.Add(int64(n)) })
+	rec := t.row.Recording
+	src := newSource(audio, count)
 	contentType, ending, err := src.format()
+	t.bad = err != nil
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("download %s: %w", rec, err)
 	}
@@ -84,6 +110,7 @@ func (t *transfer) once(slot *vbc.Slot) (storage.Object, error) {
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
 		Occupied: t.resolve,
 	}, storage.Attrs{ContentType: contentType})
+	t.bad = src.err != nil || isA[*sizeError](err)
 	return o, t.blame(src, err)
 }
 

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
@@ -20,19 +22,86 @@ var errReappeared = errors.New("VBC lists this recording again although it had c
 // item is one recording in work.
 type item struct {
 	manifest.Row
+	entry      *zip.File // its audio in an export; nil = fetch it directly
 	patience   patience
 	mismatched bool // the store didn't hold a copy of it as it should
 }
 
+// task is one recording to be led on.
+type task struct {
+	manifest.Row
+	entry *zip.File // its audio in an export; nil = fetch it directly
+	done  func()    // nil, or what to call when it is through
+}
+
+// listedTasks are the recordings of slices with work left. What failed in an
+// earlier run comes later.
+func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
+	return func(yield func(task, error) bool) {
+		for f, err := range ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+			if err != nil {
+				yield(task{}, err)
+				return
+			}
+			for t, err := range r.tasksOf(f) {
+				if !yield(t, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tasksOf are the recordings of one slice.
+func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
+	return func(yield func(task, error) bool) {
+		done := func() {
+			if f.left.Add(-1) == 0 {
+				r.close(f)
+			}
+		}
+		for _, p := range f.todo {
+			row, err := r.manifest.Get(r.work, f.kind, f.user, p.id)
+			if err != nil {
+				yield(task{}, err)
+				return
+			}
+			if row.Failure.Reason != "" {
+				done()
+				continue
+			}
+			if !yield(task{row, f.entries[p.id], done}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pendingTasks are what the manifest holds beside the listing.
+func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
+	return func(yield func(task, error) bool) {
+		for row, err := range r.manifest.Pending(r.work, sel) {
+			if !yield(task{Row: row}, err) {
+				return
+			}
+		}
+	}
+}
+
 // handle leads one recording as far as this run may take it. An error ends
 // the run; a recording that fails doesn't.
-func (r *run) handle(ctx context.Context, row manifest.Row) error {
+func (r *run) handle(ctx context.Context, t task) error {
+	if t.done != nil {
+		defer t.done()
+	}
+	row := t.Row
 	if !r.policy.eligible(row.Recording) && row.State != manifest.Purging {
 		return nil
 	}
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
-	err := r.lead(ctx, &item{Row: row})
+	r.stats.WorkBegan.CompareAndSwap(0, time.Now().UnixMilli())
+	err := r.lead(ctx, &item{Row: row, entry: t.entry})
 	switch {
 	case err == nil:
 		r.breaker.done()
@@ -44,6 +113,7 @@ func (r *run) handle(ctx context.Context, row manifest.Row) error {
 		return err
 	}
 	if e := r.fail(row, err); e != nil {
+		r.stop(e)
 		return e
 	}
 	if tripped := r.breaker.failed(err); tripped != nil {
@@ -117,7 +187,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 // backup may not know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	e := vbc.AsError(cause)
-	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.complete[collectionOf(row.Recording)] {
+	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.covered.has(row.Recording) {
 		return cause
 	}
 	if there, err := r.isThere(ctx, row); err != nil || there {

@@ -35,7 +35,6 @@ type Options struct {
 	ClientID, ClientSecret string // of an application of the developer portal
 
 	Interval     time.Duration // at least so much time between two requests; 0 = learn from 429s
-	Learned      time.Duration // the pace that an earlier client has learned; 0 = none
 	Connections  int           // kept open between requests; 0 = 8
 	StallTimeout time.Duration // give up on an answer that stands still for so long
 	UserAgent    string
@@ -85,7 +84,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
-		pacer: newPacer(o.Interval, o.Learned, o.Logger), secrets: []string{o.Password, o.ClientSecret},
+		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
 	}
 	c.clock = &clock{RoundTripper: transport(o.Connections)}
 	c.http = &http.Client{Transport: c.clock, CheckRedirect: c.checkRedirect}
@@ -205,6 +204,10 @@ func (c *Client) redact(s string) string {
 
 // Quota says what is known of the request quota.
 func (c *Client) Quota() Quota { return c.pacer.quota() }
+
+// Expect begins with a pace that VBC has taught an earlier client, until it
+// teaches another. 0 is none.
+func (c *Client) Expect(pace time.Duration) { c.pacer.expect(pace) }
 
 // Login gets a token, unless there is one that is good. Errors are Slot's.
 func (c *Client) Login(ctx context.Context) error {

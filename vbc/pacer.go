@@ -72,10 +72,17 @@ const (
 	mostOver = 16 // whoever was overtaken so often goes next, whatever its rank
 )
 
-// newPacer makes a pacer. learned is a pace that an earlier run has learned;
-// 0 = none.
-func newPacer(floor, learned time.Duration, log *slog.Logger) *pacer {
-	return &pacer{log: log, floor: floor, interval: max(floor, learned), best: learned, patience: fewestQuiet}
+func newPacer(floor time.Duration, log *slog.Logger) *pacer {
+	return &pacer{log: log, floor: floor, interval: floor, patience: fewestQuiet}
+}
+
+// expect begins with a pace that was learned earlier; 0 = none.
+func (p *pacer) expect(pace time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.best == 0 {
+		p.interval, p.best = max(p.interval, pace), pace
+	}
 }
 
 // wait blocks until a request of that rank may be sent and returns that time.
@@ -100,7 +107,7 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 	p.mu.Lock()
 	i := slices.Index(p.queue, w)
 	if i >= 0 {
-		p.queue = slices.Delete(p.queue, i, i+1)
+		p.leave(i)
 	}
 	p.mu.Unlock()
 	if i < 0 {
@@ -154,9 +161,11 @@ func (p *pacer) take() *waiter {
 		w.over++
 	}
 	w := p.queue[first]
-	p.queue = slices.Delete(p.queue, first, first+1)
+	p.leave(first)
 	return w
 }
+
+func (p *pacer) leave(i int) { p.queue = append(p.queue[:i], p.queue[i+1:]...) }
 
 // ended notes that a request has been answered, or has failed.
 func (p *pacer) ended() {

@@ -74,7 +74,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 
 func TestRateIsEvenFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(6*time.Second, 0, slog.New(slog.DiscardHandler))
+		p := newPacer(6*time.Second, slog.New(slog.DiscardHandler))
 		g := &gateway{quota: 1000, window: time.Minute}
 		begin := time.Now()
 		drive(t, p, g, 4, 20)
@@ -90,7 +90,7 @@ func TestRateIsEvenFromTheStart(t *testing.T) {
 // closed window but what was under way, and no burst when it opens.
 func TestPaceIsLearnedFrom429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(0, 0, slog.New(slog.DiscardHandler))
+		p := newPacer(0, slog.New(slog.DiscardHandler))
 		g := &gateway{quota: 10, window: time.Minute}
 		begin := time.Now()
 		drive(t, p, g, 8, 600)
@@ -114,7 +114,7 @@ func TestForeignUseTeachesNothing(t *testing.T) {
 	for _, used := range []int{0, 1, 5, 9, 10} {
 		for _, floor := range []time.Duration{0, 6 * time.Second} {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPacer(floor, 0, slog.New(slog.DiscardHandler))
+				p := newPacer(floor, slog.New(slog.DiscardHandler))
 				g := &gateway{quota: 10, window: time.Minute}
 				time.Sleep(20 * time.Second) // of synctest's clock: somewhere in a window
 				for range used {
@@ -138,7 +138,8 @@ func TestForeignUseTeachesNothing(t *testing.T) {
 // and a better tier is found out.
 func TestPaceFollowsTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(0, 6*time.Second, slog.New(slog.DiscardHandler))
+		p := newPacer(0, slog.New(slog.DiscardHandler))
+		p.expect(6 * time.Second)
 		g := &gateway{quota: 4, window: time.Minute} // what the other one leaves
 		drive(t, p, g, 4, 240)
 		g.mu.Lock()
@@ -164,7 +165,7 @@ func TestPaceFollowsTheQuota(t *testing.T) {
 // the same.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(time.Second, 0, slog.New(slog.DiscardHandler))
+		p := newPacer(time.Second, slog.New(slog.DiscardHandler))
 		if _, err := p.wait(t.Context(), RankFetch); err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +199,7 @@ func TestTurns(t *testing.T) {
 // A turn that isn't used costs nothing.
 func TestTurnGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(time.Minute, 0, slog.New(slog.DiscardHandler))
+		p := newPacer(time.Minute, slog.New(slog.DiscardHandler))
 		begin := time.Now()
 		for range 3 {
 			if _, err := p.wait(t.Context(), RankPurge); err != nil {
@@ -214,7 +215,7 @@ func TestTurnGivenBack(t *testing.T) {
 
 func TestCancelledWaitGrantsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(0, 0, slog.New(slog.DiscardHandler))
+		p := newPacer(0, slog.New(slog.DiscardHandler))
 		p.refused(time.Now(), time.Now().Add(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -223,7 +224,7 @@ func TestCancelledWaitGrantsNothing(t *testing.T) {
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := newPacer(0, 0, slog.New(slog.DiscardHandler)).wait(cancelled, RankPurge); err == nil {
+		if _, err := newPacer(0, slog.New(slog.DiscardHandler)).wait(cancelled, RankPurge); err == nil {
 			t.Error("granted after cancellation")
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -23,6 +24,10 @@ type archiveFlags struct {
 	kinds, users             []string
 	workers, pageSize        int
 	rate                     string
+	fetch, spoolDir          string
+	exportLimit              string
+	fullScan                 bool
+	fullScanEvery            string
 	ifRunning                string
 	acceptSizeMismatch       bool
 	allowExpiring            bool
@@ -92,7 +97,12 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3) or skip (exit 0)")
 	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
 	fs.StringVar(&f.rate, "rate", "", "send requests to VBC no faster than `RATE`: 10/m, also /s and /h (default: learn from VBC)")
-	fs.IntVar(&f.pageSize, "page-size", 100, "recordings to ask for per listing page")
+	fs.Var(newOneOf(&f.fetch, "auto", "direct", "export"), "fetch", "how audio is fetched: direct (one request each), export (one ZIP for many), or auto (export where VBC's quota makes it worth it)")
+	fs.StringVar(&f.spoolDir, "spool-dir", "", "`DIR` for exports while they are taken apart (default: beside the manifest)")
+	fs.StringVar(&f.exportLimit, "export-limit", "2GiB", "audio in one export at most, in `BYTES`: 500MB, 2GiB")
+	fs.BoolVar(&f.fullScan, "full-scan", false, "list everything, also what earlier runs have listed")
+	fs.StringVar(&f.fullScanEvery, "full-scan-every", "30d", "without --delete, list only what is new for as long as `AGE`, then everything once")
+	fs.IntVar(&f.pageSize, "page-size", 0, "recordings to ask for per listing page (default: as many as VBC allows, up to 1000)")
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
@@ -212,9 +222,22 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if f.workers < 1 || f.workers > 256 {
 		return o, usagef("between 1 and 256", "--workers %d", f.workers)
 	}
-	if f.pageSize < 1 || f.pageSize > 10000 {
+	if changed("page-size") && (f.pageSize < 1 || f.pageSize > 10000) {
 		return o, usagef("between 1 and 10000", "--page-size %d", f.pageSize)
 	}
+	if o.FullScanEvery, err = parseAge("full-scan-every", f.fullScanEvery); err != nil {
+		return o, err
+	}
+	limit, err := humanize.ParseBytes(f.exportLimit)
+	if err != nil || limit < 1<<20 || limit > 1<<40 {
+		return o, usagef("between 1MiB and 1TiB, written as in 500MB or 2GiB", "--export-limit %q", f.exportLimit)
+	}
+	if f.spoolDir != "" {
+		if st, err := os.Stat(f.spoolDir); err != nil || !st.IsDir() {
+			return o, usagef("name an existing one", "--spool-dir %s is not a directory", f.spoolDir)
+		}
+	}
+	o.Fetch, o.SpoolDir, o.ExportLimit, o.FullScan = pipeline.Fetch(f.fetch), f.spoolDir, int64(limit), f.fullScan
 	if f.maxFailures < 0 {
 		return o, usagef("0 or more", "--max-failures %d is negative", f.maxFailures)
 	}

@@ -119,7 +119,11 @@ func reappear(tx *sql.Tx, run int64, r vbc.Recording) error {
 
 // insert begins a recording anew.
 func insert(tx *sql.Tx, run int64, r vbc.Recording) error {
-	_, err := tx.Exec(`INSERT OR REPLACE INTO recording (kind, owner, id, start, size, raw, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	// Not OR REPLACE, which would leave out the trigger that counts.
+	if _, err := tx.Exec("DELETE FROM recording WHERE kind = ? AND owner = ? AND id = ?", r.Kind, r.Owner, r.ID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), Listed, run)
 	return err
 }

@@ -34,7 +34,15 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups}
+
+// addLookups leads to format 3: what costs the same however long the history
+// is, and what is known of listings and exports.
+func addLookups(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP INDEX IF EXISTS unfinished;" + lookups +
+		"INSERT INTO tally SELECT state, count(*), sum(max(size, 0)) FROM recording GROUP BY state;")
+	return err
+}
 
 // chainReceipts leads to format 2: receipts become a chain, failures can be
 // acknowledged, and damaged copies of purged recordings are remembered.

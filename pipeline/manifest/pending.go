@@ -15,7 +15,8 @@ import (
 
 // Selection narrows what Pending yields.
 type Selection struct {
-	// Run is the current run: what failed in it is not yielded again.
+	// Run is the current run: what its listing has shown is not yielded, save
+	// earlier failures, and what failed in it is not yielded again.
 	Run int64
 	// Before spares reading rows that start at or after it. It is no safety
 	// check: the caller checks each row against its own cutoff.
@@ -43,16 +44,17 @@ func restingArgs(sel Selection) []any {
 
 const pendingPage = 256 // rows read at once
 
-// Pending yields the recordings with work left, oldest first, and those whose
-// last run failed at the end, so that they never keep the rest from getting
-// done. Recordings whose purge was begun come whatever Before says. Rows may be
+// Pending yields the recordings with work left: first those that this run's
+// listing hasn't shown, oldest first, then those whose last run failed, the
+// longest ago first, so that they never keep the rest from getting done.
+// Recordings whose purge was begun come whatever Before says. Rows may be
 // moved on while it runs.
 func (m *Manifest) Pending(ctx context.Context, sel Selection) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for _, failed := range []bool{false, true} {
-			c := cursor{start: math.MinInt64}
+		for _, read := range []func(context.Context, Selection, *cursor) ([]Row, error){m.unseenPage, m.failedPage} {
+			c := cursor{at: math.MinInt64}
 			for {
-				rows, err := m.pendingPage(ctx, sel, failed, &c)
+				rows, err := read(ctx, sel, &c)
 				if err != nil {
 					yield(Row{}, err)
 					return
@@ -73,18 +75,41 @@ func (m *Manifest) Pending(ctx context.Context, sel Selection) iter.Seq2[Row, er
 // cursor is the last row that was read. Reading goes on behind it, whatever
 // has happened to the rows meanwhile.
 type cursor struct {
-	start       int64
+	at          int64 // its start, or when it failed
 	kind, owner string
 	id          int64
 }
 
-// pendingWhere is the condition that Pending and CountPending share.
-func pendingWhere(sel Selection) (where string, args []any) {
-	where = `state <> 'purged' AND state <> 'gone' AND (start < ? OR state = 'purging')`
+// unseen selects, by an index for each state, what has work left and never
+// failed. Each part yields its rows in the order of the whole.
+func unseen(sel Selection, what string, c *cursor) (text string, args []any) {
+	part := func(index, where string, more ...any) {
+		if text != "" {
+			text += ` UNION ALL `
+		}
+		text += `SELECT ` + what + ` FROM recording INDEXED BY ` + index + ` WHERE ` + where +
+			` AND reason = '' AND seen_run <> ? AND (start, kind, owner, id) > (?, ?, ?, ?)`
+		args = append(args, append(more, sel.Run, c.at, c.kind, c.owner, c.id)...)
+	}
+	before := sel.Before.UnixMilli() + 1
+	part("by_state", `state = 'listed' AND start < ?`, before)
+	part("by_state", `state = 'stored' AND start < ?`, before)
+	part("by_state", `state = 'purging'`)
+	if sel.Verified {
+		part("by_state", `state = 'verified' AND start < ?`, before)
+	} else {
+		part("reappeared", `reappeared = 1 AND state = 'verified' AND start < ?`, before)
+	}
+	return text, args
+}
+
+// failing is the condition for what failed in an earlier run and is tried again.
+func failing(sel Selection) (where string, args []any) {
+	where = `reason <> '' AND state <> 'purged' AND state <> 'gone' AND failed_run <> ? AND (start < ? OR state = 'purging')`
+	args = []any{sel.Run, sel.Before.UnixMilli() + 1}
 	if !sel.Verified {
 		where += ` AND (state <> 'verified' OR reappeared = 1)`
 	}
-	args = []any{sel.Before.UnixMilli() + 1}
 	if !sel.RetryFailed {
 		where += ` AND NOT (` + resting + `)`
 		args = append(args, restingArgs(sel)...)
@@ -92,43 +117,50 @@ func pendingWhere(sel Selection) (where string, args []any) {
 	return where, args
 }
 
+func (m *Manifest) unseenPage(ctx context.Context, sel Selection, c *cursor) ([]Row, error) {
+	text, args := unseen(sel, columns, c)
+	page, err := query(ctx, m, m.scan, text+fmt.Sprintf(` ORDER BY start, kind, owner, id LIMIT %d`, pendingPage), args...)
+	if n := len(page); n > 0 {
+		c.after(page[n-1], page[n-1].Start)
+	}
+	return page, err
+}
+
+func (m *Manifest) failedPage(ctx context.Context, sel Selection, c *cursor) ([]Row, error) {
+	where, args := failing(sel)
+	args = append(args, c.at, c.kind, c.owner, c.id)
+	page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY failing WHERE `+where+
+		fmt.Sprintf(` AND (failed_at, kind, owner, id) > (?, ?, ?, ?) ORDER BY failed_at, kind, owner, id LIMIT %d`, pendingPage), args...)
+	if n := len(page); n > 0 {
+		c.after(page[n-1], page[n-1].Failure.At)
+	}
+	return page, err
+}
+
+func (c *cursor) after(r Row, at time.Time) {
+	*c = cursor{at: millis(at), kind: string(r.Kind), owner: r.Owner, id: r.ID}
+}
+
 // Resting returns what Pending leaves out for having failed often.
 func (m *Manifest) Resting(ctx context.Context, sel Selection) ([]Row, error) {
 	if sel.RetryFailed {
 		return nil, nil
 	}
-	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished
-		WHERE state <> 'purged' AND state <> 'gone' AND start < ? AND `+resting,
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY failing
+		WHERE reason <> '' AND state <> 'purged' AND state <> 'gone' AND start < ? AND `+resting,
 		append([]any{sel.Before.UnixMilli() + 1}, restingArgs(sel)...)...)
 }
 
 // CountPending counts what Pending would yield now.
 func (m *Manifest) CountPending(ctx context.Context, sel Selection) (n int64, err error) {
-	where, args := pendingWhere(sel)
-	err = m.reads.QueryRowContext(ctx, `SELECT count(*) FROM recording INDEXED BY unfinished WHERE `+where, args...).Scan(&n)
+	text, args := unseen(sel, "1", &cursor{at: math.MinInt64})
+	where, more := failing(sel)
+	err = m.reads.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM (`+text+`)) + (SELECT count(*) FROM recording INDEXED BY failing WHERE `+where+`)`,
+		append(args, more...)...).Scan(&n)
 	if err != nil {
 		err = fmt.Errorf("read manifest: %w", err)
 	}
 	return n, err
-}
-
-func (m *Manifest) pendingPage(ctx context.Context, sel Selection, failed bool, c *cursor) ([]Row, error) {
-	where, args := pendingWhere(sel)
-	where += ` AND (start, kind, owner, id) > (?, ?, ?, ?)`
-	args = append(args, c.start, c.kind, c.owner, c.id)
-	if failed {
-		where += ` AND reason <> '' AND failed_run <> ?`
-		args = append(args, sel.Run)
-	} else {
-		where += ` AND reason = ''`
-	}
-	page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished WHERE `+where+
-		fmt.Sprintf(` ORDER BY start, kind, owner, id LIMIT %d`, pendingPage), args...)
-	if n := len(page); n > 0 {
-		last := page[n-1]
-		*c = cursor{start: last.Start.UnixMilli(), kind: string(last.Kind), owner: last.Owner, id: last.ID}
-	}
-	return page, err
 }
 
 // Copies yields the recordings whose copy has been proven, in whatever state;
@@ -170,7 +202,14 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	if err != nil || len(findings) != 1 || findings[0] != "ok" {
 		return findings, err
 	}
-	findings = nil
+	findings, err = query(ctx, m, func(rows *sql.Rows) (s string, err error) {
+		return s, rows.Scan(&s)
+	}, `SELECT 'the count of recordings that are ' || state || ' is wrong' FROM (
+		SELECT state, recordings, bytes FROM tally WHERE recordings <> 0
+		EXCEPT SELECT state, count(*), sum(max(size, 0)) FROM recording GROUP BY state)`)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := m.reads.QueryContext(ctx, `SELECT `+columns+` FROM recording`)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)

@@ -70,13 +70,13 @@ func (f Failure) Known(reason string) bool {
 	return f.Acknowledged != "" && f.Acknowledging == reason
 }
 
-const columns = `kind, owner, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
+const columns = `kind, owner, id, start, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
 
 func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
 	var r Row
 	var kind, owner, raw, audio, sidecar string
-	var stored, archived, failed int64
-	err := rows.Scan(&kind, &owner, &raw, &r.State, &audio, &sidecar, &stored, &archived,
+	var id, start, stored, archived, failed int64
+	err := rows.Scan(&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &stored, &archived,
 		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
 		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged)
 	if err != nil {

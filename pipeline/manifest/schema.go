@@ -9,14 +9,14 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 2
+const format = 3
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
@@ -46,10 +46,7 @@ CREATE TABLE recording (
 ) WITHOUT ROWID;
 
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-
-CREATE INDEX unfinished ON recording (start, kind, owner, id)
-	WHERE state <> 'purged' AND state <> 'gone';
-
+`+lookups+`
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -63,6 +60,51 @@ CREATE TABLE run (
 	options  TEXT NOT NULL,             -- JSON
 	summary  TEXT NOT NULL DEFAULT ''   -- JSON
 );
+`
+
+// What keeps the questions of every run independent of how long the history
+// is. Each index ends with the primary key, as every one of SQLite does in
+// such a table.
+const lookups = `
+CREATE INDEX by_state ON recording (state, start);
+CREATE INDEX failing ON recording (failed_at) WHERE reason <> '';
+CREATE INDEX reappeared ON recording (start) WHERE reappeared = 1;
+
+CREATE TABLE tally (           -- how many recordings are in each state
+	state      TEXT PRIMARY KEY,
+	recordings INTEGER NOT NULL,
+	bytes      INTEGER NOT NULL  -- as VBC declared them
+) WITHOUT ROWID;
+CREATE TRIGGER tally_in AFTER INSERT ON recording BEGIN
+	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
+		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER tally_out AFTER DELETE ON recording BEGIN
+	UPDATE tally SET recordings = recordings - 1, bytes = bytes - max(old.size, 0) WHERE state = old.state;
+END;
+CREATE TRIGGER tally_move AFTER UPDATE OF state ON recording WHEN new.state <> old.state BEGIN
+	UPDATE tally SET recordings = recordings - 1, bytes = bytes - max(old.size, 0) WHERE state = old.state;
+	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
+		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
+END;
+
+CREATE TABLE listing (         -- what of each collection has been listed without gaps
+	kind    TEXT    NOT NULL,
+	owner   TEXT    NOT NULL,
+	since   INTEGER NOT NULL,    -- from here, Unix milliseconds
+	until   INTEGER NOT NULL,    -- to here, exclusively
+	full_at INTEGER NOT NULL,    -- when the listing that began at since was begun
+	PRIMARY KEY (kind, owner)
+) WITHOUT ROWID;
+
+CREATE TABLE export (          -- export jobs at VBC that were started and not used up
+	job   TEXT    PRIMARY KEY,
+	kind  TEXT    NOT NULL,
+	owner TEXT    NOT NULL,
+	since INTEGER NOT NULL,      -- of its slice, Unix milliseconds
+	until INTEGER NOT NULL,      -- exclusively
+	valid INTEGER NOT NULL       -- until then; 0 = VBC hasn't said
+) WITHOUT ROWID;
 `
 
 // ErrNewer says that the manifest was written by a newer vbcvault.

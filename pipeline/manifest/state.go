@@ -77,25 +77,13 @@ func (m *Manifest) Doubt(ctx context.Context, r vbc.Recording) error {
 // Damaged writes down what is wrong with the copy of a purged recording; ""
 // says that it is whole again.
 func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE recording SET damaged = ? WHERE kind = ? AND owner = ? AND id = ?", what, r.Kind, r.Owner, r.ID)
-		if err != nil {
-			return &WriteError{err}
-		}
-		return nil
-	})
+	return m.exec(ctx, "UPDATE recording SET damaged = ? WHERE kind = ? AND owner = ? AND id = ?", what, r.Kind, r.Owner, r.ID)
 }
 
 // Acknowledge writes down why somebody takes a recording's last failure for
 // granted.
 func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE kind = ? AND owner = ? AND id = ?", why, r.Kind, r.Owner, r.ID)
-		if err != nil {
-			return &WriteError{err}
-		}
-		return nil
-	})
+	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE kind = ? AND owner = ? AND id = ?", why, r.Kind, r.Owner, r.ID)
 }
 
 // Relist forgets a copy that turned out to be missing or damaged. The audio

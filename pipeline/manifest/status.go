@@ -34,12 +34,7 @@ func (m *Manifest) EndRun(ctx context.Context, run int64, summary any) error {
 	if err != nil {
 		return err
 	}
-	return m.do(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec("UPDATE run SET finished = ?, summary = ? WHERE id = ?", time.Now().UnixMilli(), string(b), run); err != nil {
-			return &WriteError{err}
-		}
-		return nil
-	})
+	return m.exec(ctx, "UPDATE run SET finished = ?, summary = ? WHERE id = ?", time.Now().UnixMilli(), string(b), run)
 }
 
 // Run is one run as the manifest remembers it.
@@ -66,13 +61,14 @@ func (m *Manifest) Tallies(ctx context.Context) ([]Tally, error) {
 		err = rows.Scan(&t.State, &t.Recordings, &t.Bytes, &oldest, &newest)
 		t.Oldest, t.Newest = fromMillis(oldest), fromMillis(newest)
 		return t, err
-	}, `SELECT state, count(*), sum(max(size, 0)), min(start), max(start) FROM recording GROUP BY state ORDER BY min(start)`)
+	}, `SELECT state, recordings, bytes, (SELECT min(start) FROM recording WHERE state = t.state) AS oldest,
+		(SELECT max(start) FROM recording WHERE state = t.state) FROM tally t WHERE recordings > 0 ORDER BY oldest`)
 }
 
 // Failures returns recordings whose last run failed: news first, and the latest
 // first.
 func (m *Manifest) Failures(ctx context.Context, limit int) ([]Row, error) {
-	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY unfinished
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY failing
 		WHERE state <> 'purged' AND state <> 'gone' AND reason <> '' ORDER BY acknowledged <> '', failed_at DESC LIMIT ?`, limit)
 }
 

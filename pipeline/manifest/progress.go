@@ -1,0 +1,122 @@
+package manifest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Mark says what of a collection has been listed without gaps. All that VBC
+// showed of it is in the manifest.
+type Mark struct {
+	Since, Until time.Time // Until excluded; Since zero: from the beginning
+	FullAt       time.Time // when the listing that began at Since was begun
+}
+
+// Mark returns the mark of a collection; the zero one if there is none.
+func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner string) (k Mark, err error) {
+	var since, until, full int64
+	err = m.reads.QueryRowContext(ctx, "SELECT since, until, full_at FROM listing WHERE kind = ? AND owner = ?", kind, owner).Scan(&since, &until, &full)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Mark{}, nil
+	}
+	if err != nil {
+		return Mark{}, fmt.Errorf("read manifest: %w", err)
+	}
+	return Mark{Since: fromMillis(since), Until: fromMillis(until), FullAt: fromMillis(full)}, nil
+}
+
+// SetMark writes down a collection's mark.
+func (m *Manifest) SetMark(ctx context.Context, kind vbc.Kind, owner string, k Mark) error {
+	return m.exec(ctx, "INSERT OR REPLACE INTO listing (kind, owner, since, until, full_at) VALUES (?, ?, ?, ?, ?)",
+		kind, owner, millis(k.Since), millis(k.Until), millis(k.FullAt))
+}
+
+// Export is an export job of a slice of a collection's listing.
+type Export struct {
+	Job          string
+	Since, Until time.Time // Until excluded
+	Valid        time.Time // until then; zero: VBC hasn't said
+}
+
+// Exports returns the jobs of a collection that were started and are not
+// forgotten, the oldest slice first.
+func (m *Manifest) Exports(ctx context.Context, kind vbc.Kind, owner string) ([]Export, error) {
+	return query(ctx, m, func(rows *sql.Rows) (e Export, err error) {
+		var since, until, valid int64
+		err = rows.Scan(&e.Job, &since, &until, &valid)
+		e.Since, e.Until, e.Valid = fromMillis(since), fromMillis(until), fromMillis(valid)
+		return e, err
+	}, "SELECT job, since, until, valid FROM export WHERE kind = ? AND owner = ? ORDER BY since, until, job", kind, owner)
+}
+
+// SetExport writes down a job that was started, or what is known of it now.
+func (m *Manifest) SetExport(ctx context.Context, kind vbc.Kind, owner string, e Export) error {
+	return m.exec(ctx, "INSERT OR REPLACE INTO export (job, kind, owner, since, until, valid) VALUES (?, ?, ?, ?, ?, ?)",
+		e.Job, kind, owner, millis(e.Since), millis(e.Until), millis(e.Valid))
+}
+
+// ForgetExport writes down that a job is of no use any more.
+func (m *Manifest) ForgetExport(ctx context.Context, job string) error {
+	return m.exec(ctx, "DELETE FROM export WHERE job = ?", job)
+}
+
+// Learned is what earlier runs have found out about VBC.
+type Learned struct {
+	PageSize int           // the largest that VBC hasn't refused; 0 = not known
+	Pace     time.Duration // between two requests; 0 = not known
+}
+
+// paceLasts is how long a pace is believed: the account's tier may change.
+const paceLasts = 7 * 24 * time.Hour
+
+// Learned returns what is known and still believed.
+func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
+	size, err := m.meta(ctx, "page_size")
+	if err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
+	pace, err := m.meta(ctx, "pace")
+	if err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
+	l.PageSize, _ = strconv.Atoi(size)
+	var ms, at int64
+	if n, _ := fmt.Sscanf(pace, "%d@%d", &ms, &at); n == 2 && time.Since(fromMillis(at)) < paceLasts {
+		l.Pace = time.Duration(ms) * time.Millisecond
+	}
+	return l, nil
+}
+
+// SetLearned writes down what is known now; what is 0 changes nothing.
+func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
+	const put = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if l.PageSize > 0 {
+			if _, err := tx.Exec(put, "page_size", strconv.Itoa(l.PageSize)); err != nil {
+				return &WriteError{err}
+			}
+		}
+		if l.Pace > 0 {
+			if _, err := tx.Exec(put, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
+				return &WriteError{err}
+			}
+		}
+		return nil
+	})
+}
+
+// exec carries out one statement.
+func (m *Manifest) exec(ctx context.Context, text string, args ...any) error {
+	return m.do(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(text, args...); err != nil {
+			return &WriteError{err}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,410 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// slice is a piece of a collection's listing that is written down: what was
+// listed from one second on until another.
+type slice struct {
+	collection           // by the user's number
+	from, to   time.Time // to excluded
+	todo       []pick    // what there may be to do in it, oldest first
+	bytes      int64     // of all that was listed in it, as VBC declares them
+
+	left *atomic.Int64 // of todo
+	done func()        // when nothing of it is left
+}
+
+// pick is one recording of a slice.
+type pick struct {
+	id, size int64
+	start    time.Time
+	needed   bool
+}
+
+const (
+	sliceSize  = 1000 // recordings; a little more where many start in one second
+	firstSlice = 100  // as long as VBC may still teach a quota that makes exports worth it
+
+	// overlap is how much of what is known is listed again: recordings may be
+	// listed some time after their call.
+	overlap = 72 * time.Hour
+)
+
+// lister reads one collection's listing.
+//
+// The oldest come first, and each request continues at the second where the
+// slice before ended, so that what is purged meanwhile moves nothing. Where
+// VBC doesn't heed the order or the filter that this takes, the listing is
+// read to its end before anything of it is worked on.
+type lister struct {
+	*run
+	collection
+	yield func(slice) bool
+
+	mark  manifest.Mark // what an earlier run has listed
+	known bool          // and this one relies on it
+	whole bool          // read to the end before anything is yielded
+	gaps  bool          // something was not shown
+	pages int
+	walks int // that ended before the listing did
+	shown *shown
+	picks []pick // written down and not yielded yet
+}
+
+// errUnsorted says that a listing doesn't come in order although earlier
+// slices did, which are being worked on.
+var errUnsorted = errors.New("the listing doesn't come in order")
+
+func (l *lister) read(ctx context.Context) error {
+	from, err := l.begin(ctx)
+	if err != nil {
+		return err
+	}
+	start := from
+	for {
+		next, err := l.walk(ctx, from)
+		if errors.Is(err, errUnsorted) {
+			l.log.Warn("VBC doesn't list in order; reading the listing to its end first", "collection", l.String())
+			l.unsorted = append(l.unsorted, l.collection)
+		}
+		if err != nil {
+			return err
+		}
+		if !l.gaps {
+			end := next
+			if end.IsZero() {
+				end = l.policy.Cutoff
+			}
+			l.covered.set(l.numbered(), start, end)
+		}
+		if next.IsZero() {
+			return nil
+		}
+		from = next
+	}
+}
+
+// numbered is the collection by its user's number.
+func (l *lister) numbered() collection {
+	if l.user == "self" {
+		return collection{l.kind, l.selfUser}
+	}
+	return l.collection
+}
+
+// begin says where to begin: where an earlier run's listing has ended, if this
+// run is only about what is new, else at the beginning.
+func (l *lister) begin(ctx context.Context) (time.Time, error) {
+	p := l.policy
+	if p.Delete || p.FullScan || l.user == "self" || l.reads == nil {
+		return p.Since, nil // what is to be deleted must be seen
+	}
+	mark, err := l.reads.Mark(ctx, l.kind, l.user)
+	if err != nil {
+		return p.Since, err
+	}
+	if mark.FullAt.IsZero() || p.started.Sub(mark.FullAt) >= p.FullScanEvery ||
+		!mark.Since.IsZero() && (p.Since.IsZero() || p.Since.Before(mark.Since)) {
+		return p.Since, nil
+	}
+	from := mark.Until
+	if p.Cutoff.Before(from) {
+		from = p.Cutoff
+	}
+	if from = from.Add(-overlap).Truncate(time.Second); from.Before(p.Since) {
+		from = p.Since
+	}
+	l.mark, l.known = mark, true
+	l.log.Info("listing only what is new since the last run", "collection", l.String(), "from", from.Format(time.RFC3339),
+		"next_full_scan", mark.FullAt.Add(p.FullScanEvery).Format(time.RFC3339))
+	return from, nil
+}
+
+// walk reads pages from one moment on until there is enough for a slice, or
+// nothing more, and yields that. next is where to go on; zero at the end.
+func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err error) {
+	listing := l.vbc.List(l.query(from, !l.newestOnly))
+	var held []vbc.Recording
+	order := inOrder{at: from.Truncate(time.Second)}
+	for page, err := range listing.Pages(ctx, l.attempt) {
+		if e := vbc.AsError(err); e != nil && e.Status == http.StatusBadRequest && l.pages == 0 && !l.newestOnly {
+			l.newestOnly = true // perhaps it is the order that it doesn't know
+			return l.walk(ctx, from)
+		}
+		if err != nil {
+			return time.Time{}, errors.Join(l.note(ctx, held), l.emit(ctx, time.Time{}), err)
+		}
+		l.pages++
+		l.granted.Store(int64(listing.PageSize()))
+		if err := l.recheck(ctx, from, listing.Total()); err != nil {
+			return time.Time{}, err
+		}
+		if !order.holds(page) && !l.whole {
+			if l.walks > 0 {
+				return time.Time{}, errUnsorted
+			}
+			l.whole = true
+		}
+		held = append(held, page...)
+		to := order.at.Truncate(time.Second)
+		switch {
+		case l.whole:
+			if err := l.note(ctx, held); err != nil {
+				return time.Time{}, err
+			}
+			held = nil
+		case len(held) >= sliceSize && to.After(firstSecond(held)) && listing.Total() > len(held):
+			before, rest := split(held, to)
+			if l.walks++; !order.unreadable {
+				l.shown = &shown{from: from, to: to, recordings: before, left: listing.Total() - len(before)}
+			}
+			l.remaining.Store(int64(listing.Total() - len(held) + len(rest)))
+			return to, errors.Join(l.note(ctx, before), l.emit(ctx, to))
+		}
+	}
+	if n := listing.Missing(); n > 0 {
+		l.missing(n)
+	}
+	l.remaining.Store(0)
+	return time.Time{}, errors.Join(l.note(ctx, held), l.emit(ctx, l.policy.Cutoff.Truncate(time.Second)))
+}
+
+func (l *lister) query(from time.Time, oldestFirst bool) vbc.Query {
+	return vbc.Query{Kind: l.kind, Account: l.policy.Account, User: l.user,
+		Before: l.policy.Cutoff, Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst}
+}
+
+func (l *lister) missing(n int) {
+	l.gaps = true
+	l.notListed += int64(n)
+	l.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", l.String(), "missing", n)
+}
+
+// shown is the slice that was listed last, and how many VBC must count behind it.
+type shown struct {
+	from, to   time.Time
+	recordings []vbc.Recording
+	left       int
+}
+
+// recheck compares VBC's count with the one before. Where it is too small,
+// something was hidden, or somebody else has deleted, and the slice before is
+// listed once more by itself.
+func (l *lister) recheck(ctx context.Context, from time.Time, total int) error {
+	s := l.shown
+	l.shown = nil
+	if s == nil || total >= s.left {
+		return nil
+	}
+	known := map[int64]bool{}
+	for _, rec := range s.recordings {
+		known[rec.ID] = true
+	}
+	q := l.query(s.from, true)
+	q.Before = s.to.Add(-time.Second)
+	listing := l.vbc.List(q)
+	for page, err := range listing.Pages(ctx, l.attempt) {
+		if err != nil {
+			return err
+		}
+		l.pages++
+		page = slices.DeleteFunc(page, func(rec vbc.Recording) bool { return known[rec.ID] || !rec.Start.Before(s.to) })
+		if err := l.note(ctx, page); err != nil {
+			return err
+		}
+	}
+	if n := listing.Missing(); n > 0 {
+		l.missing(n)
+	}
+	return l.emit(ctx, time.Time{})
+}
+
+func firstSecond(held []vbc.Recording) time.Time {
+	for _, rec := range held {
+		if rec.Unreadable == "" {
+			return rec.Start.Truncate(time.Second)
+		}
+	}
+	return time.Time{}
+}
+
+// inOrder watches the starts of a listing.
+type inOrder struct {
+	at         time.Time // the latest so far
+	unreadable bool
+}
+
+func (o *inOrder) holds(page []vbc.Recording) bool {
+	for _, rec := range page {
+		switch {
+		case rec.Unreadable != "":
+			o.unreadable = true
+		case rec.Start.Before(o.at):
+			return false
+		default:
+			o.at = rec.Start
+		}
+	}
+	return true
+}
+
+// split parts recordings at a moment. What can't be read stays where it was listed.
+func split(held []vbc.Recording, at time.Time) (before, rest []vbc.Recording) {
+	for _, rec := range held {
+		if rec.Unreadable == "" && !rec.Start.Before(at) {
+			rest = append(rest, rec)
+		} else {
+			before = append(before, rec)
+		}
+	}
+	return before, rest
+}
+
+// note writes recordings down.
+func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
+	eligible, seen, err := l.admit(ctx, l.collection, recordings)
+	for i, rec := range eligible {
+		if seen[i] != manifest.Repeated {
+			l.picks = append(l.picks, pick{rec.ID, rec.Size, rec.Start, seen[i] != manifest.Archived || l.policy.Delete})
+		}
+	}
+	return err
+}
+
+// emit yields what was noted, in slices. Up to the moment upTo, unless that is
+// zero, nothing is missing.
+func (l *lister) emit(ctx context.Context, upTo time.Time) error {
+	picks := l.picks
+	l.picks = nil
+	slices.SortStableFunc(picks, func(a, b pick) int { return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.id, b.id)) })
+	cuts, err := l.cuts(ctx, l.numbered())
+	if err != nil {
+		return err
+	}
+	pieces := chop(l.numbered(), picks, l.sliceLimits(), cuts)
+	if !upTo.IsZero() && !l.gaps && l.user != "self" {
+		reached := func() { l.reach(upTo) }
+		if len(pieces) == 0 {
+			reached()
+		} else {
+			pieces[len(pieces)-1].done = reached
+		}
+	}
+	for _, s := range pieces {
+		l.listed += int64(len(s.todo))
+		l.stats.Todo.Store(l.listed + l.remaining.Load())
+		l.log.Debug("listed", "collection", l.String(), "from", s.from, "to", s.to, "to_do", len(s.todo))
+		if !l.yield(s) {
+			return errNoMore
+		}
+	}
+	return nil
+}
+
+// limits bound a slice.
+type limits struct {
+	first, count int // recordings, in the first and in each other
+	bytes        int64
+}
+
+// chop cuts recordings in order into slices, only where the second changes,
+// and at each of the cuts.
+func chop(c collection, picks []pick, most limits, cuts []time.Time) (out []slice) {
+	var s slice
+	var n int
+	flush := func() {
+		if len(s.todo) > 0 {
+			s.left = &atomic.Int64{}
+			s.left.Store(int64(len(s.todo)))
+			out = append(out, s)
+		}
+		s, n, most.first = slice{}, 0, most.count
+	}
+	for _, p := range picks {
+		at := p.start.Truncate(time.Second)
+		if n > 0 && !at.Before(s.to) && (n >= most.first || s.bytes+p.size > most.bytes || slices.ContainsFunc(cuts, func(cut time.Time) bool {
+			return s.from.Before(cut) && !at.Before(cut)
+		})) {
+			flush()
+		}
+		if n == 0 {
+			s.collection, s.from = c, at
+		}
+		n++
+		s.to = at.Add(time.Second)
+		s.bytes += max(p.size, 0)
+		if p.needed {
+			s.todo = append(s.todo, p)
+		}
+	}
+	flush()
+	return out
+}
+
+// sliceLimits says how large slices may be.
+func (r *run) sliceLimits() limits {
+	most := limits{first: sliceSize, count: sliceSize, bytes: r.policy.ExportLimit}
+	if r.policy.Fetch == FetchAuto && r.vbc.Quota().Interval == 0 {
+		most.first, most.count = firstSlice, firstSlice
+	}
+	return most
+}
+
+// pageSize is how many recordings to ask for at once.
+func (r *run) pageSize() int {
+	return cmp.Or(r.policy.PageSize, int(r.granted.Load()), sliceSize)
+}
+
+// reach writes down how far a collection has been listed without gaps, once
+// the slice that reaches so far has been worked on: what an interruption
+// leaves of it is listed again, and may be exported again.
+func (l *lister) reach(upTo time.Time) {
+	if l.manifest == nil {
+		return // a dry run
+	}
+	mark := manifest.Mark{Since: l.policy.Since, Until: upTo, FullAt: l.policy.started}
+	if l.known {
+		mark = l.mark
+		if upTo.After(mark.Until) {
+			mark.Until = upTo
+		}
+	}
+	if err := l.manifest.SetMark(l.work, l.kind, l.user, mark); err != nil {
+		l.log.Warn("how far the listing has come could not be written down; the next run lists more", "reason", err)
+	}
+}
+
+// coverage is what this run has listed of each collection without gaps.
+type coverage struct {
+	mu    sync.Mutex
+	spans map[collection]span
+}
+
+func (c *coverage) set(of collection, from, to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.spans == nil {
+		c.spans = map[collection]span{}
+	}
+	c.spans[of] = span{from, to}
+}
+
+// has reports whether a listing without gaps would have shown the recording.
+func (c *coverage) has(r vbc.Recording) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.spans[collectionOf(r)]
+	return ok && !r.Start.Before(s.first) && r.Start.Before(s.last)
+}
