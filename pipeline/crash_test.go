@@ -54,7 +54,8 @@ type lab struct {
 	mu    sync.Mutex
 	steps int
 	dead  bool
-	audio int // downloads that a living process has begun
+	audio int            // downloads that a living process has begun
+	kinds map[string]int // requests for exports that a living process has sent
 
 	// An older manifest takes over receipts of recordings that it has never
 	// heard of; where the process died in one's DELETE, the intent stays open.
@@ -87,7 +88,7 @@ func (l *lab) reset(fate func(int) (fate, bool)) {
 
 func newLab(t testing.TB, to string) *lab {
 	t.Helper()
-	l := &lab{t: t, account: vbctest.New(vbctest.Config{}), path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
+	l := &lab{t: t, kinds: map[string]int{}, account: vbctest.New(vbctest.Config{}), path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
 	l.api = l.serve()
 	l.account.Inject(func(r *http.Request) *vbctest.Fault {
 		if r.Method == http.MethodDelete {
@@ -96,6 +97,11 @@ func newLab(t testing.TB, to string) *lab {
 		l.mu.Lock()
 		if !l.dead && strings.Contains(r.URL.Path, "/audio/") {
 			l.audio++
+		}
+		for _, part := range []string{"/export", "/jobs/", "/bulkDownload/"} {
+			if !l.dead && strings.Contains(r.URL.Path, part) {
+				l.kinds[part]++
+			}
 		}
 		l.mu.Unlock()
 		switch l.next() {

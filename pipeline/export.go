@@ -61,7 +61,10 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		return nil
 	}
 	needed, err := r.needed(f)
-	if err != nil || !r.policy.exports(len(needed), r.vbc.Quota()) {
+	if err != nil {
+		return err
+	}
+	if f.jobs, err = r.started(ctx, f); err != nil || !r.policy.exports(len(needed), len(f.jobs) > 0, r.vbc.Quota()) {
 		return err
 	}
 	err = r.exportSlice(ctx, f, needed)
@@ -122,12 +125,12 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 	if err := r.spool.room(f.bytes); err != nil {
 		return err
 	}
-	jobs, err := r.jobsOf(ctx, f)
-	if err != nil {
+	if len(f.jobs) > 0 {
+		r.log.Info("taking up an export that an interrupted run had started", "jobs", len(f.jobs))
+	} else if err := r.start(ctx, f); err != nil {
 		return err
 	}
-	f.jobs = jobs
-	for _, j := range jobs {
+	for _, j := range f.jobs {
 		ready, err := r.await(ctx, f, j)
 		if err == nil {
 			var file *spooled
@@ -153,9 +156,8 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 	return nil
 }
 
-// jobsOf takes up the jobs that an interrupted run has started for the slice,
-// or starts one.
-func (r *run) jobsOf(ctx context.Context, f *fetched) (jobs []manifest.Export, err error) {
+// started returns the jobs that an interrupted run has started for the slice.
+func (r *run) started(ctx context.Context, f *fetched) (jobs []manifest.Export, err error) {
 	known, err := r.manifest.Exports(ctx, f.kind, f.user)
 	if err != nil {
 		return nil, err
@@ -170,12 +172,13 @@ func (r *run) jobsOf(ctx context.Context, f *fetched) (jobs []manifest.Export, e
 			jobs = append(jobs, e)
 		}
 	}
-	if len(jobs) > 0 {
-		r.log.Info("taking up an export that an interrupted run had started", "jobs", len(jobs))
-		return jobs, nil
-	}
+	return jobs, nil
+}
+
+// start has VBC begin to pack the slice.
+func (r *run) start(ctx context.Context, f *fetched) error {
 	var ids []string
-	err = r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
+	err := r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: r.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second)})
 		return err
 	})
@@ -183,11 +186,11 @@ func (r *run) jobsOf(ctx context.Context, f *fetched) (jobs []manifest.Export, e
 		e := manifest.Export{Job: id, Since: f.from, Until: f.to}
 		// A crash before this costs the request that has started the job.
 		if err := r.manifest.SetExport(r.work, f.kind, f.user, e); err != nil {
-			return nil, err
+			return err
 		}
-		jobs = append(jobs, e)
+		f.jobs = append(f.jobs, e)
 	}
-	return jobs, err
+	return err
 }
 
 // cuts are the moments at which slices end, so that each lies in the job that
@@ -220,9 +223,11 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 	if wait == 0 {
 		wait = min(max(time.Duration(len(f.todo))*50*time.Millisecond, time.Second), time.Minute)
 	}
-	for {
-		if err := pause(ctx, wait); err != nil {
-			return vbc.Job{}, err
+	for first := true; ; first = false {
+		if !first || e.Valid.IsZero() { // that it was valid is what VBC says of those that are done
+			if err := pause(ctx, wait); err != nil {
+				return vbc.Job{}, err
+			}
 		}
 		var j vbc.Job
 		err := r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {

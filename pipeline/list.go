@@ -67,7 +67,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case judge(err) == systemic, judge(err) == cancelled:
+		case judge(err) == systemic, judge(err) == cancelled, r.unfit():
 			return err
 		default:
 			r.problem(fmt.Sprintf("the listing of %s could not be read to its end: %v", c, err))
@@ -85,6 +85,10 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 	}
 	return nil
 }
+
+// unfit reports whether account, manifest and destination were found not to
+// belong together, or couldn't be looked at: then nothing may go on.
+func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && !r.probed }
 
 // listUnsorted yields the collections that can't be had in order. They are
 // read to their end first, while nothing is being purged.

@@ -61,19 +61,24 @@ const (
 
 const (
 	// An export costs about five requests: to start it, to look how far it
-	// has come, and to download it.
-	exportCost = 5
+	// has come, and to download it. One that was started costs two.
+	exportCost  = 5
+	startedCost = 2
+
 	// Fewer recordings are fetched directly.
-	fewestForExport = 2 * exportCost
+	fewestForExport  = 2 * exportCost
+	fewestForStarted = 2 * startedCost
 )
 
-// exports reports whether so many recordings of a slice are fetched by export.
-func (p *policy) exports(needed int, q vbc.Quota) bool {
+// exports reports whether so many recordings of a slice are fetched by export,
+// which has perhaps been started.
+func (p *policy) exports(needed int, started bool, q vbc.Quota) bool {
+	worth := needed >= fewestForExport || started && needed >= fewestForStarted
 	switch p.Fetch {
 	case FetchExport:
-		return needed >= fewestForExport
+		return worth
 	case FetchAuto:
-		return needed >= fewestForExport && q.Interval > 0
+		return worth && (started || q.Interval > 0)
 	}
 	return false
 }

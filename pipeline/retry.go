@@ -60,7 +60,7 @@ func judge(err error) verdict {
 		return final
 	}
 	switch {
-	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), errors.Is(err, storage.ErrRefused), isA[*refusal](err):
+	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), isA[*manifest.BoundError](err), errors.Is(err, storage.ErrRefused), isA[*refusal](err):
 		return systemic
 	case isA[*notAudioError](err), isA[*sizeError](err):
 		return doubtful

@@ -166,6 +166,7 @@ func (r *run) do() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.spool.close()) }()
+	sel := r.selection()
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
 		if err := each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
 			return err
@@ -173,10 +174,9 @@ func (r *run) do() (err error) {
 	}
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
-			return errors.Join(err, r.unstored(r.ctx))
+			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))
 		}
 	}
-	sel := r.selection()
 	todo, err := r.manifest.CountPending(r.ctx, sel)
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -270,3 +272,26 @@ func (w *world) someRecordings(n int) []vbctest.Recording {
 func isDelete(r *http.Request) bool { return r.Method == http.MethodDelete }
 func isAudio(r *http.Request) bool  { return strings.Contains(r.URL.Path, "/audio/") }
 func isList(r *http.Request) bool   { return strings.HasSuffix(r.URL.Path, "call_recordings") }
+
+// deflated is so many zeros, packed small.
+func deflated(n int) []byte {
+	var b bytes.Buffer
+	z, err := flate.NewWriter(&b, flate.BestCompression)
+	if err == nil {
+		_, err = io.CopyN(z, zeros{}, int64(n))
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		panic(err) // writes memory
+	}
+	return b.Bytes()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

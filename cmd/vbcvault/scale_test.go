@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,15 +62,9 @@ func TestMemoryWithManyRecordings(t *testing.T) {
 	for _, n := range []int{1000, 100_000} {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		w.account.Generate(n, time.Now().AddDate(-1, 0, 0), time.Minute)
-		cmd := w.command("archive", "--to", w.to, "--json", "--older-than", "90d", "--page-size", "1000", "--workers", "2")
-		var once sync.Once
-		peak := w.watchPeak(cmd, func(r *http.Request) bool {
-			if isAudio(r) {
-				once.Do(func() { w.signal(cmd, os.Interrupt) }) // the listing is through: enough
-			}
-			return isAudio(r)
-		})
-		w.want(w.finish(cmd), 130, map[string]int{"listed": n})
+		cmd := w.command("archive", "--to", w.to, "--json", "--older-than", "90d", "--dry-run")
+		peak := w.watchPeak(cmd, isList)
+		w.want(w.finish(cmd), 0, map[string]int{"listed": n})
 		peaks[n] = peak.Load()
 	}
 	t.Logf("peak: %d MiB with 1,000 listed, %d MiB with 100,000", peaks[1000]>>20, peaks[100_000]>>20)

@@ -104,7 +104,7 @@ func hostOf(r *http.Request) string {
 }
 
 // serveList is a page of a collection as it is now.
-func (a *Account) serveList(w http.ResponseWriter, r *http.Request) {
+func (a *Account) serveList(w http.ResponseWriter, r *http.Request, f *Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	k, ok := a.collection(w, r)
@@ -122,8 +122,11 @@ func (a *Account) serveList(w http.ResponseWriter, r *http.Request) {
 	items := make([]any, 0, to-from)
 	for i := from; i < to; i++ {
 		rec := matching[i]
-		if !q.ascending {
+		if !q.ascending || a.cfg.IgnoreOrder {
 			rec = matching[len(matching)-1-i]
+		}
+		if rec.ID == f.Hide {
+			continue
 		}
 		items = append(items, rec.json(a, hostOf(r)))
 	}
@@ -189,6 +192,8 @@ func (a *Account) parseListQuery(u *url.URL) (q listQuery, err error) {
 	switch {
 	case q.page < a.firstPage():
 		return q, fmt.Errorf("invalid page: the first is %d", a.firstPage())
+	case q.ascending && a.cfg.RejectOrder:
+		return q, fmt.Errorf("invalid order")
 	case a.cfg.RejectPageSizeAbove > 0 && q.size > a.cfg.RejectPageSizeAbove:
 		return q, fmt.Errorf("invalid page_size: at most %d", a.cfg.RejectPageSizeAbove)
 	}

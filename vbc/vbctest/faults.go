@@ -31,6 +31,9 @@ type Fault struct {
 	FlipBit    bool  // one bit in the middle is another; VBC has no checksum, so only proofs by other means notice
 	OtherSize  int64 // so many bytes more (or less) than declared
 
+	// Of a listing:
+	Hide int64 // the recording with this id is counted, and not shown
+
 	// Of a DELETE:
 	NoEffect bool // 204, and the recording stays
 }

@@ -59,8 +59,9 @@ func (a *Account) serve(w http.ResponseWriter, r *http.Request, kind RequestKind
 func (a *Account) api(f *Fault) http.Handler {
 	mux := http.NewServeMux()
 	for _, root := range a.roots() {
-		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings", a.serveList)
-		mux.HandleFunc("GET "+root+"/accounts/{account}/users/{user}/call_recordings", a.serveList)
+		for _, path := range []string{"/accounts/{account}/company_call_recordings", "/accounts/{account}/users/{user}/call_recordings"} {
+			mux.HandleFunc("GET "+root+path, func(w http.ResponseWriter, r *http.Request) { a.serveList(w, r, f) })
+		}
 		for _, path := range []string{"/accounts/{account}/company_call_recordings/{id}", "/accounts/{account}/users/{user}/call_recordings/{id}"} {
 			mux.HandleFunc("GET "+root+path, a.serveOne)
 			mux.HandleFunc("DELETE "+root+path, func(w http.ResponseWriter, r *http.Request) { a.serveDelete(w, r, f) })

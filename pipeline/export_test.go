@@ -1,0 +1,246 @@
+package pipeline
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// fillMany adds enough for an export.
+func (l *lab) fillMany() []vbctest.Recording {
+	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+	for i := range int64(fewestForExport) {
+		l.account.Add(vbctest.Recording{ID: 1 + i, Start: old.Add(time.Duration(i) * time.Minute), Size: 3000 + i})
+	}
+	l.account.Add(vbctest.Recording{ID: 99, Start: l.cutoff.Add(time.Hour), Size: 1000})
+	return l.account.Recordings()
+}
+
+// The process ends at each step of an export, and of the first recordings out
+// of it: before the step took effect, and after. The next run takes up the
+// job, leaves nothing in the spool, and downloads the ZIP once more at most.
+func TestCrashInAnExport(t *testing.T) {
+	options := Options{Delete: true, Workers: 1, Fetch: FetchExport, PollPause: time.Microsecond}
+	l := newLab(t, "directory")
+	all := l.fillMany()
+	if sum, err := l.run(options); err != nil || sum.Deleted != fewestForExport || sum.Exported != fewestForExport || l.audio != 0 {
+		t.Fatalf("%+v, %v, %d downloads", sum, err, l.audio)
+	}
+	l.allDone(all)
+	for step := 1; step <= min(l.steps, 32); step++ {
+		for _, f := range []fate{lost, doneButLost} {
+			t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
+				l := newLab(t, "directory")
+				all := l.fillMany()
+				l.reset(func(s int) (fate, bool) {
+					if s == step {
+						return f, true
+					}
+					return fine, false
+				})
+				sum, err := l.run(options)
+				if !l.dead {
+					t.Fatalf("it never came to step %d: %+v, %v", step, sum, err)
+				}
+				l.nothingLost(all)
+				l.reset(nil)
+				if sum, err = l.run(options); err != nil || !sum.Complete() {
+					t.Errorf("the next run: %+v, %v", sum, err)
+				}
+				l.allDone(all)
+				// A job whose start nobody heard of, or whose id didn't reach the disk, is started again.
+				if l.kinds["/export"] > 2 || l.kinds["/bulkDownload/"] > 2 || l.audio > fewestForStarted {
+					t.Errorf("%v, %d downloads", l.kinds, l.audio)
+				}
+				if left, err := filepath.Glob(l.path + ".spool*"); err != nil || len(left) > 0 {
+					t.Errorf("left behind: %v, %v", left, err)
+				}
+			})
+		}
+	}
+}
+
+func TestNextPoll(t *testing.T) {
+	for _, c := range []struct {
+		last, elapsed time.Duration
+		done, total   int
+		want          time.Duration
+	}{
+		{time.Second, time.Second, 0, 0, 2 * time.Second},               // nothing said: twice as long
+		{time.Second, 10 * time.Second, 50, 100, 11 * time.Second},      // as long as it will take, and a little more
+		{20 * time.Second, 20 * time.Second, 95, 100, 20 * time.Second}, // never sooner than before
+		{10 * time.Second, time.Minute, 1, 1000, longestPoll},           // not for ever
+		{4 * time.Minute, 10 * time.Minute, 0, 100, longestPoll},
+		{time.Second, time.Second, 200, 100, 2 * time.Second},            // nonsense
+		{30 * time.Second, 30 * time.Second, 100, 100, 30 * time.Second}, // all there, not complete yet
+		{time.Second, time.Minute, 300, 1000, 154 * time.Second},
+	} {
+		got := nextPoll(c.last, c.elapsed, vbc.Job{Completed: c.done, Total: c.total})
+		if got != c.want {
+			t.Errorf("%+v: %v, want %v", c, got, c.want)
+		}
+	}
+}
+
+// Slices end only where the second changes, at most so large, and where an
+// interrupted run's job begins or ends.
+func TestChop(t *testing.T) {
+	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(seconds ...float64) (picks []pick) {
+		for i, s := range seconds {
+			picks = append(picks, pick{id: int64(i + 1), size: 10, start: base.Add(time.Duration(s * float64(time.Second))), needed: true})
+		}
+		return picks
+	}
+	most := limits{first: 2, count: 3, bytes: 1000}
+	for name, c := range map[string]struct {
+		picks []pick
+		most  limits
+		cuts  []time.Time
+		want  string
+	}{
+		"by number, the first smaller": {at(0, 1, 2, 3, 4, 5), most, nil, "1-2 3-5 6"},
+		"not within a second":          {at(0, 0, 0.5, 0.9, 1, 2), most, nil, "1-4 5-6"},
+		"by bytes":                     {at(0, 1, 2, 3), limits{first: 9, count: 9, bytes: 25}, nil, "1-2 3-4"},
+		"at a cut":                     {at(0, 1, 2, 3), limits{first: 9, count: 9, bytes: 1000}, []time.Time{base.Add(3 * time.Second), base}, "1-3 4"},
+		"nothing":                      {nil, most, nil, ""},
+	} {
+		var got []string
+		for _, s := range chop(collection{kind: vbc.Company}, c.picks, c.most, c.cuts) {
+			first, last := s.todo[0], s.todo[len(s.todo)-1]
+			if s.from.After(first.start) || !s.to.After(last.start) || s.left.Load() != int64(len(s.todo)) {
+				t.Errorf("%s: %v to %v has %v to %v", name, s.from, s.to, first.start, last.start)
+			}
+			text := fmt.Sprintf("%d-%d", first.id, last.id)
+			if first.id == last.id {
+				text = fmt.Sprint(first.id)
+			}
+			got = append(got, text)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+	}
+	done := at(0, 1)
+	done[0].needed, done[1].needed = false, false
+	if s := chop(collection{}, done, most, nil); len(s) != 0 {
+		t.Errorf("nothing to do, and %d slices", len(s))
+	}
+}
+
+// zipOf packs entries by name; the text is the content.
+func zipOf(t testing.TB, entries ...[2]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, e := range entries {
+		w, err := z.Create(e[0])
+		if err == nil {
+			_, err = w.Write([]byte(e[1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func spooledZIP(t testing.TB, content []byte, recordings int) (*spooled, error) {
+	t.Helper()
+	s, err := newSpool("", filepath.Join(t.TempDir(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.close() })
+	if err := s.room(1); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.keep(bytes.NewReader(content), 1<<30, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, f.open(recordings)
+}
+
+// An entry is a recording's if name and size are, and nobody else's is.
+func TestMatch(t *testing.T) {
+	needed := map[string]vbc.Recording{"a.mp3": {ID: 1, Size: 3}, "b.mp3": {ID: 2, Size: 3}, "c.mp3": {ID: 3, Size: 3}, "d.mp3": {ID: 4, Size: 3}}
+	f, err := spooledZIP(t, zipOf(t,
+		[2]string{"a.mp3", "aaa"}, [2]string{"calls/../../b.mp3", "bbb"}, [2]string{"c.mp3", "cccc"},
+		[2]string{"d.mp3", "ddd"}, [2]string{`2026\d.mp3`, "ddd"}, [2]string{"e.mp3", "eee"}, [2]string{"c.mp3/", ""}), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := match([]*spooled{f}, needed)
+	if len(got) != 2 || got[1] == nil || got[2] == nil {
+		t.Errorf("%v; want 1 and 2: 3 has another size, and 4 comes twice", got)
+	}
+	if twice := match([]*spooled{f, f}, needed); len(twice) != 0 {
+		t.Errorf("in two ZIPs: %v", twice)
+	}
+}
+
+// A directory that is larger than the recordings account for isn't read.
+func TestHugeDirectoryOfAZIP(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range 200 {
+		if _, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(i), Comment: strings.Repeat("x", 65000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := spooledZIP(t, b.Bytes(), 10); err == nil || !strings.Contains(err.Error(), "directory is larger") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The spool of another manifest in the same directory is left alone.
+func TestSpoolLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	one, err := newSpool(dir, "/a/one.manifest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := newSpool(dir, "/a/two.manifest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*spool{one, two} {
+		if err := s.room(1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.keep(strings.NewReader("x"), 10, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := newSpool(dir, "/a/one.manifest"); err != nil { // after a crash
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(one.dir); !os.IsNotExist(err) {
+		t.Errorf("left by the run before: %v", err)
+	}
+	if left, err := fs.Glob(os.DirFS(two.dir), "*.zip"); err != nil || len(left) != 1 {
+		t.Errorf("another manifest's: %v, %v", left, err)
+	}
+	if err := two.close(); err != nil {
+		t.Error(err)
+	}
+	if err := two.room(1 << 60); err == nil || !strings.Contains(err.Error(), "--spool-dir") {
+		t.Errorf("no disk is so large: %v", err)
+	}
+}
