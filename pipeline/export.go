@@ -221,7 +221,7 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 	begin, moved, completed := time.Now(), time.Now(), 0
 	wait := r.policy.PollPause
 	if wait == 0 {
-		wait = min(max(time.Duration(len(f.todo))*50*time.Millisecond, time.Second), time.Minute)
+		wait = min(max(5*r.vbc.Quota().Interval, time.Second), time.Minute)
 	}
 	for first := true; ; first = false {
 		if !first || e.Valid.IsZero() { // that it was valid is what VBC says of those that are done

@@ -220,6 +220,29 @@ func TestRequestsPerRecording(t *testing.T) {
 	t.Logf("VBC: %.3f requests per recording, S3: %.3f", float64(c.Total)/n, float64(w.proxy.Count(""))/n)
 }
 
+// At the size of a migration: every request counts, those for the listing,
+// the token and the exports included.
+func TestRequestsOfAMigration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("archives 10,000 recordings twice; not with -short")
+	}
+	const n = 10_000
+	for fetch, most := range map[string]float64{"direct": 2.03, "export": 1.10} {
+		w := newWorld(t, vbctest.Config{ExportPolls: 1}).inDir()
+		start := time.Now().UTC().Truncate(time.Second).AddDate(-2, 0, 0)
+		for i := range int64(n) {
+			w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Minute), Size: 2000})
+		}
+		w.want(w.archive("--older-than", "90d", "--delete", "--fetch", fetch, "--workers", "64"), 0, map[string]int{"deleted": n})
+		c := w.account.Counts()
+		per := float64(c.Total) / n
+		t.Logf("%s: %.4f requests per recording: %v", fetch, per, c.ByKind)
+		if per > most {
+			t.Errorf("%s: %.4f requests per recording, want at most %.2f: %v", fetch, per, most, c.ByKind)
+		}
+	}
+}
+
 func TestFaultsOfS3CostNoRequestAtVBC(t *testing.T) {
 	seen := map[string]bool{}
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
