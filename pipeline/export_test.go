@@ -101,18 +101,18 @@ func TestChop(t *testing.T) {
 		}
 		return picks
 	}
-	most := limits{first: 2, count: 3, bytes: 1000}
+	most := limits{count: 3, bytes: 1000}
 	for name, c := range map[string]struct {
 		picks []pick
 		most  limits
 		cuts  []time.Time
 		want  string
 	}{
-		"by number, the first smaller": {at(0, 1, 2, 3, 4, 5), most, nil, "1-2 3-5 6"},
-		"not within a second":          {at(0, 0, 0.5, 0.9, 1, 2), most, nil, "1-4 5-6"},
-		"by bytes":                     {at(0, 1, 2, 3), limits{first: 9, count: 9, bytes: 25}, nil, "1-2 3-4"},
-		"at a cut":                     {at(0, 1, 2, 3), limits{first: 9, count: 9, bytes: 1000}, []time.Time{base.Add(3 * time.Second), base}, "1-3 4"},
-		"nothing":                      {nil, most, nil, ""},
+		"by number":           {at(0, 1, 2, 3, 4, 5, 6), most, nil, "1-3 4-6 7"},
+		"not within a second": {at(0, 0, 0.5, 0.9, 1, 2), most, nil, "1-4 5-6"},
+		"by bytes":            {at(0, 1, 2, 3), limits{count: 9, bytes: 25}, nil, "1-2 3-4"},
+		"at a cut":            {at(0, 1, 2, 3), limits{count: 9, bytes: 1000}, []time.Time{base.Add(3 * time.Second), base}, "1-3 4"},
+		"nothing":             {nil, most, nil, ""},
 	} {
 		var got []string
 		for _, s := range chop(collection{kind: vbc.Company}, c.picks, c.most, c.cuts) {

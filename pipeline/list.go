@@ -55,6 +55,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 	}
 	read := 0
 	var first error
+	defer r.tell(r.work)
 	for _, c := range collections {
 		if c.kind == vbc.OnDemand && c.user == r.selfUser {
 			continue // listed as "self"

@@ -51,7 +51,7 @@ var mutations = []mutation{
 	{"a run never stops for lost copies", "pipeline/breaker.go", "	if b.proofs < fewestProofs ||", "	if true ||", "TestStopsWhenCopies", "./cmd/vbcvault"},
 	{"a wrong clock goes unnoticed", "pipeline/run.go", "off.Abs() <= maxClockOffset", "true", "TestWrongClock", "./cmd/vbcvault"},
 	{"receipts don't follow on each other", "pipeline/receipt/receipt.go", "	case e.Prev != c.Head:", "	case false:", "TestChainNames", "./pipeline/receipt"},
-	{"receipts of an ended run are never stored", "pipeline/run.go", "errors.Join(err, r.unstored(r.ctx))", "err", "TestCrashAtEveryStep", "./pipeline"},
+	{"receipts of an ended run are never stored", "pipeline/run.go", "errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))", "errors.Join(err, r.rest(r.ctx, sel))", "TestCrashAtEveryStep", "./pipeline"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

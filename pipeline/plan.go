@@ -29,6 +29,7 @@ type Plan struct {
 	Unreadable      int64     `json:"unreadable"`
 	NotListed       int64     `json:"not_listed"`
 	Problems        []string  `json:"problems,omitempty"`
+	Requests        Cost      `json:"requests"` // at VBC
 
 	File *PlanTotal `json:"plan,omitempty"` // what was written for --plan
 }
@@ -45,10 +46,6 @@ type Planned struct {
 }
 
 const firstFew = 5
-
-// Requests is how many requests at VBC the plan costs, retries aside: one
-// for each download and one for each deletion.
-func (p *Plan) Requests() int64 { return p.ToArchive + p.ToDelete }
 
 // planner is the ledger of a dry run: it looks and counts, and writes nothing.
 type planner struct {
@@ -86,6 +83,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
+	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete)
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
 	return pl.Plan, err
 }
@@ -118,6 +116,10 @@ func (pl *planner) do(ctx context.Context) error {
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
 			pl.Leftovers++
+			if row.Copy.ArchivedAt.IsZero() {
+				pl.ToArchive++
+				pl.ToArchiveBytes += max(row.Size, 0)
+			}
 			if err := pl.decide(row); err != nil {
 				return err
 			}

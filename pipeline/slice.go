@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -34,8 +35,9 @@ type pick struct {
 }
 
 const (
-	sliceSize  = 1000 // recordings; a little more where many start in one second
-	firstSlice = 100  // as long as VBC may still teach a quota that makes exports worth it
+	// Recordings in a slice; a little more where many start in one second.
+	sliceSize  = 1000 // where they may be exported
+	smallSlice = 100  // where not, or not yet
 
 	// overlap is how much of what is known is listed again: recordings may be
 	// listed some time after their call.
@@ -165,7 +167,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 				return time.Time{}, err
 			}
 			held = nil
-		case len(held) >= sliceSize && to.After(firstSecond(held)) && listing.Total() > len(held):
+		case len(held) >= l.sliceLimits().count && to.After(firstSecond(held)) && listing.Total() > len(held):
 			before, rest := split(held, to)
 			if l.walks++; !order.unreadable {
 				l.shown = &shown{from: from, to: to, recordings: before, left: listing.Total() - len(before)}
@@ -216,8 +218,15 @@ func (l *lister) recheck(ctx context.Context, from time.Time, total int) error {
 	q.Before = s.to.Add(-time.Second)
 	listing := l.vbc.List(q)
 	for page, err := range listing.Pages(ctx, l.attempt) {
-		if err != nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil, judge(err) == systemic:
 			return err
+		default:
+			// Whatever it is, it must not keep the rest from being listed.
+			l.log.Warn("a slice could not be listed once more", "collection", l.String(), "reason", err)
+			l.missing(s.left - total)
+			return l.emit(ctx, time.Time{})
 		}
 		l.pages++
 		page = slices.DeleteFunc(page, func(rec vbc.Recording) bool { return known[rec.ID] || !rec.Start.Before(s.to) })
@@ -304,6 +313,7 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 	}
 	for _, s := range pieces {
 		l.listed += int64(len(s.todo))
+		l.tell(ctx)
 		l.stats.Todo.Store(l.listed + l.remaining.Load())
 		l.log.Debug("listed", "collection", l.String(), "from", s.from, "to", s.to, "to_do", len(s.todo))
 		if !l.yield(s) {
@@ -315,8 +325,8 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 
 // limits bound a slice.
 type limits struct {
-	first, count int // recordings, in the first and in each other
-	bytes        int64
+	count int   // recordings
+	bytes int64 // of their audio
 }
 
 // chop cuts recordings in order into slices, only where the second changes,
@@ -330,11 +340,11 @@ func chop(c collection, picks []pick, most limits, cuts []time.Time) (out []slic
 			s.left.Store(int64(len(s.todo)))
 			out = append(out, s)
 		}
-		s, n, most.first = slice{}, 0, most.count
+		s, n = slice{}, 0
 	}
 	for _, p := range picks {
 		at := p.start.Truncate(time.Second)
-		if n > 0 && !at.Before(s.to) && (n >= most.first || s.bytes+p.size > most.bytes || slices.ContainsFunc(cuts, func(cut time.Time) bool {
+		if n > 0 && !at.Before(s.to) && (n >= most.count || s.bytes+p.size > most.bytes || slices.ContainsFunc(cuts, func(cut time.Time) bool {
 			return s.from.Before(cut) && !at.Before(cut)
 		})) {
 			flush()
@@ -355,16 +365,26 @@ func chop(c collection, picks []pick, most limits, cuts []time.Time) (out []slic
 
 // sliceLimits says how large slices may be.
 func (r *run) sliceLimits() limits {
-	most := limits{first: sliceSize, count: sliceSize, bytes: r.policy.ExportLimit}
-	if r.policy.Fetch == FetchAuto && r.vbc.Quota().Interval == 0 {
-		most.first, most.count = firstSlice, firstSlice
+	if r.noMore.Load() == nil && r.policy.exports(sliceSize, false, r.vbc.Quota()) {
+		return limits{count: sliceSize, bytes: r.policy.ExportLimit}
 	}
-	return most
+	return limits{count: smallSlice, bytes: math.MaxInt64}
 }
 
 // pageSize is how many recordings to ask for at once.
 func (r *run) pageSize() int {
 	return cmp.Or(r.policy.PageSize, int(r.granted.Load()), sliceSize)
+}
+
+// tell writes down how many recordings VBC counts behind what is listed, for
+// whoever asks how long it will take.
+func (r *run) tell(ctx context.Context) {
+	if r.manifest == nil {
+		return
+	}
+	if err := r.manifest.SetAhead(ctx, r.remaining.Load()); err != nil {
+		r.log.Debug("how many are ahead could not be written down", "reason", err)
+	}
 }
 
 // reach writes down how far a collection has been listed without gaps, once

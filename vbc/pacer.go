@@ -52,7 +52,8 @@ type pacer struct {
 	patience int           // so many of them before a faster pace is tried
 	streak   int           // faster paces in a row that weren't refused
 
-	throttled int // 429s in all
+	sent      int // requests in all that weren't refused
+	throttled int // 429s
 }
 
 // waiter is a request in the queue.
@@ -188,6 +189,7 @@ func (p *pacer) giveBack() {
 func (p *pacer) accepted() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.sent++
 	p.passed++
 	p.quiet++
 	if p.interval <= p.floor {
@@ -244,11 +246,12 @@ type Quota struct {
 	Interval    time.Duration // between requests; 0 = no limit known
 	Learned     time.Duration // what VBC itself has taught of it; 0 = nothing
 	ClosedUntil time.Time     // zero or past: open
-	Throttled   int           // requests refused so far
+	Sent        int           // requests so far that weren't refused
+	Throttled   int           // and those that were
 }
 
 func (p *pacer) quota() Quota {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Quota{Interval: p.interval, Learned: p.best, ClosedUntil: p.closed, Throttled: p.throttled}
+	return Quota{Interval: p.interval, Learned: p.best, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled}
 }

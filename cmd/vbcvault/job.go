@@ -82,6 +82,13 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		defer m.Close()
 	}
 	o.announce(j)
+	if m != nil {
+		known, err := m.Learned(ctx)
+		if err != nil {
+			return nil, err
+		}
+		client.Expect(known.Pace)
+	}
 	stats := &pipeline.Stats{}
 	stopProgress := o.progress(stats, client)
 	plan, err := j.writePlan(func(file io.Writer) (pipeline.Plan, error) {
@@ -91,7 +98,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return plan, err
 	}
-	o.plan(j, plan)
+	o.plan(j, plan, client)
 	if len(plan.Problems) > 0 || plan.NotListed > 0 {
 		err = &exitError{code: exitIncomplete, err: errors.New("VBC could not be listed completely")}
 	}

@@ -120,6 +120,45 @@ func (o *output) announce(j *job) {
 	}
 }
 
+// estimate says how long requests take at the quota, as far as that is known.
+func estimate(c pipeline.Cost, q vbc.Quota) string {
+	interval, known := q.Interval, ""
+	if interval == 0 {
+		interval, known = pipeline.DefaultInterval, "VBC's default quota of "
+	}
+	text := fmt.Sprintf("%s at %s%s", about(pipeline.Takes(c.Direct, interval)), known, pace(interval))
+	if c.Export < c.Direct {
+		text += fmt.Sprintf(", %s with bulk export", strings.TrimPrefix(about(pipeline.Takes(c.Export, interval)), "about "))
+	}
+	return text
+}
+
+// pace says an interval the way quotas are named.
+func pace(interval time.Duration) string {
+	for _, unit := range []struct {
+		per  time.Duration
+		name string
+	}{{time.Second, "second"}, {time.Minute, "minute"}} {
+		if n := float64(unit.per) / float64(interval); n >= 1.5 || unit.per == time.Minute {
+			return fmt.Sprintf("%.3g requests a %s", n, unit.name)
+		}
+	}
+	return ""
+}
+
+// about says a duration for planning.
+func about(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("about %.0f s", d.Seconds())
+	case d < 90*time.Minute:
+		return fmt.Sprintf("about %.0f min", d.Minutes())
+	case d < 72*time.Hour:
+		return fmt.Sprintf("about %.0f h", d.Hours())
+	}
+	return fmt.Sprintf("about %.0f days", d.Hours()/24)
+}
+
 func joinKinds(kinds []vbc.Kind) string {
 	words := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -162,7 +201,7 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 }
 
 // plan prints what a dry run has found.
-func (o *output) plan(j *job, p pipeline.Plan) {
+func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	if o.json {
 		return
 	}
@@ -185,7 +224,8 @@ func (o *output) plan(j *job, p pipeline.Plan) {
 	if p.Unreadable > 0 {
 		fmt.Fprintf(w, "unreadable\t%s\tlisted without a usable id or start; would be left alone\n", humanize.Comma(p.Unreadable))
 	}
-	fmt.Fprintf(w, "requests\tabout %s\tat VBC: one per download, one per deletion\n", humanize.Comma(p.Requests()))
+	fmt.Fprintf(w, "requests\tabout %s\tat VBC with each audio by itself, %s with bulk export\n", humanize.Comma(p.Requests.Direct), humanize.Comma(p.Requests.Export))
+	fmt.Fprintf(w, "time\t%s\n", estimate(p.Requests, client.Quota()))
 	w.Flush()
 	for i, r := range p.First {
 		if i == 0 {

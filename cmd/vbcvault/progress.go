@@ -78,7 +78,7 @@ func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func()
 		todo := total(stats)
 		fmt.Fprintf(o.printer, "%s of %s recordings, %s received, %d failed, %s left%s\n",
 			humanize.Comma(stats.Ended.Load()), humanize.Comma(todo), humanize.IBytes(uint64(stats.Downloaded.Load())),
-			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo), quotaNote(client))
+			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo, client.Quota()), quotaNote(client))
 	}
 }
 
@@ -86,12 +86,17 @@ func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func()
 // as is known.
 func total(s *pipeline.Stats) int64 { return max(s.Todo.Load(), s.Begun.Load()) }
 
-func eta(begin time.Time, done, todo int64) string {
+// eta says how long what is left will take: by the quota, where one is known,
+// else by how long the rest has taken.
+func eta(begin time.Time, done, todo int64, q vbc.Quota) string {
 	if done == 0 || todo <= done {
 		return "a moment"
 	}
-	left := time.Duration(float64(time.Since(begin)) / float64(done) * float64(todo-done))
-	return "about " + left.Round(time.Second).String()
+	each := float64(time.Since(begin)) / float64(done)
+	if q.Interval > 0 {
+		each = float64(q.Interval) * float64(q.Sent) / float64(done)
+	}
+	return about(time.Duration(each * float64(todo-done)))
 }
 
 // quotaNote says what is known of the request quota, "" if nothing is.
@@ -108,6 +113,7 @@ func quotaNote(client *vbc.Client) string {
 
 // barProgress draws on a terminal.
 func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, end func(), every time.Duration) {
+	begin := time.Now()
 	p := mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(40), mpb.WithRefreshRate(barEvery))
 	o.printer.redirect(p)
 	bar := p.AddBar(0,
@@ -120,14 +126,12 @@ func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, e
 		mpb.AppendDecorators(
 			decor.Any(func(decor.Statistics) string { return " " + humanize.IBytes(uint64(stats.Downloaded.Load())) }),
 			decor.Any(func(decor.Statistics) string { return rate(stats) }),
-			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), ""),
+			decor.Any(func(decor.Statistics) string {
+				return " " + eta(begin, stats.Ended.Load(), total(stats), client.Quota()) + " left"
+			}),
 			decor.Any(func(decor.Statistics) string { return quotaNote(client) }),
 		))
-	var once sync.Once
 	show = func() {
-		if !stats.Listing.Load() && total(stats) > 0 {
-			once.Do(func() { bar.DecoratorAverageAdjust(time.Now()) }) // the listing is no part of the rate
-		}
 		bar.SetTotal(max(total(stats), 1), false)
 		bar.SetCurrent(stats.Ended.Load())
 	}

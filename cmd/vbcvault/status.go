@@ -15,6 +15,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 func newStatus(s streams) *cobra.Command {
@@ -124,6 +125,41 @@ type status struct {
 	Runs        []manifest.Run   `json:"runs"`
 	Failures    []failure        `json:"failures"`
 	Damaged     []failure        `json:"damaged"` // copies of recordings that VBC has no more
+	Left        left             `json:"left"`
+}
+
+// left is what there is still to do, as far as the manifest knows.
+type left struct {
+	Archive  int64         `json:"archive"` // recordings
+	Delete   int64         `json:"delete"`  // if the next run deletes as the last one did
+	Requests pipeline.Cost `json:"requests"`
+	Interval float64       `json:"seconds_per_request"` // 0 = VBC has taught none
+}
+
+// whatIsLeft sums up what the next run will find.
+func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, err error) {
+	if l.Archive, err = m.Ahead(ctx); err != nil {
+		return l, err
+	}
+	known, err := m.Learned(ctx)
+	if err != nil {
+		return l, err
+	}
+	var archived int64
+	for _, t := range st.States {
+		switch t.State {
+		case manifest.Listed, manifest.Stored, manifest.Failed:
+			l.Archive += t.Recordings
+		case manifest.Verified, manifest.Purging:
+			archived += t.Recordings
+		}
+	}
+	var last pipeline.Options
+	if len(st.Runs) > 0 && json.Unmarshal(st.Runs[0].Options, &last) == nil && last.Delete {
+		l.Delete = l.Archive + archived
+	}
+	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete), known.Pace.Seconds()
+	return l, nil
 }
 
 type failure struct {
@@ -168,6 +204,9 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	if st.Runs, err = m.Runs(ctx, 5); err != nil {
 		return nil, err
 	}
+	if st.Left, err = whatIsLeft(ctx, m, st); err != nil {
+		return nil, err
+	}
 	rows, err := m.Failures(ctx, shownFailures)
 	if err != nil {
 		return nil, err
@@ -206,6 +245,10 @@ func (st *status) print(s streams) {
 			t.Oldest.Format(time.DateOnly), t.Newest.Format(time.DateOnly), meaning[t.State])
 	}
 	w.Flush()
+	if st.Left.Archive+st.Left.Delete > 0 {
+		fmt.Fprintf(s.out, "\nLeft: %s to archive, %s to delete; %s\n", humanize.Comma(st.Left.Archive), humanize.Comma(st.Left.Delete),
+			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
+	}
 	for i, r := range st.Runs {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nLatest runs:")

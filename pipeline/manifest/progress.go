@@ -111,6 +111,22 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 	})
 }
 
+// SetAhead writes down how many recordings VBC counts behind what is listed.
+func (m *Manifest) SetAhead(ctx context.Context, n int64) error {
+	return m.exec(ctx, "INSERT OR REPLACE INTO meta (key, value) VALUES ('ahead', ?)", strconv.FormatInt(n, 10))
+}
+
+// Ahead is how many recordings VBC counted, when the last listing stopped,
+// behind what was listed.
+func (m *Manifest) Ahead(ctx context.Context) (n int64, err error) {
+	text, err := m.meta(ctx, "ahead")
+	if err != nil {
+		return 0, fmt.Errorf("read manifest: %w", err)
+	}
+	n, _ = strconv.ParseInt(text, 10, 64) // none: nothing is known to be
+	return n, nil
+}
+
 // exec carries out one statement.
 func (m *Manifest) exec(ctx context.Context, text string, args ...any) error {
 	return m.do(ctx, func(tx *sql.Tx) error {

@@ -16,7 +16,7 @@ const format = 3
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 

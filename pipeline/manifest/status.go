@@ -42,6 +42,7 @@ type Run struct {
 	ID       int64           `json:"id"`
 	Started  time.Time       `json:"started"`
 	Finished time.Time       `json:"finished,omitzero"` // zero: it was interrupted, or is going on
+	Options  json.RawMessage `json:"options,omitempty"`
 	Summary  json.RawMessage `json:"summary,omitempty"`
 }
 
@@ -82,14 +83,15 @@ func (m *Manifest) DamagedCopies(ctx context.Context, limit int) ([]Row, error) 
 func (m *Manifest) Runs(ctx context.Context, limit int) ([]Run, error) {
 	return query(ctx, m, func(rows *sql.Rows) (r Run, err error) {
 		var started, finished int64
-		var summary string
-		err = rows.Scan(&r.ID, &started, &finished, &summary)
+		var options, summary string
+		err = rows.Scan(&r.ID, &started, &finished, &options, &summary)
 		r.Started, r.Finished = fromMillis(started), fromMillis(finished)
+		r.Options = json.RawMessage(options)
 		if summary != "" {
 			r.Summary = json.RawMessage(summary)
 		}
 		return r, err
-	}, `SELECT id, started, finished, summary FROM run ORDER BY id DESC LIMIT ?`, limit)
+	}, `SELECT id, started, finished, options, summary FROM run ORDER BY id DESC LIMIT ?`, limit)
 }
 
 func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {

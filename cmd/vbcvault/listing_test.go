@@ -1,0 +1,144 @@
+package main_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// Every night without --delete: what is known isn't listed again, late
+// arrivals are found, at once or by the full scan that comes every so often.
+func TestNightlyListsWhatIsNew(t *testing.T) {
+	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
+	newest := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -100)
+	w.account.Generate(950, newest, time.Hour)
+	w.want(w.archive("--older-than", "101d"), 0, map[string]int{"archived": 950 - 24})
+	if n := w.account.Counts().ByKind[vbctest.List]; n != 10 {
+		t.Errorf("%d requests for ten pages", n)
+	}
+	w.account.Add(vbctest.Recording{ID: 1, Start: newest.Add(-30 * time.Hour)}, // listed late, within three days
+		vbctest.Recording{ID: 2, Start: newest.AddDate(0, 0, -20)}) // listed very late
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "99d"), 0, map[string]int{"archived": 24 + 1})
+	if n := w.account.Counts().ByKind[vbctest.List]; n != 1 {
+		t.Errorf("%d requests for what is new, want 1", n)
+	}
+	w.want(w.archive("--older-than", "99d", "--full-scan"), 0, map[string]int{"archived": 1, "listed": 952})
+	w.account.Add(vbctest.Recording{ID: 3, Start: newest.AddDate(0, 0, -20)})
+	w.want(w.archive("--older-than", "99d"), 0, map[string]int{"archived": 0})
+	w.want(w.archive("--older-than", "99d", "--full-scan-every", "1ms"), 0, map[string]int{"archived": 1, "listed": 953})
+	// What was listed with --since says nothing of what lies before.
+	other := newWorld(t, vbctest.Config{}).inDir()
+	other.account.Generate(50, newest, 24*time.Hour)
+	other.want(other.archive("--older-than", "90d", "--since", newest.AddDate(0, 0, -9).Format(time.DateOnly)), 0, map[string]int{"archived": 10})
+	other.want(other.archive("--older-than", "90d"), 0, map[string]int{"archived": 40})
+}
+
+// An interrupted first run doesn't begin its listing anew.
+func TestInterruptedListingGoesOn(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.account.Generate(450, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), 5*24*time.Hour)
+	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--json", "--page-size", "100")
+	n := 0
+	var mu sync.Mutex
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if isAudio(r) {
+			if n++; n == 350 {
+				w.signal(cmd, os.Interrupt)
+			}
+		}
+		return nil
+	})
+	w.want(w.finish(cmd), 130, nil)
+	w.account.Inject(nil)
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "90d", "--page-size", "100"), 0, nil)
+	if c := w.account.Counts().ByKind; c[vbctest.List] > 3 || c[vbctest.Audio] > 110 {
+		t.Errorf("%v; want what was left of five pages", c)
+	}
+	w.mustHold(all...)
+}
+
+// A migration works on the oldest before it has listed the rest, and asks for
+// pages as large as VBC allows: what it refuses isn't asked for again.
+func TestMigrationMakesProgressFromTheStart(t *testing.T) {
+	w := newWorld(t, vbctest.Config{RejectPageSizeAbove: 130}).inDir()
+	all := w.account.Generate(800, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 800})
+	lists, oldest := 0, false
+	for _, r := range w.account.Log() {
+		if r.Kind == vbctest.List && r.Status == 200 {
+			lists++
+		}
+		if r.Kind == vbctest.Delete && !oldest {
+			if oldest = true; lists > 3 || !strings.HasSuffix(r.Path, "/100001") && !strings.HasPrefix(r.Path[len(r.Path)-6:], "10000") && !strings.HasPrefix(r.Path[len(r.Path)-6:], "10001") {
+				t.Errorf("the first DELETE is %s, after %d pages of 7", r.Path, lists)
+			}
+		}
+	}
+	refused := func() (n int) {
+		for _, r := range w.account.Log() {
+			if r.Status == http.StatusBadRequest {
+				n++
+			}
+		}
+		return n
+	}
+	if n := refused(); n != 3 {
+		t.Errorf("%d pages were refused, want those of 1000, 500 and 250", n)
+	}
+	w.account.ResetCounts()
+	w.account.Add(all[:10]...)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
+	if n := refused(); n != 0 {
+		t.Errorf("the next run forgot: %d pages were refused", n)
+	}
+}
+
+// A server that doesn't heed the order, or refuses it, or ignores the filter
+// by time: everything is done, though it takes more pages.
+func TestListingInAnyOrder(t *testing.T) {
+	for name, cfg := range map[string]vbctest.Config{
+		"newest first whatever is asked for": {IgnoreOrder: true},
+		"the order is refused":               {RejectOrder: true},
+		"the filter is ignored":              {IgnoreStartFilter: true},
+		"neither":                            {IgnoreStartFilter: true, IgnoreOrder: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, cfg).inDir()
+			all := w.account.Generate(250, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
+			young := vbctest.Recording{ID: 1, Start: time.Now()}
+			w.account.Add(young)
+			w.want(w.archive("--older-than", "90d", "--delete", "--page-size", "50"), 0, map[string]int{"listed": 250, "deleted": 250, "not_listed": 0})
+			w.mustHold(all...)
+			if !w.account.Has(vbctest.Company, 0, 1) {
+				t.Error("a recording after the cutoff was deleted")
+			}
+		})
+	}
+}
+
+// What a page counts and doesn't show is missed between two slices, and the
+// slice is listed once more.
+func TestHiddenRecordingIsMissed(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.account.Generate(250, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
+	w.nth(1, isList, func() *vbctest.Fault { return &vbctest.Fault{Hide: all[50].ID} })
+	w.want(w.archive("--older-than", "90d", "--page-size", "50"), 0, map[string]int{"archived": 250, "not_listed": 0})
+	w.mustHold(all[50])
+
+	w = newWorld(t, vbctest.Config{}).inDir()
+	w.account.Add(all...)
+	w.account.Inject(func(r *http.Request) *vbctest.Fault { return &vbctest.Fault{Hide: all[50].ID} })
+	w.want(w.archive("--older-than", "90d", "--page-size", "50"), 1, map[string]int{"archived": 249, "not_listed": 1})
+	// What has gaps isn't relied on by the next run.
+	w.account.Inject(nil)
+	w.want(w.archive("--older-than", "90d", "--page-size", "50"), 0, map[string]int{"archived": 1})
+}
