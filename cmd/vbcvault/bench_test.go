@@ -1,15 +1,7 @@
 package main_test
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -17,161 +9,177 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// BenchmarkArchive measures, in processes of their own, vbcvault and a bare
-// loop that makes the requests nobody can do without (GET, PUT, HEAD, DELETE)
-// and nothing else: no manifest, no sidecar, no second look. Simulator and S3
-// server are the same, and take part of the same two cores, so only the ratio
-// of the two means something.
-func BenchmarkArchive(b *testing.B) {
+// contest is one account and bucket, for one contestant.
+type contest struct {
+	*world
+	n    int
+	size int64
+}
+
+func newContest(b *testing.B, cfg vbctest.Config, n int, size int64) *contest {
 	if runtime.GOOS == "windows" {
 		b.Skip("the S3 server doesn't run on Windows")
 	}
+	c := &contest{world: newWorld(b, cfg).inS3(nil), n: n, size: size}
+	start := time.Now().UTC().AddDate(-1, 0, 0).Truncate(time.Second)
+	for i := range int64(n) {
+		c.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Second), Size: size})
+	}
+	return c
+}
+
+// contestant is vbcvault, with those flags, or a loop (see runLoop).
+func (c *contest) contestant(who string, workers int, flags ...string) *exec.Cmd {
+	if who == "vbcvault" {
+		return c.command(append([]string{"archive", "--to", c.to, "--older-than", "90d", "--delete", "--workers", fmt.Sprint(workers), "--progress", "none", "--log-level", "warn"}, flags...)...)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(c.env, loopEnv+"="+who, fmt.Sprintf("%s=%d", workersEnv, workers), "BUCKET="+strings.Split(c.to, "/")[2])
+	return cmd
+}
+
+// outcome is what one contestant has needed.
+type outcome struct {
+	seconds, cpu, peak float64
+}
+
+// race runs a contestant to its end. Everything must be deleted then.
+func (c *contest) race(b *testing.B, cmd *exec.Cmd) (o outcome) {
+	// Past the counting proxy: it would cost as much as it measures.
+	cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_S3="+c.direct)
+	cmd.Stderr = os.Stderr
+	b.StartTimer()
+	begin := time.Now()
+	high := c.watchPeak(cmd, isDelete)
+	c.running.Lock()
+	err := cmd.Start()
+	c.running.Unlock()
+	if err == nil {
+		err = cmd.Wait()
+	}
+	o.seconds = time.Since(begin).Seconds()
+	b.StopTimer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if n := len(c.account.Deleted()); n != c.n {
+		b.Fatalf("%d of %d were deleted", n, c.n)
+	}
+	o.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	o.peak = float64(high.Load())
+	return o
+}
+
+// s3Requests counts a contestant's requests to S3 for each recording, in a run
+// of its own, through the proxy.
+func s3Requests(b *testing.B, who string) float64 {
+	const n = 50
+	c := newContest(b, vbctest.Config{}, n, 1000)
+	cmd := c.contestant(who, 4)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		b.Fatal(err)
+	}
+	return float64(c.proxy.Count("")) / n
+}
+
+// BenchmarkArchive measures, in processes of their own, vbcvault, a bare loop
+// that makes the requests nobody can do without and nothing else (no manifest,
+// no sidecar, no second look), and what the vendor's tutorials do. Simulator
+// and S3 server are the same, and take part of the same cores, so only the
+// ratios mean something.
+func BenchmarkArchive(b *testing.B) {
 	const workers = 16
+	contestants := []string{"bare-loop", "tutorial", "vbcvault"}
+	requests := map[string]float64{}
 	for _, load := range []struct {
 		name string
 		n    int
 		size int64
 	}{{"20kB", 1000, 20_000}, {"1MB", 300, 1_000_000}, {"20MB", 20, 20_000_000}} {
-		var loop struct{ wall, cpu, peak float64 } // of the bare loop's last round
-		for _, who := range []string{"bare-loop", "vbcvault"} {
+		var loop outcome // of the bare loop's last round
+		for _, who := range contestants {
 			b.Run(load.name+"/"+who, func(b *testing.B) {
+				b.StopTimer()
+				if requests[who] == 0 {
+					requests[who] = s3Requests(b, who)
+				}
 				for range b.N {
-					b.StopTimer()
-					w := newWorld(b, vbctest.Config{}).inS3(nil)
-					start := time.Now().UTC().AddDate(-1, 0, 0).Truncate(time.Second)
-					for i := range int64(load.n) {
-						w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Second), Size: load.size})
-					}
-					cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete", "--workers", fmt.Sprint(workers), "--progress", "none")
-					if who == "bare-loop" {
-						cmd = exec.Command(os.Args[0])
-						cmd.Env = append(w.env, fmt.Sprintf("%s=%d", bareLoopEnv, workers), "BUCKET="+strings.Split(w.to, "/")[2])
-					}
-					// Past the counting proxy: it would cost as much as it measures.
-					cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_S3="+w.direct)
-					cmd.Stderr = os.Stderr
-					b.StartTimer()
-					begin := time.Now()
-					high := w.watchPeak(cmd, isDelete)
-					w.running.Lock()
-					err := cmd.Start()
-					w.running.Unlock()
-					if err == nil {
-						err = cmd.Wait()
-					}
-					if err != nil {
-						b.Fatal(err)
-					}
-					seconds := time.Since(begin).Seconds()
-					if n := len(w.account.Deleted()); n != load.n {
-						b.Fatalf("%d of %d were deleted", n, load.n)
-					}
+					c := newContest(b, vbctest.Config{}, load.n, load.size)
+					o := c.race(b, c.contestant(who, workers))
 					total := float64(load.n) * float64(load.size)
-					cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-					b.ReportMetric(float64(load.n)/seconds, "recordings/s")
-					b.ReportMetric(total/seconds/1e6, "MB/s")
-					b.ReportMetric(cpu.Seconds()/(total/(1<<30)), "cpu-s/GiB")
-					peak := float64(high.Load())
-					b.ReportMetric(peak/(1<<20), "peak-MiB")
+					b.ReportMetric(float64(load.n)/o.seconds, "recordings/s")
+					b.ReportMetric(total/o.seconds/1e6, "MB/s")
+					b.ReportMetric(o.cpu/(total/(1<<30)), "cpu-s/GiB")
+					b.ReportMetric(o.peak/(1<<20), "peak-MiB")
+					b.ReportMetric(float64(c.account.Counts().Total)/float64(load.n), "vbc-requests/recording")
+					b.ReportMetric(requests[who], "s3-requests/recording")
 					if who == "bare-loop" {
-						loop.wall, loop.cpu, loop.peak = seconds, cpu.Seconds(), peak
-					} else if loop.wall > 0 {
-						b.ReportMetric(seconds/loop.wall, "x-wall")
-						b.ReportMetric(cpu.Seconds()/loop.cpu, "x-cpu")
-						b.ReportMetric(peak/max(loop.peak, 1), "x-peak")
+						loop = o
+					} else if loop.seconds > 0 {
+						b.ReportMetric(o.seconds/loop.seconds, "x-wall")
+						b.ReportMetric(o.cpu/loop.cpu, "x-cpu")
+						b.ReportMetric(o.peak/max(loop.peak, 1), "x-peak")
 					}
-					b.ReportMetric(float64(w.account.Counts().Total)/float64(load.n), "vbc-requests/recording")
 				}
 			})
 		}
 	}
 }
 
-const bareLoopEnv = "VBCVAULT_TEST_BARE_LOOP"
-
-// bareLoop is what the benchmark compares with. It checks nothing.
-func bareLoop(workers int) error {
-	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired))
-	if err != nil {
-		return err
-	}
-	store := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = workers
-	base := os.Getenv("VBC_API_URL")
-	resp, err := http.PostForm(base+"/token", url.Values{"grant_type": {"password"}, "username": {"admin@vbc.prod"},
-		"password": {os.Getenv("VBC_PASSWORD")}, "client_id": {os.Getenv("VBC_CLIENT_ID")}, "client_secret": {os.Getenv("VBC_CLIENT_SECRET")}})
-	if err != nil {
-		return err
-	}
-	var token struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&token); err != nil {
-		return err
-	}
-	resp.Body.Close()
-	do := func(method, u string) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, method, u, nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", "Bearer "+token.AccessToken)
-		return http.DefaultClient.Do(req)
-	}
-	list := base + "/t/vbc.prod/call_recording/v1/api/accounts/self/company_call_recordings"
-	resp, err = do(http.MethodGet, list+"?page_size=1000")
-	if err != nil {
-		return err
-	}
-	var page struct {
-		Embedded struct {
-			Recordings []struct {
-				ID          int64
-				DownloadURL string `json:"download_url"`
+// BenchmarkQuota measures how long it takes under a quota, scaled down: 50
+// requests a second in place of 10 a minute.
+func BenchmarkQuota(b *testing.B) {
+	const n = 500
+	var direct float64
+	for _, who := range []string{"tutorial", "direct", "export"} {
+		b.Run(who, func(b *testing.B) {
+			b.StopTimer()
+			for range b.N {
+				c := newContest(b, vbctest.Config{Quota: 50, QuotaWindow: time.Second, ExportPolls: 1}, n, 20_000)
+				cmd := c.contestant("vbcvault", 8, "--fetch", who)
+				if who == "tutorial" {
+					cmd = c.contestant(who, 1)
+				}
+				o := c.race(b, cmd)
+				if who == "direct" {
+					direct = o.seconds
+				}
+				counts := c.account.Counts()
+				b.ReportMetric(o.seconds, "seconds")
+				b.ReportMetric(float64(counts.Total)/n, "vbc-requests/recording")
+				b.ReportMetric(100*float64(counts.Throttled)/float64(counts.Total), "%-refused")
+				if direct > 0 {
+					b.ReportMetric(o.seconds/direct, "x-direct")
+				}
 			}
-		} `json:"_embedded"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
-		return err
-	}
-	resp.Body.Close()
-	var g errgroup.Group
-	g.SetLimit(workers)
-	for _, r := range page.Embedded.Recordings {
-		g.Go(func() error {
-			resp, err := do(http.MethodGet, r.DownloadURL)
-			if err != nil {
-				return err
-			}
-			body, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(body)
-			bucket, key := os.Getenv("BUCKET"), fmt.Sprint(r.ID, ".mp3")
-			if _, err = store.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body),
-				ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:]))}); err != nil {
-				return err
-			}
-			if _, err = store.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled}); err != nil {
-				return err
-			}
-			if resp, err = do(http.MethodDelete, fmt.Sprint(list, "/", r.ID)); err == nil {
-				resp.Body.Close()
-			}
-			return err
 		})
 	}
-	return g.Wait()
+}
+
+// BenchmarkThroughput has 50 milliseconds of latency before each answer of
+// VBC's and no quota: 64 workers, and a loop that makes the same requests with
+// as many in flight.
+func BenchmarkThroughput(b *testing.B) {
+	const n, workers = 4000, 64
+	var loop float64
+	for _, who := range []string{"same-loop", "vbcvault"} {
+		b.Run(who, func(b *testing.B) {
+			b.StopTimer()
+			for range b.N {
+				c := newContest(b, vbctest.Config{Latency: 50 * time.Millisecond}, n, 20_000)
+				o := c.race(b, c.contestant(who, workers))
+				b.ReportMetric(n/o.seconds, "recordings/s")
+				b.ReportMetric(float64(c.account.MaxInFlight()), "in-flight")
+				if who == "same-loop" {
+					loop = o.seconds
+				} else if loop > 0 {
+					b.ReportMetric(loop/o.seconds, "x-throughput")
+				}
+			}
+		})
+	}
 }

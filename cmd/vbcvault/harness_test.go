@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,9 +52,9 @@ func program(t testing.TB) string {
 }
 
 func TestMain(m *testing.M) {
-	if workers, err := strconv.Atoi(os.Getenv(bareLoopEnv)); err == nil {
-		if err := bareLoop(workers); err != nil {
-			fmt.Fprintln(os.Stderr, "bare loop:", err)
+	if name := os.Getenv(loopEnv); name != "" {
+		if err := runLoop(name); err != nil {
+			fmt.Fprintln(os.Stderr, name+":", err)
 			os.Exit(1)
 		}
 		os.Exit(0)

@@ -169,3 +169,47 @@ func TestRestIsOverAfterADay(t *testing.T) {
 		t.Errorf("%d are tried a day later, want all", n)
 	}
 }
+
+// What every run and every status asks is answered by an index, however many
+// recordings there are.
+func TestNothingScansTheHistory(t *testing.T) {
+	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	asked := map[string]int{}
+	explain := func(text string, args ...any) {
+		rows, err := m.reads.Query("EXPLAIN QUERY PLAN "+text, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			asked[detail]++
+			if strings.HasPrefix(detail, "SCAN recording") && !strings.Contains(detail, "INDEX failing") {
+				t.Errorf("%s: %s", detail, text)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sel := range []Selection{{Run: 1, Before: time.Now()}, {Run: 1, Before: time.Now(), Verified: true, RetryFailed: true}} {
+		text, args := unseen(sel, columns, &cursor{})
+		explain(text+" ORDER BY start, kind, owner, id LIMIT 10", args...)
+		text, args = unseen(sel, "1", &cursor{})
+		explain("SELECT count(*) FROM ("+text+")", args...)
+		where, args := failing(sel)
+		explain("SELECT 1 FROM recording INDEXED BY failing WHERE "+where, args...)
+	}
+	explain(tallies)
+	if len(asked) < 5 || asked["SCAN recording"] > 0 {
+		t.Errorf("looked at %v", asked)
+	}
+}

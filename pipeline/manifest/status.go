@@ -62,9 +62,11 @@ func (m *Manifest) Tallies(ctx context.Context) ([]Tally, error) {
 		err = rows.Scan(&t.State, &t.Recordings, &t.Bytes, &oldest, &newest)
 		t.Oldest, t.Newest = fromMillis(oldest), fromMillis(newest)
 		return t, err
-	}, `SELECT state, recordings, bytes, (SELECT min(start) FROM recording WHERE state = t.state) AS oldest,
-		(SELECT max(start) FROM recording WHERE state = t.state) FROM tally t WHERE recordings > 0 ORDER BY oldest`)
+	}, tallies)
 }
+
+const tallies = `SELECT state, recordings, bytes, (SELECT min(start) FROM recording WHERE state = t.state) AS oldest,
+	(SELECT max(start) FROM recording WHERE state = t.state) FROM tally t WHERE recordings > 0 ORDER BY oldest`
 
 // Failures returns recordings whose last run failed: news first, and the latest
 // first.

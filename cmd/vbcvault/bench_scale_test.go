@@ -1,0 +1,126 @@
+package main_test
+
+import (
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // the manifest's driver
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+var largest = flag.Int("largest", 100_000, "recordings in the largest manifest of BenchmarkManifest")
+
+// history fills a manifest with n recordings of earlier nights, one each half
+// minute until until, half of them deleted at VBC since.
+func (w *world) history(path string, n int, until time.Time) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	first := until.Add(-time.Duration(n) * 30 * time.Second).UnixMilli()
+	for _, text := range []string{
+		"PRAGMA synchronous = OFF", "PRAGMA cache_size = -200000",
+		fmt.Sprintf(`INSERT INTO recording (kind, owner, id, start, size, raw, state, audio, sidecar, stored_at, archived_at, seen_run)
+			WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %[1]d)
+			SELECT 'company', '', 1000000 + i, %[2]d + 30000 * i, 400000,
+				'{"id":' || (1000000 + i) || ',"start":"' || strftime('%%Y-%%m-%%dT%%H:%%M:%%S+0000', (%[2]d + 30000 * i) / 1000, 'unixepoch') || '","duration":200000,"file_size_in_bytes":400000,' ||
+					'"file_name":"549825.17325550100.' || (%[2]d + 30000 * i) || '.mp3","download_url":"https://api.vonage.com/t/vbc.prod/call_recording/api/audio/recording/' || (1000000 + i) || '",' ||
+					'"call_direction":"INBOUND","call_id":"c91150a6-8cc4-4e73-9fef-' || printf('%%012d', i) || '","caller_id":"17325550100","cnam":"JOHN SMITH","dnis":"12125550100","extensions":["999"],"rule_ids":[1989]}',
+				CASE i %% 2 WHEN 0 THEN 'purged' ELSE 'verified' END,
+				'{"key":"account=549825/kind=company/' || i || '.mp3","size":400000,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
+				'{"key":"account=549825/kind=company/' || i || '.json","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}', 1, 1, 1 FROM n`, n, first),
+		fmt.Sprintf("INSERT OR REPLACE INTO listing VALUES ('company', '', 0, %d, %d)", until.UnixMilli(), time.Now().UnixMilli()),
+	} {
+		if _, err := db.Exec(text); err != nil {
+			w.t.Fatalf("%v: %.200s", err, text)
+		}
+	}
+	// To disk: else the first run would wait for all of it.
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		err = errors.Join(db.Close(), file.Sync(), file.Close())
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// night has w a manifest of n recordings, and at VBC the last hour of them
+// and ten new ones.
+func night(t testing.TB, n int) (w *world, path string) {
+	w = newWorld(t, vbctest.Config{}).inDir()
+	until := time.Now().UTC().Truncate(time.Minute).AddDate(0, 0, -91)
+	path = filepath.Join(w.state, "m")
+	w.account.Add(vbctest.Recording{ID: 1, Start: until.AddDate(-20, 0, 0)})
+	w.want(w.archive("--older-than", "90d", "--manifest", path), 0, map[string]int{"archived": 1})
+	w.history(path, n, until)
+	for i := range int64(10) {
+		w.account.Add(vbctest.Recording{ID: 2 + i, Start: until.Add(time.Duration(i) * time.Minute)})
+	}
+	w.account.ResetCounts()
+	return w, path
+}
+
+// BenchmarkManifest says what a manifest of so many recordings costs a
+// night's run, status, and whoever opens it. What it prints is for benchstat.
+func BenchmarkManifest(b *testing.B) {
+	for n := 10_000; n <= *largest; n *= 10 {
+		b.Run(fmt.Sprintf("recordings=%d", n), func(b *testing.B) {
+			w, path := night(b, n)
+			if st, err := os.Stat(path); err == nil {
+				b.ReportMetric(float64(st.Size())/(1<<20), "MiB-on-disk")
+			}
+			for range b.N {
+				timed := func(unit string, do func()) {
+					begin := time.Now()
+					do()
+					b.ReportMetric(float64(time.Since(begin).Microseconds())/1000, unit)
+				}
+				timed("ms-open", func() {
+					m, err := manifest.Open(b.Context(), path)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := m.Close(); err != nil {
+						b.Fatal(err)
+					}
+				})
+				timed("ms-status", func() { w.want(w.run("status", "--manifest", path), 0, nil) })
+				cmd := w.command("archive", "--to", w.to, "--json", "--older-than", "90d", "--manifest", path)
+				peak := w.watchPeak(cmd, isAudio)
+				timed("ms-night", func() { w.want(w.finish(cmd), 0, map[string]int{"failed": 0}) })
+				if peak.Load() > 0 {
+					b.ReportMetric(float64(peak.Load())/(1<<20), "MiB-peak")
+				}
+				b.ReportMetric(float64(w.account.Counts().Total), "vbc-requests")
+			}
+		})
+	}
+}
+
+// A night costs in proportion to what is new, and not to the history.
+func TestNightAfterALongHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a manifest of 100,000 recordings; not with -short")
+	}
+	requests := map[int]int{}
+	for _, n := range []int{1000, 100_000} {
+		w, path := night(t, n)
+		w.want(w.archive("--older-than", "90d", "--manifest", path), 0, map[string]int{"listed": 10, "archived": 10})
+		requests[n] = w.account.Counts().Total
+		w.want(w.run("manifest", "check", "--manifest", path), 0, nil)
+	}
+	if requests[1000] != requests[100_000] || requests[1000] != 12 {
+		t.Errorf("%v requests; want a token, a page and ten downloads", requests)
+	}
+}
