@@ -137,7 +137,11 @@ func (p *pacer) dispatch() {
 			})
 			return
 		}
-		p.next = now.Add(p.interval)
+		// On the beat, however late this one is: else each delay of a timer
+		// would make the whole slower.
+		if p.next = at.Add(p.interval); p.next.Before(now) {
+			p.next = now.Add(p.interval)
+		}
 		p.inFlight++
 		if p.opened.IsZero() {
 			p.opened = now

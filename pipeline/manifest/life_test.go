@@ -162,7 +162,7 @@ func TestRestIsOverAfterADay(t *testing.T) {
 	if n := pending(Selection{Run: 9, Before: time.Now(), RetryFailed: true}); n != 3 {
 		t.Errorf("%d are tried, want all", n)
 	}
-	if _, err := m.writes.Exec("UPDATE recording SET failed_at = failed_at - 24*60*60*1000"); err != nil {
+	if err := m.exec(t.Context(), "UPDATE recording SET failed_at = failed_at - 24*60*60*1000"); err != nil {
 		t.Fatal(err)
 	}
 	if n := pending(sel); n != 3 {

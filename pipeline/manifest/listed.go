@@ -27,7 +27,7 @@ const (
 // to their account.
 func (m *Manifest) Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]Sighting, error) {
 	seen := make([]Sighting, len(recordings))
-	err := m.do(ctx, func(tx *sql.Tx) error {
+	err := m.do(ctx, func(tx txn) error {
 		for i, r := range recordings {
 			var err error
 			if seen[i], err = add(tx, run, r); err != nil {
@@ -82,7 +82,7 @@ func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (Row, Sighting, er
 	return row, s, err
 }
 
-func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
+func add(tx txn, run int64, r vbc.Recording) (Sighting, error) {
 	s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), run, r)
 	if err != nil {
 		return s, err
@@ -104,7 +104,7 @@ func add(tx *sql.Tx, run int64, r vbc.Recording) (Sighting, error) {
 }
 
 // reappear takes back that a recording was purged. Its copy is still known.
-func reappear(tx *sql.Tx, run int64, r vbc.Recording) error {
+func reappear(tx txn, run int64, r vbc.Recording) error {
 	still := receipt.New(receipt.Result, run, r)
 	still.Outcome = receipt.StillThere
 	if err := addEntry(tx, still); err != nil {
@@ -118,7 +118,7 @@ func reappear(tx *sql.Tx, run int64, r vbc.Recording) error {
 }
 
 // insert begins a recording anew.
-func insert(tx *sql.Tx, run int64, r vbc.Recording) error {
+func insert(tx txn, run int64, r vbc.Recording) error {
 	// Not OR REPLACE, which would leave out the trigger that counts.
 	if _, err := tx.Exec("DELETE FROM recording WHERE kind = ? AND owner = ? AND id = ?", r.Kind, r.Owner, r.ID); err != nil {
 		return err

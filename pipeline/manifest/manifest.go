@@ -33,6 +33,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -47,7 +48,8 @@ type Manifest struct {
 	writes  *sql.DB
 	queue   chan write
 	stopped chan struct{}
-	account string // "" until bound
+	account string   // "" until bound
+	known   sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
 }
@@ -79,7 +81,11 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 	for _, o := range options {
 		o(m)
 	}
-	go m.writer()
+	conn, err := m.writes.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.closeFiles(), lock.Close())
+	}
+	go m.writer(&writes{conn: conn, known: map[string]*sql.Stmt{}})
 	return m, nil
 }
 
@@ -237,7 +243,7 @@ func (m *Manifest) Bind(ctx context.Context, b Binding) error {
 		case f.has != "":
 			return &BoundError{What: f.key, Bound: f.has, Wanted: f.want}
 		}
-		err := m.do(ctx, func(tx *sql.Tx) error {
+		err := m.do(ctx, func(tx txn) error {
 			_, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?)", f.key, f.want)
 			return err
 		})

@@ -229,7 +229,7 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 
 // Get returns one recording's row.
 func (m *Manifest) Get(ctx context.Context, kind vbc.Kind, owner string, id int64) (Row, error) {
-	rows, err := m.reads.QueryContext(ctx, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id = ?`, kind, owner, id)
+	rows, err := m.read(ctx, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id = ?`, kind, owner, id)
 	if err != nil {
 		return Row{}, fmt.Errorf("read manifest: %w", err)
 	}

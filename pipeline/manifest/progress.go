@@ -96,7 +96,7 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 // SetLearned writes down what is known now; what is 0 changes nothing.
 func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 	const put = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if l.PageSize > 0 {
 			if _, err := tx.Exec(put, "page_size", strconv.Itoa(l.PageSize)); err != nil {
 				return &WriteError{err}
@@ -129,7 +129,7 @@ func (m *Manifest) Ahead(ctx context.Context) (n int64, err error) {
 
 // exec carries out one statement.
 func (m *Manifest) exec(ctx context.Context, text string, args ...any) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if _, err := tx.Exec(text, args...); err != nil {
 			return &WriteError{err}
 		}

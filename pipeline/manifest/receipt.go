@@ -15,7 +15,7 @@ import (
 )
 
 // newChain begins the manifest's chain of receipts.
-func newChain(tx *sql.Tx) error {
+func newChain(tx txn) error {
 	_, err := tx.Exec("INSERT INTO meta (key, value) VALUES ('chain', ?)", rand.Text())
 	return err
 }
@@ -40,7 +40,7 @@ func chain(q queryer) (c receipt.Chain, err error) {
 }
 
 // addEntry adds an entry to the end of the chain.
-func addEntry(tx *sql.Tx, e receipt.Entry) error {
+func addEntry(tx txn, e receipt.Entry) error {
 	c, err := chain(tx)
 	if err != nil {
 		return &WriteError{err}
@@ -52,7 +52,7 @@ func addEntry(tx *sql.Tx, e receipt.Entry) error {
 	return putLine(tx, c.Last, line)
 }
 
-func putLine(tx *sql.Tx, seq int64, line []byte) error {
+func putLine(tx txn, seq int64, line []byte) error {
 	if _, err := tx.Exec("INSERT INTO receipt (seq, entry) VALUES (?, ?)", seq, string(line)); err != nil {
 		return &WriteError{err}
 	}
@@ -116,10 +116,10 @@ func (m *Manifest) ReceiptsStored(ctx context.Context) (seq int64, err error) {
 
 // SetReceiptsStored writes down what ReceiptsStored says.
 func (m *Manifest) SetReceiptsStored(ctx context.Context, seq int64) error {
-	return m.do(ctx, func(tx *sql.Tx) error { return setReceiptsStored(tx, seq) })
+	return m.do(ctx, func(tx txn) error { return setReceiptsStored(tx, seq) })
 }
 
-func setReceiptsStored(tx *sql.Tx, seq int64) error {
+func setReceiptsStored(tx txn, seq int64) error {
 	_, err := tx.Exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('receipts_stored', ?)", strconv.FormatInt(seq, 10))
 	if err != nil {
 		return &WriteError{err}
@@ -131,7 +131,7 @@ func setReceiptsStored(tx *sql.Tx, seq int64) error {
 // an older copy, has not. The lines must continue its chain: else the error is
 // a *receipt.Break, and nothing is added. They count as stored.
 func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		c, err := chain(tx)
 		if err != nil {
 			return &WriteError{err}

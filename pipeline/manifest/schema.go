@@ -46,7 +46,7 @@ CREATE TABLE recording (
 ) WITHOUT ROWID;
 
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-`+lookups+`
+` + lookups + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,

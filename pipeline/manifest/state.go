@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +35,7 @@ func (e *StateError) Error() string {
 
 // Stored writes down the intended copy, before it becomes visible in the store.
 func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		return move(tx, r, Stored, "audio = ?, sidecar = ?, stored_at = ?, archived_at = 0",
 			encodeObject(c.Audio), encodeObject(c.Sidecar), millis(c.StoredAt))
 	})
@@ -45,7 +44,7 @@ func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
 // Verified writes down that the store has confirmed the copy at the time at.
 // done says that this was all there was to do, and earlier failures are over.
 func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at time.Time, done bool) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		set := verifiedColumns
 		if done {
 			set += ", " + healed
@@ -69,7 +68,7 @@ func verifiedValues(c Copy, at time.Time) []any {
 // may still have the recording: the next run looks at it again, and archives
 // it anew.
 func (m *Manifest) Doubt(ctx context.Context, r vbc.Recording) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		return moveFrom(tx, r, []State{Verified}, Stored, "reappeared = reappeared")
 	})
 }
@@ -89,7 +88,7 @@ func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string)
 // Relist forgets a copy that turned out to be missing or damaged. The audio
 // must come from VBC again.
 func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
 	})
 }
@@ -97,7 +96,7 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 // Purging writes down the receipt's intent. Only when it has returned nil may
 // the DELETE be sent.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if err := addEntry(tx, intent); err != nil {
 			return err
 		}
@@ -107,7 +106,7 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent 
 
 // Purged writes down that the recording is no longer at VBC.
 func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
@@ -119,7 +118,7 @@ func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.
 // recording that VBC has no more: another manifest, or a later state of this
 // one, has archived it.
 func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if err := move(tx, r, Stored, "stored_at = ?", millis(c.StoredAt)); err != nil {
 			return err
 		}
@@ -136,7 +135,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome r
 // StillListed finds, among recordings that a listing of run shows, those that
 // this manifest holds for purged, and takes that back: VBC has them still.
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
-	err = m.do(ctx, func(tx *sql.Tx) error {
+	err = m.do(ctx, func(tx txn) error {
 		for _, r := range recordings {
 			s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
 			if err != nil {
@@ -157,7 +156,7 @@ func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.
 
 // NotPurged writes down that a recording whose purge was begun is still at VBC.
 func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
@@ -169,7 +168,7 @@ func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome recei
 // begun stays in the state purging: whether VBC still has it is an open
 // question, and not to be forgotten.
 func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, reason string, permanent bool) error {
-	return m.do(ctx, func(tx *sql.Tx) error {
+	return m.do(ctx, func(tx txn) error {
 		return move(tx, r, Failed, "state = CASE state WHEN 'purging' THEN state ELSE 'failed' END, reason = ?, permanent = ?, attempts = attempts + 1, failed_at = ?, failed_run = ?",
 			reason, permanent, millis(time.Now()), run)
 	})
@@ -177,16 +176,16 @@ func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, reaso
 
 // Gone writes down that VBC has the recording no more, and that there is no copy.
 func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {
-	return m.do(ctx, func(tx *sql.Tx) error { return move(tx, r, Gone, "audio = '', sidecar = ''") })
+	return m.do(ctx, func(tx txn) error { return move(tx, r, Gone, "audio = '', sidecar = ''") })
 }
 
 // move takes one step of the state machine, together with other columns.
-func move(tx *sql.Tx, r vbc.Recording, to State, set string, values ...any) error {
+func move(tx txn, r vbc.Recording, to State, set string, values ...any) error {
 	return moveFrom(tx, r, from[to], to, set, values...)
 }
 
 // moveFrom is move for the rare steps that not every caller may take.
-func moveFrom(tx *sql.Tx, r vbc.Recording, before []State, to State, set string, values ...any) error {
+func moveFrom(tx txn, r vbc.Recording, before []State, to State, set string, values ...any) error {
 	marks := strings.TrimSuffix(strings.Repeat("?,", len(before)), ",")
 	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID)
 	for _, s := range before {

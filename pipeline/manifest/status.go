@@ -15,7 +15,7 @@ func (m *Manifest) BeginRun(ctx context.Context, options any) (run int64, err er
 	if err != nil {
 		return 0, err
 	}
-	err = m.do(ctx, func(tx *sql.Tx) error {
+	err = m.do(ctx, func(tx txn) error {
 		res, err := tx.Exec("INSERT INTO run (started, options) VALUES (?, ?)", time.Now().UnixMilli(), string(b))
 		if err == nil {
 			run, err = res.LastInsertId()
@@ -97,7 +97,7 @@ func (m *Manifest) Runs(ctx context.Context, limit int) ([]Run, error) {
 }
 
 func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := m.reads.QueryContext(ctx, text, args...)
+	rows, err := m.read(ctx, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
@@ -114,4 +114,19 @@ func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, err
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	return out, nil
+}
+
+// read is a query whose statement is parsed once.
+func (m *Manifest) read(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	known, ok := m.known.Load(text)
+	if !ok {
+		s, err := m.reads.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if known, ok = m.known.LoadOrStore(text, s); ok {
+			s.Close() // another was faster
+		}
+	}
+	return known.(*sql.Stmt).QueryContext(ctx, args...)
 }
