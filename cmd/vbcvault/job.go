@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -146,6 +147,7 @@ func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, l
 		}
 		return s, nil
 	}
+	boundMemory(workers)
 	s, err := s3store.Open(ctx, s3store.Options{
 		Bucket: d.bucket, Prefix: d.prefix, Connections: workers, AskConditions: true, InsecureHTTP: insecureHTTP, Logger: log,
 	})
@@ -153,6 +155,16 @@ func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, l
 		return nil, err
 	}
 	return s, nil
+}
+
+// boundMemory has the collector keep to what the buffers of large recordings
+// leave, and run rarely where there are none. Whoever sets GOGC or GOMEMLIMIT
+// knows better.
+func boundMemory(workers int) {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(24<<20 + int64(s3store.Buffers(workers))*s3store.PartSize)
+	}
 }
 
 // refusedDirectory says that a file:// destination isn't there.

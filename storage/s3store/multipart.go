@@ -30,8 +30,8 @@ type upload struct {
 }
 
 // putLarge stores a body whose first part is in the buffer already, part by
-// part as it comes.
-func (s *Store) putLarge(ctx context.Context, key string, buffer []byte, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
+// part as it comes. It gives the buffer back once that is sent.
+func (s *Store) putLarge(ctx context.Context, key string, first []byte, give func(), body storage.Body, attrs storage.Attrs) (storage.Object, error) {
 	u, err := s.begin(ctx, key, attrs)
 	if err != nil {
 		return storage.Object{}, err
@@ -44,8 +44,13 @@ func (s *Store) putLarge(ctx context.Context, key string, buffer []byte, body st
 			u.abort(ctx)
 		}
 	}()
-	if err := u.sendAll(ctx, body.Reader, buffer); err != nil {
-		return storage.Object{}, err
+	err = u.send(ctx, first)
+	give()
+	for ended := false; err == nil && !ended; {
+		ended, err = u.sendNext(ctx, body.Reader)
+	}
+	if err != nil {
+		return storage.Object{}, fmt.Errorf("part %d: %w", len(u.parts)+1, err)
 	}
 	o := u.object()
 	if err := seal(ctx, body, o); err != nil {
@@ -71,23 +76,18 @@ func (s *Store) begin(ctx context.Context, key string, attrs storage.Attrs) (*up
 	return &upload{Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New()}, nil
 }
 
-// sendAll sends the buffer, then fills and sends it until the body's end.
-func (u *upload) sendAll(ctx context.Context, r io.Reader, buffer []byte) error {
-	for b, ended := buffer, false; len(b) > 0; {
-		if err := u.send(ctx, b); err != nil {
-			return fmt.Errorf("part %d: %w", len(u.parts)+1, err)
-		}
-		if ended {
-			break
-		}
-		var n int
-		var err error
-		if n, ended, err = fill(ctx, r, buffer); err != nil {
-			return err
-		}
-		b = buffer[:n]
+// sendNext fills a buffer and sends it, if anything is left.
+func (u *upload) sendNext(ctx context.Context, r io.Reader) (ended bool, err error) {
+	buffer, err := u.Store.parts.take(ctx)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	defer u.Store.parts.give(buffer)
+	n, ended, err := fill(ctx, r, buffer)
+	if err == nil && n > 0 {
+		err = u.send(ctx, buffer[:n])
+	}
+	return ended, err
 }
 
 // send uploads one part.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"maps"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -15,8 +16,8 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// Put implements storage.Store. It holds one buffer: of a part's size, or a
-// smaller one where the body fits into that.
+// Put implements storage.Store. It holds at most one buffer: of a part's size,
+// or a smaller one where the body fits into that.
 func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
 	o, err := s.store(ctx, key, body, attrs)
 	if err != nil {
@@ -30,7 +31,7 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Object{}, err
 	}
-	head, done := s.firstBuffer(body.Size)
+	head, done := s.firstBuffer(body)
 	defer done()
 	n, ended, err := fill(ctx, body.Reader, head)
 	if err != nil {
@@ -39,10 +40,14 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	if ended {
 		return s.putSmall(ctx, key, head[:n], body, attrs)
 	}
-	part := s.parts.Get().(*[]byte)
-	defer s.parts.Put(part)
-	copy(*part, head[:n])
-	m, ended, err := fill(ctx, body.Reader, (*part)[n:])
+	part, err := s.parts.take(ctx)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	give := sync.OnceFunc(func() { s.parts.give(part) })
+	defer give()
+	copy(part, head[:n])
+	m, ended, err := fill(ctx, body.Reader, part[n:])
 	n += m
 	var next [1]byte // is there more than one part?
 	beyond := 0
@@ -53,10 +58,10 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 		return storage.Object{}, err
 	}
 	if ended && beyond == 0 {
-		return s.putSmall(ctx, key, (*part)[:n], body, attrs)
+		return s.putSmall(ctx, key, part[:n], body, attrs)
 	}
 	body.Reader = io.MultiReader(bytes.NewReader(next[:beyond]), body.Reader)
-	return s.putLarge(ctx, key, *part, body, attrs)
+	return s.putLarge(ctx, key, part, give, body, attrs)
 }
 
 // smallBody is up to which expected size, in bytes, a buffer of just that size
@@ -65,9 +70,11 @@ const smallBody = 1 << 20
 
 // firstBuffer is large enough for the body, if what is expected is true, and no
 // larger than need be. A body that isn't expected at all is taken for a small
-// one at first.
-func (s *Store) firstBuffer(expected int64) (b []byte, done func()) {
-	if expected >= headSize && expected <= smallBody && expected < int64(s.partSize) {
+// one at first. One without a Seal may be stored from within another's, which
+// holds a part: it doesn't wait for one.
+func (s *Store) firstBuffer(body storage.Body) (b []byte, done func()) {
+	expected := body.Size
+	if expected >= headSize && (expected <= smallBody || body.Seal == nil) && expected < int64(s.partSize) {
 		return make([]byte, expected+1), func() {} // one more, to meet the end
 	}
 	head := s.heads.Get().(*[]byte)

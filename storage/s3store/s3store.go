@@ -70,7 +70,7 @@ type Store struct {
 	partSize int
 	log      *slog.Logger
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
-	parts    sync.Pool // of *[]byte, partSize long
+	parts    *buffers
 
 	foreign        bool // the endpoint is not known to be Amazon's own
 	asksConditions bool
@@ -115,7 +115,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
-	s.parts.New = func() any { b := make([]byte, s.partSize); return &b }
+	s.parts = newBuffers(Buffers(o.Connections), s.partSize)
 	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		s.foreign = so.BaseEndpoint != nil
 		so.UsePathStyle = o.PathStyle || s.foreign
