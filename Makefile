@@ -4,7 +4,8 @@
 # make mutants  break the program in many ways, and see a test fail each time
 # make torture  count the faults, kills and random histories that nothing is lost in
 # make fuzz     every fuzz target for 10 seconds
-# make bench    vbcvault next to a bare loop, on the same simulator and S3 server
+# make bench    vbcvault next to a bare loop and the vendor's tutorial, on the same simulator and S3 server
+# make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
 # make dist     static binaries for the usual systems
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -12,7 +13,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint mutants torture fuzz bench dist demo
+.PHONY: build test race lint mutants torture fuzz bench bench-scale dist demo
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -40,12 +41,18 @@ torture:
 # One target at a time, as go test wants it.
 fuzz:
 	@for target in vbc:FuzzListing vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
-		pipeline:FuzzPlan pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
+		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
 		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 10s || exit 1; \
 	done
 
 bench:
-	go test ./cmd/vbcvault -run '^$$' -bench Archive -benchtime 1x -count 3 -timeout 30m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Archive|Quota|Throughput' -benchtime 1x -count 3 -timeout 30m
+
+# LARGEST=10000000 takes 20 GB of disk and some minutes.
+LARGEST ?= 1000000
+
+bench-scale:
+	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m | grep -E '^(Bench|ok|FAIL|goos|cpu)' | grep -v BENCH
 
 dist:
 	@mkdir -p dist

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -118,4 +121,55 @@ func FuzzReceiptNames(f *testing.F) {
 			t.Errorf("%q is %+v", key, b)
 		}
 	})
+}
+
+// Whatever comes in place of a ZIP: no panic, no entry longer than it may be,
+// and nothing is taken for a recording of another name or size.
+func FuzzExport(f *testing.F) {
+	f.Add(zipOf(f, [2]string{"a.mp3", "aaa"}, [2]string{"../b.mp3", strings.Repeat("b", 1000)}))
+	f.Add(lyingZIP(f))
+	f.Add([]byte("PK\x05\x06"))
+	f.Add([]byte("<html>"))
+	needed := map[string]vbc.Recording{"a.mp3": {ID: 1, Size: 3}, "b.mp3": {ID: 2, Size: 1000}}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file, err := spooledZIP(t, content, 2)
+		if err != nil {
+			return
+		}
+		for id, e := range match([]*spooled{file}, needed) {
+			size := int64(3)
+			if id == 2 {
+				size = 1000
+			}
+			audio, err := openEntry(e, size)
+			if err != nil {
+				continue
+			}
+			if n, _ := io.Copy(io.Discard, audio); n > size+1 {
+				t.Errorf("%d bytes of an entry of %d", n, size)
+			}
+			audio.Close()
+		}
+	})
+}
+
+// lyingZIP has an entry that is far longer than its header says.
+func lyingZIP(f *testing.F) []byte {
+	var packed, b bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err == nil {
+		_, err = w.Write(make([]byte, 1<<20))
+	}
+	if err != nil || w.Close() != nil {
+		f.Fatal(err)
+	}
+	z := zip.NewWriter(&b)
+	e, err := z.CreateRaw(&zip.FileHeader{Name: "a.mp3", Method: zip.Deflate, UncompressedSize64: 3, CompressedSize64: uint64(packed.Len())})
+	if err == nil {
+		_, err = e.Write(packed.Bytes())
+	}
+	if err != nil || z.Close() != nil {
+		f.Fatal(err)
+	}
+	return b.Bytes()
 }

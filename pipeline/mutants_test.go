@@ -52,6 +52,15 @@ var mutations = []mutation{
 	{"a wrong clock goes unnoticed", "pipeline/run.go", "off.Abs() <= maxClockOffset", "true", "TestWrongClock", "./cmd/vbcvault"},
 	{"receipts don't follow on each other", "pipeline/receipt/receipt.go", "	case e.Prev != c.Head:", "	case false:", "TestChainNames", "./pipeline/receipt"},
 	{"receipts of an ended run are never stored", "pipeline/run.go", "errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))", "errors.Join(err, r.rest(r.ctx, sel))", "TestCrashAtEveryStep", "./pipeline"},
+	{"an export's entry is taken by its name alone", "pipeline/spool.go", "e != nil && e.UncompressedSize64 == uint64(rec.Size)", "e != nil", "TestMatch", "./pipeline"},
+	{"a name that comes twice in an export is the first one's", "pipeline/spool.go", "				byName[name] = nil\n", "", "TestMatch", "./pipeline"},
+	{"a lying entry is read to its end", "pipeline/spool.go", "io.LimitReader(r, size+1)", "r", "FuzzExport", "./pipeline"},
+	{"what an export hasn't got whole fails for good", "pipeline/transfer.go", "		if err == nil || !t.bad {", "		if true {", "TestExportGoesWrong", "./cmd/vbcvault"},
+	{"a mark is set although something was hidden", "pipeline/slice.go", "!upTo.IsZero() && !l.gaps && ", "!upTo.IsZero() && ", "TestHiddenRecording", "./cmd/vbcvault"},
+	{"what a slice has hidden isn't missed", "pipeline/slice.go", "	if s == nil || total >= s.left {", "	if true {", "TestHiddenRecording", "./cmd/vbcvault"},
+	{"an earlier listing is relied on for ever", "pipeline/slice.go", "p.started.Sub(mark.FullAt) >= p.FullScanEvery", "false", "TestNightly", "./cmd/vbcvault"},
+	{"what is to be deleted isn't listed", "pipeline/slice.go", "	if p.Delete || p.FullScan", "	if p.FullScan", "TestArchiveThenDelete", "./cmd/vbcvault"},
+	{"a window that others have used teaches a pace", "vbc/pacer.go", "	case !p.whole: // of", "	case false: // of", "TestForeignUse", "./vbc"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

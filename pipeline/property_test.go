@@ -27,7 +27,7 @@ func TestNothingIsEverLost(t *testing.T) {
 		l := newLab(&checking{TB: t, rt: rt}, "directory")
 		defer func() { _ = l.clean.(io.Closer).Close() }()
 		old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
-		n := rapid.IntRange(1, 5).Draw(rt, "recordings")
+		n := rapid.SampledFrom([]int{1, 2, 3, 5, fewestForExport + 1}).Draw(rt, "recordings")
 		for i := range n {
 			l.account.Add(vbctest.Recording{ID: int64(i + 1), Start: old.Add(time.Duration(i) * time.Minute), Size: rapid.Int64Range(100, 9000).Draw(rt, "size")})
 		}
@@ -45,7 +45,8 @@ func TestNothingIsEverLost(t *testing.T) {
 				}
 				return f, step == death
 			})
-			_, _ = l.run(Options{Delete: rapid.Bool().Draw(rt, "delete"), Workers: rapid.IntRange(1, 3).Draw(rt, "workers"), MaxFailures: 20})
+			_, _ = l.run(Options{Delete: rapid.Bool().Draw(rt, "delete"), Fetch: rapid.SampledFrom([]Fetch{FetchDirect, FetchExport}).Draw(rt, "fetch"),
+				PollPause: time.Microsecond, FullScanEvery: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(rt, "full scan every"), Workers: rapid.IntRange(1, 3).Draw(rt, "workers"), MaxFailures: 20})
 			l.reset(nil)
 			l.nothingLost(all)
 			switch rapid.IntRange(0, 5).Draw(rt, "then") {

@@ -162,8 +162,11 @@ func TestKillAtRandomMoments(t *testing.T) {
 				all = append(all, r)
 			}
 			for done := false; !done && killed < kills; {
-				cmd := w.command(args...)
-				timer := time.AfterFunc(time.Duration(random.IntN(250))*time.Millisecond, func() {
+				cmd, longest := w.command(args...), 250
+				if killed%3 == 2 {
+					cmd, longest = w.command(append(args, "--fetch", "export")...), 1500 // VBC takes a second to pack
+				}
+				timer := time.AfterFunc(time.Duration(random.IntN(longest))*time.Millisecond, func() {
 					if p := w.process(cmd); p != nil {
 						_ = p.Kill()
 					}
