@@ -67,9 +67,10 @@ type run struct {
 	remaining  atomic.Int64 // that VBC counts behind them
 	granted    atomic.Int64 // the largest page that VBC hasn't refused; 0 = not known
 
-	reads  *manifest.Manifest // what was known before this run; nil if nothing
-	spool  *spool
-	noMore atomic.Pointer[string] // why no more exports are tried
+	recalled manifest.Learned   // by earlier runs
+	reads    *manifest.Manifest // what was known before this run; nil if nothing
+	spool    *spool
+	noMore   atomic.Pointer[string] // why no more exports are tried
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a
@@ -198,15 +199,21 @@ func (r *run) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.recalled = known
 	r.granted.Store(int64(known.PageSize))
 	r.vbc.Expect(known.Pace)
 	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
 	return err
 }
 
-// remember writes down what this run has found out about VBC.
+// remember writes down what this run has found out about VBC. A pace that it
+// was only told isn't news: one day it is to be forgotten.
 func (r *run) remember(ctx context.Context) error {
-	return r.manifest.SetLearned(ctx, manifest.Learned{PageSize: int(r.granted.Load()), Pace: r.vbc.Quota().Learned})
+	found := manifest.Learned{PageSize: int(r.granted.Load()), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
+	if found.Pace == r.recalled.Pace {
+		found.Pace = 0
+	}
+	return r.manifest.SetLearned(ctx, found)
 }
 
 // selection is what this run takes out of the manifest.

@@ -241,14 +241,17 @@ func (p *pacer) refused(granted, until time.Time) {
 		p.patience = min(2*p.patience, mostQuiet)
 	}
 	p.closedAt, p.opened, p.whole, p.passed, p.quiet, p.streak = time.Now(), time.Time{}, true, 0, 0, 0
-	p.log.Info("VBC's request quota is used up; waiting",
-		"until", p.closed.UTC().Format(time.RFC3339), "then_one_request_every", p.interval.Round(time.Millisecond).String())
+	then := "as fast as before, to learn how many it takes"
+	if p.interval > 0 {
+		then = "one request every " + p.interval.Round(time.Millisecond).String()
+	}
+	p.log.Info("VBC's request quota is used up; waiting", "until", p.closed.UTC().Format(time.RFC3339), "then", then)
 }
 
 // Quota is what is known of the request quota.
 type Quota struct {
 	Interval    time.Duration // between requests; 0 = no limit known
-	Learned     time.Duration // what VBC itself has taught of it; 0 = nothing
+	Learned     time.Duration // the pace that VBC has taught or been told to expect; 0 = none
 	ClosedUntil time.Time     // zero or past: open
 	Sent        int           // requests so far that weren't refused
 	Throttled   int           // and those that were
@@ -257,5 +260,9 @@ type Quota struct {
 func (p *pacer) quota() Quota {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Quota{Interval: p.interval, Learned: p.best, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled}
+	learned := p.best
+	if p.interval < learned {
+		learned = p.interval // a faster pace that wasn't refused
+	}
+	return Quota{Interval: p.interval, Learned: learned, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled}
 }

@@ -49,6 +49,9 @@ and SHA-256 of both. Without --delete nothing is ever deleted at VBC. With it,
 a recording is deleted there only when the destination has just confirmed the
 copy.
 
+Where VBC allows few requests, many recordings are fetched at once: VBC packs
+them into a ZIP (--fetch), each is taken out, and proven like any other.
+
 Progress is written to a manifest as it happens. After an interruption of any
 kind, run the same command again: it goes on where the last one stopped, and
 downloads nothing twice that is whole in the destination.`,
@@ -65,8 +68,9 @@ downloads nothing twice that is whole in the destination.`,
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --dry-run --plan plan.jsonl
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --confirm-plan plan.jsonl
 
-  # Once: everything before August 2026 into a directory, 10 requests a minute.
-  vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m`,
+  # Once: everything before August 2026 into a directory, 10 requests a minute,
+  # with exports, which VBC packs, on another disk.
+  vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.output.limited = cmd.Flags().Changed("max-deletes")
@@ -102,7 +106,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.exportLimit, "export-limit", "2GiB", "audio in one export at most, in `BYTES`: 500MB, 2GiB")
 	fs.BoolVar(&f.fullScan, "full-scan", false, "list everything, also what earlier runs have listed")
 	fs.StringVar(&f.fullScanEvery, "full-scan-every", "30d", "without --delete, list only what is new for as long as `AGE`, then everything once")
-	fs.IntVar(&f.pageSize, "page-size", 0, "recordings to ask for per listing page (default: as many as VBC allows, up to 1000)")
+	fs.IntVar(&f.pageSize, "page-size", 0, "`N` recordings to ask for per listing page (default: as many as VBC allows, up to 1000)")
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")

@@ -337,3 +337,20 @@ func TestReadOnlyDirectory(t *testing.T) {
 		}
 	})
 }
+
+// Where the disk has no room for an export, that is said, and recordings are
+// downloaded one by one.
+func TestSpoolHasNoRoom(t *testing.T) {
+	dir := tmpfs(t, "size=10m")
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(12)
+	r := w.archive("--older-than", "90d", "--fetch", "export", "--spool-dir", dir)
+	w.want(r, 0, map[string]int{"archived": 12, "downloads": 12})
+	w.mustHold(all...)
+	if !strings.Contains(r.stderr, "choose another with --spool-dir") || len(w.account.Jobs()) != 0 {
+		t.Errorf("it isn't said, or %d jobs were started for nothing", len(w.account.Jobs()))
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

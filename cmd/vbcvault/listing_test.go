@@ -3,6 +3,7 @@ package main_test
 import (
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -122,6 +123,34 @@ func TestListingInAnyOrder(t *testing.T) {
 				t.Error("a recording after the cutoff was deleted")
 			}
 		})
+	}
+}
+
+// How long it will take is said before, by the dry run, and after an
+// interruption, by status: at the quota that VBC has taught, or its default.
+func TestItSaysHowLongItWillTake(t *testing.T) {
+	w := newWorld(t, vbctest.Config{MaxPageSize: 100, Quota: 50, QuotaWindow: time.Second}).inDir()
+	w.someRecordings(600)
+	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")
+	for _, words := range []string{"about 1,207", "612 with bulk export", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with bulk export"} {
+		if !strings.Contains(r.stdout, words) {
+			t.Errorf("the dry run doesn't say %q", words)
+		}
+	}
+	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete")
+	w.nth(250, isDelete, func() *vbctest.Fault {
+		w.signal(cmd, os.Interrupt)
+		return nil
+	})
+	w.want(w.finish(cmd), 130, nil)
+	w.account.Inject(nil)
+	r = w.run("status")
+	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with bulk export`).MatchString(r.stdout) {
+		t.Error("status doesn't say what is left")
+	}
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
+	if r = w.run("status"); strings.Contains(r.stdout, "Left:") {
+		t.Error("nothing is left")
 	}
 }
 
