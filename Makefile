@@ -52,7 +52,7 @@ bench:
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m | grep -E '^(Bench|ok|FAIL|goos|cpu)' | grep -v BENCH
+	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m
 
 dist:
 	@mkdir -p dist

@@ -144,7 +144,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 			if forgotten := r.manifest.ForgetExport(r.work, j.Job); forgotten != nil {
 				return forgotten
 			}
-			return fmt.Errorf("job %s is gone: %s", j.Job, err)
+			return fmt.Errorf("job %s is gone: %s", j.Job, e.Message)
 		}
 		return err
 	}

@@ -150,7 +150,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		}
 		l.pages++
 		l.granted.Store(int64(listing.PageSize()))
-		if err := l.recheck(ctx, from, listing.Total()); err != nil {
+		if err := l.recheck(ctx, listing.Total()); err != nil {
 			return time.Time{}, err
 		}
 		if !order.holds(page) && !l.whole {
@@ -204,7 +204,7 @@ type shown struct {
 // recheck compares VBC's count with the one before. Where it is too small,
 // something was hidden, or somebody else has deleted, and the slice before is
 // listed once more by itself.
-func (l *lister) recheck(ctx context.Context, from time.Time, total int) error {
+func (l *lister) recheck(ctx context.Context, total int) error {
 	s := l.shown
 	l.shown = nil
 	if s == nil || total >= s.left {

@@ -180,7 +180,9 @@ func (w *world) finish(cmd *exec.Cmd) result {
 	}
 	_ = cmd.Wait() // the exit code tells
 	r := result{code: cmd.ProcessState.ExitCode(), stdout: out.String(), stderr: errs.String()}
-	w.t.Logf("%s\nexit %d\n%s%s", strings.Join(cmd.Args[1:], " "), r.code, r.stdout, r.stderr)
+	if _, benchmark := w.t.(*testing.B); !benchmark {
+		w.t.Logf("%s\nexit %d\n%s%s", strings.Join(cmd.Args[1:], " "), r.code, r.stdout, r.stderr)
+	}
 	lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 	if last := lines[len(lines)-1]; strings.HasPrefix(last, "{") {
 		if err := json.Unmarshal([]byte(last), &r.summary); err != nil {

@@ -59,7 +59,7 @@ func (w *writes) stmt(text string) (*sql.Stmt, error) {
 }
 
 func (w *writes) Exec(text string, args ...any) (sql.Result, error) {
-	s, err := w.stmt(text)
+	s, err := w.stmt(text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (w *writes) Exec(text string, args ...any) (sql.Result, error) {
 }
 
 func (w *writes) QueryRow(text string, args ...any) *sql.Row {
-	s, err := w.stmt(text)
+	s, err := w.stmt(text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return w.conn.QueryRowContext(context.Background(), text, args...) // which says so
 	}
@@ -78,7 +78,7 @@ func (w *writes) QueryRow(text string, args ...any) *sql.Row {
 // come in while it was busy with the commit before: one fsync for all.
 func (m *Manifest) writer(w *writes) {
 	defer close(m.stopped)
-	defer w.conn.Close()
+	defer func() { _ = w.conn.Close() }() // gives it back to the pool, which is closed next
 	var batch []write
 	for first := range m.queue {
 		batch = append(batch[:0], first)
