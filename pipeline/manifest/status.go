@@ -125,7 +125,7 @@ func (m *Manifest) read(ctx context.Context, text string, args ...any) (*sql.Row
 			return nil, err
 		}
 		if known, ok = m.known.LoadOrStore(text, s); ok {
-			_ = s.Close() // another was faster
+			_ = s.Close() //nolint:sqlclosecheck // another was faster
 		}
 	}
 	return known.(*sql.Stmt).QueryContext(ctx, args...)
