@@ -8,6 +8,13 @@
 //	verify.go    the store is asked what it holds
 //	purge.go     the recording is deleted at VBC, on evidence only
 //
+// A listing comes in slices (slice.go), the oldest first: lister.go reads it,
+// and mark.go remembers how far, so that it isn't read again without need.
+// While one slice is being worked on, the next is listed, and where requests
+// are scarce its audio is fetched by one export: export.go, exportjob.go and,
+// for the file on disk, spool.go. From transfer.go on an export's recordings go
+// the way of all others.
+//
 // work.go leads each recording along it, policy.go decides what a run may do
 // to a recording, retry.go is the only place that tries anything again,
 // flow.go the only one with goroutines, and run.go puts a run together.
