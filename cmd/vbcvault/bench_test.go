@@ -130,16 +130,16 @@ func BenchmarkArchive(b *testing.B) {
 	}
 }
 
-// BenchmarkQuota measures how long it takes under a quota, scaled down: 50
-// requests a second in place of 10 a minute.
+// BenchmarkQuota measures how long it takes under a quota, scaled down: 250
+// requests in 5 seconds in place of 10 in a minute.
 func BenchmarkQuota(b *testing.B) {
-	const n = 500
+	const n = 1000
 	var direct float64
 	for _, who := range []string{"tutorial", "direct", "export"} {
 		b.Run(who, func(b *testing.B) {
 			b.StopTimer()
 			for range b.N {
-				c := newContest(b, vbctest.Config{Quota: 50, QuotaWindow: time.Second, ExportPolls: 1}, n, 20_000)
+				c := newContest(b, vbctest.Config{Quota: 250, QuotaWindow: 5 * time.Second, ExportPolls: 1}, n, 20_000)
 				cmd := c.contestant("vbcvault", 8, "--fetch", who)
 				if who == "tutorial" {
 					cmd = c.contestant(who, 1)

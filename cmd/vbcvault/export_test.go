@@ -152,6 +152,7 @@ func TestExportGoesWrong(t *testing.T) {
 		}, downloads: 20, says: "on another host"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits a second for VBC to pack
 			w := newWorld(t, c.cfg).inDir()
 			all := w.someRecordings(20)
 			w.account.Inject(c.inject)
@@ -171,6 +172,7 @@ func TestExportGoesWrong(t *testing.T) {
 func TestExportSurvivesKill(t *testing.T) {
 	for name, at := range map[string]func(*http.Request) bool{"while VBC packs": isJob, "in the download": isZIP, "in the purges": isDelete} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, vbctest.Config{}).inDir()
 			all := w.someRecordings(30)
 			cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete", "--fetch", "export")
