@@ -74,11 +74,20 @@ func (w *writes) QueryRow(text string, args ...any) *sql.Row {
 	return s.QueryRow(args...)
 }
 
+// close gives the connection back to the pool, which is closed next. SQLite
+// tidies up after the last connection only if no statement is left.
+func (w *writes) close() {
+	for _, s := range w.known {
+		_ = s.Close()
+	}
+	_ = w.conn.Close()
+}
+
 // writer is the one goroutine that writes. It commits together whatever has
 // come in while it was busy with the commit before: one fsync for all.
 func (m *Manifest) writer(w *writes) {
 	defer close(m.stopped)
-	defer func() { _ = w.conn.Close() }() // gives it back to the pool, which is closed next
+	defer w.close()
 	var batch []write
 	for first := range m.queue {
 		batch = append(batch[:0], first)

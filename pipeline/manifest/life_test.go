@@ -213,3 +213,24 @@ func TestNothingScansTheHistory(t *testing.T) {
 		t.Errorf("looked at %v", asked)
 	}
 }
+
+// Closed, a manifest is one file: whoever copies that has everything.
+func TestCloseLeavesOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m")
+	m, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Bind(t.Context(), Binding{Account: "549825"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Tallies(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(path + "-*"); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}

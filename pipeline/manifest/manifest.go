@@ -177,6 +177,9 @@ func (m *Manifest) Close() error {
 
 func (m *Manifest) closeFiles() error {
 	var errs []error
+	for _, s := range m.known.Range {
+		errs = append(errs, s.(*sql.Stmt).Close())
+	}
 	for _, db := range []*sql.DB{m.reads, m.writes} {
 		if db != nil {
 			errs = append(errs, db.Close())
