@@ -141,7 +141,7 @@ func FuzzExport(f *testing.F) {
 			if id == 2 {
 				size = 1000
 			}
-			audio, err := openEntry(e, size)
+			audio, err := openEntry(e)
 			if err != nil {
 				continue
 			}

@@ -196,15 +196,13 @@ func match(files []*spooled, needed map[string]vbc.Recording) map[int64]*zip.Fil
 	return entries
 }
 
-// openEntry reads an entry's audio, and not one byte more than it takes to
-// see that it is too large.
-func openEntry(e *zip.File, size int64) (*vbc.Audio, error) {
+// openEntry reads an entry's audio. One that is longer than its header says
+// ends with an error where it should end, and match has compared that with
+// what the listing declares.
+func openEntry(e *zip.File) (*vbc.Audio, error) {
 	r, err := e.Open()
 	if err != nil {
 		return nil, fmt.Errorf("read %q of an export: %w", e.Name, err)
 	}
-	return &vbc.Audio{ReadCloser: struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(r, size+1), r}, Length: size}, nil
+	return &vbc.Audio{ReadCloser: r, Length: int64(e.UncompressedSize64)}, nil
 }

@@ -76,7 +76,7 @@ func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
 
 // unpack stores the audio out of an export.
 func (t *transfer) unpack() (storage.Object, error) {
-	audio, err := openEntry(t.row.entry, t.row.Size)
+	audio, err := openEntry(t.row.entry)
 	if t.bad = err != nil; t.bad {
 		return storage.Object{}, err
 	}

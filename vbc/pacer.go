@@ -30,7 +30,8 @@ const (
 // never sends into a window that it knows to be closed.
 //
 // As long as the pace isn't known, only so many requests are under way at once
-// as half of those that went through: each of them may be refused.
+// as have gone through, and a quarter of that in the window that is watched:
+// each of them may be refused.
 type pacer struct {
 	log   *slog.Logger
 	floor time.Duration // from the user's rate: never closer together than this
@@ -120,7 +121,7 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 // dispatch grants what may be granted now, and sees to it that the rest is
 // looked at again. The caller holds mu.
 func (p *pacer) dispatch() {
-	for len(p.queue) > 0 && (p.interval > 0 || p.inFlight < max(2, p.passed/2)) {
+	for len(p.queue) > 0 && (p.interval > 0 || p.inFlight < p.mostInFlight()) {
 		now := time.Now()
 		at := p.next
 		if p.closed.After(at) {
@@ -148,6 +149,14 @@ func (p *pacer) dispatch() {
 		}
 		p.take().grant <- now
 	}
+}
+
+// mostInFlight bounds the requests under way as long as the pace isn't known.
+func (p *pacer) mostInFlight() int {
+	if p.whole {
+		return max(1, p.passed/4)
+	}
+	return max(4, p.passed)
 }
 
 // take takes whose turn it is out of the queue.

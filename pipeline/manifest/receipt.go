@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -27,15 +26,12 @@ type queryer interface {
 
 // chain is the manifest's chain up to its last entry.
 func chain(q queryer) (c receipt.Chain, err error) {
-	if err := q.QueryRow("SELECT value FROM meta WHERE key = 'chain'").Scan(&c.ID); err != nil {
-		return c, err
-	}
+	var last sql.NullInt64
 	var line []byte
-	err = q.QueryRow("SELECT seq, entry FROM receipt ORDER BY seq DESC LIMIT 1").Scan(&c.Last, &line)
-	if errors.Is(err, sql.ErrNoRows) {
-		return c, nil
+	err = q.QueryRow(`SELECT value, seq, entry FROM meta LEFT JOIN (SELECT seq, entry FROM receipt ORDER BY seq DESC LIMIT 1) WHERE key = 'chain'`).Scan(&c.ID, &last, &line)
+	if err == nil && last.Valid {
+		c.Last, c.Head = last.Int64, storage.SumOf(line)
 	}
-	c.Head = storage.SumOf(line)
 	return c, err
 }
 
