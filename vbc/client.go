@@ -233,7 +233,7 @@ func (c *Client) Slot(ctx context.Context, rank Rank) (*Slot, error) {
 			return &Slot{c: c, token: t, granted: granted}, nil
 		}
 		// The wait has outlasted the token. A new one takes this turn.
-		c.pacer.giveBack()
+		c.pacer.giveBack(granted)
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +256,7 @@ func (s *Slot) Granted() time.Time { return s.granted }
 // Release gives the turn to somebody else, if it wasn't used.
 func (s *Slot) Release() {
 	if !s.used.Swap(true) {
-		s.c.pacer.giveBack()
+		s.c.pacer.giveBack(s.granted)
 	}
 }
 

@@ -43,6 +43,7 @@ type pacer struct {
 
 	interval time.Duration // between requests; 0 = freely
 	best     time.Duration // the shortest that a whole window has taught; 0 = none yet
+	last     time.Time     // the latest turn
 	next     time.Time     // earliest time of the next request
 	closed   time.Time     // the window is closed until then
 	closedAt time.Time     // when we learned that
@@ -100,7 +101,7 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 		// A closed context wins over a free turn: after cancellation no
 		// request is permitted any more.
 		if ctx.Err() != nil {
-			p.giveBack()
+			p.giveBack(at)
 			return time.Time{}, context.Cause(ctx)
 		}
 		return at, nil
@@ -113,7 +114,7 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 	}
 	p.mu.Unlock()
 	if i < 0 {
-		p.giveBack() // it was granted at that very moment
+		p.giveBack(<-w.grant) // it was granted at that very moment
 	}
 	return time.Time{}, context.Cause(ctx)
 }
@@ -143,6 +144,7 @@ func (p *pacer) dispatch() {
 		if p.next = at.Add(p.interval); p.next.Before(now) {
 			p.next = now.Add(p.interval)
 		}
+		p.last = now
 		p.inFlight++
 		if p.opened.IsZero() {
 			p.opened = now
@@ -189,12 +191,15 @@ func (p *pacer) ended() {
 	p.dispatch()
 }
 
-// giveBack notes that a turn was not used: it is somebody else's now.
-func (p *pacer) giveBack() {
+// giveBack notes that the turn granted at granted was not used. If nobody has
+// had one since, it is somebody else's now.
+func (p *pacer) giveBack(granted time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight--
-	p.next = time.Time{}
+	if granted.Equal(p.last) {
+		p.next = time.Time{}
+	}
 	p.dispatch()
 }
 

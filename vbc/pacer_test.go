@@ -201,14 +201,25 @@ func TestTurnGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(time.Minute, slog.New(slog.DiscardHandler))
 		begin := time.Now()
-		for range 3 {
-			if _, err := p.wait(t.Context(), RankPurge); err != nil {
+		turn := func() time.Time {
+			at, err := p.wait(t.Context(), RankPurge)
+			if err != nil {
 				t.Fatal(err)
 			}
-			p.giveBack()
+			return at
+		}
+		for range 3 {
+			p.giveBack(turn())
 		}
 		if took := time.Since(begin); took != 0 || p.inFlight != 0 {
 			t.Errorf("three turns given back took %v, %d are under way", took, p.inFlight)
+		}
+		// One that somebody has had a turn after leaves no gap to be filled.
+		early := turn()
+		used := turn()
+		p.giveBack(early)
+		if d := turn().Sub(used); d != time.Minute {
+			t.Errorf("two requests %v apart, at one a minute", d)
 		}
 	})
 }
