@@ -42,7 +42,7 @@ torture:
 fuzz:
 	@for target in vbc:FuzzListing vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
 		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
-		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 10s || exit 1; \
+		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 10s -fuzzminimizetime 1s || exit 1; \
 	done
 
 bench:
