@@ -109,9 +109,8 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 			held = nil
 		case len(held) >= l.sliceLimits().count && to.After(firstSecond(held)) && listing.Total() > len(held):
 			before, rest := split(held, to)
-			if l.walks++; !order.unreadable {
-				l.shown = &shown{from: from, to: to, recordings: before, left: listing.Total() - len(before)}
-			}
+			l.walks++
+			l.shown = &shown{from: from, to: to, recordings: before, left: listing.Total() - len(before)}
 			l.remaining.Store(int64(listing.Total() - len(held) + len(rest)))
 			return to, errors.Join(l.note(ctx, before), l.emit(ctx, to))
 		}
@@ -191,20 +190,18 @@ func firstSecond(held []vbc.Recording) time.Time {
 
 // inOrder watches the starts of a listing.
 type inOrder struct {
-	at         time.Time // the latest so far
-	unreadable bool
+	at time.Time // the latest so far
 }
 
 func (o *inOrder) holds(page []vbc.Recording) bool {
 	for _, rec := range page {
-		switch {
-		case rec.Unreadable != "":
-			o.unreadable = true
-		case rec.Start.Before(o.at):
-			return false
-		default:
-			o.at = rec.Start
+		if rec.Unreadable != "" {
+			continue
 		}
+		if rec.Start.Before(o.at) {
+			return false
+		}
+		o.at = rec.Start
 	}
 	return true
 }
