@@ -40,7 +40,7 @@ func (p *purged) add(r vbc.Recording) {
 func (r *run) lookAgain(ctx context.Context) error {
 	for c, s := range r.purged.spans {
 		l := r.vbc.List(vbc.Query{
-			Kind: c.kind, Account: r.account, User: c.user, PageSize: r.pageSize(),
+			Kind: c.kind, Account: r.account, User: c.user, PageSize: r.pageSize(), Filter: r.policy.Filter,
 			Since: s.first, Before: s.last.Add(time.Second), // the API knows whole seconds
 		})
 		for page, err := range l.Pages(ctx, r.attempt) {

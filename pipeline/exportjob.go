@@ -12,7 +12,7 @@ import (
 
 // started returns the jobs that an interrupted run has started for the slice.
 func (r *run) started(ctx context.Context, f *fetched) (jobs []manifest.Export, err error) {
-	known, err := r.manifest.Exports(ctx, f.kind, f.user)
+	known, err := r.manifest.Exports(ctx, f.kind, f.user, r.policy.Filter.String())
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +33,11 @@ func (r *run) started(ctx context.Context, f *fetched) (jobs []manifest.Export, 
 func (r *run) start(ctx context.Context, f *fetched) error {
 	var ids []string
 	err := r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: r.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second)})
+		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: r.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second), Filter: r.policy.Filter})
 		return err
 	})
 	for _, id := range ids {
-		e := manifest.Export{Job: id, Since: f.from, Until: f.to}
+		e := manifest.Export{Job: id, Filter: r.policy.Filter.String(), Since: f.from, Until: f.to}
 		// A crash before this costs the request that has started the job.
 		if err := r.manifest.SetExport(r.work, f.kind, f.user, e); err != nil {
 			return err
@@ -53,7 +53,7 @@ func (r *run) cuts(ctx context.Context, c collection) (at []time.Time, err error
 	if r.manifest == nil || r.policy.Fetch == FetchDirect || r.policy.Fetch == "" {
 		return nil, nil
 	}
-	known, err := r.manifest.Exports(ctx, c.kind, c.user)
+	known, err := r.manifest.Exports(ctx, c.kind, c.user, r.policy.Filter.String())
 	for _, e := range known {
 		at = append(at, e.Since, e.Until)
 	}

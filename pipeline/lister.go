@@ -124,7 +124,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 
 func (l *lister) query(from time.Time, oldestFirst bool) vbc.Query {
 	return vbc.Query{Kind: l.kind, Account: l.policy.Account, User: l.user,
-		Before: l.policy.Cutoff, Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst}
+		Before: l.policy.Cutoff, Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst, Filter: l.policy.Filter}
 }
 
 func (l *lister) missing(n int) {

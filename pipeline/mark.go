@@ -16,7 +16,7 @@ func (l *lister) begin(ctx context.Context) (time.Time, error) {
 	if p.Delete || p.FullScan || l.user == "self" || l.reads == nil {
 		return p.Since, nil // what is to be deleted must be seen
 	}
-	mark, err := l.reads.Mark(ctx, l.kind, l.user)
+	mark, err := l.reads.Mark(ctx, l.kind, l.user, p.Filter.String())
 	if err != nil {
 		return p.Since, err
 	}
@@ -62,7 +62,7 @@ func (l *lister) reach(upTo time.Time) {
 			mark.Until = upTo
 		}
 	}
-	if err := l.manifest.SetMark(l.work, l.kind, l.user, mark); err != nil {
+	if err := l.manifest.SetMark(l.work, l.kind, l.user, l.policy.Filter.String(), mark); err != nil {
 		l.log.Warn("how far the listing has come could not be written down; the next run lists more", "reason", err)
 	}
 }

@@ -19,6 +19,7 @@ type Options struct {
 	Since   time.Time  // and not before this; zero = from the beginning
 	Kinds   []vbc.Kind // empty = company
 	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
+	Filter  vbc.Filter // and only those; checked on each recording, whatever VBC makes of it
 
 	Delete      bool          // purge at VBC what is proven to be in the store
 	DeleteAfter time.Duration // only copies at least so old
@@ -116,7 +117,7 @@ type policy struct {
 func (p *policy) eligible(r vbc.Recording) bool {
 	return r.Unreadable == "" &&
 		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
-		slices.Contains(p.Kinds, r.Kind) &&
+		slices.Contains(p.Kinds, r.Kind) && p.Filter.Matches(r) &&
 		(r.Kind != vbc.OnDemand || p.users.has(r.Owner) || slices.Contains(p.Users, "all")) // those who have left, too
 }
 

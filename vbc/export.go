@@ -29,7 +29,13 @@ type Job struct {
 // may make several jobs of one.
 func (s *Slot) StartExport(ctx context.Context, q Query) (ids []string, err error) {
 	op := "start an export of " + collectionName(q.Kind, q.User)
-	filters := map[string]string{}
+	filters := map[string]any{}
+	for name, values := range q.Filter.parameters() {
+		filters[name] = values[0]
+		if strings.HasPrefix(name, "duration:") {
+			filters[name] = json.Number(values[0])
+		}
+	}
 	if !q.Since.IsZero() {
 		filters["start:gte"] = FormatTime(q.Since)
 	}

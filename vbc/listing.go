@@ -21,6 +21,7 @@ type Query struct {
 	PageSize int       // recordings per page to ask for, 0 = 100
 
 	OldestFirst bool // else the newest
+	Filter      Filter
 }
 
 // DefaultPageSize is how many recordings a page is asked to hold.
@@ -37,7 +38,8 @@ type Listing struct {
 // The filters only spare requests: VBC may ignore them, and they are inclusive
 // and coarse. Check each recording's own Start.
 func (c *Client) List(q Query) *Listing {
-	v := url.Values{"order": {"start:DESC"}}
+	v := q.Filter.parameters()
+	v.Set("order", "start:DESC")
 	if q.OldestFirst {
 		v.Set("order", "start:ASC")
 	}

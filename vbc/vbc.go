@@ -46,6 +46,15 @@ type Recording struct {
 	FileName    string
 	CallID      string
 
+	// What filters look at, as text, whatever it is in the JSON; "" or empty
+	// where VBC doesn't say.
+	Direction  string
+	CallerID   string
+	DNIS       string
+	CNAM       string
+	Extensions []string
+	RuleIDs    []string
+
 	// Raw is the recording's JSON exactly as VBC sent it.
 	Raw json.RawMessage
 
@@ -79,6 +88,12 @@ type wireRecording struct {
 	DownloadURL loose           `json:"download_url"`
 	FileName    loose           `json:"file_name"`
 	CallID      loose           `json:"call_id"`
+	Direction   loose           `json:"call_direction"`
+	CallerID    loose           `json:"caller_id"`
+	DNIS        loose           `json:"dnis"`
+	CNAM        loose           `json:"cnam"`
+	Extensions  looseList       `json:"extensions"`
+	RuleIDs     looseList       `json:"rule_ids"`
 	Links       json.RawMessage `json:"_links"`
 }
 
@@ -93,6 +108,19 @@ func (l *loose) UnmarshalJSON(b []byte) error {
 		*l = loose(s)
 	case json.Unmarshal(b, &n) == nil:
 		*l = loose(n)
+	}
+	return nil
+}
+
+// looseList is a JSON array of them; everything else is empty.
+type looseList []string
+
+func (l *looseList) UnmarshalJSON(b []byte) error {
+	var items []loose
+	if json.Unmarshal(b, &items) == nil {
+		for _, item := range items {
+			*l = append(*l, string(item))
+		}
 	}
 	return nil
 }
@@ -141,6 +169,8 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 		r.Size = n
 	}
 	r.DownloadURL, r.FileName, r.CallID = string(w.DownloadURL), string(w.FileName), string(w.CallID)
+	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.Direction), string(w.CallerID), string(w.DNIS), string(w.CNAM)
+	r.Extensions, r.RuleIDs = w.Extensions, w.RuleIDs
 	return r
 }
 

@@ -34,6 +34,7 @@ type archiveFlags struct {
 	retryFailed              bool
 	maxFailures              int
 	plan, confirmPlan        string
+	choose                   chooseFlags
 	insecureHTTP             bool
 	output                   outputFlags
 }
@@ -68,6 +69,9 @@ downloads nothing twice that is whole in the destination.`,
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --dry-run --plan plan.jsonl
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --confirm-plan plan.jsonl
 
+  # Delete short calls at VBC, archived like all others; leave the rest alone.
+  vbcvault archive --older-than 90d --max-duration 30s --to s3://my-bucket/recordings --delete
+
   # Once: everything before August 2026 into a directory, 10 requests a minute,
   # with exports, which VBC packs, on another disk.
   vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch`,
@@ -97,6 +101,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
 	fs.StringSliceVar(&f.kinds, "kind", []string{"company"}, "`KIND`s of recordings: company, on-demand, or both")
 	fs.StringSliceVar(&f.users, "users", []string{"self"}, "whose on-demand recordings: `ID`s, self, or all")
+	f.choose.register(fs)
 	fs.StringVar(&f.manifest, "manifest", "", "`FILE` that keeps the progress (default: named after account and destination, in the state directory)")
 	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3) or skip (exit 0)")
 	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
@@ -207,6 +212,9 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 		return o, err
 	}
 	if err = parseAccount(f.account); err != nil {
+		return o, err
+	}
+	if o.Filter, err = f.choose.filter(changed); err != nil {
 		return o, err
 	}
 	if f.deleteAfter != "" {

