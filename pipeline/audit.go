@@ -31,6 +31,8 @@ type Audit struct {
 	StillThere int64 `json:"still_there"` // VBC kept it
 	Open       int64 `json:"open"`        // intents whose outcome isn't known yet
 	Bytes      int64 `json:"bytes"`       // of audio, no longer at VBC
+	Held       int64 `json:"held"`        // legal holds that were made
+	Released   int64 `json:"released"`    // and removed
 
 	Stored  int64        `json:"stored"` // entries that the destination holds too; -1 = not looked at
 	Others  []OtherChain `json:"other_chains,omitempty"`
@@ -95,6 +97,14 @@ func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
 		a.First = e.At
 	}
 	a.Last = e.At
+	switch e.Type {
+	case receipt.Held:
+		a.Held++
+		return
+	case receipt.Released:
+		a.Released++
+		return
+	}
 	key := recordingKey{e.Kind, e.Owner, e.ID}
 	if e.Type == receipt.Intent {
 		intents[key] = e.Audio.Size

@@ -62,6 +62,9 @@ var mutations = []mutation{
 	{"a window that others have used teaches a pace", "vbc/pacer.go", "	case !p.whole: // of", "	case false: // of", "TestForeignUse", "./vbc"},
 	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
+	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "h, held := Covering(holds, r); held", "h, held := Covering(nil, r); held && len(holds) > 0", "TestHoldDuringARun", "./cmd/vbcvault"},
+	{"a held recording uses up --max-deletes", "pipeline/policy.go", "; onHold {", "; false && onHold {", "TestHoldBeatsEverything", "./cmd/vbcvault"},
+	{"a hold whose content is lost holds nothing", "pipeline/manifest/hold.go", "	if h.Lost || !h.Selects() {\n		return true", "	if h.Lost || !h.Selects() {\n		return false", "TestRestoredManifestHoldsEverything", "./cmd/vbcvault"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

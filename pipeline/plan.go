@@ -20,7 +20,7 @@ type Plan struct {
 	ToArchive       int64     `json:"to_archive"`
 	ToArchiveBytes  int64     `json:"to_archive_bytes"`
 	ToDelete        int64     `json:"to_delete"` // leftovers included
-	HeldBack        int64     `json:"held_back"` // by --delete-after or --max-deletes
+	HeldBack        int64     `json:"held_back"` // by --delete-after, --max-deletes, a plan or a legal hold
 	Leftovers       int64     `json:"leftovers"` // begun by earlier runs and not listed any more
 	Oldest          time.Time `json:"oldest,omitzero"`
 	Newest          time.Time `json:"newest,omitzero"`
@@ -92,6 +92,12 @@ func (pl *planner) do(ctx context.Context) error {
 	r := pl.run
 	if err := r.prepare(ctx); err != nil {
 		return err
+	}
+	if pl.manifest != nil {
+		var err error
+		if r.policy.holds, err = pl.manifest.Holds(ctx); err != nil {
+			return err
+		}
 	}
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
 		for _, err := range list(ctx) {

@@ -110,6 +110,7 @@ func (s *userSet) has(id string) bool {
 type policy struct {
 	Options
 	users   *userSet // owners by number
+	holds   []manifest.Hold
 	started time.Time
 }
 
@@ -126,6 +127,11 @@ func (p *policy) eligible(r vbc.Recording) bool {
 func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
 	if !p.Delete || !p.eligible(row.Recording) {
 		return false, false
+	}
+	// A hold that is made while the run goes on is met by the manifest, in the
+	// same transaction as the receipt's intent.
+	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
+		return false, true
 	}
 	if p.Plan != nil && !p.Plan.Lists(row.Recording) {
 		return false, true

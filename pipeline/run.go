@@ -303,6 +303,9 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err := r.takeOverReceipts(r.work); err != nil {
 		return err
 	}
+	if r.policy.holds, err = r.manifest.Holds(r.work); err != nil {
+		return err
+	}
 	n, err := r.store.Tidy(r.work, accountPrefix(number))
 	if err != nil {
 		return err

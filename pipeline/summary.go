@@ -35,7 +35,7 @@ type Summary struct {
 	AlreadyArchived int64 `json:"already_archived"` // eligible, with a verified copy from before
 	Deleted         int64 `json:"deleted"`          // no longer at VBC, with a proven copy in the store
 	Failed          int64 `json:"failed"`           // could not be done, see status
-	Skipped         int64 `json:"skipped"`          // purges held back by --delete-after or --max-deletes
+	Skipped         int64 `json:"skipped"`          // purges held back: by --delete-after, --max-deletes, a plan or a legal hold
 	Bytes           int64 `json:"bytes"`            // audio bytes newly archived
 	Unreadable      int64 `json:"unreadable"`       // listed without a usable id or start; left alone
 

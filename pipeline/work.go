@@ -161,6 +161,9 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		switch {
 		case purge:
 			err = r.purge(ctx, row)
+			if isA[*manifest.HeldError](err) {
+				purge, err = false, r.spare(ctx, row, err)
+			}
 		case fresh, row.State != manifest.Verified:
 			err = r.verify(row)
 		}
@@ -179,6 +182,21 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		}
 		row.Copy = manifest.Copy{}
 	}
+}
+
+// spare ends the purge of a recording that was put under a legal hold since
+// the run began. An earlier try may have sent a DELETE.
+func (r *run) spare(ctx context.Context, row *item, why error) error {
+	r.stats.Skipped.Add(1)
+	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
+	now, err := r.manifest.Get(r.work, row.Kind, row.Owner, row.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.State == manifest.Purging:
+		return r.settle(ctx, row)
+	}
+	return r.verify(row)
 }
 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing

@@ -85,6 +85,9 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	row("not there", humanize.Comma(a.NotThere), "VBC had them no more; each with a proven copy")
 	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
 	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or showed them again")
+	if a.Held > 0 {
+		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were made, %d of them removed", a.Released))
+	}
 	row("open", humanize.Comma(a.Open), "begun, and what became of them is not known; the next run looks, where its manifest knows them")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
 	row("head", a.Head, "")

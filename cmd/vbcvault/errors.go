@@ -92,6 +92,8 @@ func hintFor(err error) string {
 	switch {
 	case errors.Is(err, manifest.ErrRemote):
 		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
+	case errors.Is(err, manifest.ErrUnbound):
+		return "run vbcvault archive once, without --delete"
 	case errors.Is(err, manifest.ErrLocked):
 		return "wait for the other run to end, or leave quietly in such a case with --if-running skip"
 	case errors.Is(err, pipeline.ErrStopped):

@@ -184,7 +184,7 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	row("already archived", s.AlreadyArchived, "by an earlier run")
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
-		row("held back", s.Skipped, "not deleted yet, as asked for by --delete-after, --max-deletes or --confirm-plan")
+		row("held back", s.Skipped, "not deleted yet: --delete-after, --max-deletes, --confirm-plan or a hold")
 	}
 	if s.Unreadable > 0 {
 		row("unreadable", s.Unreadable, "listed without a usable id or start; left alone")
@@ -220,7 +220,7 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	fmt.Fprintf(w, "would archive\t%s\t%s\n", humanize.Comma(p.ToArchive), humanize.IBytes(uint64(p.ToArchiveBytes)))
 	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
 	if p.HeldBack > 0 {
-		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after, --max-deletes or --confirm-plan\n", humanize.Comma(p.HeldBack))
+		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after, --max-deletes, --confirm-plan or a hold\n", humanize.Comma(p.HeldBack))
 	}
 	if p.Leftovers > 0 {
 		fmt.Fprintf(w, "left over\t%s\tbegun by earlier runs\n", humanize.Comma(p.Leftovers))

@@ -43,7 +43,7 @@ import (
 // Manifest is an open manifest. Its methods may be called concurrently.
 type Manifest struct {
 	path    string
-	lock    *flock.Flock // nil when opened read-only
+	lock    *flock.Flock // nil when opened without it
 	reads   *sql.DB
 	writes  *sql.DB
 	queue   chan write
@@ -77,16 +77,24 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 		lock.Close()
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
 	}
-	m.queue, m.stopped = make(chan write), make(chan struct{})
 	for _, o := range options {
 		o(m)
 	}
+	if err := m.beginWriting(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.Close())
+	}
+	return m, nil
+}
+
+// beginWriting starts the goroutine that writes.
+func (m *Manifest) beginWriting(ctx context.Context) error {
 	conn, err := m.writes.Conn(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.closeFiles(), lock.Close())
+		return err
 	}
+	m.queue, m.stopped = make(chan write), make(chan struct{})
 	go m.writer(&writes{conn: conn, known: map[string]*sql.Stmt{}})
-	return m, nil
+	return nil
 }
 
 // Option changes how a manifest is opened.

@@ -141,6 +141,9 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
 			if err := putLine(tx, e.Seq, line); err != nil {
 				return err
 			}
+			if err := takeOverHold(tx, e); err != nil {
+				return err
+			}
 		}
 		return setReceiptsStored(tx, c.Last)
 	})

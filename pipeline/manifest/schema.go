@@ -98,6 +98,12 @@ CREATE TABLE listing (         -- what of each collection has been listed withou
 	PRIMARY KEY (kind, owner, filter)
 ) WITHOUT ROWID;
 
+CREATE TABLE hold (            -- legal holds; what each covers is in its text
+	number INTEGER PRIMARY KEY,
+	active INTEGER NOT NULL,
+	text   TEXT    NOT NULL      -- JSON
+);
+
 CREATE TABLE export (          -- export jobs at VBC that were started and not used up
 	job   TEXT    PRIMARY KEY,
 	kind  TEXT    NOT NULL,

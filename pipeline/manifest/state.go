@@ -94,9 +94,17 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 }
 
 // Purging writes down the receipt's intent. Only when it has returned nil may
-// the DELETE be sent.
+// the DELETE be sent. It is a *HeldError if the recording is under a hold at
+// that very moment, and then nothing is written.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
+		holds, err := active(tx)
+		if err != nil {
+			return err
+		}
+		if h, held := Covering(holds, r); held {
+			return &HeldError{Recording: r, Number: h.Number}
+		}
 		if err := addEntry(tx, intent); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 // Package receipt is the record of what was deleted at VBC and why that was
 // safe. Every purge leaves two entries: the intent, on disk before the DELETE
-// is sent, with the proven copy that justifies it; and the outcome.
+// is sent, with the proven copy that justifies it; and the outcome. A legal
+// hold leaves one when it is made and one when it ends.
 //
 // Entries form a chain: each carries the SHA-256 of the line before it, so none
 // can be changed, removed or slipped in without breaking what follows. The
@@ -33,9 +34,9 @@ type Entry struct {
 	At      time.Time `json:"at"` // UTC
 	Run     int64     `json:"run"`
 	Account string    `json:"account"`
-	Kind    vbc.Kind  `json:"kind"`
+	Kind    vbc.Kind  `json:"kind,omitempty"`
 	Owner   string    `json:"owner,omitempty"`
-	ID      int64     `json:"id"`
+	ID      int64     `json:"id,omitempty"`
 
 	// The copy: where it is (destination and object), and when and how the
 	// store confirmed it. An outcome has it only where no intent went before.
@@ -48,14 +49,21 @@ type Entry struct {
 	// one that told.
 	Outcome Outcome `json:"outcome,omitempty"`
 	Status  int     `json:"status,omitempty"`
+
+	// Of a hold: its number in the manifest, and the SHA-256 of what is
+	// written there of it, which names people.
+	Hold   int64          `json:"hold,omitempty"`
+	Digest storage.Digest `json:"digest,omitzero"`
 }
 
-// Type distinguishes the two entries of a purge.
+// Type distinguishes entries.
 type Type string
 
 const (
-	Intent Type = "intent"
-	Result Type = "outcome"
+	Intent   Type = "intent"  // of a purge
+	Result   Type = "outcome" // of the same
+	Held     Type = "hold"    // a hold was made
+	Released Type = "release" // and removed
 )
 
 // Outcome is what became of an intended purge.
@@ -80,6 +88,10 @@ func (e Entry) Recording() vbc.Recording {
 // check refuses entries that this program would not have written.
 func (e Entry) check() error {
 	switch {
+	case e.Type == Held || e.Type == Released:
+		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.ID != 0 || e.Outcome != "" {
+			return errors.New("it doesn't say which hold it is about")
+		}
 	case e.Type != Intent && e.Type != Result:
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+func newHold(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hold",
+		Short: "Keep recordings at VBC for a legal hold, whatever else says so",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newHoldAdd(s), newHoldRemove(s), newHoldList(s))
+	return cmd
+}
+
+// holdFlags are what a hold covers, and who says so.
+type holdFlags struct {
+	ids                 []int64
+	callerID, extension string
+	since, until        string
+	reason, by          string
+}
+
+func newHoldAdd(s streams) *cobra.Command {
+	var path string
+	var f holdFlags
+	cmd := &cobra.Command{
+		Use:   "add (--id ID | --caller-id NUMBER | --extension NUMBER | --since TIME | --until TIME)... --reason TEXT --by NAME",
+		Short: "Put recordings under a hold",
+		Long: `Add puts recordings under a hold: those that match all that is given, of every
+kind and user, whether they are archived already or will be listed one day. They
+are archived like all others and not deleted at VBC, whatever the options of a
+run say; the summary counts them as held back.
+
+It takes effect at once, also on a run that is going on: from then on it begins
+no deletion of what is held. Numbers are compared by their digits, with a
+country's code or without.
+
+Holds belong to a manifest: where two machines archive one account, add it to
+both. It is an entry in the chain of receipts, without names and numbers.`,
+		Example: `  vbcvault hold add --caller-id "+1 732 555 0100" --reason "Smith v. Acme" --by counsel@example.com
+  vbcvault hold add --extension 101 --since 2025-01-01 --until 2025-07-01 --reason "ticket 4711" --by "J. Doe"
+  vbcvault hold add --id 193228,193229 --reason "ticket 4712" --by "J. Doe"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := f.hold(cmd.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			return besideManifest(cmd.Context(), path, func(m *manifest.Manifest) error {
+				if h, err = m.AddHold(cmd.Context(), h); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(s.out, "hold %d is in force: no run deletes %s at VBC.\n", h.Number, covered(h))
+				return err
+			})
+		},
+	}
+	fs := cmd.Flags()
+	fs.Int64SliceVar(&f.ids, "id", nil, "recordings with these `ID`s")
+	fs.StringVar(&f.callerID, "caller-id", "", "recordings with this caller's `NUMBER`")
+	fs.StringVar(&f.extension, "extension", "", "recordings of this extension `NUMBER`")
+	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01 (midnight UTC) or 2025-01-01T00:00:00Z")
+	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`")
+	f.who(fs)
+	manifestFlag(cmd, &path)
+	return cmd
+}
+
+func (f *holdFlags) who(fs *pflag.FlagSet) {
+	fs.StringVar(&f.reason, "reason", "", "why, as a `TEXT` for those who come after you")
+	fs.StringVar(&f.by, "by", "", "the `NAME` of whoever decides it")
+}
+
+// hold checks the flags. What is given and empty is refused: another hold than
+// the one that is meant would be worse than none.
+func (f *holdFlags) hold(changed func(string) bool) (h manifest.Hold, err error) {
+	for name, value := range map[string]string{"caller-id": f.callerID, "extension": f.extension, "since": f.since, "until": f.until} {
+		if changed(name) && strings.TrimSpace(value) == "" {
+			return h, usagef("give it a value, or leave it out", "--%s is empty", name)
+		}
+	}
+	h = manifest.Hold{IDs: f.ids, CallerID: f.callerID, Extension: strings.TrimSpace(f.extension), Reason: f.reason, By: f.by}
+	if i := slices.IndexFunc(h.IDs, func(id int64) bool { return id <= 0 }); i >= 0 {
+		return h, usagef("see vbcvault status, or the names of the archived files", "--id %d is no recording's id", h.IDs[i])
+	}
+	if f.since != "" {
+		if h.Since, err = parseMoment("since", f.since); err != nil {
+			return h, err
+		}
+	}
+	if f.until != "" {
+		if h.Until, err = parseMoment("until", f.until); err != nil {
+			return h, err
+		}
+		if !h.Since.Before(h.Until) {
+			return h, usagef("--until must be later", "between --since and --until nothing is left")
+		}
+	}
+	if !h.Selects() {
+		return h, usagef("--id, --caller-id, --extension, --since or --until", "a hold on what? Nothing is given")
+	}
+	return h, f.checkWho()
+}
+
+func (f *holdFlags) checkWho() error {
+	if strings.TrimSpace(f.reason) == "" || strings.TrimSpace(f.by) == "" {
+		return usagef(`as in --reason "Smith v. Acme" --by counsel@example.com`, "--reason and --by are required")
+	}
+	return nil
+}
+
+// besideManifest opens an existing manifest for a short change, also while a
+// run uses it.
+func besideManifest(ctx context.Context, path string, do func(*manifest.Manifest) error) error {
+	path, err := theManifest(path)
+	if err != nil {
+		return err
+	}
+	m, err := manifest.OpenBeside(ctx, path)
+	if manifest.Missing(err) {
+		return usagef("name an existing one with --manifest FILE, or run vbcvault archive once, without --delete", "there is no manifest %s", path)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(m), m.Close())
+}
+
+func newHoldRemove(s streams) *cobra.Command {
+	var path string
+	var f holdFlags
+	cmd := &cobra.Command{
+		Use:   "remove NUMBER --reason TEXT --by NAME",
+		Short: "End a hold",
+		Long: `Remove ends a hold. What it has kept is deleted at VBC by the next run with
+--delete that is about it, unless another hold covers it. The hold and its end
+stay in the manifest, and in the chain of receipts.`,
+		Example: `  vbcvault hold remove 1 --reason "case closed" --by counsel@example.com`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return usagef("see vbcvault hold list", "%q is no hold's number", args[0])
+			}
+			if err := f.checkWho(); err != nil {
+				return err
+			}
+			return besideManifest(cmd.Context(), path, func(m *manifest.Manifest) error {
+				h, err := m.RemoveHold(cmd.Context(), number, f.reason, f.by)
+				if errors.Is(err, manifest.ErrNoHold) {
+					return usagef("see vbcvault hold list", "there is no hold %d in force", number)
+				}
+				if err == nil {
+					_, err = fmt.Fprintf(s.out, "hold %d has ended; it covered %s.\n", h.Number, covered(h))
+				}
+				return err
+			})
+		},
+	}
+	f.who(cmd.Flags())
+	manifestFlag(cmd, &path)
+	return cmd
+}
+
+func newHoldList(s streams) *cobra.Command {
+	var path string
+	var all, asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "Show the holds in force",
+		Example: "  vbcvault hold list\n  vbcvault hold list --all --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withManifest(cmd.Context(), path, func(_ string, m *manifest.Manifest) error {
+				holds, err := m.Holds(cmd.Context())
+				if err != nil {
+					return err
+				}
+				holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool { return h.Removed != nil && !all })
+				if asJSON {
+					return json.NewEncoder(s.out).Encode(map[string]any{"holds": holds})
+				}
+				printHolds(s.out, holds)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also those that have ended")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	manifestFlag(cmd, &path)
+	return cmd
+}
+
+func printHolds(out io.Writer, holds []manifest.Hold) {
+	if len(holds) == 0 {
+		fmt.Fprintln(out, "no hold is in force")
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOLD\tSINCE\tBY\tCOVERS\tREASON")
+	for _, h := range holds {
+		reason := h.Reason
+		if h.Removed != nil {
+			reason += fmt.Sprintf(" (ended %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", h.Number, h.At.Format(time.DateOnly), orNone(h.By), covered(h), reason)
+	}
+	w.Flush()
+}
+
+// covered says what a hold covers.
+func covered(h manifest.Hold) string {
+	if h.Lost {
+		return "every recording"
+	}
+	var words []string
+	if len(h.IDs) > 0 {
+		words = append(words, "with id "+strings.Trim(strings.ReplaceAll(fmt.Sprint(h.IDs), " ", ", "), "[]"))
+	}
+	if h.CallerID != "" {
+		words = append(words, "with caller "+h.CallerID)
+	}
+	if h.Extension != "" {
+		words = append(words, "of extension "+h.Extension)
+	}
+	if !h.Since.IsZero() {
+		words = append(words, "from "+h.Since.Format(time.RFC3339))
+	}
+	if !h.Until.IsZero() {
+		words = append(words, "before "+h.Until.Format(time.RFC3339))
+	}
+	return "recordings " + strings.Join(words, ", ")
+}

@@ -1,0 +1,169 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// hold runs vbcvault hold, which must succeed.
+func (w *world) hold(args ...string) {
+	w.t.Helper()
+	if r := w.run(append([]string{"hold"}, args...)...); r.code != 0 {
+		w.t.Errorf("hold: exit %d", r.code)
+	}
+}
+
+var byCounsel = []string{"--reason", "Smith v. Acme", "--by", "counsel@example.com"}
+
+// atVBC are the ids that are there.
+func (w *world) atVBC() []int64 {
+	var ids []int64
+	for _, r := range w.account.Recordings() {
+		ids = append(ids, r.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// What is held is archived and stays at VBC until the hold ends. Both are in
+// the chain of receipts, which names nobody.
+func TestLegalHold(t *testing.T) {
+	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
+		w := place(newWorld(t, vbctest.Config{}))
+		all := calls(w)
+		w.want(w.archive("--older-than", "90d", "--max-duration", "30s"), 0, map[string]int{"archived": 3}) // makes the manifest
+		w.hold(append([]string{"add", "--caller-id", "+1 (732) 555-0100"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d", "--delete", "--dry-run"), 0, map[string]int{"to_delete": 4, "held_back": 4})
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 5, "deleted": 4, "skipped": 4, "failed": 0})
+		if got := w.atVBC(); !slices.Equal(got, []int64{1, 2, 4, 8}) {
+			t.Errorf("%v are left at VBC", got)
+		}
+		w.mustHold(all...)
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
+		w.hold(append([]string{"remove", "1"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0, "downloads": 0})
+		w.want(w.run("audit", "--json"), 0, map[string]int{"deleted": 8, "held": 1, "released": 1, "entries": 18, "stored": 18})
+		w.mustHold(all...)
+		store, text := w.open(), ""
+		for _, key := range w.receipts() {
+			r, err := store.Open(t.Context(), storage.Object{Key: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, _ := io.ReadAll(r)
+			r.Close()
+			text += string(b)
+		}
+		if !strings.Contains(text, `"type":"hold"`) || !strings.Contains(text, `"type":"release"`) {
+			t.Error("the receipts beside the archive don't have the hold")
+		}
+		for _, personal := range []string{"0100", "Smith", "counsel"} {
+			if strings.Contains(text, personal) {
+				t.Errorf("the receipts have %q", personal)
+			}
+		}
+	}
+}
+
+// A hold that is made while a run goes on counts from that moment.
+func TestHoldDuringARun(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(6)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 6})
+	var once sync.Once
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isDelete(r) {
+			once.Do(func() { w.hold(append([]string{"add", "--id", "100005,100006"}, byCounsel...)...) })
+		}
+		return nil
+	})
+	r := w.archive("--older-than", "90d", "--delete", "--workers", "1")
+	w.want(r, 0, map[string]int{"deleted": 4, "skipped": 2, "failed": 0})
+	if got := w.atVBC(); !slices.Equal(got, []int64{100005, 100006}) || !strings.Contains(r.stderr, "under hold 1") {
+		t.Errorf("%v are left at VBC", got)
+	}
+	w.account.Inject(nil)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 2})
+	w.want(w.run("audit", "--json"), 0, map[string]int{"deleted": 4, "open": 0})
+	w.mustHold(all...)
+}
+
+// A plan, a filter and a limit don't beat a hold; what is held doesn't use up
+// the limit.
+func TestHoldBeatsEverything(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(6)
+	plan := filepath.Join(t.TempDir(), "plan")
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	w.want(w.archive("--older-than", "90d", "--delete", "--dry-run", "--plan", plan), 0, map[string]int{"to_delete": 6})
+	w.hold(append([]string{"add", "--until", "2999-01-01", "--id", "100001,100002"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d", "--delete", "--confirm-plan", plan, "--max-deletes", "3", "--min-duration", "1s", "--full-scan", "--workers", "1"),
+		0, map[string]int{"deleted": 3, "skipped": 3})
+	if got := w.atVBC(); !slices.Equal(got, []int64{100001, 100002, 100006}) {
+		t.Errorf("%v are left at VBC", got)
+	}
+}
+
+// A purge that was begun before the hold, and whose end nobody knows, is
+// settled by looking, and not begun again.
+func TestHoldOnABegunPurge(t *testing.T) {
+	for _, applied := range []bool{false, true} {
+		w := newWorld(t, vbctest.Config{}).inDir()
+		all := w.someRecordings(1)
+		if r := w.signalled(syscall.SIGKILL, isDelete, 1, applied, "--older-than", "90d", "--delete"); r.code != -1 {
+			t.Fatalf("exit %d, want a kill", r.code)
+		}
+		w.hold(append([]string{"add", "--id", "100001"}, byCounsel...)...)
+		w.account.ResetCounts()
+		want := map[string]int{"deleted": 0, "skipped": 1, "failed": 0}
+		if applied {
+			want = map[string]int{"deleted": 1, "failed": 0}
+		}
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, want)
+		if c := w.account.Counts(); c.ByKind[vbctest.Delete] != 0 {
+			t.Errorf("%v", c.ByKind)
+		}
+		w.want(w.run("audit", "--json"), 0, map[string]int{"open": 0, "held": 1})
+		w.mustHold(all...)
+	}
+}
+
+// A manifest that is restored from before a hold knows from the receipts that
+// there was one, and not on what: it deletes nothing.
+func TestRestoredManifestHoldsEverything(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(4)
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	path, err := filepath.Glob(filepath.Join(w.state, "*.manifest"))
+	if err != nil || len(path) != 1 {
+		t.Fatal(path, err)
+	}
+	backup := filepath.Join(t.TempDir(), "backup")
+	if r := w.run("manifest", "backup", backup); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d"), 0, nil) // stores the receipt
+	if err := os.Rename(backup, path[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
+	if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "restored") {
+		t.Error("the list doesn't say why")
+	}
+	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
+	w.hold(append([]string{"remove", "1"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3, "skipped": 1})
+	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 2, "released": 1})
+	w.mustHold(all...)
+}
