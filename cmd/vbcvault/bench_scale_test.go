@@ -39,7 +39,7 @@ func (w *world) history(path string, n int, until time.Time) {
 				CASE i %% 2 WHEN 0 THEN 'purged' ELSE 'verified' END,
 				'{"key":"account=549825/kind=company/' || i || '.mp3","size":400000,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
 				'{"key":"account=549825/kind=company/' || i || '.json","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}', 1, 1, 1 FROM n`, n, first),
-		fmt.Sprintf("INSERT OR REPLACE INTO listing VALUES ('company', '', 0, %d, %d)", until.UnixMilli(), time.Now().UnixMilli()),
+		fmt.Sprintf("INSERT OR REPLACE INTO listing VALUES ('company', '', '', 0, %d, %d)", until.UnixMilli(), time.Now().UnixMilli()),
 	} {
 		if _, err := db.Exec(text); err != nil {
 			w.t.Fatalf("%v: %.200s", err, text)
