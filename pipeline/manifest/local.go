@@ -34,3 +34,7 @@ func local(dir string, kindOf func(string) (string, error)) error {
 		return nil
 	}
 }
+
+// Place says whether a manifest may lie at path: the error is ErrRemote
+// (wrapped) if not. It makes nothing.
+func Place(path string) error { return local(filepath.Dir(path), remoteKind) }
