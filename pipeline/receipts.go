@@ -75,7 +75,11 @@ func (r *run) storeReceipts(ended error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.work), time.Minute)
 	defer cancel()
-	if err := r.storeChain(ctx); err != nil {
+	err := r.keepHolds(ctx)
+	if err == nil {
+		err = r.storeChain(ctx)
+	}
+	if err != nil {
 		r.problems = append(r.problems, "the receipts could not be stored beside the archive: "+err.Error())
 		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run does that", "reason", err)
 	}
@@ -119,18 +123,24 @@ func (r *run) storeChain(ctx context.Context) error {
 	return flush()
 }
 
-// putBundle stores lines, and has the store confirm them.
+// putBundle stores lines.
 func (r *run) putBundle(ctx context.Context, b bundle, lines []byte) error {
-	want := storage.Content{Size: int64(len(lines)), SHA256: storage.SumOf(lines)}
-	o, err := r.store.Put(ctx, b.key(r.account), storage.Body{
-		Reader: bytes.NewReader(lines), Size: want.Size,
+	return r.putProven(ctx, b.key(r.account), lines, "application/x-ndjson")
+}
+
+// putProven stores what belongs to the archive as a whole, or finds that an
+// earlier try has, and has the store confirm it.
+func (r *run) putProven(ctx context.Context, key string, body []byte, contentType string) error {
+	want := storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
+	o, err := r.store.Put(ctx, key, storage.Body{
+		Reader: bytes.NewReader(body), Size: want.Size,
 		Occupied: func(has storage.Object) storage.Resolution {
 			if has.Content == want {
 				return storage.Adopt // an earlier try has stored it
 			}
 			return storage.Refuse
 		},
-	}, storage.Attrs{ContentType: "application/x-ndjson"})
+	}, storage.Attrs{ContentType: contentType})
 	if err != nil {
 		return err
 	}

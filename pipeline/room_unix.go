@@ -4,8 +4,8 @@ package pipeline
 
 import "golang.org/x/sys/unix"
 
-// freeBytes is how much room the disk of a directory has for us.
-func freeBytes(dir string) (uint64, error) {
+// FreeBytes is how much room the disk of a directory has for us.
+func FreeBytes(dir string) (uint64, error) {
 	var s unix.Statfs_t
 	err := unix.Statfs(dir, &s)
 	return s.Bavail * uint64(s.Bsize), err

@@ -2,8 +2,8 @@ package pipeline
 
 import "golang.org/x/sys/windows"
 
-// freeBytes is how much room the disk of a directory has for us.
-func freeBytes(dir string) (free uint64, err error) {
+// FreeBytes is how much room the disk of a directory has for us.
+func FreeBytes(dir string) (free uint64, err error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err == nil {
 		err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)

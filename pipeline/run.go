@@ -29,7 +29,7 @@ type Parts struct {
 
 const (
 	defaultDrain       = 30 * time.Second
-	defaultExportLimit = 2 << 30
+	DefaultExportLimit = 2 << 30 // bytes
 )
 
 // run is one run. Its fields don't change after the listing, save stats and purges.
@@ -93,7 +93,7 @@ func newRun(p Parts, o Options) *run {
 		o.Drain = defaultDrain
 	}
 	if o.ExportLimit <= 0 {
-		o.ExportLimit = defaultExportLimit
+		o.ExportLimit = DefaultExportLimit
 	}
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
@@ -239,13 +239,13 @@ func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
 	return nil
 }
 
-// maxClockOffset is how far our clock may be off where the cutoff comes from it.
-const maxClockOffset = 5 * time.Minute
+// MaxClockOffset is how far our clock may be off where the cutoff comes from it.
+const MaxClockOffset = 5 * time.Minute
 
 // checkClock refuses a cutoff that was reckoned from a clock that is wrong.
 func (r *run) checkClock() error {
 	off := r.vbc.ClockOffset()
-	if !r.policy.ByAge || off.Abs() <= maxClockOffset {
+	if !r.policy.ByAge || off.Abs() <= MaxClockOffset {
 		return nil
 	}
 	way := "ahead of"
@@ -299,13 +299,13 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
 		return err
 	}
-	r.probed = true
 	if err := r.takeOverReceipts(r.work); err != nil {
 		return err
 	}
-	if r.policy.holds, err = r.manifest.Holds(r.work); err != nil {
-		return err
+	if err := r.learnHolds(r.work); err != nil {
+		return err // without it something might be deleted that is held
 	}
+	r.probed = true
 	n, err := r.store.Tidy(r.work, accountPrefix(number))
 	if err != nil {
 		return err
@@ -317,7 +317,7 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 }
 
 // unstored gets the destination ready where there is nothing to do, but
-// receipts of an earlier run are still to be stored there. They are the
+// receipts of an earlier run, or holds, are still to be stored there. They are the
 // manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
 	c, err := r.manifest.Chain(ctx)
@@ -325,7 +325,11 @@ func (r *run) unstored(ctx context.Context) error {
 		return err
 	}
 	stored, err := r.manifest.ReceiptsStored(ctx)
-	if err != nil || stored == c.Last {
+	if err != nil {
+		return err
+	}
+	settled, err := r.manifest.HoldsSettled(ctx)
+	if err != nil || stored == c.Last && settled {
 		return err
 	}
 	bound, err := r.manifest.Binding(ctx)

@@ -82,7 +82,7 @@ func (s *spool) room(audio int64) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make the spool directory: %w", err)
 	}
-	free, err := freeBytes(s.dir)
+	free, err := FreeBytes(s.dir)
 	if err != nil {
 		return fmt.Errorf("look how much room the spool directory has: %w", err)
 	}

@@ -47,7 +47,7 @@ type Recording struct {
 	CallID      string
 
 	// What filters look at, as text, whatever it is in the JSON; "" or empty
-	// where VBC doesn't say.
+	// where VBC doesn't say. In a list "" is something that can't be read.
 	Direction  string
 	CallerID   string
 	DNIS       string
@@ -112,15 +112,17 @@ func (l *loose) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// looseList is a JSON array of them; everything else is empty.
+// looseList is a JSON array of them, or one alone. What is neither is "".
 type looseList []string
 
 func (l *looseList) UnmarshalJSON(b []byte) error {
 	var items []loose
-	if json.Unmarshal(b, &items) == nil {
-		for _, item := range items {
-			*l = append(*l, string(item))
-		}
+	if json.Unmarshal(b, &items) != nil {
+		items = make([]loose, 1)
+		_ = items[0].UnmarshalJSON(b) // never fails
+	}
+	for _, item := range items {
+		*l = append(*l, string(item))
 	}
 	return nil
 }

@@ -3,22 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -51,13 +43,13 @@ something has failed, else 0.`,
 			if err != nil {
 				return err
 			}
-			worst := pipeline.Worst(findings)
+			level := worst(findings)
 			if d.json {
-				err = json.NewEncoder(s.out).Encode(map[string]any{"worst": worst, "findings": findings})
+				err = json.NewEncoder(s.out).Encode(map[string]any{"worst": level, "findings": findings})
 			} else {
 				err = printFindings(s.out, findings)
 			}
-			if err == nil && worst == storage.Failure {
+			if err == nil && level == storage.Failure {
 				err = &exitError{code: exitIncomplete, err: errors.New("a run would not work, or not be safe; see above")}
 			}
 			return err
@@ -98,100 +90,21 @@ func (d *doctor) examine(ctx context.Context) ([]storage.Finding, error) {
 		path = manifestPath(dir, d.account, options.Username, options.URL, to)
 	}
 	ours, known := diagnoseManifest(ctx, path, to)
-	out := diagnoseNetwork(cmp.Or(options.URL, "https://api.vonage.com"))
-	out = append(out, pipeline.Diagnose(ctx, client, d.account, known.Pace)...)
+	out := diagnoseNetwork(cmp.Or(options.URL, vbc.DefaultURL))
+	out = append(out, diagnoseVBC(ctx, client, d.account, known.Pace)...)
 	out = append(out, diagnoseDestination(ctx, to, d.insecureHTTP)...)
 	return append(out, ours...), context.Cause(ctx)
 }
 
-// diagnoseNetwork looks at what stands between us and VBC. A proxy's address
-// may hold a password.
-func diagnoseNetwork(api string) []storage.Finding {
-	proxy := storage.Finding{Check: "proxy", Level: storage.OK, Means: "none"}
-	req, err := http.NewRequest(http.MethodGet, api, nil)
-	if err == nil {
-		p, e := http.ProxyFromEnvironment(req)
-		switch {
-		case e != nil:
-			proxy.Level, proxy.Means, proxy.Mend = storage.Failure, "HTTPS_PROXY is not an address", "write it as in http://proxy.example.com:3128"
-		case p != nil:
-			proxy.Means = "requests to " + req.URL.Host + " go through " + p.Redacted()
+// worst is the worst level among findings.
+func worst(findings []storage.Finding) storage.Level {
+	w := storage.OK
+	for _, f := range findings {
+		if f.Level == storage.Failure || f.Level == storage.Warning && w == storage.OK {
+			w = f.Level
 		}
 	}
-	out := []storage.Finding{proxy}
-	for _, name := range []string{"SSL_CERT_FILE", "AWS_CA_BUNDLE"} {
-		file := os.Getenv(name)
-		if file == "" {
-			continue
-		}
-		f := storage.Finding{Check: "certificates", Level: storage.OK, Means: name + " names a file with certificates"}
-		b, err := os.ReadFile(file)
-		if err != nil || !x509.NewCertPool().AppendCertsFromPEM(b) {
-			f.Level, f.Means, f.Mend = storage.Failure, fmt.Sprintf("%s names %s, which has no certificates that can be read", name, file), "name a file with certificates in PEM, readable for this user"
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// diagnoseDestination has the destination look at itself.
-func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool) []storage.Finding {
-	store, err := to.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return []storage.Finding{{Check: "destination", Level: storage.Failure, Means: err.Error(), Mend: "check --to, and the address of the S3 server"}}
-	}
-	var out []storage.Finding
-	if d, ok := store.(storage.Diagnoser); ok {
-		out = d.Diagnose(ctx)
-	}
-	if c, ok := store.(io.Closer); ok {
-		_ = c.Close() // nothing was written
-	}
-	if to.dir != "" {
-		out = append(out, pipeline.DiagnoseDisk("room in the destination", to.dir))
-	}
-	return out
-}
-
-// diagnoseManifest looks where the manifest lies, or would lie, and at what it
-// is about.
-func diagnoseManifest(ctx context.Context, path string, to destination) ([]storage.Finding, manifest.Learned) {
-	f := storage.Finding{Check: "manifest", Level: storage.OK}
-	var known manifest.Learned
-	m, err := manifest.OpenReadOnly(ctx, path)
-	switch {
-	case manifest.Missing(err):
-		f.Means = path + " is made by the first run"
-		if err := manifest.Place(path); err != nil {
-			f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
-		}
-	case err != nil:
-		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "see vbcvault manifest check, and restore a backup if need be"
-		if strings.Contains(err.Error(), "older format") {
-			f.Level, f.Mend = storage.Warning, "the next run of vbcvault archive does that, and keeps a copy"
-		}
-	default:
-		defer m.Close()
-		b, err := m.Binding(ctx)
-		if err == nil {
-			known, err = m.Learned(ctx)
-		}
-		f.Means = fmt.Sprintf("%s, account %s", path, orNone(b.Account))
-		switch {
-		case err != nil:
-			f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "see vbcvault manifest check"
-		case b.Destination != "" && b.Destination != to.String():
-			f.Level, f.Means, f.Mend = storage.Failure, fmt.Sprintf("%s belongs to %s", path, b.Destination), "use another file with --manifest, or that destination"
-		}
-	}
-	dir := filepath.Dir(path)
-	for {
-		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
-			break
-		}
-		dir = filepath.Dir(dir) // it will be made there
-	}
-	return []storage.Finding{f, pipeline.DiagnoseDisk("room for the manifest", dir)}, known
+	return w
 }
 
 func printFindings(out io.Writer, findings []storage.Finding) error {

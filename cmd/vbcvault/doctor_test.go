@@ -109,7 +109,7 @@ func TestDoctorFindings(t *testing.T) {
 				w.want(w.archive("--older-than", "90d", "--manifest", filepath.Join(w.state, "m")), 0, nil)
 				w.inDirectory(w.t.TempDir())
 			},
-			args: []string{"--manifest", "m"}, check: "manifest", level: storage.Failure, says: "belongs to file://", code: 1},
+			args: []string{"--manifest", "m"}, check: "manifest", level: storage.Failure, says: "belongs to destination file://", code: 1},
 		"directory that isn't there": {spoil: func(w *world) { w.to += "/none" },
 			check: "destination", level: storage.Failure, says: "mounted", code: 1},
 		"not a manifest": {spoil: func(w *world) {

@@ -256,6 +256,21 @@ func (w *world) receipts() []string {
 	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), func(key string) bool { return !isReceipts(key) })
 }
 
+// read reads an object of the destination.
+func (w *world) read(key string) []byte {
+	w.t.Helper()
+	r, err := w.open().Open(w.t.Context(), storage.Object{Key: key})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
 func isReceipts(key string) bool { return strings.HasPrefix(key, "receipts/account=549825/chain=") }
 
 // nothingLost fails unless every recording is at VBC or whole in the

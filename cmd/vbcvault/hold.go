@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 func newHold(s streams) *cobra.Command {
@@ -52,8 +53,9 @@ It takes effect at once, also on a run that is going on: from then on it begins
 no deletion of what is held. Numbers are compared by their digits, with a
 country's code or without.
 
-Holds belong to a manifest: where two machines archive one account, add it to
-both. It is an entry in the chain of receipts, without names and numbers.`,
+The next run stores it beside the archive, where other machines and a manifest
+that had to be made anew find it, and adds it to the chain of receipts, without
+names and numbers.`,
 		Example: `  vbcvault hold add --caller-id "+1 732 555 0100" --reason "Smith v. Acme" --by counsel@example.com
   vbcvault hold add --extension 101 --since 2025-01-01 --until 2025-07-01 --reason "ticket 4711" --by "J. Doe"
   vbcvault hold add --id 193228,193229 --reason "ticket 4712" --by "J. Doe"`,
@@ -195,7 +197,7 @@ func newHoldList(s streams) *cobra.Command {
 				}
 				holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool { return h.Removed != nil && !all })
 				if asJSON {
-					return json.NewEncoder(s.out).Encode(map[string]any{"holds": holds})
+					return json.NewEncoder(s.out).Encode(map[string]any{"holds": shown(holds)})
 				}
 				printHolds(s.out, holds)
 				return nil
@@ -208,6 +210,23 @@ func newHoldList(s streams) *cobra.Command {
 	return cmd
 }
 
+// shownHold is a hold in JSON, with what isn't part of its text.
+type shownHold struct {
+	Number int64          `json:"number"`
+	Digest storage.Digest `json:"digest"`
+	manifest.Hold
+	Lost    bool              `json:"lost,omitempty"`
+	Removed *manifest.Removal `json:"removed,omitempty"`
+}
+
+func shown(holds []manifest.Hold) []shownHold {
+	out := make([]shownHold, len(holds))
+	for i, h := range holds {
+		out[i] = shownHold{Number: h.Number, Digest: h.Digest, Hold: h, Lost: h.Lost, Removed: h.Removed}
+	}
+	return out
+}
+
 func printHolds(out io.Writer, holds []manifest.Hold) {
 	if len(holds) == 0 {
 		fmt.Fprintln(out, "no hold is in force")
@@ -217,10 +236,17 @@ func printHolds(out io.Writer, holds []manifest.Hold) {
 	fmt.Fprintln(w, "HOLD\tSINCE\tBY\tCOVERS\tREASON")
 	for _, h := range holds {
 		reason := h.Reason
+		if h.Lost {
+			reason = "its text is lost: say it anew, then remove this one"
+		}
 		if h.Removed != nil {
 			reason += fmt.Sprintf(" (ended %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", h.Number, h.At.Format(time.DateOnly), orNone(h.By), covered(h), reason)
+		since := "not known"
+		if !h.Lost {
+			since = h.At.Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", h.Number, since, orNone(h.By), covered(h), reason)
 	}
 	w.Flush()
 }

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -54,15 +53,9 @@ func TestLegalHold(t *testing.T) {
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0, "downloads": 0})
 		w.want(w.run("audit", "--json"), 0, map[string]int{"deleted": 8, "held": 1, "released": 1, "entries": 18, "stored": 18})
 		w.mustHold(all...)
-		store, text := w.open(), ""
+		text := ""
 		for _, key := range w.receipts() {
-			r, err := store.Open(t.Context(), storage.Object{Key: key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, _ := io.ReadAll(r)
-			r.Close()
-			text += string(b)
+			text += string(w.read(key))
 		}
 		if !strings.Contains(text, `"type":"hold"`) || !strings.Contains(text, `"type":"release"`) {
 			t.Error("the receipts beside the archive don't have the hold")
@@ -138,32 +131,112 @@ func TestHoldOnABegunPurge(t *testing.T) {
 	}
 }
 
-// A manifest that is restored from before a hold knows from the receipts that
-// there was one, and not on what: it deletes nothing.
-func TestRestoredManifestHoldsEverything(t *testing.T) {
+// loseManifest removes the manifest.
+func (w *world) loseManifest() {
+	w.t.Helper()
+	if err := os.Remove(w.manifest()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A manifest that is lost, and one of another machine, learn from the archive
+// what is held, and that it isn't any more.
+func TestLostManifestKeepsHolds(t *testing.T) {
+	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
+		w := place(newWorld(t, vbctest.Config{}))
+		all := calls(w)
+		w.want(w.archive("--older-than", "90d"), 0, nil)
+		w.hold(append([]string{"add", "--caller-id", "17325550100"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d"), 0, nil) // stores it
+		w.loseManifest()
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 4})
+		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "counsel@example.com") || !strings.Contains(r.stdout, "17325550100") {
+			t.Error("the new manifest doesn't know the hold")
+		}
+		other := filepath.Join(t.TempDir(), "other")
+		w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 0, "skipped": 4})
+		w.hold(append([]string{"remove", "1", "--manifest", other}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d", "--manifest", other), 0, nil) // stores that
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0})
+		w.want(w.run("audit", "--json"), 0, map[string]int{"held": 0, "released": 0}) // entries of the other chains
+		w.want(w.run("audit", "--json", "--manifest", other), 0, map[string]int{"held": 0, "released": 1})
+		w.mustHold(all...)
+	}
+}
+
+// A hold that is made on a restored manifest before any run doesn't cost what
+// the archive knows, of holds and of receipts.
+func TestHoldOnARestoredManifest(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(4)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
-	path, err := filepath.Glob(filepath.Join(w.state, "*.manifest"))
-	if err != nil || len(path) != 1 {
-		t.Fatal(path, err)
-	}
 	backup := filepath.Join(t.TempDir(), "backup")
 	if r := w.run("manifest", "backup", backup); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
 	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
-	w.want(w.archive("--older-than", "90d"), 0, nil) // stores the receipt
-	if err := os.Rename(backup, path[0]); err != nil {
-		t.Fatal(err)
+	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
+	w.restore(backup)
+	w.hold(append([]string{"add", "--id", "100004"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2, "skipped": 2}) // one of them before, and found gone
+	if got := w.atVBC(); !slices.Equal(got, []int64{100003, 100004}) {
+		t.Errorf("%v are left at VBC", got)
 	}
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
-	if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "restored") {
-		t.Error("the list doesn't say why")
-	}
-	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
-	w.hold(append([]string{"remove", "1"}, byCounsel...)...)
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3, "skipped": 1})
-	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 2, "released": 1})
+	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 2, "deleted": 2})
 	w.mustHold(all...)
+}
+
+// Where a hold is known and its text isn't, everything is held until it is
+// said anew.
+func TestHoldWhoseTextIsLost(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		w := newWorld(t, vbctest.Config{}).inDir()
+		all := w.someRecordings(4)
+		w.want(w.archive("--older-than", "90d"), 0, nil)
+		backup := filepath.Join(t.TempDir(), "backup")
+		if r := w.run("manifest", "backup", backup); r.code != 0 {
+			t.Fatal(r.stderr)
+		}
+		w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d"), 0, nil)
+		text, err := filepath.Glob(filepath.Join(strings.TrimPrefix(w.to, "file://"), "holds/account=549825/*.json"))
+		if err != nil || len(text) != 1 {
+			t.Fatal(text, err)
+		}
+		if lost {
+			err = os.Remove(text[0]) // the receipt is left
+			w.restore(backup)
+		} else {
+			err = os.WriteFile(text[0], []byte(`{"ids":[1]}`), 0o600)
+			w.loseManifest() // and so is a text that isn't the hold's
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
+		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "say it anew") {
+			t.Error("the list doesn't say why")
+		}
+		w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
+		w.hold(append([]string{"remove", "1"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3, "skipped": 1})
+		w.want(w.run("audit", "--json"), 0, nil)
+		w.mustHold(all...)
+	}
+}
+
+// Nothing is deleted by a run that can't see the archive's holds.
+func TestUnreadableHoldsStopARun(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, r *http.Request) *storagetest.S3Fault {
+		if op == "ListObjects" && strings.Contains(r.URL.Query().Get("prefix"), "holds/") {
+			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}
+		}
+		return nil
+	})
+	w.someRecordings(2)
+	r := w.archive("--older-than", "90d", "--delete")
+	w.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
+	if len(w.atVBC()) != 2 || !strings.Contains(r.stderr, "look at the holds") {
+		t.Error("it doesn't say why")
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,16 +52,10 @@ func TestReceiptsAreAChain(t *testing.T) {
 		if got := w.receipts(); len(got) != 2 {
 			t.Fatalf("%q", got)
 		}
-		store := w.open()
 		for _, k := range w.receipts() {
-			r, err := store.Open(t.Context(), storage.Object{Key: k})
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := io.ReadAll(r)
-			r.Close()
-			if err != nil || bytes.Contains(body, []byte("secret caller")) || bytes.Contains(body, []byte("5550100")) {
-				t.Errorf("%v; a caller's data is in the receipts: %s", err, body)
+			body := w.read(k)
+			if bytes.Contains(body, []byte("secret caller")) || bytes.Contains(body, []byte("5550100")) {
+				t.Errorf("a caller's data is in the receipts: %s", body)
 			}
 			if !bytes.Contains(body, []byte(`"proof":"`)) || !bytes.Contains(body, []byte(`"destination":"`+w.to+`"`)) || !bytes.Contains(body, []byte(`"status":204`)) {
 				t.Errorf("it doesn't say where the copy is, how it was proven, or what VBC answered: %s", body)

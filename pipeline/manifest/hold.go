@@ -19,8 +19,9 @@ import (
 // Hold is a legal hold: no run deletes at VBC what it covers. It covers the
 // recordings that match all of its criteria, of every kind and user.
 type Hold struct {
-	Number int64  `json:"number"`
-	Nonce  string `json:"nonce"` // so that nobody guesses a number out of the digest
+	Number int64          `json:"-"`     // in this manifest
+	Digest storage.Digest `json:"-"`     // of the hold's text without its end: what identifies it everywhere
+	Nonce  string         `json:"nonce"` // so that nobody guesses a telephone number out of the digest
 
 	IDs       []int64   `json:"ids,omitempty"` // one of them; the same id may be of two kinds, and both are held
 	CallerID  string    `json:"caller_id,omitempty"`
@@ -32,19 +33,19 @@ type Hold struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"` // UTC
 
-	// Lost says that only the receipt of the hold is known, since the manifest
-	// was restored from an older copy. It covers everything.
-	Lost bool `json:"lost,omitempty"`
+	// Lost says that there is a hold, and nobody knows any more on what. It
+	// covers everything.
+	Lost bool `json:"-"`
 
-	Removed *Removal `json:"removed,omitempty"` // nil as long as it holds
+	Removed *Removal `json:"-"` // nil as long as it holds
 }
 
 // Removal is the end of a hold.
 type Removal struct {
-	Nonce  string    `json:"nonce"`
-	Reason string    `json:"reason"`
-	By     string    `json:"by"`
-	At     time.Time `json:"at"` // UTC
+	Hold   storage.Digest `json:"hold"`
+	Reason string         `json:"reason"`
+	By     string         `json:"by"`
+	At     time.Time      `json:"at"` // UTC
 }
 
 // Selects reports whether there are criteria at all.
@@ -60,21 +61,27 @@ func (h Hold) Covers(r vbc.Recording) bool {
 	}
 	return (len(h.IDs) == 0 || slices.Contains(h.IDs, r.ID)) &&
 		(h.CallerID == "" || sameCaller(h.CallerID, r.CallerID)) &&
-		(h.Extension == "" || slices.Contains(r.Extensions, h.Extension)) &&
+		(h.Extension == "" || slices.Contains(r.Extensions, h.Extension) || slices.Contains(r.Extensions, "")) &&
 		(h.Since.IsZero() || !r.Start.Before(h.Since)) && (h.Until.IsZero() || r.Start.Before(h.Until))
 }
 
-// national is how many digits make a telephone number that stands for itself,
-// with a country's code before it or not.
-const national = 7
+// How many digits make a telephone number that stands for itself, and how many
+// of its last ones are compared: what comes before may be a country's code, a
+// 0, or nothing.
+const (
+	fewestDigits = 7
+	lastDigits   = 9
+)
 
-// sameCaller compares two callers, as numbers if they are.
+// sameCaller compares two callers, as numbers if they are. One may have other
+// digits around it, as in an extension or an address.
 func sameCaller(a, b string) bool {
 	x, y := digits(a), digits(b)
-	if len(x) < national || len(y) < national {
+	if len(x) < fewestDigits || len(y) < fewestDigits {
 		return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 	}
-	return strings.HasSuffix(x, y) || strings.HasSuffix(y, x)
+	n := min(len(x), len(y), lastDigits)
+	return strings.Contains(x, y[len(y)-n:]) || strings.Contains(y, x[len(x)-n:])
 }
 
 func digits(s string) string {
@@ -106,47 +113,81 @@ func Covering(holds []Hold, r vbc.Recording) (h Hold, ok bool) {
 	return holds[i], true
 }
 
+// holdRow is a row of the table, as both ways of reading it have it.
+type holdRow struct {
+	Number              int64
+	Digest, Made, Ended string
+}
+
+func (r holdRow) hold() (h Hold, err error) {
+	if h.Lost = r.Made == ""; !h.Lost {
+		err = json.Unmarshal([]byte(r.Made), &h)
+	}
+	if err == nil && r.Ended != "" {
+		h.Removed = &Removal{}
+		err = json.Unmarshal([]byte(r.Ended), h.Removed)
+	}
+	if err == nil {
+		h.Digest, err = storage.ParseDigest(r.Digest)
+	}
+	h.Number = r.Number
+	return h, err
+}
+
 // Holds returns all holds in the order of their numbers, those that were
 // removed included.
 func (m *Manifest) Holds(ctx context.Context) ([]Hold, error) {
-	return query(ctx, m, func(rows *sql.Rows) (h Hold, err error) {
-		var text []byte
-		if err = rows.Scan(&text); err == nil {
-			err = json.Unmarshal(text, &h)
+	return query(ctx, m, func(rows *sql.Rows) (Hold, error) {
+		var r holdRow
+		if err := rows.Scan(&r.Number, &r.Digest, &r.Made, &r.Ended); err != nil {
+			return Hold{}, err
 		}
-		return h, err
-	}, "SELECT text FROM hold ORDER BY number")
+		return r.hold()
+	}, "SELECT number, digest, made, ended FROM hold ORDER BY number")
 }
 
 // active returns the holds that hold at this moment of the transaction.
 func active(tx queryer) (holds []Hold, err error) {
 	var text []byte
-	if err := tx.QueryRow("SELECT json_group_array(json(text)) FROM hold WHERE active = 1").Scan(&text); err != nil {
-		return nil, &WriteError{err}
+	var rows []holdRow
+	err = tx.QueryRow("SELECT json_group_array(json_object('Number', number, 'Digest', digest, 'Made', made)) FROM hold WHERE ended = ''").Scan(&text)
+	if err == nil {
+		err = json.Unmarshal(text, &rows)
 	}
-	if err := json.Unmarshal(text, &holds); err != nil {
+	for _, r := range rows {
+		var h Hold
+		if h, err = r.hold(); err != nil {
+			break
+		}
+		holds = append(holds, h)
+	}
+	if err != nil {
 		return nil, &WriteError{err}
 	}
 	return holds, nil
 }
 
-// AddHold writes a hold down, with its entry in the chain of receipts, and
-// returns it with its number. From that moment on no purge of what it covers
-// is begun, also not by a run that is going on.
+// AddHold writes a hold down and returns it with its number. From that moment
+// on no purge of what it covers is begun, also not by a run that is going on.
+// Its receipt, and its copy beside the archive, are the next run's.
 func (m *Manifest) AddHold(ctx context.Context, h Hold) (Hold, error) {
 	if !h.Selects() {
 		return Hold{}, errors.New("a hold needs criteria")
 	}
-	h.Nonce, h.At, h.Removed, h.Lost = rand.Text(), time.Now().UTC(), nil, false
-	err := m.do(ctx, func(tx txn) error {
+	h.Nonce, h.At, h.Removed = rand.Text(), time.Now().UTC(), nil
+	made, err := json.Marshal(h)
+	if err != nil {
+		return Hold{}, err
+	}
+	h.Digest = storage.SumOf(made)
+	err = m.do(ctx, func(tx txn) error {
 		if err := tx.QueryRow("SELECT coalesce(max(number), 0) + 1 FROM hold").Scan(&h.Number); err != nil {
 			return &WriteError{err}
 		}
-		digest, err := putHold(tx, h)
-		if err != nil {
-			return err
+		if _, err := tx.Exec("INSERT INTO hold (number, digest, made) VALUES (?, ?, ?)", h.Number, h.Digest.String(), string(made)); err != nil {
+			return &WriteError{err}
 		}
-		return addEntry(tx, receipt.Entry{Type: receipt.Held, At: h.At, Account: m.account, Hold: h.Number, Digest: digest})
+		return nil
 	})
 	return h, err
 }
@@ -154,66 +195,179 @@ func (m *Manifest) AddHold(ctx context.Context, h Hold) (Hold, error) {
 // ErrNoHold says that there is no such hold, or that it has ended.
 var ErrNoHold = errors.New("there is no such hold in force")
 
-// RemoveHold ends a hold, with an entry in the chain. The error is ErrNoHold if
-// there is none.
+// RemoveHold ends a hold. The error is ErrNoHold if there is none.
 func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by string) (h Hold, err error) {
 	err = m.do(ctx, func(tx txn) error {
-		var text []byte
-		err := tx.QueryRow("SELECT text FROM hold WHERE number = ? AND active = 1", number).Scan(&text)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNoHold
-		}
-		if err == nil {
-			err = json.Unmarshal(text, &h)
-		}
-		if err != nil {
-			return &WriteError{err}
-		}
-		h.Removed = &Removal{Nonce: rand.Text(), Reason: reason, By: by, At: time.Now().UTC()}
-		digest, err := putHold(tx, h)
+		holds, err := active(tx)
 		if err != nil {
 			return err
 		}
-		return addEntry(tx, receipt.Entry{Type: receipt.Released, At: h.Removed.At, Account: m.account, Hold: number, Digest: digest})
+		i := slices.IndexFunc(holds, func(h Hold) bool { return h.Number == number })
+		if i < 0 {
+			return ErrNoHold
+		}
+		h = holds[i]
+		h.Removed = &Removal{Hold: h.Digest, Reason: reason, By: by, At: time.Now().UTC()}
+		ended, err := json.Marshal(h.Removed)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE hold SET ended = ? WHERE number = ?", string(ended), number); err != nil {
+			return &WriteError{err}
+		}
+		return nil
 	})
 	return h, err
 }
 
-// putHold writes a hold down as it is now, and returns the digest of that.
-func putHold(tx txn, h Hold) (storage.Digest, error) {
-	text, err := json.Marshal(h)
-	if err != nil {
-		return storage.Digest{}, err
-	}
-	if _, err := tx.Exec("INSERT OR REPLACE INTO hold (number, active, text) VALUES (?, ?, ?)", h.Number, h.Removed == nil, string(text)); err != nil {
-		return storage.Digest{}, &WriteError{err}
-	}
-	return storage.SumOf(text), nil
+// The making of a hold and its end are two deeds, each with an entry in the
+// chain and an object beside the archive. noted and stored count those of them
+// that are done.
+const deeds = "(1 + (ended <> ''))"
+
+// NoteHolds adds the entries that the chain of receipts lacks. It is called by
+// runs alone, once they have taken over what the archive has of the chain:
+// entries from anywhere else would fork it.
+func (m *Manifest) NoteHolds(ctx context.Context, run int64) error {
+	return m.do(ctx, func(tx txn) error {
+		for {
+			var r holdRow
+			var noted int
+			err := tx.QueryRow("SELECT number, digest, made, ended, noted FROM hold WHERE noted < "+deeds+" ORDER BY number LIMIT 1").
+				Scan(&r.Number, &r.Digest, &r.Made, &r.Ended, &noted)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
+				return &WriteError{err}
+			}
+			h, err := r.hold()
+			if err != nil {
+				return &WriteError{err}
+			}
+			e := receipt.Entry{Type: receipt.Held, At: h.At, Run: run, Account: m.account, Hold: h.Number, Digest: h.Digest}
+			if noted == 1 {
+				e.Type, e.At, e.Removal = receipt.Released, h.Removed.At, storage.SumOf([]byte(r.Ended))
+			}
+			if err := addEntry(tx, e); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("UPDATE hold SET noted = ? WHERE number = ?", noted+1, r.Number); err != nil {
+				return &WriteError{err}
+			}
+		}
+	})
 }
 
-// takeOverHold makes up for a hold, or its end, of which a restored manifest
-// has only the receipt. Nobody knows any more what it covers, so everything is
-// held until somebody says it anew and removes this one.
+// takeOverHold notes that the chain has an entry about a hold. Where only that
+// is known, and not what it covers, everything is held.
 func takeOverHold(tx txn, e receipt.Entry) error {
+	noted := 1
 	switch e.Type {
 	case receipt.Held:
-		_, err := putHold(tx, Hold{Number: e.Hold, Lost: true, At: e.At, Reason: "what it covers is not known: the manifest was restored from an older copy"})
-		return err
-	case receipt.Released:
-		if _, err := tx.Exec("UPDATE hold SET active = 0, text = json_set(text, '$.removed', json_object('at', ?, 'nonce', '', 'reason', 'taken over from the receipts', 'by', '')) WHERE number = ?",
-			e.At.Format(time.RFC3339Nano), e.Hold); err != nil {
-			return &WriteError{err}
+		if err := learnHold(tx, e.Digest, ""); err != nil {
+			return err
 		}
+	case receipt.Released:
+		noted = 2
+	default:
+		return nil
+	}
+	if _, err := tx.Exec("UPDATE hold SET noted = max(noted, ?) WHERE digest = ?", noted, e.Digest.String()); err != nil {
+		return &WriteError{err}
 	}
 	return nil
+}
+
+// learnHold writes down a hold of another manifest, or of a later state of
+// this one; made is "" if nobody knows what it covers.
+func learnHold(tx txn, digest storage.Digest, made string) error {
+	_, err := tx.Exec(`INSERT INTO hold (number, digest, made, noted, stored) SELECT coalesce(max(number), 0) + 1, ?, ?, 1, 1 FROM hold WHERE true
+		ON CONFLICT (digest) DO UPDATE SET made = excluded.made WHERE made = ''`, digest.String(), made)
+	if err != nil {
+		return &WriteError{err}
+	}
+	return nil
+}
+
+// HoldText is one deed about a hold in writing: how it was made, or how it has
+// ended.
+type HoldText struct {
+	Hold  storage.Digest // of the hold: of the text of its making
+	Ended bool
+	Text  []byte // nil: it was there, and can't be read
+}
+
+// Check reports whether a text is what it is taken for.
+func (t HoldText) Check() bool {
+	if !t.Ended {
+		var h Hold
+		return storage.SumOf(t.Text) == t.Hold && json.Unmarshal(t.Text, &h) == nil && h.Selects()
+	}
+	var r Removal
+	return json.Unmarshal(t.Text, &r) == nil && r.Hold == t.Hold && !r.At.IsZero()
+}
+
+// LearnHold writes down what the archive says of a hold. One whose making
+// can't be read holds everything; an end that can't be read ends nothing.
+func (m *Manifest) LearnHold(ctx context.Context, t HoldText) error {
+	return m.do(ctx, func(tx txn) error {
+		switch {
+		case !t.Ended && t.Check():
+			return learnHold(tx, t.Hold, string(t.Text))
+		case !t.Ended:
+			return learnHold(tx, t.Hold, "")
+		case t.Check():
+			if _, err := tx.Exec("UPDATE hold SET ended = ?, noted = 2, stored = 2 WHERE digest = ? AND ended = ''", string(t.Text), t.Hold.String()); err != nil {
+				return &WriteError{err}
+			}
+		}
+		return nil
+	})
+}
+
+// HoldsSettled reports whether the chain and the archive have all that was done
+// about holds.
+func (m *Manifest) HoldsSettled(ctx context.Context) (settled bool, err error) {
+	err = m.reads.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM hold WHERE noted < "+deeds+" OR stored < "+deeds+")").Scan(&settled)
+	if err != nil {
+		err = fmt.Errorf("read manifest: %w", err)
+	}
+	return settled, err
+}
+
+// UnstoredHolds returns what isn't beside the archive yet.
+func (m *Manifest) UnstoredHolds(ctx context.Context) ([]HoldText, error) {
+	return query(ctx, m, func(rows *sql.Rows) (t HoldText, err error) {
+		var digest string
+		if err = rows.Scan(&digest, &t.Ended, &t.Text); err == nil {
+			t.Hold, err = storage.ParseDigest(digest)
+		}
+		return t, err
+	}, "SELECT digest, 0, made FROM hold WHERE stored < 1 UNION ALL SELECT digest, 1, ended FROM hold WHERE stored < 2 AND ended <> ''")
+}
+
+// HoldStored writes down that a text is beside the archive.
+func (m *Manifest) HoldStored(ctx context.Context, t HoldText) error {
+	deed := 1
+	if t.Ended {
+		deed = 2
+	}
+	return m.exec(ctx, "UPDATE hold SET stored = max(stored, ?) WHERE digest = ?", deed, t.Hold.String())
 }
 
 // ErrUnbound says that no run has bound the manifest to an account yet.
 var ErrUnbound = errors.New("the manifest belongs to no account yet")
 
+// waitBeside is how long a change waits for a run that writes all the time.
+const waitBeside = 2 * time.Minute
+
 // OpenBeside opens an existing manifest for a short change that may be made
 // while a run is using it, such as a hold. It doesn't take the lock.
 func OpenBeside(ctx context.Context, path string) (*Manifest, error) {
+	if err := Place(path); err != nil {
+		return nil, err
+	}
 	m, err := OpenReadOnly(ctx, path) // refuses formats that would have to be changed
 	if err != nil {
 		return nil, err
@@ -221,7 +375,7 @@ func OpenBeside(ctx context.Context, path string) (*Manifest, error) {
 	if m.account == "" {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrUnbound, path), m.Close())
 	}
-	if m.writes, err = sql.Open("sqlite", dsn(path, "rw")); err == nil {
+	if m.writes, err = sql.Open("sqlite", dsn(path, "rw", waitBeside)); err == nil {
 		m.writes.SetMaxOpenConns(1)
 		err = m.beginWriting(ctx)
 	}

@@ -23,7 +23,7 @@ func older(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	text := strings.Replace(schema, lookups, "CREATE INDEX unfinished ON recording (start, kind, owner, id) WHERE state <> 'purged' AND state <> 'gone';", 1)
+	text := strings.Replace(schema, lookups+settings, "CREATE INDEX unfinished ON recording (start, kind, owner, id) WHERE state <> 'purged' AND state <> 'gone';", 1)
 	for _, l := range []string{"acknowledged ", "acknowledging ", "damaged   "} {
 		i := strings.Index(text, "	"+l)
 		text = text[:i] + text[i+strings.IndexByte(text[i:], '\n')+1:]
@@ -48,7 +48,7 @@ func older(t *testing.T, path string) {
 func TestOlderFormatIsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
 	older(t, path)
-	if _, err := OpenReadOnly(t.Context(), path); err == nil || !strings.Contains(err.Error(), "older format 1") {
+	if _, err := OpenReadOnly(t.Context(), path); !errors.Is(err, ErrOlder) {
 		t.Errorf("for reading: %v", err)
 	}
 	m, err := Open(t.Context(), path)
@@ -232,5 +232,40 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	}
 	if left, err := filepath.Glob(path + "-*"); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// What format 3 knew of listings is dropped, which costs one listing; holds can
+// be made.
+func TestFormat3IsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		strings.Replace(schema, settings, "CREATE TABLE listing (kind TEXT, owner TEXT, since INTEGER, until INTEGER, full_at INTEGER, PRIMARY KEY (kind, owner)) WITHOUT ROWID; CREATE TABLE export (job TEXT PRIMARY KEY);", 1),
+		"PRAGMA user_version = 3", "INSERT INTO meta VALUES ('account', '549825'), ('chain', 'X')", "INSERT INTO listing VALUES ('company', '', 1, 2, 3)",
+	} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%v: %s", err, s)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBeside(t.Context(), path); !errors.Is(err, ErrOlder) {
+		t.Errorf("beside a run: %v", err)
+	}
+	m, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if mark, err := m.Mark(t.Context(), vbc.Company, "", ""); err != nil || mark != (Mark{}) {
+		t.Errorf("%+v, %v", mark, err)
+	}
+	if h, err := m.AddHold(t.Context(), Hold{IDs: []int64{7}}); err != nil || h.Number != 1 {
+		t.Errorf("%+v, %v", h, err)
 	}
 }

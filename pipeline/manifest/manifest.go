@@ -60,7 +60,7 @@ var ErrLocked = errors.New("another run of vbcvault is using this manifest")
 // Open opens the manifest at path, creating it (0600, its directory 0700) if
 // need be, and locks it until Close.
 func Open(ctx context.Context, path string, options ...Option) (*Manifest, error) {
-	if err := local(filepath.Dir(path), remoteKind); err != nil {
+	if err := Place(path); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -133,7 +133,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 			return nil, err
 		}
 		f.Close()
-		if m.writes, err = sql.Open("sqlite", dsn(path, "rw")); err != nil {
+		if m.writes, err = sql.Open("sqlite", dsn(path, "rw", waitBusy)); err != nil {
 			return nil, err
 		}
 		m.writes.SetMaxOpenConns(1)
@@ -141,7 +141,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 			return nil, err
 		}
 	}
-	if m.reads, err = sql.Open("sqlite", dsn(path, "ro")); err != nil {
+	if m.reads, err = sql.Open("sqlite", dsn(path, "ro", waitBusy)); err != nil {
 		return nil, err
 	}
 	m.reads.SetMaxOpenConns(4)
@@ -152,7 +152,10 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 	return m, err
 }
 
-func dsn(path, mode string) string {
+// waitBusy is how long a change waits for another program's.
+const waitBusy = 10 * time.Second
+
+func dsn(path, mode string, wait time.Duration) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		abs = path
@@ -160,7 +163,7 @@ func dsn(path, mode string) string {
 	if abs = filepath.ToSlash(abs); !strings.HasPrefix(abs, "/") {
 		abs = "/" + abs // a drive letter
 	}
-	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)", "synchronous(FULL)", "temp_store(MEMORY)"}}
+	q := url.Values{"mode": {mode}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "synchronous(FULL)", "temp_store(MEMORY)"}}
 	if mode == "rw" {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Set("_txlock", "immediate")

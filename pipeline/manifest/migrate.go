@@ -34,10 +34,17 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds}
+
+// addHolds leads to format 4: legal holds, and listings and exports under a
+// filter. What format 3 knew of those is dropped: it only spares requests.
+func addHolds(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP TABLE IF EXISTS listing; DROP TABLE IF EXISTS export;" + settings)
+	return err
+}
 
 // addLookups leads to format 3: what costs the same however long the history
-// is, and what is known of listings and exports.
+// is.
 func addLookups(tx *sql.Tx) error {
 	_, err := tx.Exec("DROP INDEX IF EXISTS unfinished;" + lookups +
 		"INSERT INTO tally SELECT state, count(*), sum(max(size, 0)) FROM recording GROUP BY state;")

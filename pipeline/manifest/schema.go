@@ -9,7 +9,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 3
+const format = 4
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -46,7 +46,7 @@ CREATE TABLE recording (
 ) WITHOUT ROWID;
 
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-` + lookups + `
+` + lookups + settings + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -87,7 +87,10 @@ CREATE TRIGGER tally_move AFTER UPDATE OF state ON recording WHEN new.state <> o
 	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
 		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
 END;
+`
 
+// What is known of listings, exports and holds.
+const settings = `
 CREATE TABLE listing (         -- what of each collection has been listed without gaps
 	kind    TEXT    NOT NULL,
 	owner   TEXT    NOT NULL,
@@ -98,10 +101,13 @@ CREATE TABLE listing (         -- what of each collection has been listed withou
 	PRIMARY KEY (kind, owner, filter)
 ) WITHOUT ROWID;
 
-CREATE TABLE hold (            -- legal holds; what each covers is in its text
+CREATE TABLE hold (            -- legal holds
 	number INTEGER PRIMARY KEY,
-	active INTEGER NOT NULL,
-	text   TEXT    NOT NULL      -- JSON
+	digest TEXT    NOT NULL UNIQUE,      -- of made
+	made   TEXT    NOT NULL,             -- JSON; '' = nobody knows what it covers
+	ended  TEXT    NOT NULL DEFAULT '',  -- JSON; '' = it is in force
+	noted  INTEGER NOT NULL DEFAULT 0,   -- 1 = the chain has its making, 2 = its end too
+	stored INTEGER NOT NULL DEFAULT 0    -- the same of the archive
 );
 
 CREATE TABLE export (          -- export jobs at VBC that were started and not used up
@@ -118,6 +124,10 @@ CREATE TABLE export (          -- export jobs at VBC that were started and not u
 // ErrNewer says that the manifest was written by a newer vbcvault.
 var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use the newer program")
 
+// ErrOlder says that the manifest is one of an older vbcvault, and was to be
+// read only.
+var ErrOlder = errors.New("the manifest has an older format")
+
 // prepare creates the schema in an empty database, or checks its version.
 func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error {
 	var v int
@@ -130,7 +140,7 @@ func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error 
 	case v > format:
 		return fmt.Errorf("%w (format %d, this program knows %d)", ErrNewer, v, format)
 	case v != 0 && readOnly:
-		return fmt.Errorf("it has the older format %d; the next run of vbcvault archive brings it up to date", v)
+		return fmt.Errorf("%w (format %d): the next run of vbcvault archive brings it up to date", ErrOlder, v)
 	case v != 0:
 		return migrate(ctx, db, path, v)
 	case readOnly:

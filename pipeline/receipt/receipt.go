@@ -50,10 +50,12 @@ type Entry struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	Status  int     `json:"status,omitempty"`
 
-	// Of a hold: its number in the manifest, and the SHA-256 of what is
-	// written there of it, which names people.
-	Hold   int64          `json:"hold,omitempty"`
-	Digest storage.Digest `json:"digest,omitzero"`
+	// Of a hold: its number in the manifest, the SHA-256 of what it says, by
+	// which it is known everywhere, and that of what its end says. These texts
+	// name people, and lie elsewhere.
+	Hold    int64          `json:"hold,omitempty"`
+	Digest  storage.Digest `json:"digest,omitzero"`
+	Removal storage.Digest `json:"removal,omitzero"`
 }
 
 // Type distinguishes entries.
@@ -89,7 +91,7 @@ func (e Entry) Recording() vbc.Recording {
 func (e Entry) check() error {
 	switch {
 	case e.Type == Held || e.Type == Released:
-		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.ID != 0 || e.Outcome != "" {
+		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.Removal.IsZero() == (e.Type == Released) || e.ID != 0 || e.Outcome != "" {
 			return errors.New("it doesn't say which hold it is about")
 		}
 	case e.Type != Intent && e.Type != Result:

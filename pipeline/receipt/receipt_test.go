@@ -53,7 +53,10 @@ func TestChainNamesItsFirstBreak(t *testing.T) {
 		change func([][]byte) [][]byte
 		holds  int64
 	}{
-		"changed":    {func(l [][]byte) [][]byte { l[1] = bytes.Replace(l[1], []byte("204"), []byte("404"), 1); return l }, 2},
+		"changed": {func(l [][]byte) [][]byte {
+			l[1] = bytes.Replace(l[1], []byte(`"status":204`), []byte(`"status":404`), 1)
+			return l
+		}, 2},
 		"removed":    {func(l [][]byte) [][]byte { return append(l[:1], l[2:]...) }, 1},
 		"swapped":    {func(l [][]byte) [][]byte { l[1], l[2] = l[2], l[1]; return l }, 1},
 		"slipped in": {func(l [][]byte) [][]byte { return [][]byte{l[0], l[1], l[1], l[2]} }, 2},

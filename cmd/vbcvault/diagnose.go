@@ -1,0 +1,200 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// found is what a check has found: an error with its hint, or that all is well.
+func found(check string, err error, well string) storage.Finding {
+	if err == nil {
+		return storage.Finding{Check: check, Level: storage.OK, Means: well}
+	}
+	return storage.Finding{Check: check, Level: storage.Failure, Means: err.Error(), Mend: cmp.Or(hintFor(err), "see what it says")}
+}
+
+func warning(check, means, mend string) storage.Finding {
+	return storage.Finding{Check: check, Level: storage.Warning, Means: means, Mend: mend}
+}
+
+// diagnoseVBC looks whether VBC lets a run do what it has to, with three
+// requests that change nothing: a token, the smallest page of a listing, and
+// the account. It tries nothing twice. known is the pace that earlier runs have
+// learned, 0 if none.
+func diagnoseVBC(ctx context.Context, client *vbc.Client, account string, known time.Duration) []storage.Finding {
+	credentials := found("credentials", client.Login(ctx), "VBC gives a token for them")
+	if credentials.Level != storage.OK {
+		return []storage.Finding{credentials} // nothing else can be looked at
+	}
+	return []storage.Finding{
+		credentials, diagnoseListing(ctx, client, account), diagnoseProvisioning(ctx, client, account),
+		diagnoseQuota(client, known), diagnoseClock(client.ClockOffset()),
+	}
+}
+
+func diagnoseListing(ctx context.Context, client *vbc.Client, account string) storage.Finding {
+	const check = "call recording API"
+	once := func(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
+		slot, err := client.Slot(ctx, vbc.RankList)
+		if err != nil {
+			return err
+		}
+		defer slot.Release()
+		return op(ctx, slot)
+	}
+	listing := client.List(vbc.Query{Kind: vbc.Company, Account: account, PageSize: 10})
+	for _, err := range listing.Pages(ctx, once) {
+		if e := vbc.AsError(err); e != nil && e.Throttled() {
+			return warning(check, "the quota is used up at this moment: "+err.Error(), "look again when nothing else uses this application")
+		}
+		if err != nil {
+			return found(check, err, "")
+		}
+		break // the first page is enough
+	}
+	return found(check, nil, fmt.Sprintf("subscribed; VBC lists %s company recordings. Whether it allows to delete them shows only when one is deleted", humanize.Comma(int64(listing.Total()))))
+}
+
+func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account string) storage.Finding {
+	const check = "provisioning API"
+	slot, err := client.Slot(ctx, vbc.RankList)
+	if err == nil {
+		var number string
+		if number, err = slot.AccountNumber(ctx, account); err == nil {
+			return found(check, nil, "subscribed; this is account "+number)
+		}
+	}
+	return warning(check, err.Error()+". It is needed for --users all, and where recordings don't carry the account's number",
+		"subscribe your application to the Provisioning API, or name --account and --users by number")
+}
+
+func diagnoseQuota(client *vbc.Client, known time.Duration) storage.Finding {
+	const check = "quota"
+	switch q := client.Quota(); {
+	case q.Throttled > 0:
+		return warning(check, "used up until "+q.ClosedUntil.UTC().Format(time.RFC3339), "something else uses this application; give vbcvault one of its own")
+	case known > 0:
+		return found(check, nil, "earlier runs have learned "+pace(known))
+	}
+	return found(check, nil, "VBC doesn't show it before it is used up; by default it is "+pace(pipeline.DefaultInterval)+". The developer portal has the tier")
+}
+
+func diagnoseClock(off time.Duration) storage.Finding {
+	const check = "clock"
+	if off.Abs() <= pipeline.MaxClockOffset {
+		return found(check, nil, fmt.Sprintf("within %v of VBC's", off.Abs().Round(time.Second)+time.Second))
+	}
+	return storage.Finding{Check: check, Level: storage.Failure, Mend: "set this machine's clock",
+		Means: fmt.Sprintf("%v away from VBC's: a cutoff reckoned from it would be wrong, and --older-than is refused", off.Abs())}
+}
+
+// diagnoseNetwork looks at what stands between us and VBC. A proxy's address
+// may hold a password.
+func diagnoseNetwork(api string) []storage.Finding {
+	proxy := found("proxy", nil, "none")
+	if req, err := http.NewRequest(http.MethodGet, api, nil); err == nil {
+		switch p, err := http.ProxyFromEnvironment(req); {
+		case err != nil:
+			proxy = storage.Finding{Check: "proxy", Level: storage.Failure, Means: "HTTPS_PROXY is not an address", Mend: "write it as in http://proxy.example.com:3128"}
+		case p != nil:
+			proxy.Means = "requests to " + req.URL.Host + " go through " + p.Redacted()
+		}
+	}
+	out := []storage.Finding{proxy}
+	for _, name := range []string{"SSL_CERT_FILE", "AWS_CA_BUNDLE"} {
+		file := os.Getenv(name)
+		if file == "" {
+			continue
+		}
+		f := found("certificates", nil, name+" names a file with certificates")
+		if b, err := os.ReadFile(file); err != nil || !x509.NewCertPool().AppendCertsFromPEM(b) {
+			f.Level, f.Means, f.Mend = storage.Failure, fmt.Sprintf("%s names %s, which has no certificates that can be read", name, file), "name a file with certificates in PEM, readable for this user"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// diagnoseDestination has the destination look at itself.
+func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool) []storage.Finding {
+	store, err := to.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return []storage.Finding{{Check: "destination", Level: storage.Failure, Means: err.Error(), Mend: "check --to, and the address of the S3 server"}}
+	}
+	var out []storage.Finding
+	if d, ok := store.(storage.Diagnoser); ok {
+		out = d.Diagnose(ctx)
+	}
+	if c, ok := store.(io.Closer); ok {
+		_ = c.Close() // nothing was written
+	}
+	if to.dir != "" {
+		out = append(out, diagnoseDisk("room in the destination", to.dir))
+	}
+	return out
+}
+
+// diagnoseManifest looks where the manifest lies, or would lie, and at what it
+// is about.
+func diagnoseManifest(ctx context.Context, path string, to destination) ([]storage.Finding, manifest.Learned) {
+	const check = "manifest"
+	var f storage.Finding
+	var known manifest.Learned
+	m, err := manifest.OpenReadOnly(ctx, path)
+	switch {
+	case manifest.Missing(err):
+		f = found(check, manifest.Place(path), path+" is made by the first run")
+	case errors.Is(err, manifest.ErrOlder):
+		f = warning(check, err.Error(), "it keeps a copy; nothing has to be done")
+	case err != nil:
+		f = found(check, err, "")
+	default:
+		defer m.Close()
+		var b manifest.Binding
+		if b, err = m.Binding(ctx); err == nil {
+			known, err = m.Learned(ctx)
+		}
+		if err == nil && b.Destination != "" && b.Destination != to.String() {
+			err = &manifest.BoundError{What: "destination", Bound: b.Destination, Wanted: to.String()}
+		}
+		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
+	}
+	dir := filepath.Dir(path)
+	for {
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			break
+		}
+		dir = filepath.Dir(dir) // it will be made there
+	}
+	return []storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, known
+}
+
+// enoughRoom is what a disk should have free, for a manifest that grows and for
+// one export of the default size.
+const enoughRoom = pipeline.DefaultExportLimit + pipeline.DefaultExportLimit/2
+
+func diagnoseDisk(check, dir string) storage.Finding {
+	free, err := pipeline.FreeBytes(dir)
+	f := found(check, err, fmt.Sprintf("%s has %s free", dir, humanize.IBytes(free)))
+	if err == nil && free < enoughRoom {
+		return warning(check, f.Means+", less than an export and a growing manifest may want",
+			"make room; --spool-dir puts exports elsewhere, and --export-limit makes them smaller")
+	}
+	return f
+}

@@ -1,0 +1,90 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Holds lie beside the archive too, named after the SHA-256 of what they say:
+//
+//	holds/account=549825/9f86d0….json           how it was made
+//	holds/account=549825/9f86d0….removed.json   how it has ended
+//
+// So a manifest that is lost, restored or another machine's knows them.
+func holdsPrefix(account string) string { return "holds/account=" + account + "/" }
+
+func holdKey(account string, t manifest.HoldText) string {
+	ending := ".json"
+	if t.Ended {
+		ending = ".removed.json"
+	}
+	return holdsPrefix(account) + t.Hold.String() + ending
+}
+
+var holdName = regexp.MustCompile(`/([0-9a-f]{64})(\.removed)?\.json$`)
+
+const maxHold = 1 << 20 // bytes; most are a few hundred
+
+// learnHolds takes the holds of the archive into the manifest, before anything
+// is deleted, and then knows them all.
+func (r *run) learnHolds(ctx context.Context) error {
+	known := map[storage.Digest]manifest.Hold{}
+	holds, err := r.manifest.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		known[h.Digest] = h
+	}
+	for o, err := range r.store.List(ctx, holdsPrefix(r.account)) {
+		if err != nil {
+			return fmt.Errorf("look at the holds in the destination: %w", err)
+		}
+		m := holdName.FindStringSubmatch(o.Key)
+		if m == nil {
+			r.log.Warn("this is no hold, although it lies among them", "key", o.Key)
+			continue
+		}
+		t := manifest.HoldText{Ended: m[2] != ""}
+		if t.Hold, err = storage.ParseDigest(m[1]); err != nil {
+			return err
+		}
+		if h, ok := known[t.Hold]; ok && (!t.Ended && !h.Lost || t.Ended && h.Removed != nil) {
+			continue
+		}
+		if t.Text, err = readObject(ctx, r.store, o, maxHold); err != nil {
+			return err
+		}
+		if !t.Check() {
+			r.log.Warn("a hold in the destination can't be read: if it was made, everything is held; if removed, it still holds", "key", o.Key)
+		}
+		if err := r.manifest.LearnHold(ctx, t); err != nil {
+			return err
+		}
+	}
+	r.policy.holds, err = r.manifest.Holds(ctx)
+	return err
+}
+
+// keepHolds adds to the chain, and stores beside the archive, what was done
+// about holds since the run before. The texts come first: a receipt without one
+// would hold everything.
+func (r *run) keepHolds(ctx context.Context) error {
+	texts, err := r.manifest.UnstoredHolds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range texts {
+		if err := r.putProven(ctx, holdKey(r.account, t), t.Text, "application/json"); err != nil {
+			return err
+		}
+		if err := r.manifest.HoldStored(ctx, t); err != nil {
+			return err
+		}
+	}
+	return r.manifest.NoteHolds(ctx, r.id)
+}
