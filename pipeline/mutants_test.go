@@ -67,6 +67,8 @@ var mutations = []mutation{
 	{"a hold whose content is lost holds nothing", "pipeline/manifest/hold.go", "	if h.Lost || !h.Selects() {\n		return true", "	if h.Lost || !h.Selects() {\n		return false", "TestHoldWhoseTextIsLost", "./cmd/vbcvault"},
 	{"a run goes on although it can't see the archive's holds", "pipeline/run.go", "	if err := r.learnHolds(r.work); err != nil {\n		return err", "	if err := r.learnHolds(r.work); err != nil && false {\n		return err", "TestUnreadableHoldsStopARun", "./cmd/vbcvault"},
 	{"the archive's holds don't count", "pipeline/holds.go", "		if err := r.manifest.LearnHold(ctx, t); err != nil {", "		if err := error(nil); err != nil {", "TestLostManifestKeepsHolds", "./cmd/vbcvault"},
+	{"a copy that isn't kept as asked justifies a purge", "pipeline/evidence/evidence.go", "	case has.Lacks != \"\":", "	case false:", "TestVerifyBelieves", "./pipeline/evidence"},
+	{"a lock that is too short is taken", "storage/s3store/protect.go", "		case k.until.Before(p.Retain.From(from).Add(-earlier)):", "		case from.IsZero():", "TestProtection", "./storage/s3store"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

@@ -109,7 +109,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 		Reader: src, Size: max(audio.Length, 0),
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
 		Occupied: t.resolve,
-	}, storage.Attrs{ContentType: contentType})
+	}, storage.Attrs{ContentType: contentType, Bulk: true})
 	t.bad = src.err != nil || isA[*sizeError](err)
 	return o, t.blame(src, err)
 }

@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 // verify has the store confirm the copy, and writes that down. It asks VBC
@@ -20,7 +23,7 @@ func (r *run) verify(row *item) error {
 // prove asks the store what it holds of a recording. What it returns is true
 // now and justifies a purge now; nobody keeps it.
 func (r *run) prove(row *item) (evidence.Verified, error) {
-	ev, err := proveWith(r.work, r.store, row.Row)
+	ev, err := r.ask(row.Row)
 	// What is archived anew after a mismatch says nothing more about the store.
 	if !row.mismatched {
 		if tripped := r.breaker.proved(err); tripped != nil {
@@ -32,6 +35,22 @@ func (r *run) prove(row *item) (evidence.Verified, error) {
 		err = &storeError{err}
 	}
 	return ev, err
+}
+
+// ask asks the store, and where it wasn't told from the beginning how to keep
+// this copy, tells it now: once for audio and once for metadata.
+func (r *run) ask(row manifest.Row) (evidence.Verified, error) {
+	for again := 0; ; again++ {
+		ev, err := proveWith(r.work, r.store, row)
+		lacking, ok := errors.AsType[*evidence.Unprotected](err)
+		keeper, can := r.store.(storage.Protector)
+		if !ok || !can || again == 2 {
+			return ev, err
+		}
+		if e := keeper.Protect(r.work, lacking.Has); e != nil {
+			return ev, fmt.Errorf("%w; %w", err, e)
+		}
+	}
 }
 
 // proveWith is prove by whatever way of asking the store.

@@ -95,6 +95,16 @@ type Object struct {
 	// Expires is when the store has announced that it will remove the
 	// object by itself (an S3 lifecycle rule); zero if it hasn't.
 	Expires time.Time `json:"expires,omitzero"`
+
+	// LockedUntil is, in an answer of Stat, until when nobody can delete the
+	// object (S3's Object Lock), and Encryption how it is encrypted where it
+	// lies (as "aws:kms"); zero if the store doesn't say.
+	LockedUntil time.Time `json:"locked_until,omitzero"`
+	Encryption  string    `json:"encryption,omitempty"`
+
+	// Lacks says, in an answer of Stat, what is missing of how the store was
+	// asked to keep its objects, "" if nothing is.
+	Lacks string `json:"-"`
 }
 
 // How a Stat has made sure of what the store holds.
@@ -109,6 +119,10 @@ const (
 type Attrs struct {
 	ContentType string
 	Metadata    map[string]string
+
+	// Bulk says that no run needs to read it back soon, so that it may lie
+	// where that is cheap and slow.
+	Bulk bool
 }
 
 // Body is what Put stores.
@@ -199,6 +213,14 @@ type Destination interface {
 
 	// String is the destination's URL, as the user writes it.
 	String() string
+}
+
+// Protector is a Store that can be asked for more than to hold bytes, and can
+// make up for it where it wasn't asked from the beginning.
+type Protector interface {
+	// Protect has an object that Stat has returned kept as later ones are, as
+	// far as that can be done in place. Nothing is ever protected less by it.
+	Protect(ctx context.Context, o Object) error
 }
 
 // ErrNotFound says that there is no such object.

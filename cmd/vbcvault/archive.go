@@ -35,6 +35,7 @@ type archiveFlags struct {
 	maxFailures              int
 	plan, confirmPlan        string
 	choose                   chooseFlags
+	protect                  protectFlags
 	insecureHTTP             bool
 	output                   outputFlags
 }
@@ -72,6 +73,9 @@ downloads nothing twice that is whole in the destination.`,
   # Delete short calls at VBC, archived like all others; leave the rest alone.
   vbcvault archive --older-than 90d --max-duration 30s --to s3://my-bucket/recordings --delete
 
+  # Lock what is stored for seven years, in a bucket with Object Lock.
+  vbcvault archive --older-than 90d --to s3://my-bucket/recordings --object-lock governance --retain 7y
+
   # Once: everything before August 2026 into a directory, 10 requests a minute,
   # with exports, which VBC packs, on another disk.
   vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch`,
@@ -102,6 +106,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.kinds, "kind", []string{"company"}, "`KIND`s of recordings: company, on-demand, or both")
 	fs.StringSliceVar(&f.users, "users", []string{"self"}, "whose on-demand recordings: `ID`s, self, or all")
 	f.choose.register(fs)
+	f.protect.register(fs)
 	fs.StringVar(&f.manifest, "manifest", "", "`FILE` that keeps the progress (default: named after account and destination, in the state directory)")
 	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3) or skip (exit 0)")
 	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
@@ -140,6 +145,9 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		return nil, err
 	}
 	if j.destination, err = parseDestination(f.to); err != nil {
+		return nil, err
+	}
+	if j.destination.protection, err = f.protect.protection(j.destination, changed); err != nil {
 		return nil, err
 	}
 	if j.vbc, err = vbcOptions(); err != nil {

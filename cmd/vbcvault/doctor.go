@@ -19,6 +19,7 @@ import (
 type doctor struct {
 	to, account, manifest string
 	insecureHTTP, json    bool
+	protect               protectFlags
 }
 
 func newDoctor(s streams) *cobra.Command {
@@ -36,10 +37,11 @@ sends VBC three requests. It changes nothing; only an S3 server that doesn't
 check what it is sent keeps one small object, as in a run. The exit code is 1 if
 something has failed, else 0.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
+  vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
   vbcvault doctor --to file:///mnt/archive --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings, err := d.examine(cmd.Context())
+			findings, err := d.examine(cmd.Context(), cmd.Flags().Changed)
 			if err != nil {
 				return err
 			}
@@ -59,14 +61,18 @@ something has failed, else 0.`,
 	cmd.Flags().StringVar(&d.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
 	cmd.Flags().StringVar(&d.manifest, "manifest", "", "`FILE` that keeps the progress (default: as for archive)")
 	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address")
+	d.protect.register(cmd.Flags())
 	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object")
 	return cmd
 }
 
 // examine looks at everything. Its errors are mistakes in the command line.
-func (d *doctor) examine(ctx context.Context) ([]storage.Finding, error) {
+func (d *doctor) examine(ctx context.Context, changed func(string) bool) ([]storage.Finding, error) {
 	to, err := parseDestination(d.to)
 	if err != nil {
+		return nil, err
+	}
+	if to.protection, err = d.protect.protection(to, changed); err != nil {
 		return nil, err
 	}
 	if err := parseAccount(d.account); err != nil {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -100,8 +102,14 @@ func newWorld(t testing.TB, cfg vbctest.Config) *world {
 // inS3 makes a bucket of the real S3 server the destination.
 func (w *world) inS3(hook func(op, key string, r *http.Request) *storagetest.S3Fault) *world {
 	w.t.Helper()
+	return w.inBucket(hook)
+}
+
+// inBucket is inS3 with a bucket of one's own making.
+func (w *world) inBucket(hook func(op, key string, r *http.Request) *storagetest.S3Fault, change ...func(*s3.CreateBucketInput)) *world {
+	w.t.Helper()
 	server := storagetest.StartS3(w.t)
-	bucket := server.NewBucket(w.t)
+	bucket := server.NewBucket(w.t, change...)
 	w.proxy = server.Proxy(w.t, hook)
 	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
 	w.to, w.direct = "s3://"+bucket+"/calls", server.URL

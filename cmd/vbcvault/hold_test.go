@@ -61,7 +61,7 @@ func TestLegalHold(t *testing.T) {
 		if !strings.Contains(text, `"type":"hold"`) || !strings.Contains(text, `"type":"release"`) {
 			t.Error("the receipts beside the archive don't have the hold")
 		}
-		for _, personal := range []string{"0100", "Smith", "counsel"} {
+		for _, personal := range []string{"5550100", "555-0100", "Smith", "counsel"} {
 			if strings.Contains(text, personal) {
 				t.Errorf("the receipts have %q", personal)
 			}

@@ -150,6 +150,7 @@ func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, l
 	boundMemory(workers)
 	s, err := s3store.Open(ctx, s3store.Options{
 		Bucket: d.bucket, Prefix: d.prefix, Connections: workers, AskConditions: true, InsecureHTTP: insecureHTTP, Logger: log,
+		Protection: d.protection,
 	})
 	if err != nil {
 		return nil, err

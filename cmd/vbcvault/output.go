@@ -119,6 +119,9 @@ func (o *output) announce(j *job) {
 	}
 	fmt.Fprintf(o.printer, "%s %s recordings of account %s that start%s before %s\n  (%s here) to %s. %s%s\n",
 		verb, joinKinds(j.options.Kinds), j.options.Account, since, c.UTC().Format(time.RFC3339), c.Local().Format("2006-01-02 15:04:05 MST"), j.destination, only, fate)
+	if how := protected(j.destination.protection); how != "" {
+		fmt.Fprintf(o.printer, "Copies are kept %s.\n", how)
+	}
 	if !j.dryRun {
 		fmt.Fprintf(o.printer, "Progress is kept in %s\n", j.manifest)
 	}

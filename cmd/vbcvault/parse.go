@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -123,6 +124,8 @@ func parseUsers(users []string) error {
 type destination struct {
 	bucket, prefix string // s3://
 	dir            string // file://
+
+	protection s3store.Protection // of s3://
 }
 
 func (d destination) String() string {

@@ -42,9 +42,17 @@ func (e *Mismatch) Error() string {
 		e.Want.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
 }
 
+// Unprotected says that the store holds the bytes, and not as it was asked to:
+// not locked for as long, or encrypted otherwise.
+type Unprotected struct{ Has storage.Object }
+
+func (e *Unprotected) Error() string {
+	return fmt.Sprintf("the copy %s is not kept as was asked for, so it doesn't justify a deletion at VBC: %s", e.Has.Key, e.Has.Lacks)
+}
+
 // Verify asks the store for audio and sidecar, and compares both with what VBC
 // sent. The error is a *Mismatch if the store holds something else or nothing,
-// any other error if it couldn't be asked.
+// an *Unprotected if it lacks something of how it is to be kept, and any other error if it couldn't be asked.
 func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar storage.Object) (Verified, error) {
 	v := Verified{recording: r, at: time.Now()} // before asking: never newer than the answers
 	var err error
@@ -69,6 +77,8 @@ func confirm(ctx context.Context, store Stater, want storage.Object) (storage.Ob
 		return storage.Object{}, fmt.Errorf("verify: %w", err)
 	case has.Content != want.Content:
 		return storage.Object{}, &Mismatch{Want: want, Has: has}
+	case has.Lacks != "":
+		return storage.Object{}, &Unprotected{Has: has}
 	}
 	has.Checksum = want.Checksum
 	return has, nil

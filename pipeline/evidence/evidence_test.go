@@ -36,6 +36,8 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 	audio, side := object("a", "audio"), object("s", "sidecar")
 	short := object("a", "audio")
 	short.Size--
+	unlocked := object("a", "audio")
+	unlocked.Lacks = "it is not locked"
 	unproven := storage.Object{Key: "a", Content: storage.Content{Size: 5}}
 	for name, c := range map[string]struct {
 		store       holds
@@ -50,6 +52,7 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 		"shorter audio":           {holds{"a": short, "s": side}, audio, side, true, false},
 		"other sidecar":           {holds{"a": audio, "s": object("s", "x")}, audio, side, true, false},
 		"the store has no digest": {holds{"a": unproven, "s": side}, audio, side, true, false},
+		"not kept as asked":       {holds{"a": unlocked, "s": side}, audio, side, false, false},
 		"we have no digest":       {holds{"a": unproven, "s": side}, unproven, side, false, false},
 		"nothing is known":        {holds{}, storage.Object{}, storage.Object{}, false, false},
 		"the store is down":       {holds{"a": audio}, audio, object("down", "x"), false, false},

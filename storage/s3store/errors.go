@@ -188,7 +188,7 @@ func hint(err error) string {
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, and the actions of the key where KMS encrypts); without s3:ListBucket a missing object looks forbidden"
+		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention with --object-lock, s3:PutObjectTagging with --tag); without s3:ListBucket a missing object looks forbidden"
 	case unknownHost, unreachable:
 		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}

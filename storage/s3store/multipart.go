@@ -27,6 +27,9 @@ type upload struct {
 	whole hash.Hash // over all bytes
 	tops  hash.Hash // over the parts' digests: makes the composite checksum
 	size  int64     // bytes
+
+	encryption    types.ServerSideEncryption // as the server has announced it
+	encryptionKey *string
 }
 
 // putLarge stores a body whose first part is in the buffer already, part by
@@ -69,11 +72,14 @@ func (s *Store) begin(ctx context.Context, key string, attrs storage.Attrs) (*up
 	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &s.bucket, Key: s.full(key), ContentType: optional(attrs.ContentType), Metadata: attrs.Metadata,
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite,
-	})
+	}, s.protected(attrs))
 	if err != nil {
 		return nil, err
 	}
-	return &upload{Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New()}, nil
+	return &upload{
+		Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New(),
+		encryption: out.ServerSideEncryption, encryptionKey: out.SSEKMSKeyId,
+	}, nil
 }
 
 // sendNext fills a buffer and sends it, if anything is left.

@@ -39,11 +39,13 @@ func (s *Store) Probe(ctx context.Context, _ string) (string, error) {
 		s.looksFirst.Store(true)
 		s.log.Warn("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write",
 			"destination", s.String(), "left_there", probeKey)
-		return "", nil
 	case !isChecksumRefusal(err):
 		return "", s.unfit(ctx, err)
 	}
-	if s.foreign && s.asksConditions {
+	if err := s.probeProtection(ctx); err != nil {
+		return "", s.unfit(ctx, err)
+	}
+	if s.foreign && s.asksConditions && !s.readBack.Load() {
 		if err := s.probeCondition(ctx); err != nil {
 			return "", s.unfit(ctx, err)
 		}

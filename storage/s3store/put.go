@@ -117,7 +117,7 @@ func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage
 			Bucket: &s.bucket, Key: s.full(key), Body: bytes.NewReader(b), ContentLength: aws.Int64(o.Size),
 			ChecksumSHA256: aws.String(o.SHA256.Base64()), ContentType: optional(attrs.ContentType), Metadata: metadata,
 			IfNoneMatch: c.ifNoneMatch, IfMatch: c.ifMatch,
-		}, signed(o.SHA256))
+		}, signed(o.SHA256), s.protected(attrs))
 		if err != nil {
 			return storage.Object{}, err
 		}

@@ -29,6 +29,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -52,6 +53,9 @@ type Options struct {
 	// a word and would overwrite; the store then looks before each write.
 	AskConditions bool
 
+	// Protection is how everything is to be kept.
+	Protection Protection
+
 	// InsecureHTTP allows an endpoint of http on another host than this one.
 	InsecureHTTP bool
 
@@ -72,6 +76,9 @@ type Store struct {
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
 	parts    *buffers
 
+	protection  Protection
+	resolvedKey atomic.Pointer[string] // the ARN of Protection.KMSKey; nil = not known
+
 	foreign        bool // the endpoint is not known to be Amazon's own
 	asksConditions bool
 
@@ -83,7 +90,10 @@ type Store struct {
 	partsAsked    bool // whether it checks parts is known; see checksParts
 }
 
-var _ storage.Destination = (*Store)(nil)
+var (
+	_ storage.Destination = (*Store)(nil)
+	_ storage.Protector   = (*Store)(nil)
+)
 
 const (
 	defaultPart = 5 << 20  // bytes; 10,000 parts of it, the most that S3 takes, are 48 GiB
@@ -107,7 +117,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions}
+	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions, protection: o.Protection}
 	if s.partSize == 0 {
 		s.partSize = defaultPart
 	}
@@ -124,6 +134,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		so.DisableLogOutputChecksumValidationSkipped = true
+		if owner := o.Protection.Owner; owner != "" {
+			so.APIOptions = append(so.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", owner))
+		}
 	})
 	if err := checkEndpoint(aws.ToString(s.client.Options().BaseEndpoint), o.InsecureHTTP); err != nil {
 		return nil, err

@@ -56,6 +56,7 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 		Key: want.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
 		Content: storage.Content{Size: aws.ToInt64(out.ContentLength)}, Expires: expiry(aws.ToString(out.Expiration)),
 	}
+	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	sum := aws.ToString(out.ChecksumSHA256)
 	if isComposite(sum, out.ChecksumType, has.ETag) {
 		has.Checksum = sum
@@ -110,6 +111,7 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
 		Proof: storage.ProofRead,
 	}
+	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	if has.ETag == o.ETag {
 		has.Checksum = o.Checksum // of these very bytes
 	}
