@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,9 +67,10 @@ func TestProtectedArchive(t *testing.T) {
 // What was archived without a lock doesn't justify a deletion under one: it is
 // locked first, and where that is refused the recording stays.
 func TestUnprotectedCopyIsNotPurged(t *testing.T) {
-	refuse := true
+	var refuse atomic.Bool
+	refuse.Store(true)
 	w := newWorld(t, vbctest.Config{}).inLockedS3(func(_, _ string, r *http.Request) *storagetest.S3Fault {
-		if r.URL.Query().Has("retention") && refuse {
+		if r.URL.Query().Has("retention") && refuse.Load() {
 			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
 		}
 		return nil
@@ -83,7 +85,7 @@ func TestUnprotectedCopyIsNotPurged(t *testing.T) {
 	if len(w.atVBC()) != 3 {
 		t.Fatal("something was deleted")
 	}
-	refuse = false
+	refuse.Store(false)
 	w.want(w.archive(append(forSevenYears, "--delete")...), 0, map[string]int{"deleted": 3, "downloads": 0})
 	w.mustHold(all...)
 }

@@ -3,8 +3,10 @@ package s3store_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,10 +119,22 @@ func TestProtectionIsRefused(t *testing.T) {
 func TestProtectionAsSent(t *testing.T) {
 	server := storagetest.StartS3(t)
 	const arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-	answer := http.Header{"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": {arn}}
+	encrypted := func(with, key string) http.Header {
+		return http.Header{"X-Amz-Server-Side-Encryption": {with}, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": {key}}
+	}
+	var mu sync.Mutex // for both
+	answer := encrypted("aws:kms", arn)
 	sent := map[string]http.Header{}
+	answered := func(h http.Header) {
+		mu.Lock()
+		defer mu.Unlock()
+		answer = h
+		clear(sent)
+	}
 	account := accountOf(t, server)
 	proxy := server.Proxy(t, func(op, key string, r *http.Request) *storagetest.S3Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		sent[op+" "+key] = r.Header
 		if r.Header.Get("X-Amz-Expected-Bucket-Owner") != account {
 			t.Errorf("%s %s doesn't name the owner", op, key)
@@ -134,10 +148,13 @@ func TestProtectionAsSent(t *testing.T) {
 		if _, err := s.Probe(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
-		clear(sent)
+		answered(encrypted("aws:kms", arn))
 		small := mustPut(t, s, fmt.Sprint("small", i), 10, storage.Attrs{})
 		mustPut(t, s, fmt.Sprint("large", i), 6<<20, storage.Attrs{Bulk: true})
-		for request, h := range sent {
+		mu.Lock()
+		requests := maps.Clone(sent)
+		mu.Unlock()
+		for request, h := range requests {
 			if !strings.HasPrefix(request, "PutObject") && !strings.HasPrefix(request, "CreateMultipartUpload") {
 				continue
 			}
@@ -153,16 +170,15 @@ func TestProtectionAsSent(t *testing.T) {
 		if has := mustStat(t, s, small); has.Lacks != "" || has.Encryption != "aws:kms" {
 			t.Errorf("%+v", has)
 		}
-		saved := answer
-		answer = http.Header{"X-Amz-Server-Side-Encryption": {"AES256"}}
+		answered(encrypted("AES256", ""))
 		if has := mustStat(t, s, small); !strings.Contains(has.Lacks, "AES256, not aws:kms") {
 			t.Errorf("%+v", has)
 		}
-		answer = http.Header{"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": {arn + "f"}}
+		answered(encrypted("aws:kms", arn+"f"))
 		if has := mustStat(t, s, small); asked != "" && !strings.Contains(has.Lacks, "another key") {
 			t.Errorf("%+v", has)
 		}
-		answer = saved
+		answered(encrypted("aws:kms", arn))
 	}
 }
 
