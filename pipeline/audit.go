@@ -33,6 +33,7 @@ type Audit struct {
 	Bytes      int64 `json:"bytes"`       // of audio, no longer at VBC
 	Held       int64 `json:"held"`        // legal holds that were made
 	Released   int64 `json:"released"`    // and removed
+	Erased     int64 `json:"erased"`      // recordings that were removed from the archive on request
 
 	Stored  int64        `json:"stored"` // entries that the destination holds too; -1 = not looked at
 	Others  []OtherChain `json:"other_chains,omitempty"`
@@ -103,6 +104,11 @@ func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
 		return
 	case receipt.Released:
 		a.Released++
+		return
+	case receipt.Erasing:
+		return
+	case receipt.Erased:
+		a.Erased++
 		return
 	}
 	key := recordingKey{e.Kind, e.Owner, e.ID}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 )
 
 const module = "github.com/vbcvault/vbcvault/"
@@ -100,13 +102,16 @@ func TestOneWayToDelete(t *testing.T) {
 	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/audio.go"}) {
 		t.Errorf("a DELETE is made in %q", got)
 	}
-	if got := calls(t, `DeleteObjects?\(`); len(got) != 0 {
+	if got := calls(t, `DeleteObjects?\(`); !slices.Equal(got, []string{"../storage/s3store/erase.go"}) {
 		t.Errorf("objects are deleted in %q", got)
+	}
+	if got := calls(t, `NewEraser\(s\),`); !slices.Equal(got, []string{"../cmd/vbcvault/erase.go", "../cmd/vbcvault/erase.go"}) {
+		t.Errorf("an eraser is made in %q", got)
 	}
 }
 
 func TestStoreCannotDelete(t *testing.T) {
-	for _, typ := range []reflect.Type{reflect.TypeFor[storage.Store](), reflect.TypeFor[storage.Destination]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[storage.Store](), reflect.TypeFor[storage.Destination](), reflect.TypeFor[*s3store.Store](), reflect.TypeFor[*dirstore.Store]()} {
 		for i := range typ.NumMethod() {
 			if name := typ.Method(i).Name; regexp.MustCompile(`(?i)delete|remove|erase`).MatchString(name) {
 				t.Errorf("%v has a method %s", typ, name)

@@ -69,6 +69,11 @@ var mutations = []mutation{
 	{"the archive's holds don't count", "pipeline/holds.go", "		if err := r.manifest.LearnHold(ctx, t); err != nil {", "		if err := error(nil); err != nil {", "TestLostManifestKeepsHolds", "./cmd/vbcvault"},
 	{"a copy that isn't kept as asked justifies a purge", "pipeline/evidence/evidence.go", "	case has.Lacks != \"\":", "	case false:", "TestVerifyBelieves", "./pipeline/evidence"},
 	{"a lock that is too short is taken", "storage/s3store/protect.go", "		case k.until.Before(p.Retain.From(from).Add(-earlier)):", "		case from.IsZero():", "TestProtection", "./storage/s3store"},
+	{"a held recording is erased", "pipeline/erase.go", "; held {", "; false && held {", "TestEraseIsRefused", "./cmd/vbcvault"},
+	{"a hold that is made before the erasure begins comes too late", "pipeline/manifest/erase.go", "held := Covering(holds, r); held {", "held := Covering(holds, r); false && held {", "TestNothingHeldIsErased", "./pipeline/manifest"},
+	{"what is locked is erased as far as it can be", "pipeline/erase.go", "		err := eraser.Retained(ctx, key)", "		err := eraser.Retained(ctx, key+\".none\")", "TestEraseIsRefused", "./cmd/vbcvault"},
+	{"what may still be at VBC is erased", "pipeline/erase.go", "	case manifest.Purged, manifest.Erasing:", "	case manifest.Purged, manifest.Erasing, manifest.Verified:", "TestErase$", "./cmd/vbcvault"},
+	{"an erased recording stays in the manifest's file", "pipeline/manifest/erase.go", "\"VACUUM\", ", "", "TestErase$", "./cmd/vbcvault"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

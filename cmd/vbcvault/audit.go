@@ -88,6 +88,9 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	if a.Held > 0 {
 		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were made, %d of them removed", a.Released))
 	}
+	if a.Erased > 0 {
+		row("erased", humanize.Comma(a.Erased), "from the archive, on request")
+	}
 	row("open", humanize.Comma(a.Open), "begun, and what became of them is not known; the next run looks, where its manifest knows them")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
 	row("head", a.Head, "")

@@ -235,6 +235,8 @@ var meaning = map[manifest.State]string{
 	manifest.Purged:   "archived and proven, deleted at VBC",
 	manifest.Failed:   "failed in the last run, still at VBC",
 	manifest.Gone:     "vanished from VBC before it was archived",
+	manifest.Erasing:  "being erased from the archive; run vbcvault erase again to finish",
+	manifest.Erased:   "erased from the archive on request, deleted at VBC",
 }
 
 func (st *status) print(s streams) {

@@ -58,7 +58,7 @@ func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
 		return New, nil
-	case state == Gone:
+	case state == Gone, state == Erasing, state == Erased:
 		return New, nil
 	case state == Purged:
 		return Reappeared, nil

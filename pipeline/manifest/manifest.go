@@ -16,6 +16,13 @@
 //	  - failed: the last run could not do it. Whatever copy is known stays known.
 //	  - gone: VBC has it no more, and there never was a copy.
 //
+// And on somebody's request from purged on:
+//
+//		purged → erasing → erased
+//
+//	  - erasing: the archive may hold some of it, or nothing any more.
+//	  - erased: neither VBC nor the archive has it; ids and digests are left.
+//
 // The file is SQLite in WAL mode with synchronous=FULL: what a method has
 // returned nil for survives a crash of the machine. One goroutine writes, many
 // callers at once share its commits. An OS lock beside the file keeps a second

@@ -96,7 +96,19 @@ func steps(m *manifest.Manifest, r vbc.Recording) map[manifest.State]func(contex
 		manifest.Purged:   func(ctx context.Context) error { return m.Purged(ctx, r, result) },
 		manifest.Failed:   func(ctx context.Context) error { return m.Failed(ctx, r, 1, "why", true) },
 		manifest.Gone:     func(ctx context.Context) error { return m.Gone(ctx, r) },
+		manifest.Erasing:  func(ctx context.Context) error { return m.Erasing(ctx, r, erasureOf(r, receipt.Erasing)) },
+		manifest.Erased:   func(ctx context.Context) error { return m.Erased(ctx, r, erasureOf(r, receipt.Erased)) },
 	}
+}
+
+func erasureOf(r vbc.Recording, what receipt.Type) receipt.Entry {
+	e := receipt.New(what, 0, r)
+	c := copyOf(r)
+	e.Audio, e.Sidecar = &c.Audio, &c.Sidecar
+	if what == receipt.Erasing {
+		e.Digest = storage.SumOf([]byte("why"))
+	}
+	return e
 }
 
 // Every step from every state: what the package comment doesn't draw is refused.
@@ -109,13 +121,17 @@ func TestStateMachine(t *testing.T) {
 		manifest.Purged:   {manifest.Stored, manifest.Purging, manifest.Purged},
 		manifest.Failed:   {manifest.Failed},
 		manifest.Gone:     {manifest.Gone},
+		manifest.Erasing:  {manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing},
+		manifest.Erased:   {manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased},
 	}
 	allowed := map[manifest.State]string{
 		manifest.Listed:   "listed stored failed gone",
 		manifest.Stored:   "listed stored verified purging failed",
 		manifest.Verified: "listed verified purging failed",
 		manifest.Purging:  "listed verified purging purged failed",
-		manifest.Purged:   "",
+		manifest.Purged:   "erasing",
+		manifest.Erasing:  "erasing erased",
+		manifest.Erased:   "",
 		manifest.Failed:   "listed stored verified purging failed gone",
 		manifest.Gone:     "",
 	}
@@ -342,5 +358,27 @@ func TestGroupCommit(t *testing.T) {
 	}
 	for e := range m.Receipts(t.Context(), 0) {
 		t.Fatalf("a refused step left a receipt: %+v", e)
+	}
+}
+
+// What is under a hold at the very moment isn't begun to be erased.
+func TestNothingHeldIsErased(t *testing.T) {
+	m := fresh(t)
+	r := recording(1, day)
+	add(t, m, 1, r)
+	for _, s := range []manifest.State{manifest.Stored, manifest.Purging, manifest.Purged} {
+		if err := steps(m, r)[s](t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "why", By: "who"}); err != nil {
+		t.Fatal(err)
+	}
+	err := m.Erasing(t.Context(), r, erasureOf(r, receipt.Erasing))
+	if _, held := errors.AsType[*manifest.HeldError](err); !held {
+		t.Errorf("begun: %v", err)
+	}
+	if c, err := m.Chain(t.Context()); err != nil || c.Last != 2 {
+		t.Errorf("the chain has %d entries, %v", c.Last, err)
 	}
 }

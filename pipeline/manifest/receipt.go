@@ -144,6 +144,9 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
 			if err := takeOverHold(tx, e); err != nil {
 				return err
 			}
+			if err := takeOverErasure(tx, e); err != nil {
+				return err
+			}
 		}
 		return setReceiptsStored(tx, c.Last)
 	})

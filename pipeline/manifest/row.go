@@ -21,6 +21,8 @@ const (
 	Purged   State = "purged"
 	Failed   State = "failed"
 	Gone     State = "gone"
+	Erasing  State = "erasing"
+	Erased   State = "erased"
 )
 
 // Row is what the manifest knows of one recording.

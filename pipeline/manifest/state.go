@@ -21,6 +21,8 @@ var from = map[State][]State{
 	Purged:   {Purging},
 	Failed:   {Listed, Stored, Verified, Purging, Failed},
 	Gone:     {Listed, Failed},
+	Erasing:  {Purged, Erasing},
+	Erased:   {Erasing},
 }
 
 // StateError says that a recording is not in a state from which the step is allowed.

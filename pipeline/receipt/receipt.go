@@ -1,7 +1,8 @@
 // Package receipt is the record of what was deleted at VBC and why that was
 // safe. Every purge leaves two entries: the intent, on disk before the DELETE
 // is sent, with the proven copy that justifies it; and the outcome. A legal
-// hold leaves one when it is made and one when it ends.
+// hold leaves one when it is made and one when it ends, an erasure from the
+// archive one when it begins and one when nothing is left.
 //
 // Entries form a chain: each carries the SHA-256 of the line before it, so none
 // can be changed, removed or slipped in without breaking what follows. The
@@ -51,8 +52,9 @@ type Entry struct {
 	Status  int     `json:"status,omitempty"`
 
 	// Of a hold: its number in the manifest, the SHA-256 of what it says, by
-	// which it is known everywhere, and that of what its end says. These texts
-	// name people, and lie elsewhere.
+	// which it is known everywhere, and that of what its end says. Of the begin
+	// of an erasure: the SHA-256 of its reason. These texts name people, and lie
+	// elsewhere.
 	Hold    int64          `json:"hold,omitempty"`
 	Digest  storage.Digest `json:"digest,omitzero"`
 	Removal storage.Digest `json:"removal,omitzero"`
@@ -66,6 +68,8 @@ const (
 	Result   Type = "outcome" // of the same
 	Held     Type = "hold"    // a hold was made
 	Released Type = "release" // and removed
+	Erasing  Type = "erasing" // a recording is being erased from the archive
+	Erased   Type = "erased"  // and nothing is left of it
 )
 
 // Outcome is what became of an intended purge.
@@ -94,12 +98,14 @@ func (e Entry) check() error {
 		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.Removal.IsZero() == (e.Type == Released) || e.ID != 0 || e.Outcome != "" {
 			return errors.New("it doesn't say which hold it is about")
 		}
-	case e.Type != Intent && e.Type != Result:
+	case e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":
 		return errors.New("it doesn't say which recording it is about")
 	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Verified.IsZero()):
 		return errors.New("it is an intent without a proven copy")
+	case (e.Type == Erasing || e.Type == Erased) && (e.Audio == nil || e.Sidecar == nil || e.Digest.IsZero() != (e.Type == Erased) || e.Outcome != ""):
+		return errors.New("it doesn't say what was erased")
 	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere:
 		return fmt.Errorf("its outcome %.20q is unknown", string(e.Outcome))
 	}

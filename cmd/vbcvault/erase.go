@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// eraseFlags are the flags of erase.
+type eraseFlags struct {
+	path, kind        string
+	what              pipeline.Erasure
+	yes, insecureHTTP bool
+}
+
+func newErase(s streams) *cobra.Command {
+	var f eraseFlags
+	cmd := &cobra.Command{
+		Use:   "erase --id ID --reason TEXT --by NAME",
+		Short: "Remove one archived recording for ever, on somebody's request",
+		Long: `Erase removes one recording from the archive, as when somebody has the right to
+be forgotten: audio, metadata and whatever lies beside them, in all versions.
+Nobody can get it back: it must have been deleted at VBC before. What the
+manifest keeps of it is its id, its start, and sizes and digests.
+
+It refuses what is under a legal hold, or locked in the bucket, and then changes
+nothing. Reason and name lie beside the archive under erasures/; the chain of
+receipts has an entry about it, without them.
+
+It asks before it begins; --yes answers. Backups and older copies of the
+manifest, and of a directory, are yours to see to.`,
+		Example: `  vbcvault erase --id 193228 --reason "request 4713" --by "J. Doe"
+  vbcvault erase --id 193229 --reason "request 4713" --by "J. Doe" --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, s) },
+	}
+	cmd.Flags().Int64Var(&f.what.ID, "id", 0, "the recording's `ID`")
+	cmd.Flags().StringVar(&f.kind, "kind", "company", "its `KIND`: company or on-demand")
+	cmd.Flags().StringVar(&f.what.Owner, "user", "", "the `NUMBER` of its owner, if it is on-demand")
+	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "why, as a `TEXT` for those who come after you")
+	cmd.Flags().StringVar(&f.what.By, "by", "", "the `NAME` of whoever decides it")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "don't ask")
+	cmd.Flags().BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	manifestFlag(cmd, &f.path)
+	return cmd
+}
+
+func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
+	ctx := cmd.Context()
+	if f.what.ID <= 0 || strings.TrimSpace(f.what.Reason) == "" || strings.TrimSpace(f.what.By) == "" {
+		return usagef("see vbcvault erase --help", "--id, --reason and --by are required")
+	}
+	kinds, err := parseKinds([]string{f.kind})
+	if err != nil {
+		return err
+	}
+	if f.what.Kind = kinds[0]; f.what.Kind == vbc.OnDemand && f.what.Owner == "" {
+		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
+	}
+	if f.path, err = theManifest(f.path); err != nil {
+		return err
+	}
+	m, err := lockManifest(ctx, f.path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if _, err := m.Get(ctx, f.what.Kind, f.what.Owner, f.what.ID); err != nil {
+		return usagef("its id is in the name of its file: …_193228.mp3", "%v", err)
+	}
+	store, eraser, err := f.open(ctx, m)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	n, err := pipeline.Erase(ctx, store, eraser, m, log, f.what, f.confirm(cmd.InOrStdin(), s.err))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s recording %d is erased: %d objects and versions\n", f.what.Kind, f.what.ID, n)
+	return err
+}
+
+// open opens the manifest's destination, for erasing too.
+func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest) (storage.Destination, storage.Eraser, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return nil, nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", f.path)
+	}
+	store, err := d.open(ctx, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	switch s := store.(type) {
+	case *s3store.Store:
+		return s, s3store.NewEraser(s), nil
+	case *dirstore.Store:
+		return s, dirstore.NewEraser(s), nil
+	}
+	return nil, nil, fmt.Errorf("%s can't erase", d)
+}
+
+// confirm shows what is about to be erased, and asks.
+func (f *eraseFlags) confirm(in io.Reader, out io.Writer) func(manifest.Row, []string) error {
+	return func(row manifest.Row, keys []string) error {
+		fmt.Fprintf(out, "%s of %s, for ever, with all versions:\n", row.Recording, row.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
+		for _, key := range keys {
+			fmt.Fprintf(out, "  %s\n", key)
+		}
+		if f.yes {
+			return nil
+		}
+		fmt.Fprintf(out, "Type %q to go on: ", "erase")
+		line, _ := bufio.NewReader(in).ReadString('\n') // none is no answer
+		if strings.TrimSpace(line) != "erase" {
+			return &exitError{code: exitIncomplete, err: errors.New("nothing was erased; answer with the word, or use --yes")}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Erasure says which recording is erased from the archive, why, and who says so.
+type Erasure struct {
+	Kind   vbc.Kind  `json:"kind"`
+	Owner  string    `json:"owner,omitempty"`
+	ID     int64     `json:"id"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`    // UTC; set by Erase
+	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
+}
+
+// erasureKey is where an erasure's text lies, named after its SHA-256. The
+// chain has only that.
+func erasureKey(account string, text []byte) string {
+	return fmt.Sprintf("erasures/account=%s/%s.json", account, storage.SumOf(text))
+}
+
+// erasable is what may be erased.
+type erasable struct {
+	row  manifest.Row
+	keys []string
+}
+
+// Erase removes one recording from the archive, for ever: audio, metadata, and
+// whatever else lies beside them, in all versions. It must be gone at VBC, and
+// neither under a hold nor locked. confirm, if not nil, is asked with the keys
+// before anything is changed. On nil nothing is left of it but ids and digests.
+// After an error, Erase may be called again, and goes on. Nothing else may use
+// the manifest meanwhile.
+func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser, m *manifest.Manifest, log *slog.Logger, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
+	if err := r.settleAccount(ctx, bound.Account); err != nil {
+		return 0, err // holds and receipts that this manifest doesn't know come first
+	}
+	what, err := r.erasable(ctx, eraser, e)
+	if err != nil {
+		return 0, err
+	}
+	if what.row.State == manifest.Erased {
+		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		return 0, errors.Join(err, m.Scrub(ctx), r.storeChain(ctx)) // which the first time may not have got to
+	}
+	if confirm != nil {
+		if err := confirm(what.row, what.keys); err != nil {
+			return 0, err
+		}
+	}
+	if what.row.State != manifest.Erasing {
+		if err := r.beginErasure(ctx, what.row, e); err != nil {
+			return 0, err
+		}
+	}
+	for _, key := range what.keys {
+		n, err := eraser.Erase(ctx, key)
+		versions += n
+		if err != nil {
+			return versions, err
+		}
+	}
+	if err := m.Erased(context.WithoutCancel(ctx), what.row.Recording, erasureEntry(receipt.Erased, what.row)); err != nil {
+		return versions, err
+	}
+	return versions, errors.Join(m.Scrub(context.WithoutCancel(ctx)), r.storeChain(context.WithoutCancel(ctx)))
+}
+
+// erasable finds what is to be erased, and whether it may be.
+func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w erasable, err error) {
+	if w.row, err = r.manifest.Get(ctx, e.Kind, e.Owner, e.ID); err != nil {
+		return w, err
+	}
+	switch w.row.State {
+	case manifest.Purged, manifest.Erasing:
+	case manifest.Erased:
+		return w, nil
+	default:
+		return w, &refusal{
+			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
+			Hint:   "let a run of vbcvault archive --delete delete it there first, or note that it is gone; then erase",
+		}
+	}
+	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
+		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+	}
+	base, err := stem(w.row.Recording)
+	if err != nil {
+		return w, err
+	}
+	w.keys = []string{w.row.Copy.Audio.Key, w.row.Copy.Sidecar.Key}
+	for o, err := range r.store.List(ctx, base) {
+		if err != nil {
+			return w, err
+		}
+		// Not a longer id's.
+		if rest := strings.TrimPrefix(o.Key, base); strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-") {
+			w.keys = append(w.keys, o.Key)
+		}
+	}
+	slices.Sort(w.keys)
+	w.keys = slices.Compact(w.keys)
+	for _, key := range w.keys {
+		err := eraser.Retained(ctx, key)
+		if isA[*storage.RetainedError](err) {
+			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+		}
+		if err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// beginErasure writes down that it begins: the reason beside the archive, its
+// digest in the chain.
+func (r *run) beginErasure(ctx context.Context, row manifest.Row, e Erasure) error {
+	e.At, e.Nonce = time.Now().UTC(), rand.Text()
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := r.putProven(ctx, erasureKey(r.account, text), text, "application/json"); err != nil {
+		return err
+	}
+	entry := erasureEntry(receipt.Erasing, row)
+	entry.Digest = storage.SumOf(text)
+	return r.manifest.Erasing(ctx, row.Recording, entry)
+}
+
+func erasureEntry(t receipt.Type, row manifest.Row) receipt.Entry {
+	entry := receipt.New(t, 0, row.Recording)
+	audio, side := row.Copy.Audio, row.Copy.Sidecar
+	entry.Audio, entry.Sidecar = &audio, &side
+	return entry
+}

@@ -1,0 +1,40 @@
+package dirstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Eraser removes files. Copies of the disk, such as its backups and snapshots,
+// are not its own.
+type Eraser struct{ store *Store }
+
+var _ storage.Eraser = (*Eraser)(nil)
+
+// NewEraser makes the eraser of a directory.
+func NewEraser(s *Store) *Eraser { return &Eraser{s} }
+
+// Retained implements storage.Eraser: a directory locks nothing.
+func (e *Eraser) Retained(context.Context, string) error { return nil }
+
+// Erase implements storage.Eraser.
+func (e *Eraser) Erase(_ context.Context, key string) (int, error) {
+	if err := storage.CheckKey(key); err != nil {
+		return 0, fmt.Errorf("erase %s: %w", key, err)
+	}
+	err := e.store.root.Remove(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err == nil {
+		err = e.store.syncName(key)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("erase %s: %w", key, e.store.failed(err))
+	}
+	return 1, nil
+}
