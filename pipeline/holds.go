@@ -66,8 +66,19 @@ func (r *run) learnHolds(ctx context.Context) error {
 			return err
 		}
 	}
-	r.policy.holds, err = r.manifest.Holds(ctx)
-	return err
+	if r.policy.holds, err = r.manifest.Holds(ctx); err != nil {
+		return err
+	}
+	inForce := 0
+	for _, h := range r.policy.holds {
+		if h.Removed == nil {
+			inForce++
+		}
+	}
+	if inForce > 0 && r.policy.Delete {
+		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", inForce)
+	}
+	return nil
 }
 
 // keepHolds adds to the chain, and stores beside the archive, what was done

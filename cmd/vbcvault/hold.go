@@ -195,7 +195,9 @@ func newHoldList(s streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool { return h.Removed != nil && !all })
+				if !all {
+					holds = inForce(holds)
+				}
 				if asJSON {
 					return json.NewEncoder(s.out).Encode(map[string]any{"holds": shown(holds)})
 				}
@@ -208,6 +210,10 @@ func newHoldList(s streams) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	manifestFlag(cmd, &path)
 	return cmd
+}
+
+func inForce(holds []manifest.Hold) []manifest.Hold {
+	return slices.DeleteFunc(slices.Clone(holds), func(h manifest.Hold) bool { return h.Removed != nil })
 }
 
 // shownHold is a hold in JSON, with what isn't part of its text.

@@ -44,7 +44,11 @@ func TestLegalHold(t *testing.T) {
 		w.want(w.archive("--older-than", "90d", "--max-duration", "30s"), 0, map[string]int{"archived": 3}) // makes the manifest
 		w.hold(append([]string{"add", "--caller-id", "+1 (732) 555-0100"}, byCounsel...)...)
 		w.want(w.archive("--older-than", "90d", "--delete", "--dry-run"), 0, map[string]int{"to_delete": 4, "held_back": 4})
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 5, "deleted": 4, "skipped": 4, "failed": 0})
+		r := w.archive("--older-than", "90d", "--delete")
+		w.want(r, 0, map[string]int{"archived": 5, "deleted": 4, "skipped": 4, "failed": 0})
+		if !strings.Contains(r.stderr, "legal holds are in force") || !strings.Contains(r.stderr, "holds=1") {
+			t.Error("the run doesn't say that there is a hold")
+		}
 		if got := w.atVBC(); !slices.Equal(got, []int64{1, 2, 4, 8}) {
 			t.Errorf("%v are left at VBC", got)
 		}

@@ -126,6 +126,7 @@ type status struct {
 	Failures    []failure        `json:"failures"`
 	Damaged     []failure        `json:"damaged"` // copies of recordings that VBC has no more
 	Left        left             `json:"left"`
+	Holds       int              `json:"holds"` // legal holds in force
 }
 
 // left is what there is still to do, as far as the manifest knows.
@@ -207,6 +208,11 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	if st.Left, err = whatIsLeft(ctx, m, st); err != nil {
 		return nil, err
 	}
+	holds, err := m.Holds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st.Holds = len(inForce(holds))
 	rows, err := m.Failures(ctx, shownFailures)
 	if err != nil {
 		return nil, err
@@ -250,6 +256,9 @@ func (st *status) print(s streams) {
 	if st.Left.Archive+st.Left.Delete > 0 {
 		fmt.Fprintf(s.out, "\nLeft: %s to archive, %s to delete; %s\n", humanize.Comma(st.Left.Archive), humanize.Comma(st.Left.Delete),
 			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
+	}
+	if st.Holds > 0 {
+		fmt.Fprintf(s.out, "\nLegal holds in force: %d; what they cover is not deleted at VBC (vbcvault hold list)\n", st.Holds)
 	}
 	for i, r := range st.Runs {
 		if i == 0 {

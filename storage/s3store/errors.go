@@ -64,7 +64,7 @@ func (s *Store) explain(op, key string, err error) error {
 	f.missing = status == http.StatusNotFound && (code == "NotFound" || code == "NoSuchKey" || code == "NoSuchVersion") &&
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
 	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
-		status == http.StatusForbidden || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
+		status == http.StatusForbidden && !isCold(err) || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
 	return f
 }
 
@@ -169,6 +169,10 @@ func isCredentials(err error) bool {
 		(strings.Contains(err.Error(), "get credentials") || strings.Contains(err.Error(), "refresh cached credentials") || strings.Contains(err.Error(), "get identity"))
 }
 
+// isCold reports whether an object lies where it can't be read at once. That
+// is a 403, and concerns this object alone.
+func isCold(err error) bool { return codeOf(err) == "InvalidObjectState" }
+
 // hint says what an error usually means and how to mend it.
 func hint(err error) string {
 	code, status := codeOf(err), statusOf(err)
@@ -179,6 +183,8 @@ func hint(err error) string {
 		return "; check the bucket's name and the endpoint, vbcvault doesn't create buckets"
 	case code == "PermanentRedirect", status == http.StatusMovedPermanently, code == "AuthorizationHeaderMalformed":
 		return "; the bucket is in another region" + regionOf(err)
+	case isCold(err):
+		return "; it lies in a cold storage class: have S3 restore it first"
 	case code == "RequestTimeTooSkewed":
 		return "; set this machine's clock"
 	case code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch":

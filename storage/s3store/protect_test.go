@@ -2,6 +2,7 @@ package s3store_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -202,4 +203,23 @@ func TestExpectedBucketOwner(t *testing.T) {
 			t.Errorf("%s: %v", owner, err)
 		}
 	}
+}
+
+// An object in a cold storage class can't be read, and that says nothing about
+// the others.
+func TestColdObject(t *testing.T) {
+	server := storagetest.StartS3(t)
+	proxy := server.Proxy(t, func(op, _ string, _ *http.Request) *storagetest.S3Fault {
+		if op == "GetObject" {
+			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "InvalidObjectState"}
+		}
+		return nil
+	})
+	s := openProtected(t, server, server.NewBucket(t), proxy.URL, s3store.Protection{})
+	o := mustPut(t, s, "cold", 10, storage.Attrs{})
+	_, err := s.Open(t.Context(), o)
+	if err == nil || errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), "cold storage class") {
+		t.Errorf("%v", err)
+	}
+	mustStat(t, s, o) // needs no reading
 }
