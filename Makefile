@@ -35,7 +35,7 @@ mutants:
 	go test ./pipeline -run TestMutants -mutants -v -timeout 60m
 
 torture:
-	go test ./pipeline -run 'TestCrashAtEveryStep|TestCrashInAnExport|TestNothingIsEverLost' -rapid.checks=1000 -count 1 -v | grep -E 'faults tried|OK, passed|^(ok|FAIL|---)'
+	go test ./pipeline -run 'TestCrashAtEveryStep|TestCrashInAnExport|TestCrashWithAHold|TestNothingIsEverLost' -rapid.checks=1000 -count 1 -v | grep -E 'faults tried|OK, passed|^(ok|FAIL|---)'
 	go test ./cmd/vbcvault -run TestKillAtRandomMoments -count 1 -v | grep -E 'SIGKILLs|^(ok|FAIL|---)'
 
 # One target at a time, as go test wants it. A number of inputs, since a time
