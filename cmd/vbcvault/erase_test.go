@@ -175,10 +175,7 @@ func TestErasedInARestoredManifest(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
-	backup := filepath.Join(t.TempDir(), "backup")
-	if r := w.run("manifest", "backup", backup); r.code != 0 {
-		t.Fatal(r.stderr)
-	}
+	backup := w.backup()
 	if r := w.erase("--id", "100001"); r.code != 0 {
 		t.Fatal("not erased")
 	}

@@ -175,10 +175,7 @@ func TestHoldOnARestoredManifest(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(4)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
-	backup := filepath.Join(t.TempDir(), "backup")
-	if r := w.run("manifest", "backup", backup); r.code != 0 {
-		t.Fatal(r.stderr)
-	}
+	backup := w.backup()
 	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
 	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
 	w.restore(backup)
@@ -201,10 +198,7 @@ func TestHoldWhoseTextIsLost(t *testing.T) {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(4)
 		w.want(w.archive("--older-than", "90d"), 0, nil)
-		backup := filepath.Join(t.TempDir(), "backup")
-		if r := w.run("manifest", "backup", backup); r.code != 0 {
-			t.Fatal(r.stderr)
-		}
+		backup := w.backup()
 		w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
 		w.want(w.archive("--older-than", "90d"), 0, nil)
 		text, err := filepath.Glob(filepath.Join(strings.TrimPrefix(w.to, "file://"), "holds/account=549825/*.json"))

@@ -79,10 +79,7 @@ func TestReceiptsAreAChain(t *testing.T) {
 		if r := w.run("manifest", "check"); r.code != 0 {
 			t.Errorf("check: exit %d", r.code)
 		}
-		saved := filepath.Join(t.TempDir(), "saved")
-		if r := w.run("manifest", "backup", saved); r.code != 0 {
-			t.Fatalf("backup: exit %d", r.code)
-		}
+		saved := w.backup()
 		for name, c := range map[string]struct{ statement, want string }{
 			"changed":    {`UPDATE receipt SET entry = replace(entry, '"deleted"', '"not there"') WHERE seq = 4`, "entry 5: "},
 			"removed":    {`DELETE FROM receipt WHERE seq = 3`, "entry 3: "},
@@ -110,6 +107,16 @@ func TestReceiptsAreAChain(t *testing.T) {
 	}, vbctest.Config{})
 }
 
+// backup copies the manifest, and returns where to.
+func (w *world) backup() string {
+	w.t.Helper()
+	saved := filepath.Join(w.t.TempDir(), "saved.manifest")
+	if r := w.run("manifest", "backup", saved); r.code != 0 {
+		w.t.Fatal(r.stderr)
+	}
+	return saved
+}
+
 // restore puts a backup in the manifest's place.
 func (w *world) restore(saved string) {
 	w.t.Helper()
@@ -135,10 +142,7 @@ func TestRestoredOlderManifest(t *testing.T) {
 		if r := w.signalled(syscall.SIGKILL, isAudio, 6, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
 			t.Fatalf("it wasn't killed: exit %d", r.code)
 		}
-		saved := filepath.Join(t.TempDir(), "saved")
-		if r := w.run("manifest", "backup", saved); r.code != 0 {
-			t.Fatalf("backup: exit %d", r.code)
-		}
+		saved := w.backup()
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
 		w.restore(saved)
 		w.account.Add(vbctest.Recording{ID: 1, Start: all[0].Start.Add(-time.Hour)})
