@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -42,8 +41,8 @@ type erasable struct {
 
 // Erase removes one recording from the archive, for ever: audio, metadata, and
 // whatever else lies beside them, in all versions. It must be gone at VBC, and
-// neither under a hold nor locked. confirm, if not nil, is asked with the keys
-// before anything is changed. On nil nothing is left of it but ids and digests.
+// neither under a hold nor locked. confirm is asked, with the
+// keys, before anything is changed. On nil nothing is left of it but ids and digests.
 // After an error, Erase may be called again, and goes on. Nothing else may use
 // the manifest meanwhile.
 func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser, m *manifest.Manifest, log *slog.Logger, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
@@ -63,10 +62,8 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
 		return 0, errors.Join(err, m.Scrub(ctx), r.storeChain(ctx)) // which the first time may not have got to
 	}
-	if confirm != nil {
-		if err := confirm(what.row, what.keys); err != nil {
-			return 0, err
-		}
+	if err := confirm(what.row, what.keys); err != nil {
+		return 0, err
 	}
 	if what.row.State != manifest.Erasing {
 		if err := r.beginErasure(ctx, what.row, e); err != nil {
@@ -113,8 +110,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		if err != nil {
 			return w, err
 		}
-		// Not a longer id's.
-		if rest := strings.TrimPrefix(o.Key, base); strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-") {
+		if isOf(base, o.Key) {
 			w.keys = append(w.keys, o.Key)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -52,10 +51,10 @@ func (r *run) search(rec vbc.Recording) (candidates []manifest.Copy, err error) 
 	}
 	var sidecars, audios []storage.Object
 	for o, err := range r.store.List(r.work, base) {
-		switch rest := strings.TrimPrefix(o.Key, base); {
+		switch {
 		case err != nil:
 			return nil, err
-		case !strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, "-"): // a longer id
+		case !isOf(base, o.Key):
 		case path.Ext(o.Key) == ".json":
 			sidecars = append(sidecars, o)
 		default:

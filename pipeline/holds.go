@@ -69,14 +69,8 @@ func (r *run) learnHolds(ctx context.Context) error {
 	if r.policy.holds, err = r.manifest.Holds(ctx); err != nil {
 		return err
 	}
-	inForce := 0
-	for _, h := range r.policy.holds {
-		if h.Removed == nil {
-			inForce++
-		}
-	}
-	if inForce > 0 && r.policy.Delete {
-		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", inForce)
+	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
+		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
 	}
 	return nil
 }

@@ -31,6 +31,13 @@ func stem(r vbc.Recording) (string, error) {
 		t.Format("year=2006/month=01/day=02"), t.Format("20060102T150405Z"), r.ID), nil
 }
 
+// isOf reports whether a key that begins with a stem is that recording's, and
+// not one with a longer id.
+func isOf(stem, key string) bool {
+	rest := strings.TrimPrefix(key, stem)
+	return strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-") // see beside
+}
+
 // accountPrefix is where everything of an account lies.
 func accountPrefix(account string) string { return "account=" + account + "/" }
 

@@ -196,7 +196,7 @@ func newHoldList(s streams) *cobra.Command {
 					return err
 				}
 				if !all {
-					holds = inForce(holds)
+					holds = manifest.InForce(holds)
 				}
 				if asJSON {
 					return json.NewEncoder(s.out).Encode(map[string]any{"holds": shown(holds)})
@@ -210,10 +210,6 @@ func newHoldList(s streams) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	manifestFlag(cmd, &path)
 	return cmd
-}
-
-func inForce(holds []manifest.Hold) []manifest.Hold {
-	return slices.DeleteFunc(slices.Clone(holds), func(h manifest.Hold) bool { return h.Removed != nil })
 }
 
 // shownHold is a hold in JSON, with what isn't part of its text.

@@ -45,10 +45,15 @@ const longestYears = 100
 
 // protection turns the flags into what d's bucket is asked for.
 func (f *protectFlags) protection(d destination, changed func(string) bool) (p s3store.Protection, err error) {
-	for _, name := range []string{"object-lock", "retain", "sse", "kms-key", "storage-class", "tag", "expected-bucket-owner"} {
-		if changed(name) && d.dir != "" {
-			return p, usagef("leave it out, or archive to s3://", "--%s is about buckets, and --to is a directory", name)
+	ours := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&protectFlags{}).register(ours)
+	ours.VisitAll(func(flag *pflag.Flag) {
+		if err == nil && changed(flag.Name) && d.dir != "" {
+			err = usagef("leave it out, or archive to s3://", "--%s is about buckets, and --to is a directory", flag.Name)
 		}
+	})
+	if err != nil {
+		return p, err
 	}
 	if changed("object-lock") || changed("retain") {
 		var known bool

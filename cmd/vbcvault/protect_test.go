@@ -3,8 +3,10 @@ package main_test
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,7 +29,16 @@ var forSevenYears = []string{"--older-than", "90d", "--object-lock", "governance
 // Everything that is stored is locked and tagged, that is part of the proof,
 // and the receipts say so.
 func TestProtectedArchive(t *testing.T) {
-	w := newWorld(t, vbctest.Config{}).inLockedS3(nil)
+	var mu sync.Mutex
+	class := map[string]bool{} // of each kind of object, with its class
+	w := newWorld(t, vbctest.Config{}).inLockedS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
+		if op == "PutObject" && !strings.Contains(key, "probe") {
+			mu.Lock()
+			defer mu.Unlock()
+			class[path.Ext(key)+" "+r.Header.Get("X-Amz-Storage-Class")+" "+r.Header.Get("X-Amz-Tagging")] = true
+		}
+		return nil
+	})
 	all := w.someRecordings(3)
 	if r := w.run("doctor", "--to", w.to, "--object-lock", "governance", "--retain", "7y"); r.code != 0 {
 		t.Error("doctor finds something")
@@ -37,8 +48,15 @@ func TestProtectedArchive(t *testing.T) {
 	if !strings.Contains(r.stderr, "Copies are kept locked for 7y (governance), audio in STANDARD_IA, tagged.") {
 		t.Error("it doesn't announce how copies are kept")
 	}
+	mu.Lock()
+	for _, want := range []string{".mp3 STANDARD_IA", ".json ", ".jsonl "} {
+		if !class[want+" department=legal"] || len(class) != 3 {
+			t.Errorf("stored as %v", class)
+		}
+	}
+	mu.Unlock()
 	store := w.open()
-	for _, key := range w.keys() {
+	for _, key := range storagetest.Keys(t, store) { // receipts, too
 		o, err := store.Stat(t.Context(), storage.Object{Key: key})
 		if err != nil || o.LockedUntil.Before(time.Now().AddDate(7, 0, -1)) {
 			t.Errorf("%s is locked until %v, %v", key, o.LockedUntil, err)
@@ -114,22 +132,37 @@ func TestBucketWithoutProtection(t *testing.T) {
 	}
 }
 
-// A copy that turns out not to be encrypted is no reason to delete.
+// A copy that turns out not to be encrypted is no reason to delete; one that is,
+// is, and the receipts say so.
 func TestUnencryptedCopyIsNotPurged(t *testing.T) {
+	var encrypts atomic.Bool
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, r *http.Request) *storagetest.S3Fault {
-		if op == "PutObject" && r.Header.Get("X-Amz-Server-Side-Encryption") != "aws:kms" && !strings.Contains(r.URL.Path, "probe") {
+		h := r.Header
+		if op == "PutObject" && !strings.Contains(r.URL.Path, "probe") &&
+			(h.Get("X-Amz-Server-Side-Encryption") != "aws:kms" || h.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != "alias/recordings") {
 			t.Errorf("%s is sent without", r.URL.Path)
 		}
-		if op == "CreateMultipartUpload" { // promises, and the HEAD shows otherwise
-			return &storagetest.S3Fault{AddHeader: http.Header{"X-Amz-Server-Side-Encryption": {"aws:kms"}}}
+		if op == "CreateMultipartUpload" || encrypts.Load() { // it promises, and the HEAD shows otherwise
+			return &storagetest.S3Fault{AddHeader: http.Header{"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": {"arn:aws:kms:::key/1"}}}
 		}
 		return nil
 	})
 	all := w.someRecordings(2)
-	r := w.archive("--older-than", "90d", "--delete", "--sse", "aws:kms")
+	asked := []string{"--older-than", "90d", "--delete", "--sse", "aws:kms", "--kms-key", "alias/recordings"}
+	r := w.archive(asked...)
 	w.want(r, 1, map[string]int{"deleted": 0, "failed": 2, "downloads": 2})
 	if !strings.Contains(r.stderr, "doesn't say that it is encrypted") || len(w.atVBC()) != 2 {
 		t.Error("deleted, or not said why")
+	}
+	if r := w.run("status"); !strings.Contains(r.stdout, "lock or encrypt it in the bucket") {
+		t.Error("status doesn't say what to do")
+	}
+	encrypts.Store(true)
+	w.want(w.archive(asked...), 0, map[string]int{"deleted": 2, "downloads": 0})
+	for _, key := range w.receipts() {
+		if text := string(w.read(key)); !strings.Contains(text, `"encryption":"aws:kms"`) {
+			t.Errorf("%s doesn't say how copies are encrypted", key)
+		}
 	}
 	w.mustHold(all...)
 }

@@ -212,7 +212,7 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.Holds = len(inForce(holds))
+	st.Holds = len(manifest.InForce(holds))
 	rows, err := m.Failures(ctx, shownFailures)
 	if err != nil {
 		return nil, err
@@ -303,6 +303,8 @@ func advice(f failure) string {
 		return "acknowledged: " + f.Acknowledged
 	case strings.Contains(f.Reason, "declares"):
 		return "if VBC's size is known to be too small or missing: --accept-size-mismatch"
+	case strings.Contains(f.Reason, "is not kept as was asked for"):
+		return "lock or encrypt it in the bucket, or let the next run ask for less (--object-lock, --sse)"
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case f.Permanent:

@@ -3,10 +3,8 @@ package manifest
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -17,17 +15,13 @@ import (
 // recording is under a hold at that very moment, and then nothing is written.
 func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
-		holds, err := active(tx)
-		if err != nil {
+		if err := unheld(tx, r); err != nil {
 			return err
-		}
-		if h, held := Covering(holds, r); held {
-			return &HeldError{Recording: r, Number: h.Number}
 		}
 		if err := addEntry(tx, begun); err != nil {
 			return err
 		}
-		return move(tx, r, Erasing, "archived_at = 0, damaged = ''")
+		return move(tx, r, Erasing, erasingColumns)
 	})
 }
 
@@ -39,9 +33,17 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		if err := addEntry(tx, done); err != nil {
 			return err
 		}
-		return move(tx, r, Erased, "raw = ?, reappeared = 0, "+healed, bare(r.ID, r.Start, r.Size))
+		return move(tx, r, Erased, erasedColumns)
 	})
 }
+
+// What it means that a recording is being erased, and that it is: of VBC's JSON
+// nothing about a call is left.
+const (
+	erasingColumns = "archived_at = 0, damaged = ''"
+	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, raw = json_object('id', id,
+		'start', strftime('%Y-%m-%dT%H:%M:%S+0000', start / 1000, 'unixepoch'), 'file_size_in_bytes', size)`
+)
 
 // Scrub writes the manifest anew, so that nothing is left on disk of rows as
 // they once were: SQLite leaves copies behind where rows move. It takes as long,
@@ -63,33 +65,20 @@ func (m *Manifest) Scrub(ctx context.Context) error {
 	return nil
 }
 
-// bare is a recording's JSON without anything about a call.
-func bare(id int64, start time.Time, size int64) string {
-	b, err := json.Marshal(map[string]any{"id": id, "start": vbc.FormatTime(start), "file_size_in_bytes": size})
-	if err != nil {
-		panic(err) // numbers and a time: can't fail
-	}
-	return string(b)
-}
-
 // takeOverErasure applies what the chain says of an erasure to a manifest that
 // was restored from before it: what was erased is not missing.
 func takeOverErasure(tx txn, e receipt.Entry) error {
-	if e.Type != receipt.Erasing && e.Type != receipt.Erased {
+	state, set := Erasing, erasingColumns
+	switch e.Type {
+	case receipt.Erasing:
+	case receipt.Erased:
+		state, set = Erased, erasedColumns
+	default:
 		return nil
 	}
-	var start, size int64
-	const which = " WHERE kind = ? AND owner = ? AND id = ? AND json_extract(iif(audio = '', '{}', audio), '$.key') = ?"
-	args := []any{e.Kind, e.Owner, e.ID, e.Audio.Key}
-	err := tx.QueryRow("SELECT coalesce(max(start), 0), coalesce(max(size), -1) FROM recording"+which, args...).Scan(&start, &size)
+	_, err := tx.Exec("UPDATE recording SET state = ?, "+set+" WHERE kind = ? AND owner = ? AND id = ? AND json_extract(iif(audio = '', '{}', audio), '$.key') = ?",
+		state, e.Kind, e.Owner, e.ID, e.Audio.Key)
 	if err != nil {
-		return &WriteError{err}
-	}
-	set, values := "state = ?, archived_at = 0, damaged = ''", []any{Erasing}
-	if e.Type == receipt.Erased {
-		set, values = set+", raw = ?, reappeared = 0, "+healed, []any{Erased, bare(e.ID, fromMillis(start), size)}
-	}
-	if _, err := tx.Exec("UPDATE recording SET "+set+which, append(values, args...)...); err != nil {
 		return &WriteError{err}
 	}
 	return nil

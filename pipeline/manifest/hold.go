@@ -113,6 +113,24 @@ func Covering(holds []Hold, r vbc.Recording) (h Hold, ok bool) {
 	return holds[i], true
 }
 
+// InForce returns those holds that have not been removed.
+func InForce(holds []Hold) []Hold {
+	return slices.DeleteFunc(slices.Clone(holds), func(h Hold) bool { return h.Removed != nil })
+}
+
+// unheld is a *HeldError if a recording is under a hold at this moment of the
+// transaction.
+func unheld(tx queryer, r vbc.Recording) error {
+	holds, err := active(tx)
+	if err != nil {
+		return err
+	}
+	if h, held := Covering(holds, r); held {
+		return &HeldError{Recording: r, Number: h.Number}
+	}
+	return nil
+}
+
 // holdRow is a row of the table, as both ways of reading it have it.
 type holdRow struct {
 	Number              int64

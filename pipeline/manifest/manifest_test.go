@@ -382,3 +382,25 @@ func TestNothingHeldIsErased(t *testing.T) {
 		t.Errorf("the chain has %d entries, %v", c.Last, err)
 	}
 }
+
+// Of an erased recording the manifest knows id, start, size and digests, and
+// nothing about the call.
+func TestErasedKeepsIDsAndDigests(t *testing.T) {
+	m := fresh(t)
+	r := recording(1, day)
+	add(t, m, 1, r)
+	for _, s := range []manifest.State{manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased} {
+		if err := steps(m, r)[s](t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := state(t, m, 1)
+	c := copyOf(r)
+	if row.ID != r.ID || !row.Start.Equal(r.Start) || row.Size != r.Size || row.Copy.Audio.Content != c.Audio.Content || row.Copy.Sidecar.Content != c.Sidecar.Content {
+		t.Errorf("%+v", row)
+	}
+	want := fmt.Sprintf(`{"id":1,"start":%q,"file_size_in_bytes":%d}`, vbc.FormatTime(r.Start), r.Size)
+	if string(row.Raw) != want || !row.Copy.ArchivedAt.IsZero() {
+		t.Errorf("%s, want %s", row.Raw, want)
+	}
+}

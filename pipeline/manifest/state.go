@@ -100,12 +100,8 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 // that very moment, and then nothing is written.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
-		holds, err := active(tx)
-		if err != nil {
+		if err := unheld(tx, r); err != nil {
 			return err
-		}
-		if h, held := Covering(holds, r); held {
-			return &HeldError{Recording: r, Number: h.Number}
 		}
 		if err := addEntry(tx, intent); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,31 +99,32 @@ type kept struct {
 // describe takes it into the object that Stat returns.
 func (s *Store) describe(o *storage.Object, k kept) {
 	o.LockedUntil, o.Encryption = aws.ToTime(k.until).UTC(), string(k.encryption)
-	if k.until == nil {
-		o.LockedUntil = time.Time{}
-	}
-	var lacks []string
-	if p := s.protection; p.Lock != "" {
-		from := time.Now()
-		if k.modified != nil {
-			from = *k.modified
-		}
-		switch {
-		case k.until == nil:
-			lacks = append(lacks, "it is not locked (or s3:GetObjectRetention is not allowed)")
-		case p.Lock == types.ObjectLockModeCompliance && k.lock != p.Lock:
-			lacks = append(lacks, "it is locked in "+strings.ToLower(string(k.lock))+" mode only")
-		case k.until.Before(p.Retain.From(from).Add(-earlier)):
-			lacks = append(lacks, fmt.Sprintf("it is locked until %s only", k.until.UTC().Format(time.DateOnly)))
-		}
-	}
-	if why := s.unencrypted(k.encryption, aws.ToString(k.key)); why != "" {
-		lacks = append(lacks, why)
-	}
+	lacks := slices.DeleteFunc([]string{s.unlocked(k), s.unencrypted(k.encryption, aws.ToString(k.key))}, func(why string) bool { return why == "" })
 	o.Lacks = strings.Join(lacks, ", and ")
 }
 
-// unencrypted says what is missing of the encryption that was asked for.
+// unlocked says what is missing of the lock that was asked for, "" if nothing.
+func (s *Store) unlocked(k kept) string {
+	p := s.protection
+	if p.Lock == "" {
+		return ""
+	}
+	from := time.Now()
+	if k.modified != nil {
+		from = *k.modified
+	}
+	switch {
+	case k.until == nil:
+		return "it is not locked (or s3:GetObjectRetention is not allowed)"
+	case p.Lock == types.ObjectLockModeCompliance && k.lock != p.Lock:
+		return "it is locked in " + strings.ToLower(string(k.lock)) + " mode only"
+	case k.until.Before(p.Retain.From(from).Add(-earlier)):
+		return fmt.Sprintf("it is locked until %s only", k.until.UTC().Format(time.DateOnly))
+	}
+	return ""
+}
+
+// unencrypted says the same of the encryption.
 func (s *Store) unencrypted(has types.ServerSideEncryption, key string) string {
 	p := s.protection
 	switch {
@@ -178,24 +180,26 @@ func (s *Store) probeProtection(ctx context.Context) error {
 }
 
 // Protect implements storage.Protector: it locks for longer. What is encrypted
-// otherwise stays so.
+// otherwise stays so, and isn't locked in vain.
 func (s *Store) Protect(ctx context.Context, o storage.Object) error {
-	p := s.protection
-	if p.Lock == "" {
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID)})
+	if err != nil {
+		return s.explain("look at", o.Key, err)
+	}
+	k := kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId}
+	if s.unlocked(k) == "" || s.unencrypted(k.encryption, aws.ToString(k.key)) != "" {
 		return nil
 	}
-	until := p.Retain.From(time.Now())
-	_, err := s.client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
+	until := s.protection.Retain.From(time.Now())
+	_, err = s.client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
 		Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
-		Retention: &types.ObjectLockRetention{Mode: types.ObjectLockRetentionMode(p.Lock), RetainUntilDate: &until},
+		Retention: &types.ObjectLockRetention{Mode: types.ObjectLockRetentionMode(s.protection.Lock), RetainUntilDate: &until},
 	})
-	switch statusOf(err) {
-	case 0:
-		if err == nil {
-			return nil
-		}
-	case http.StatusForbidden, http.StatusBadRequest:
+	if status := statusOf(err); status == http.StatusForbidden || status == http.StatusBadRequest {
 		return fmt.Errorf("lock %s: %w", o.Key, brief(err)) // concerns this object; the next may be locked already
 	}
-	return s.explain("lock", o.Key, err)
+	if err != nil {
+		return s.explain("lock", o.Key, err)
+	}
+	return nil
 }

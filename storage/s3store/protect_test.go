@@ -223,3 +223,30 @@ func TestColdObject(t *testing.T) {
 	}
 	mustStat(t, s, o) // needs no reading
 }
+
+// What is locked for long enough isn't locked for longer, and what isn't
+// encrypted isn't locked in vain.
+func TestProtectDoesNoMore(t *testing.T) {
+	server := storagetest.StartS3(t)
+	bucket := lockedBucket(t, server)
+	locked := openProtected(t, server, bucket, server.URL, s3store.Protection{Lock: types.ObjectLockModeGovernance, Retain: s3store.Period{Years: 7, Days: 1}})
+	seven := openProtected(t, server, bucket, server.URL, sevenYears)
+	o := mustPut(t, locked, "long", 10, storage.Attrs{})
+	before := mustStat(t, seven, o)
+	if err := seven.Protect(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	if after := mustStat(t, seven, o); !after.LockedUntil.Equal(before.LockedUntil) {
+		t.Errorf("locked until %v, before %v", after.LockedUntil, before.LockedUntil)
+	}
+	both := sevenYears
+	both.Encryption = types.ServerSideEncryptionAwsKms // which this server ignores
+	s := openProtected(t, server, bucket, server.URL, both)
+	has := mustStat(t, s, mustPut(t, openProtected(t, server, bucket, server.URL, s3store.Protection{}), "free", 10, storage.Attrs{}))
+	if err := s.Protect(t.Context(), has); err != nil {
+		t.Fatal(err)
+	}
+	if has := mustStat(t, s, has); !has.LockedUntil.IsZero() || !strings.Contains(has.Lacks, "not locked") || !strings.Contains(has.Lacks, "encrypted") {
+		t.Errorf("%+v", has)
+	}
+}
