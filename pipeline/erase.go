@@ -105,7 +105,11 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	if err != nil {
 		return w, err
 	}
-	w.keys = []string{w.row.Copy.Audio.Key, w.row.Copy.Sidecar.Key}
+	for _, o := range []storage.Object{w.row.Copy.Audio, w.row.Copy.Sidecar, w.row.Copy.Transcript} {
+		if o.Key != "" {
+			w.keys = append(w.keys, o.Key)
+		}
+	}
 	for o, err := range r.store.List(ctx, base) {
 		if err != nil {
 			return w, err
@@ -148,5 +152,8 @@ func erasureEntry(t receipt.Type, row manifest.Row) receipt.Entry {
 	entry := receipt.New(t, 0, row.Recording)
 	audio, side := row.Copy.Audio, row.Copy.Sidecar
 	entry.Audio, entry.Sidecar = &audio, &side
+	if transcript := row.Copy.Transcript; transcript.Key != "" {
+		entry.Transcript = &transcript
+	}
 	return entry
 }

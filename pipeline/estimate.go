@@ -9,10 +9,11 @@ type Cost struct {
 }
 
 // CostOf is what it costs to list and archive so many recordings, and to purge
-// so many: a listing before, and one of what was purged after.
-func CostOf(archive, purge int64) Cost {
+// so many: a listing before, and one of what was purged after. What transcripts
+// cost comes on top.
+func CostOf(archive, purge, transcripts int64) Cost {
 	pages := func(n int64) int64 { return (n + DefaultPage - 1) / DefaultPage }
-	lists := pages(max(archive, purge)) + pages(min(purge, 1))
+	lists := pages(max(archive, purge)) + pages(min(purge, 1)) + transcripts
 	return Cost{
 		Direct: lists + archive + purge,
 		Export: lists + min(archive, (archive+sliceSize-1)/sliceSize*exportCost) + purge,

@@ -29,9 +29,8 @@ func (r *run) find(row *item) (found bool, err error) {
 			return false, err
 		}
 		outcome := receipt.New(receipt.Result, r.id, row.Recording)
-		audio, side := ev.Audio(), ev.Sidecar()
-		outcome.Outcome, outcome.Destination = receipt.NotThere, r.store.String()
-		outcome.Audio, outcome.Sidecar, outcome.Verified = &audio, &side, ev.At().UTC()
+		outcome.Outcome = receipt.NotThere
+		r.testify(&outcome, ev)
 		if err := r.manifest.Found(r.work, row.Recording, proofOf(ev, row.Copy), outcome); err != nil {
 			return false, err
 		}
@@ -43,18 +42,26 @@ func (r *run) find(row *item) (found bool, err error) {
 }
 
 // search pairs each sidecar of a recording with each audio that it may go
-// with. Nothing is proven by that.
+// with, and with the transcript if there is one. Nothing is proven by that.
 func (r *run) search(rec vbc.Recording) (candidates []manifest.Copy, err error) {
 	base, err := stem(rec)
 	if err != nil {
 		return nil, err
 	}
 	var sidecars, audios []storage.Object
+	var transcript storage.Object
 	for o, err := range r.store.List(r.work, base) {
 		switch {
 		case err != nil:
 			return nil, err
 		case !isOf(base, o.Key):
+		case isTranscript(base, o.Key):
+			text, err := readObject(r.work, r.store, o, maxStoredTranscript)
+			if err != nil {
+				return nil, err
+			}
+			o.Content = storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
+			transcript = o
 		case path.Ext(o.Key) == ".json":
 			sidecars = append(sidecars, o)
 		default:
@@ -74,7 +81,7 @@ func (r *run) search(rec vbc.Recording) (candidates []manifest.Copy, err error) 
 		for _, a := range audios {
 			if a.Size == has.Size {
 				a.SHA256 = has.SHA256
-				candidates = append(candidates, manifest.Copy{Audio: a, Sidecar: s, StoredAt: has.ArchivedAt})
+				candidates = append(candidates, manifest.Copy{Audio: a, Sidecar: s, Transcript: transcript, StoredAt: has.ArchivedAt})
 			}
 		}
 	}

@@ -38,6 +38,9 @@ func isOf(stem, key string) bool {
 	return strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-") // see beside
 }
 
+// isTranscript reports whether a key of a recording's is its transcript's.
+func isTranscript(stem, key string) bool { return strings.HasPrefix(key, stem+".transcript") }
+
 // accountPrefix is where everything of an account lies.
 func accountPrefix(account string) string { return "account=" + account + "/" }
 

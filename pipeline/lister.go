@@ -27,6 +27,7 @@ type lister struct {
 	known bool          // and this one relies on it
 	whole bool          // read to the end before anything is yielded
 	gaps  bool          // something was not shown
+	begun time.Time     // where the listing begins
 	pages int
 	walks int // that ended before the listing did
 	shown *shown
@@ -43,6 +44,7 @@ func (l *lister) read(ctx context.Context) error {
 		return err
 	}
 	start := from
+	l.begun = from
 	for {
 		next, err := l.walk(ctx, from)
 		if errors.Is(err, errUnsorted) {
@@ -220,13 +222,39 @@ func split(held []vbc.Recording, at time.Time) (before, rest []vbc.Recording) {
 
 // note writes recordings down.
 func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
-	eligible, seen, err := l.admit(ctx, l.collection, recordings)
-	for i, rec := range eligible {
-		if seen[i] != manifest.Repeated {
-			l.picks = append(l.picks, pick{rec.ID, rec.Size, rec.Start, seen[i] != manifest.Archived || l.policy.Delete})
+	if i := slices.IndexFunc(recordings, l.policy.eligible); i >= 0 && l.kind == vbc.Company {
+		from := l.begun
+		if !l.whole {
+			from = recordings[i].Start // none comes before it
+		}
+		if err := l.learnTranscripts(ctx, from); err != nil {
+			return err
 		}
 	}
+	eligible, seen, err := l.admit(ctx, l.collection, recordings)
+	for i, rec := range eligible {
+		if seen[i] == manifest.Repeated {
+			continue
+		}
+		needed := seen[i] != manifest.Archived || l.policy.Delete
+		if !needed && l.manifest != nil {
+			if needed, err = l.isIncomplete(ctx, rec); err != nil {
+				return err
+			}
+		}
+		l.picks = append(l.picks, pick{rec.ID, rec.Size, rec.Start, needed})
+	}
 	return err
+}
+
+// isIncomplete reports whether an archived recording has got a transcript since.
+func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, error) {
+	if _, listed := l.policy.transcripts.of(rec); !listed {
+		return false, nil
+	}
+	row, err := l.manifest.Get(ctx, rec.Kind, rec.Owner, rec.ID)
+	_, lacking := l.lacksTranscript(&item{Row: row})
+	return lacking, err
 }
 
 // emit yields what was noted, in slices. Up to the moment upTo, unless that is

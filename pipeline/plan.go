@@ -19,9 +19,10 @@ type Plan struct {
 	AlreadyArchived int64     `json:"already_archived"` // of them
 	ToArchive       int64     `json:"to_archive"`
 	ToArchiveBytes  int64     `json:"to_archive_bytes"`
-	ToDelete        int64     `json:"to_delete"` // leftovers included
-	HeldBack        int64     `json:"held_back"` // by --delete-after, --max-deletes, a plan or a legal hold
-	Leftovers       int64     `json:"leftovers"` // begun by earlier runs and not listed any more
+	Transcripts     int64     `json:"transcripts"` // to archive beside them
+	ToDelete        int64     `json:"to_delete"`   // leftovers included
+	HeldBack        int64     `json:"held_back"`   // by --delete-after, --max-deletes, a plan or a legal hold
+	Leftovers       int64     `json:"leftovers"`   // begun by earlier runs and not listed any more
 	Oldest          time.Time `json:"oldest,omitzero"`
 	Newest          time.Time `json:"newest,omitzero"`
 	First           []Planned `json:"first"` // the oldest few
@@ -83,7 +84,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
-	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete)
+	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.policy.transcripts.pages)
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
 	return pl.Plan, err
 }
@@ -119,6 +120,11 @@ func (pl *planner) do(ctx context.Context) error {
 	for row, err := range pl.manifest.Pending(ctx, manifest.Selection{Before: r.policy.Cutoff, Verified: r.policy.Delete}) {
 		if err != nil {
 			return err
+		}
+		if row.Kind == vbc.Company && r.policy.eligible(row.Recording) {
+			if err := r.learnTranscripts(ctx, row.Start); err != nil {
+				return err
+			}
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
 			pl.Leftovers++
@@ -188,6 +194,9 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 // decide says, as the run would, whether a recording is purged, and writes
 // that into the plan.
 func (pl *planner) decide(row manifest.Row) error {
+	if _, lacking := pl.run.lacksTranscript(&item{Row: row}); lacking {
+		pl.Transcripts++
+	}
 	purge, held := pl.run.policy.mayPurge(row)
 	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
 		purge, held = false, true

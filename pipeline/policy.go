@@ -21,6 +21,8 @@ type Options struct {
 	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
 	Filter  vbc.Filter // and only those; checked on each recording, whatever VBC makes of it
 
+	NoTranscripts bool // leave VBC's transcripts out; a purge may take them along
+
 	Delete      bool          // purge at VBC what is proven to be in the store
 	DeleteAfter time.Duration // only copies at least so old
 	MaxDeletes  *int          // only so many in this run; nil = no limit
@@ -109,9 +111,11 @@ func (s *userSet) has(id string) bool {
 // of the manifest are asked the same questions.
 type policy struct {
 	Options
-	users   *userSet // owners by number
-	holds   []manifest.Hold
-	started time.Time
+	users *userSet // owners by number
+
+	transcripts *transcripts
+	holds       []manifest.Hold
+	started     time.Time
 }
 
 // eligible reports whether the run is about this recording.
@@ -131,6 +135,9 @@ func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
 	// A hold that is made while the run goes on is met by the manifest, in the
 	// same transaction as the receipt's intent.
 	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
+		return false, true
+	}
+	if p.transcripts.unsure(row.Recording) {
 		return false, true
 	}
 	if p.Plan != nil && !p.Plan.Lists(row.Recording) {

@@ -64,7 +64,7 @@ func (r *run) gone(row *item) error {
 }
 
 func (r *run) expires(c manifest.Copy) bool {
-	return !r.policy.AllowExpiring && (!c.Audio.Expires.IsZero() || !c.Sidecar.Expires.IsZero())
+	return !r.policy.AllowExpiring && !(c.Audio.Expires.IsZero() && c.Sidecar.Expires.IsZero() && c.Transcript.Expires.IsZero())
 }
 
 // lasting refuses a copy that the store will remove: it is good for as long as
@@ -82,10 +82,18 @@ func (r *run) lasting(row *item, ev evidence.Verified) error {
 
 // intend writes down the receipt's intent.
 func (r *run) intend(row *item, ev evidence.Verified) error {
-	audio, side := ev.Audio(), ev.Sidecar()
 	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
-	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = r.store.String(), &audio, &side, ev.At().UTC()
+	r.testify(&intent, ev)
 	return r.manifest.Purging(r.work, ev.Recording(), proofOf(ev, row.Copy), intent)
+}
+
+// testify writes into an entry what the store has confirmed.
+func (r *run) testify(e *receipt.Entry, ev evidence.Verified) {
+	audio, side, transcript := ev.Audio(), ev.Sidecar(), ev.Transcript()
+	e.Destination, e.Audio, e.Sidecar, e.Verified = r.store.String(), &audio, &side, ev.At().UTC()
+	if transcript.Key != "" {
+		e.Transcript = &transcript
+	}
 }
 
 // delete is the irreversible step. It takes evidence, and refuses any that is

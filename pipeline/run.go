@@ -97,7 +97,7 @@ func newRun(p Parts, o Options) *run {
 	}
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
-		policy: policy{Options: o, users: &userSet{}, started: time.Now()},
+		policy: policy{Options: o, users: &userSet{}, transcripts: &transcripts{known: map[int64]vbc.Transcript{}}, started: time.Now()},
 		pauses: o.Pauses, reads: p.Manifest, breaker: breaker{limit: o.MaxFailures},
 	}
 	if p.Manifest != nil {

@@ -18,6 +18,7 @@ type Stats struct {
 	Downloaded      atomic.Int64 // bytes that have arrived
 	Archived        atomic.Int64 // copies proven for the first time
 	Bytes           atomic.Int64 // their audio
+	Transcripts     atomic.Int64 // proven for the first time
 	Deleted         atomic.Int64
 	Failed          atomic.Int64
 	Acknowledged    atomic.Int64 // failed as somebody has said that they would
@@ -37,6 +38,7 @@ type Summary struct {
 	Failed          int64 `json:"failed"`           // could not be done, see status
 	Skipped         int64 `json:"skipped"`          // purges held back: by --delete-after, --max-deletes, a plan or a legal hold
 	Bytes           int64 `json:"bytes"`            // audio bytes newly archived
+	Transcripts     int64 `json:"transcripts"`      // newly archived by this run, proven
 	Unreadable      int64 `json:"unreadable"`       // listed without a usable id or start; left alone
 
 	Resting      int64 `json:"resting"`      // failed in several runs; tried again once a day
@@ -64,7 +66,7 @@ func (r *run) summary() Summary {
 	elapsed := time.Since(r.policy.started)
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
-		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(),
+		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),

@@ -191,12 +191,16 @@ func (t *transfer) resolve(occupant storage.Object) storage.Resolution {
 
 // blame tells a failed download from a failed store.
 func (t *transfer) blame(src *source, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case src.err != nil:
+	if err != nil && src.err != nil {
 		return fmt.Errorf("download %s: %w", t.row.Recording, src.err)
-	case isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
+	}
+	return storeFault(err)
+}
+
+// storeFault is err of a Put, which is the store's unless it says otherwise.
+func storeFault(err error) error {
+	switch {
+	case err == nil, isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
 		isA[*storeError](err), isA[*storage.OccupiedError](err), errors.Is(err, storage.ErrRefused):
 		return err
 	}

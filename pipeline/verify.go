@@ -38,13 +38,13 @@ func (r *run) prove(row *item) (evidence.Verified, error) {
 }
 
 // ask asks the store, and where it wasn't told from the beginning how to keep
-// this copy, tells it now: once for audio and once for metadata.
+// this copy, tells it now: once for each of its objects.
 func (r *run) ask(row manifest.Row) (evidence.Verified, error) {
 	for again := 0; ; again++ {
 		ev, err := proveWith(r.work, r.store, row)
 		lacking, ok := errors.AsType[*evidence.Unprotected](err)
 		keeper, can := r.store.(storage.Protector)
-		if !ok || !can || again == 2 {
+		if !ok || !can || again == 3 {
 			return ev, err
 		}
 		if e := keeper.Protect(r.work, lacking.Has); e != nil {
@@ -55,7 +55,7 @@ func (r *run) ask(row manifest.Row) (evidence.Verified, error) {
 
 // proveWith is prove by whatever way of asking the store.
 func proveWith(ctx context.Context, look evidence.Stater, row manifest.Row) (evidence.Verified, error) {
-	return evidence.Verify(ctx, look, row.Recording, row.Copy.Audio, row.Copy.Sidecar)
+	return evidence.Verify(ctx, look, row.Recording, row.Copy.Audio, row.Copy.Sidecar, row.Copy.Transcript)
 }
 
 // proven writes down that the copy is verified; done says that nothing more
@@ -71,15 +71,20 @@ func (r *run) proven(row *item, ev evidence.Verified, done bool) error {
 
 // proofOf is the copy as the store has just described it.
 func proofOf(ev evidence.Verified, c manifest.Copy) manifest.Copy {
-	c.Audio, c.Sidecar = ev.Audio(), ev.Sidecar()
+	c.Audio, c.Sidecar, c.Transcript = ev.Audio(), ev.Sidecar(), ev.Transcript()
 	return c
 }
 
-// archived counts a recording whose copy has been proven for the first time.
+// archived counts a recording whose copy, or transcript, has been proven for
+// the first time.
 func (r *run) archived(row *item, ev evidence.Verified) {
 	if row.Copy.ArchivedAt.IsZero() {
 		row.Copy.ArchivedAt = ev.At()
 		r.stats.Archived.Add(1)
 		r.stats.Bytes.Add(ev.Audio().Size)
+	}
+	if row.transcribed {
+		row.transcribed = false
+		r.stats.Transcripts.Add(1)
 	}
 }

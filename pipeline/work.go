@@ -25,6 +25,8 @@ type item struct {
 	entry      *zip.File // its audio in an export; nil = fetch it directly
 	patience   patience
 	mismatched bool // the store didn't hold a copy of it as it should
+
+	transcribed bool // a transcript was added to the copy, and isn't proven yet
 }
 
 // task is one recording to be led on.
@@ -81,6 +83,9 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
 		for row, err := range r.manifest.Pending(r.work, sel) {
+			if err == nil && row.Kind == vbc.Company && r.policy.eligible(row.Recording) {
+				err = r.learnTranscripts(r.ctx, row.Start)
+			}
 			if !yield(task{Row: row}, err) {
 				return
 			}
@@ -158,13 +163,19 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 				}
 			}
 		}
+		// What is gone already has no transcript to wait for.
+		if row.State != manifest.Purging || row.SeenRun == r.id {
+			if err := r.transcribe(ctx, row); err != nil {
+				return errors.Join(err, r.verifyRest(row, fresh))
+			}
+		}
 		switch {
 		case purge:
 			err = r.purge(ctx, row)
 			if isA[*manifest.HeldError](err) {
 				purge, err = false, r.spare(ctx, row, err)
 			}
-		case fresh, row.State != manifest.Verified:
+		case fresh, row.transcribed, row.State != manifest.Verified:
 			err = r.verify(row)
 		}
 		if !isA[*evidence.Mismatch](err) {
@@ -182,6 +193,15 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		}
 		row.Copy = manifest.Copy{}
 	}
+}
+
+// verifyRest verifies what there is of a copy whose transcript couldn't be had,
+// so that at least that is known.
+func (r *run) verifyRest(row *item, fresh bool) error {
+	if !fresh || row.Copy.Transcript.Key != "" {
+		return nil
+	}
+	return r.verify(row)
 }
 
 // spare ends the purge of a recording that was put under a legal hold since

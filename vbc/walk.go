@@ -34,6 +34,8 @@ type walk struct {
 	size  int        // page size to ask for
 	field string     // of _embedded, where the items are
 
+	anyField bool // that name is a guess: if there is one other list, that is it
+
 	seen    map[string]int // id → the last pass that showed it
 	pass    int
 	count   int  // distinct items in this pass
@@ -204,7 +206,13 @@ func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessag
 		return nil, malformed("the answer is not a listing in JSON")
 	}
 	var items []json.RawMessage
-	if raw, ok := p.Embedded[w.field]; ok && json.Unmarshal(raw, &items) != nil {
+	raw, ok := p.Embedded[w.field]
+	if !ok && w.anyField && len(p.Embedded) == 1 {
+		for _, raw = range p.Embedded {
+			ok = true
+		}
+	}
+	if ok && json.Unmarshal(raw, &items) != nil {
 		return nil, malformed("the answer's list of items is not a list")
 	}
 	if p.Embedded == nil && p.Page == nil && p.TotalItems == nil {

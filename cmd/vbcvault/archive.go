@@ -31,6 +31,7 @@ type archiveFlags struct {
 	ifRunning                string
 	acceptSizeMismatch       bool
 	allowExpiring            bool
+	noTranscripts            bool
 	retryFailed              bool
 	maxFailures              int
 	plan, confirmPlan        string
@@ -46,8 +47,8 @@ func newArchive(s streams) *cobra.Command {
 		Use:   "archive (--older-than AGE | --before TIME) --to DESTINATION",
 		Short: "Archive recordings, and with --delete delete them at VBC once proven",
 		Long: `Archive lists the recordings that start before a cutoff, streams each one's
-audio and metadata into the destination, and has the destination confirm size
-and SHA-256 of both. Without --delete nothing is ever deleted at VBC. With it,
+audio, metadata and transcript, where VBC has one, into the destination, and has
+the destination confirm size and SHA-256 of each. Without --delete nothing is ever deleted at VBC. With it,
 a recording is deleted there only when the destination has just confirmed the
 copy.
 
@@ -121,6 +122,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
+	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
 	f.output.register(fs)
 }
@@ -263,7 +265,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	}
 	o.ByAge, o.RetryFailed, o.MaxFailures = f.olderThan != "", f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
-	o.AcceptSizeMismatch, o.AllowExpiring = f.acceptSizeMismatch, f.allowExpiring
+	o.AcceptSizeMismatch, o.AllowExpiring, o.NoTranscripts = f.acceptSizeMismatch, f.allowExpiring, f.noTranscripts
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
 }

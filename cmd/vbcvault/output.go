@@ -185,6 +185,9 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	row("listed", s.Listed, "eligible recordings at VBC")
 	row("archived", s.Archived, humanize.IBytes(uint64(s.Bytes))+" of audio, proven in "+j.destination.String())
 	row("already archived", s.AlreadyArchived, "by an earlier run")
+	if s.Transcripts > 0 {
+		row("transcripts", s.Transcripts, "archived and proven beside their recordings")
+	}
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
 		row("held back", s.Skipped, "not deleted yet: --delete-after, --max-deletes, --confirm-plan or a hold")
@@ -221,6 +224,9 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	}
 	fmt.Fprintf(w, "already archived\t%s\t\n", humanize.Comma(p.AlreadyArchived))
 	fmt.Fprintf(w, "would archive\t%s\t%s\n", humanize.Comma(p.ToArchive), humanize.IBytes(uint64(p.ToArchiveBytes)))
+	if p.Transcripts > 0 {
+		fmt.Fprintf(w, "transcripts\t%s\twould be archived beside them\n", humanize.Comma(p.Transcripts))
+	}
 	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
 	if p.HeldBack > 0 {
 		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after, --max-deletes, --confirm-plan or a hold\n", humanize.Comma(p.HeldBack))

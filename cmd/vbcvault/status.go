@@ -159,7 +159,7 @@ func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, 
 	if len(st.Runs) > 0 && json.Unmarshal(st.Runs[0].Options, &last) == nil && last.Delete {
 		l.Delete = l.Archive + archived
 	}
-	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete), known.Pace.Seconds()
+	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete, 0), known.Pace.Seconds()
 	return l, nil
 }
 

@@ -16,10 +16,11 @@ import (
 // recording. Verify makes it and nothing else can; the zero value is refused
 // wherever evidence is asked for.
 type Verified struct {
-	recording vbc.Recording
-	audio     storage.Object
-	sidecar   storage.Object
-	at        time.Time
+	recording  vbc.Recording
+	audio      storage.Object
+	sidecar    storage.Object
+	transcript storage.Object // the transcript; no Key = there is none
+	at         time.Time
 }
 
 // Stater is what proof takes: a store that says what it holds.
@@ -50,16 +51,22 @@ func (e *Unprotected) Error() string {
 	return fmt.Sprintf("the copy %s is not kept as was asked for, so it doesn't justify a deletion at VBC: %s", e.Has.Key, e.Has.Lacks)
 }
 
-// Verify asks the store for audio and sidecar, and compares both with what VBC
-// sent. The error is a *Mismatch if the store holds something else or nothing,
+// Verify asks the store for audio and sidecar, and for the transcript if it has
+// a Key, and compares them with what VBC sent. The error is a *Mismatch if the store holds something else or nothing,
 // an *Unprotected if it lacks something of how it is to be kept, and any other error if it couldn't be asked.
-func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar storage.Object) (Verified, error) {
+func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar, transcript storage.Object) (Verified, error) {
 	v := Verified{recording: r, at: time.Now()} // before asking: never newer than the answers
 	var err error
 	if v.audio, err = confirm(ctx, store, audio); err != nil {
 		return Verified{}, err
 	}
 	if v.sidecar, err = confirm(ctx, store, sidecar); err != nil {
+		return Verified{}, err
+	}
+	if transcript.Key == "" {
+		return v, nil
+	}
+	if v.transcript, err = confirm(ctx, store, transcript); err != nil {
 		return Verified{}, err
 	}
 	return v, nil
@@ -93,22 +100,28 @@ func (v Verified) Audio() storage.Object { return v.audio }
 // Sidecar is the proven copy of the metadata.
 func (v Verified) Sidecar() storage.Object { return v.sidecar }
 
+// Transcript is the proven copy of the transcript; without a Key if there is none.
+func (v Verified) Transcript() storage.Object { return v.transcript }
+
 // At is when the store was asked.
 func (v Verified) At() time.Time { return v.at }
 
 // Expires is when the store will remove the copy by itself, zero if never.
 func (v Verified) Expires() time.Time {
-	if a, s := v.audio.Expires, v.sidecar.Expires; a.IsZero() || !s.IsZero() && s.Before(a) {
-		return s
+	var first time.Time
+	for _, o := range []storage.Object{v.audio, v.sidecar, v.transcript} {
+		if on := o.Expires; first.IsZero() || !on.IsZero() && on.Before(first) {
+			first = on
+		}
 	}
-	return v.audio.Expires
+	return first
 }
 
 // Since returns an error unless this is evidence, and not older than t: what
 // was true before a wait may no longer be.
 func (v Verified) Since(t time.Time) error {
 	switch {
-	case v.at.IsZero() || v.recording.ID == 0 || !v.audio.Proven() || !v.sidecar.Proven():
+	case v.at.IsZero() || v.recording.ID == 0 || !v.audio.Proven() || !v.sidecar.Proven() || v.transcript.Key != "" && !v.transcript.Proven():
 		return errors.New("no evidence of a verified copy")
 	case v.at.Before(t):
 		return fmt.Errorf("the evidence for %s is older than the request that it is to justify", v.recording)

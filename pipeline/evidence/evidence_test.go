@@ -33,7 +33,7 @@ func object(key, content string) storage.Object {
 var rec = vbc.Recording{Kind: vbc.Company, ID: 1, Account: "1"}
 
 func TestVerifyBelievesTheStoreOnly(t *testing.T) {
-	audio, side := object("a", "audio"), object("s", "sidecar")
+	audio, side, text := object("a", "audio"), object("s", "sidecar"), object("t", "transcript")
 	short := object("a", "audio")
 	short.Size--
 	unlocked := object("a", "audio")
@@ -44,20 +44,24 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 		audio, side storage.Object
 		mismatch    bool
 		ok          bool
+		transcript  storage.Object
 	}{
-		"both are there":          {holds{"a": audio, "s": side}, audio, side, false, true},
-		"no audio":                {holds{"s": side}, audio, side, true, false},
-		"no sidecar":              {holds{"a": audio}, audio, side, true, false},
-		"other audio":             {holds{"a": object("a", "AUDIO"), "s": side}, audio, side, true, false},
-		"shorter audio":           {holds{"a": short, "s": side}, audio, side, true, false},
-		"other sidecar":           {holds{"a": audio, "s": object("s", "x")}, audio, side, true, false},
-		"the store has no digest": {holds{"a": unproven, "s": side}, audio, side, true, false},
-		"not kept as asked":       {holds{"a": unlocked, "s": side}, audio, side, false, false},
-		"we have no digest":       {holds{"a": unproven, "s": side}, unproven, side, false, false},
-		"nothing is known":        {holds{}, storage.Object{}, storage.Object{}, false, false},
-		"the store is down":       {holds{"a": audio}, audio, object("down", "x"), false, false},
+		"both are there":          {holds{"a": audio, "s": side}, audio, side, false, true, storage.Object{}},
+		"no audio":                {holds{"s": side}, audio, side, true, false, storage.Object{}},
+		"no sidecar":              {holds{"a": audio}, audio, side, true, false, storage.Object{}},
+		"other audio":             {holds{"a": object("a", "AUDIO"), "s": side}, audio, side, true, false, storage.Object{}},
+		"shorter audio":           {holds{"a": short, "s": side}, audio, side, true, false, storage.Object{}},
+		"other sidecar":           {holds{"a": audio, "s": object("s", "x")}, audio, side, true, false, storage.Object{}},
+		"the store has no digest": {holds{"a": unproven, "s": side}, audio, side, true, false, storage.Object{}},
+		"not kept as asked":       {holds{"a": unlocked, "s": side}, audio, side, false, false, storage.Object{}},
+		"we have no digest":       {holds{"a": unproven, "s": side}, unproven, side, false, false, storage.Object{}},
+		"nothing is known":        {holds{}, storage.Object{}, storage.Object{}, false, false, storage.Object{}},
+		"with its transcript":     {holds{"a": audio, "s": side, "t": text}, audio, side, false, true, text},
+		"no transcript":           {holds{"a": audio, "s": side}, audio, side, true, false, text},
+		"other transcript":        {holds{"a": audio, "s": side, "t": object("t", "x")}, audio, side, true, false, text},
+		"the store is down":       {holds{"a": audio}, audio, object("down", "x"), false, false, storage.Object{}},
 	} {
-		v, err := evidence.Verify(t.Context(), c.store, rec, c.audio, c.side)
+		v, err := evidence.Verify(t.Context(), c.store, rec, c.audio, c.side, c.transcript)
 		_, mismatch := errors.AsType[*evidence.Mismatch](err)
 		if (err == nil) != c.ok || mismatch != c.mismatch {
 			t.Errorf("%s: %v", name, err)
@@ -70,7 +74,7 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 
 func TestEvidenceIsNotKept(t *testing.T) {
 	before := time.Now()
-	v, err := evidence.Verify(t.Context(), holds{"a": object("a", "x"), "s": object("s", "y")}, rec, object("a", "x"), object("s", "y"))
+	v, err := evidence.Verify(t.Context(), holds{"a": object("a", "x"), "s": object("s", "y")}, rec, object("a", "x"), object("s", "y"), storage.Object{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +96,7 @@ func TestExpiryIsTheNearer(t *testing.T) {
 	} {
 		a, s := object("a", "x"), object("s", "y")
 		a.Expires, s.Expires = c.audio, c.side
-		v, err := evidence.Verify(t.Context(), holds{"a": a, "s": s}, rec, object("a", "x"), object("s", "y"))
+		v, err := evidence.Verify(t.Context(), holds{"a": a, "s": s}, rec, object("a", "x"), object("s", "y"), storage.Object{})
 		if err != nil || !v.Expires().Equal(c.want) {
 			t.Errorf("%v and %v: %v, %v", c.audio, c.side, v.Expires(), err)
 		}

@@ -34,7 +34,19 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches}
+
+// addSearches leads to format 6: recordings can be found by their calls.
+func addSearches(tx *sql.Tx) error {
+	_, err := tx.Exec(searches)
+	return err
+}
+
+// addTranscripts leads to format 5: a copy may have a transcript.
+func addTranscripts(tx *sql.Tx) error {
+	_, err := tx.Exec("ALTER TABLE recording ADD COLUMN transcript TEXT NOT NULL DEFAULT ''")
+	return err
+}
 
 // addHolds leads to format 4: legal holds, and listings and exports under a
 // filter. What format 3 knew of those is dropped: it only spares requests.

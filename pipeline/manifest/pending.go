@@ -220,7 +220,8 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 		switch {
 		case err != nil:
 			findings = append(findings, "a row can't be read: "+err.Error())
-		case (r.State == Verified || r.State == Purging || r.State == Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero()):
+		case (r.State == Verified || r.State == Purging || r.State == Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero() ||
+			r.Copy.Transcript.Key != "" && !r.Copy.Transcript.Proven()):
 			findings = append(findings, fmt.Sprintf("%s is %s without a proven copy", r.Recording, r.State))
 		}
 	}

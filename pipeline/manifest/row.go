@@ -25,6 +25,11 @@ const (
 	Erased   State = "erased"
 )
 
+// States are all states, in the order in which a recording goes through them.
+func States() []State {
+	return []State{Listed, Stored, Verified, Purging, Purged, Failed, Gone, Erasing, Erased}
+}
+
 // Row is what the manifest knows of one recording.
 type Row struct {
 	vbc.Recording // its Account is the manifest's
@@ -48,8 +53,9 @@ type Row struct {
 type Copy struct {
 	Audio      storage.Object
 	Sidecar    storage.Object
-	StoredAt   time.Time // the time that the sidecar gives
-	ArchivedAt time.Time // when it was first verified; zero: it never was
+	Transcript storage.Object // no Key: there is none, as far as is known
+	StoredAt   time.Time      // the time that the sidecar gives
+	ArchivedAt time.Time      // when it was first verified; zero: it never was
 }
 
 // Known reports whether a copy has at least been intended.
@@ -72,13 +78,13 @@ func (f Failure) Known(reason string) bool {
 	return f.Acknowledged != "" && f.Acknowledging == reason
 }
 
-const columns = `kind, owner, id, start, raw, state, audio, sidecar, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
+const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
 
 func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
 	var r Row
-	var kind, owner, raw, audio, sidecar string
+	var kind, owner, raw, audio, sidecar, transcript string
 	var id, start, stored, archived, failed int64
-	err := rows.Scan(&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &stored, &archived,
+	err := rows.Scan(&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
 		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
 		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged)
 	if err != nil {
@@ -93,7 +99,10 @@ func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
 	if r.Copy.Audio, err = decodeObject(audio); err != nil {
 		return Row{}, err
 	}
-	r.Copy.Sidecar, err = decodeObject(sidecar)
+	if r.Copy.Sidecar, err = decodeObject(sidecar); err != nil {
+		return Row{}, err
+	}
+	r.Copy.Transcript, err = decodeObject(transcript)
 	return r, err
 }
 

@@ -9,7 +9,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 4
+const format = 6
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -30,6 +30,7 @@ CREATE TABLE recording (
 	state       TEXT    NOT NULL,
 	audio       TEXT    NOT NULL DEFAULT '', -- JSON of storage.Object
 	sidecar     TEXT    NOT NULL DEFAULT '',
+	transcript  TEXT    NOT NULL DEFAULT '', -- '' = none is known
 	stored_at   INTEGER NOT NULL DEFAULT 0,  -- what the sidecar gives as the time of archiving
 	archived_at INTEGER NOT NULL DEFAULT 0,  -- copy verified for the first time; 0 = no verified copy
 	attempts    INTEGER NOT NULL DEFAULT 0,  -- runs that failed on it
@@ -46,7 +47,7 @@ CREATE TABLE recording (
 ) WITHOUT ROWID;
 
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-` + lookups + settings + `
+` + lookups + settings + searches + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -87,6 +88,11 @@ CREATE TRIGGER tally_move AFTER UPDATE OF state ON recording WHEN new.state <> o
 	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
 		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
 END;
+`
+
+// What finds recordings by what is known of their calls.
+const searches = `
+CREATE INDEX by_start ON recording (start);
 `
 
 // What is known of listings, exports and holds.

@@ -2,12 +2,14 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -38,8 +40,21 @@ func (e *StateError) Error() string {
 // Stored writes down the intended copy, before it becomes visible in the store.
 func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, Stored, "audio = ?, sidecar = ?, stored_at = ?, archived_at = 0",
-			encodeObject(c.Audio), encodeObject(c.Sidecar), millis(c.StoredAt))
+		return move(tx, r, Stored, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0",
+			encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt))
+	})
+}
+
+// Transcribed adds an intended transcript to a copy, before it becomes visible
+// in the store. The copy as a whole is to be verified again. A recording whose
+// purge was begun stays in the state purging.
+func (m *Manifest) Transcribed(ctx context.Context, r vbc.Recording, transcript storage.Object) error {
+	return m.do(ctx, func(tx txn) error {
+		err := moveFrom(tx, r, []State{Stored, Verified, Failed}, Stored, "transcript = ?", encodeObject(transcript))
+		if _, ok := errors.AsType[*StateError](err); ok {
+			return moveFrom(tx, r, []State{Purging}, Purging, "transcript = ?", encodeObject(transcript))
+		}
+		return err
 	})
 }
 
@@ -58,12 +73,12 @@ func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at tim
 // What it means that a copy is verified, in a step of its own and as part of
 // purging; and that what has failed before has now been done.
 const (
-	verifiedColumns = "audio = ?, sidecar = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END"
+	verifiedColumns = "audio = ?, sidecar = ?, transcript = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END"
 	healed          = "reason = '', permanent = 0, attempts = 0, acknowledged = '', acknowledging = ''"
 )
 
 func verifiedValues(c Copy, at time.Time) []any {
-	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), millis(at)}
+	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(at)}
 }
 
 // Doubt writes down that a verified copy isn't what it should be, while VBC
@@ -91,7 +106,7 @@ func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string)
 // must come from VBC again.
 func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
+		return move(tx, r, Listed, "audio = '', sidecar = '', transcript = '', archived_at = 0")
 	})
 }
 
@@ -182,7 +197,7 @@ func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, reaso
 
 // Gone writes down that VBC has the recording no more, and that there is no copy.
 func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {
-	return m.do(ctx, func(tx txn) error { return move(tx, r, Gone, "audio = '', sidecar = ''") })
+	return m.do(ctx, func(tx txn) error { return move(tx, r, Gone, "audio = '', sidecar = '', transcript = ''") })
 }
 
 // move takes one step of the state machine, together with other columns.

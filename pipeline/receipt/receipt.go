@@ -44,6 +44,7 @@ type Entry struct {
 	Destination string          `json:"destination,omitempty"`
 	Audio       *storage.Object `json:"audio,omitempty"`
 	Sidecar     *storage.Object `json:"sidecar,omitempty"`
+	Transcript  *storage.Object `json:"transcript,omitempty"` // where there is one
 	Verified    time.Time       `json:"verified,omitzero"`
 
 	// Of an outcome: what was found, and the DELETE's HTTP status if it was
@@ -102,7 +103,7 @@ func (e Entry) check() error {
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":
 		return errors.New("it doesn't say which recording it is about")
-	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Verified.IsZero()):
+	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Transcript != nil && !e.Transcript.Proven() || e.Verified.IsZero()):
 		return errors.New("it is an intent without a proven copy")
 	case (e.Type == Erasing || e.Type == Erased) && (e.Audio == nil || e.Sidecar == nil || e.Digest.IsZero() != (e.Type == Erased) || e.Outcome != ""):
 		return errors.New("it doesn't say what was erased")

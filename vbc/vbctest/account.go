@@ -7,7 +7,8 @@
 // (where pages begin to count, how large they may be), Config has both ways.
 // Its description is openapi.yaml, against which a test checks every answer.
 //
-// It does not simulate voicemail, rules, or transcripts other than their absence.
+// It does not simulate voicemail or rules. What transcripts look like, and their
+// listing, no document says: Config has several ways.
 package vbctest
 
 import (
@@ -47,6 +48,12 @@ type Config struct {
 
 	NotSubscribed         bool // the call recording API answers 403 (900908)
 	ProvisioningForbidden bool // the Provisioning API does
+
+	NoTranscripts        bool // the account has no transcripts: 404
+	TranscriptsForbidden bool // nobody may see them: 403
+	TranscriptsOwnIDs    bool // a transcript's id is its own, and recording_id says whose it is
+	TranscriptsElsewhere bool // they are listed as "recordings"
+	TranscriptsStay      bool // a transcript outlives its recording
 
 	NoExports   bool          // the account has no export jobs: 404
 	ExportPolls int           // a job is complete when it is asked for once more
@@ -127,6 +134,15 @@ func (a *Account) Add(recordings ...Recording) {
 		s.recordings = append(s.recordings, &r)
 		s.byID[r.ID] = &r
 		s.unsorted = true
+	}
+}
+
+// Transcribe gives a company recording a transcript.
+func (a *Account) Transcribe(id int64, text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, r := a.find(setKey{kind: Company}, id); r != nil {
+		r.Transcript = text
 	}
 }
 

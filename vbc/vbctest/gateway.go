@@ -72,6 +72,8 @@ func (a *Account) api(f *Fault) http.Handler {
 			mux.HandleFunc("GET "+root+"/accounts/{account}/users/{user}/call_recordings/jobs/{job}", a.serveJob)
 			mux.HandleFunc("GET "+root+"/bulkDownload/retrieve", func(w http.ResponseWriter, r *http.Request) { a.serveZip(w, r, f) })
 		}
+		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings/transcriptions", a.serveTranscripts)
+		mux.HandleFunc("GET "+root+"/transcription/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveTranscript(w, r, f) })
 		mux.HandleFunc("GET "+root+"/audio/recording/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveAudio(w, r, f) })
 	}
 	mux.HandleFunc("GET "+provisioningRoot+"/accounts/{account}", a.serveAccount)
@@ -163,6 +165,8 @@ const (
 	ExportZip     RequestKind = "zip"
 	AccountLookup RequestKind = "account"
 	Users         RequestKind = "users"
+	Transcripts   RequestKind = "transcripts"
+	Transcript    RequestKind = "transcript"
 	Other         RequestKind = "other" // no such route
 )
 
@@ -183,6 +187,10 @@ func (a *Account) kindOf(r *http.Request) RequestKind {
 		case !ok:
 		case strings.HasPrefix(rest, "/audio/recording/"):
 			return Audio
+		case strings.HasPrefix(rest, "/transcription/"):
+			return Transcript
+		case strings.HasSuffix(rest, "/company_call_recordings/transcriptions"):
+			return Transcripts
 		case strings.HasPrefix(rest, "/bulkDownload/"):
 			return ExportZip
 		case strings.HasSuffix(rest, "call_recordings/export"):

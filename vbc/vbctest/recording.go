@@ -27,6 +27,7 @@ type Recording struct {
 	RawStart     string         // served in place of Start, "" = Start
 	DeclaredSize int64          // served as file_size_in_bytes, 0 = Size
 	DownloadURL  string         // served in place of the honest address
+	Transcript   string         // company only; "" = there is none
 	Extra        map[string]any // more fields, or others
 }
 

@@ -1,0 +1,55 @@
+// Package catalog says in flat entries what is known of each recording, for
+// tables, spreadsheets and query engines. An entry is made of a row of the
+// manifest and holds nothing that isn't there.
+package catalog
+
+import (
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Entry is what is known of one recording. Its names are a contract: they are
+// the columns of CSV and Parquet and the fields of JSON. Texts are "" and times
+// zero where nothing is known.
+type Entry struct {
+	Account    string    `json:"account"`
+	Kind       string    `json:"kind"`           // company | on-demand
+	User       string    `json:"user,omitempty"` // owner's number, on-demand only
+	ID         int64     `json:"id"`
+	Start      time.Time `json:"start"` // UTC
+	DurationMS int64     `json:"duration_ms,omitempty"`
+	Direction  string    `json:"direction,omitempty"` // INBOUND | OUTBOUND | INTRA_PBX
+	CallerID   string    `json:"caller_id,omitempty"`
+	CNAM       string    `json:"cnam,omitempty"`
+	DNIS       string    `json:"dnis,omitempty"`
+	Extensions []string  `json:"extensions,omitempty"`
+	RuleIDs    []string  `json:"rule_ids,omitempty"`
+	CallID     string    `json:"call_id,omitempty"`
+	FileName   string    `json:"file_name,omitempty"` // as VBC calls it
+	State      string    `json:"state"`
+
+	// Of the copy in the archive, as the store has confirmed it. ArchivedAt is
+	// zero where none is proven.
+	ArchivedAt time.Time      `json:"archived_at,omitzero"`
+	Bytes      int64          `json:"bytes"` // of the audio; before there is a copy, as VBC declares them; -1 = unknown
+	Key        string         `json:"key,omitempty"`
+	SHA256     storage.Digest `json:"sha256,omitzero"`
+	Sidecar    string         `json:"sidecar_key,omitempty"`
+	Transcript string         `json:"transcript_key,omitempty"`
+}
+
+// Of makes an entry of a row.
+func Of(r manifest.Row) Entry {
+	e := Entry{
+		Account: r.Account, Kind: string(r.Kind), User: r.Owner, ID: r.ID, Start: r.Start.UTC(), DurationMS: r.Duration.Milliseconds(),
+		Direction: r.Direction, CallerID: r.CallerID, CNAM: r.CNAM, DNIS: r.DNIS, Extensions: r.Extensions, RuleIDs: r.RuleIDs,
+		CallID: r.CallID, FileName: r.FileName, State: string(r.State), Bytes: r.Size,
+	}
+	if !r.Copy.ArchivedAt.IsZero() {
+		e.ArchivedAt, e.Bytes, e.Key, e.SHA256 = r.Copy.ArchivedAt, r.Copy.Audio.Size, r.Copy.Audio.Key, r.Copy.Audio.SHA256
+		e.Sidecar, e.Transcript = r.Copy.Sidecar.Key, r.Copy.Transcript.Key
+	}
+	return e
+}

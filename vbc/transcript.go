@@ -1,0 +1,134 @@
+package vbc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Transcript says that VBC has a transcript of a company recording.
+//
+// No document says what the entries of the listing look like. Taken for
+// granted is what all of VBC's listings have in common, the frame and an id;
+// that this is the recording's, unless the entry names the recording by a field
+// of its own; and that the id is what a transcript is asked for by.
+type Transcript struct {
+	Recording int64  // the company recording's id
+	ID        string // by which to ask for it
+}
+
+// TranscriptListing is a listing of transcripts on its way. It is used by one
+// goroutine.
+type TranscriptListing struct{ walk walk }
+
+// Transcripts prepares a listing of the account's transcripts of company
+// recordings that start from since until before; zero is no limit. It sends
+// nothing. VBC may ignore the limits.
+func (c *Client) Transcripts(account string, since, before time.Time, pageSize int) *TranscriptListing {
+	v := url.Values{}
+	if !since.IsZero() {
+		v.Set("start:gte", FormatTime(since))
+	}
+	if !before.IsZero() {
+		v.Set("start:lte", FormatTime(before))
+	}
+	return &TranscriptListing{walk{op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, size: pageSize, field: "transcriptions", anyField: true}}
+}
+
+// Pages yields the transcripts page by page. An error ends it, and so does an
+// entry that doesn't say whose transcript it is.
+func (l *TranscriptListing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]Transcript, error] {
+	return func(yield func([]Transcript, error) bool) {
+		for items, err := range l.walk.pages(ctx, try) {
+			var page []Transcript
+			for _, item := range items {
+				t, ok := parseTranscript(item)
+				if !ok && err == nil {
+					err = fmt.Errorf("%s: an entry doesn't say which recording it is of", l.walk.op)
+				}
+				page = append(page, t)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Missing is how many transcripts VBC counted and did not show. It is known
+// when Pages has ended.
+func (l *TranscriptListing) Missing() int { return l.walk.missing() }
+
+var transcriptID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,100}$`)
+
+func parseTranscript(item json.RawMessage) (t Transcript, ok bool) {
+	var w struct {
+		ID        loose `json:"id"`
+		Recording loose `json:"recording_id"`
+		Call      loose `json:"call_recording_id"`
+		Company   loose `json:"company_call_recording_id"`
+	}
+	if json.Unmarshal(item, &w) != nil {
+		return t, false
+	}
+	of := w.ID
+	for _, named := range []loose{w.Recording, w.Call, w.Company} {
+		if named != "" {
+			of = named
+		}
+	}
+	if t.ID = string(w.ID); t.ID == "" {
+		t.ID = string(of)
+	}
+	var err error
+	t.Recording, err = strconv.ParseInt(string(of), 10, 64)
+	return t, err == nil && t.Recording > 0 && transcriptID.MatchString(t.ID)
+}
+
+const maxTranscript = 32 << 20 // bytes; an hour's call has about fifty thousand
+
+// Transcript asks for a transcript and returns it byte for byte, and whether it
+// is JSON. Whatever else it is is text: an answer that is neither, empty, or
+// JSON that breaks off, is an *Error.
+func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSON bool, err error) {
+	op := fmt.Sprintf("fetch the transcript of company recording %d", t.Recording)
+	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID))
+	if err != nil {
+		return nil, false, err
+	}
+	defer answer.Close()
+	if body, err = io.ReadAll(io.LimitReader(answer, maxTranscript+1)); err != nil {
+		return nil, false, networkError(op, err)
+	}
+	begin := strings.ToLower(string(bytes.TrimSpace(body[:min(len(body), 512)])))
+	isJSON = json.Valid(body)
+	why := ""
+	switch {
+	case begin == "":
+		why = "the answer is empty"
+	case len(body) > maxTranscript:
+		why = "the answer is too large for a transcript"
+	case isJSON:
+	case begin[0] == '{' || begin[0] == '[':
+		why = "the answer is JSON that breaks off"
+	case !utf8.Valid(body) || begin[0] == '<':
+		why = "the answer is not a transcript"
+	}
+	if why != "" {
+		return nil, false, &Error{Op: op, Status: 200, Message: why, Malformed: true}
+	}
+	return body, isJSON, nil
+}
