@@ -22,8 +22,9 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/manifest", "storage", "storage/dirstore", "storage/s3store", "vbc", "vbc/vbctest"},
-	"pipeline":            {"pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/s3store", "vbc", "vbc/vbctest"},
+	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/catalog":    {"pipeline/manifest", "storage"},
 	"pipeline/evidence":   {"storage", "vbc"},
 	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
 	"pipeline/receipt":    {"storage", "vbc"},
