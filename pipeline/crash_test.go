@@ -61,6 +61,8 @@ type lab struct {
 	// heard of; where the process died in one's DELETE, the intent stays open.
 	restored bool
 	fate     func(step int) (f fate, die bool)
+
+	fault func(*http.Request) *vbctest.Fault // nil, or what goes wrong at VBC besides
 }
 
 // next is asked at every step.
@@ -104,6 +106,11 @@ func newLab(t testing.TB, to string) *lab {
 			}
 		}
 		l.mu.Unlock()
+		if l.fault != nil {
+			if f := l.fault(r); f != nil {
+				return f
+			}
+		}
 		switch l.next() {
 		case lost, sealed:
 			return &vbctest.Fault{Reset: true}
@@ -184,10 +191,12 @@ func (l *lab) watchDelete(r *http.Request) {
 	}
 }
 
-// holds looks for a whole copy with its sidecar, under whatever name.
+// holds looks for a whole copy with its sidecar, and its transcript if there is
+// one, under whatever name.
 func (l *lab) holds(rec vbctest.Recording) bool {
 	base := l.stem(rec)
 	var audio, side bool
+	transcript := rec.Transcript == ""
 	for o, err := range l.clean.List(context.Background(), base) {
 		if err != nil {
 			l.t.Errorf("list: %v", err)
@@ -199,9 +208,10 @@ func (l *lab) holds(rec vbctest.Recording) bool {
 			return false
 		}
 		audio = audio || storage.SumOf(body) == storage.Digest(rec.SHA256())
+		transcript = transcript || isTranscript(base, o.Key) && string(body) == rec.Transcript
 		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
 	}
-	return audio && side
+	return audio && side && transcript
 }
 
 func (l *lab) stem(rec vbctest.Recording) string {
@@ -296,7 +306,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 // is too new.
 func (l *lab) fill() []vbctest.Recording {
 	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
-	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 20_000}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 5<<20 + 1000},
+	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 20_000, Transcript: `{"text":"Good morning"}`}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 5<<20 + 1000},
 		vbctest.Recording{ID: 3, Start: l.cutoff.Add(time.Hour), Size: 1000})
 	return l.account.Recordings()
 }

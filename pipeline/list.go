@@ -204,7 +204,7 @@ func (r *run) count(rec vbc.Recording, s manifest.Sighting) {
 	r.stats.Listed.Add(1)
 	r.stats.ListedBytes.Add(max(rec.Size, 0))
 	switch s {
-	case manifest.Archived:
+	case manifest.Archived, manifest.Doubted:
 		r.stats.AlreadyArchived.Add(1)
 	case manifest.Reappeared:
 		r.log.Warn("VBC lists a recording again although it had confirmed its deletion", "recording", rec.String())

@@ -171,7 +171,7 @@ func (pl *planner) Add(ctx context.Context, _ int64, recordings []vbc.Recording)
 func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 	pl.Listed++
 	pl.ListedBytes += max(row.Size, 0)
-	archived := s == manifest.Archived || s == manifest.Reappeared
+	archived := s == manifest.Archived || s == manifest.Doubted || s == manifest.Reappeared
 	if archived {
 		pl.AlreadyArchived++
 	} else {

@@ -29,7 +29,8 @@ func TestNothingIsEverLost(t *testing.T) {
 		old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
 		n := rapid.SampledFrom([]int{1, 2, 3, 5, fewestForExport + 1}).Draw(rt, "recordings")
 		for i := range n {
-			l.account.Add(vbctest.Recording{ID: int64(i + 1), Start: old.Add(time.Duration(i) * time.Minute), Size: rapid.Int64Range(100, 9000).Draw(rt, "size")})
+			l.account.Add(vbctest.Recording{ID: int64(i + 1), Start: old.Add(time.Duration(i) * time.Minute), Size: rapid.Int64Range(100, 9000).Draw(rt, "size"),
+				Transcript: rapid.SampledFrom([]string{"", "", "Good morning", `{"text":"Good morning"}`}).Draw(rt, "transcript")})
 		}
 		l.account.Add(vbctest.Recording{ID: 99, Start: l.cutoff.Add(time.Minute), Size: 500})
 		all := l.account.Recordings()

@@ -30,6 +30,9 @@ func (r *run) purge(ctx context.Context, row *item) error {
 		if !there {
 			return r.gone(row)
 		}
+		if err := r.transcribe(ctx, row); err != nil {
+			return err
+		}
 	}
 	if r.expires(row.Copy) {
 		// As at the last look, which spares the slot.

@@ -134,7 +134,12 @@ func (r *run) putProven(ctx context.Context, key string, body []byte, contentTyp
 	want := storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
 	o, err := r.store.Put(ctx, key, storage.Body{
 		Reader: bytes.NewReader(body), Size: want.Size,
-		Occupied: adoptSame(want), // an earlier try has stored it
+		Occupied: func(has storage.Object) storage.Resolution {
+			if has.Content == want {
+				return storage.Adopt // an earlier try has stored it
+			}
+			return storage.Refuse
+		},
 	}, storage.Attrs{ContentType: contentType})
 	if err != nil {
 		return err

@@ -23,7 +23,6 @@ func (e *storeError) Unwrap() error { return e.err }
 type transfer struct {
 	*run
 	row      *item
-	damaged  manifest.Copy    // was verified once and no longer is what it was; else empty
 	previous *storage.Content // what an earlier download of this run brought
 	key      string           // where the audio goes, if its own key is taken; else ""
 	storedAt time.Time
@@ -35,8 +34,8 @@ type transfer struct {
 // transfer streams the recording's audio and its sidecar into the store and
 // returns the copy, of which nothing is proven yet. Every try that needs VBC
 // is a download; the store's own retries are not.
-func (r *run) transfer(ctx context.Context, row *item, damaged manifest.Copy) (manifest.Copy, error) {
-	t := &transfer{run: r, row: row, damaged: damaged, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
+func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
+	t := &transfer{run: r, row: row, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	audio, err := t.fetch(ctx)
 	if taken, ok := errors.AsType[*storage.OccupiedError](err); ok && t.key == "" && t.intended.Proven() {
 		// Another whole copy has the key, and keeps it. Ours goes beside it.
@@ -108,7 +107,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	o, err := t.store.Put(t.work, key, storage.Body{
 		Reader: src, Size: max(audio.Length, 0),
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
-		Occupied: t.resolve,
+		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row.damaged, o) },
 	}, storage.Attrs{ContentType: contentType, Bulk: true})
 	t.bad = src.err != nil || isA[*sizeError](err)
 	return o, t.blame(src, err)
@@ -165,7 +164,7 @@ func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Ob
 				if sameSidecar(t.work, t.store, occupant, side) {
 					return storage.Adopt
 				}
-				return t.resolve(occupant)
+				return t.resolve(t.row.damaged, occupant)
 			},
 		}, storage.Attrs{ContentType: "application/json"})
 	}
@@ -179,10 +178,10 @@ func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Ob
 // resolve decides about an object that has our key. A copy is replaced only
 // where the manifest knows what was proven to be there and the store says that
 // it isn't any more; anything else may be somebody's only copy, and stays.
-func (t *transfer) resolve(occupant storage.Object) storage.Resolution {
-	for _, lost := range []storage.Object{t.damaged.Audio, t.damaged.Sidecar} {
+func (r *run) resolve(damaged manifest.Copy, occupant storage.Object) storage.Resolution {
+	for _, lost := range []storage.Object{damaged.Audio, damaged.Sidecar, damaged.Transcript} {
 		if lost.Key == occupant.Key && lost.Content != occupant.Content {
-			t.log.Warn("replacing a damaged object", "key", occupant.Key, "bytes", occupant.Size, "should_be", lost.Size)
+			r.log.Warn("replacing a damaged object", "key", occupant.Key, "bytes", occupant.Size, "should_be", lost.Size)
 			return storage.Replace
 		}
 	}

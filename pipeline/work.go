@@ -26,7 +26,8 @@ type item struct {
 	patience   patience
 	mismatched bool // the store didn't hold a copy of it as it should
 
-	transcribed bool // a transcript was added to the copy, and isn't proven yet
+	damaged     manifest.Copy // was verified once, and the store no longer holds it as it was; else empty
+	transcribed bool          // a transcript was added to the copy, and isn't proven yet
 }
 
 // task is one recording to be led on.
@@ -149,10 +150,10 @@ func (r *run) lead(ctx context.Context, row *item) error {
 
 // advance is the one way: transfer → verify → purge, where purge verifies.
 func (r *run) advance(ctx context.Context, row *item, purge bool) error {
-	for damaged, fresh := (manifest.Copy{}), false; ; {
+	for fresh := false; ; {
 		var err error
 		if !row.Copy.Known() {
-			if row.Copy, err = r.transfer(ctx, row, damaged); err != nil {
+			if row.Copy, err = r.transfer(ctx, row); err != nil {
 				return r.maybeGone(ctx, row, err)
 			}
 			fresh = true
@@ -163,10 +164,11 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 				}
 			}
 		}
-		// What is gone already has no transcript to wait for.
-		if row.State != manifest.Purging || row.SeenRun == r.id {
+		// What this run hasn't seen may be gone, and then there is no transcript
+		// to wait for: the purge looks first.
+		if !purge || row.SeenRun == r.id {
 			if err := r.transcribe(ctx, row); err != nil {
-				return errors.Join(err, r.verifyRest(row, fresh))
+				return errors.Join(err, r.verifyRest(row))
 			}
 		}
 		switch {
@@ -181,6 +183,11 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		if !isA[*evidence.Mismatch](err) {
 			return err
 		}
+		if again, err := r.lostTranscript(row, err); err != nil {
+			return err
+		} else if again {
+			continue
+		}
 		// The recording is still at VBC, so nothing is lost: it is archived
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
@@ -189,16 +196,16 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 			return errors.Join(err, e)
 		}
 		if !row.Copy.ArchivedAt.IsZero() {
-			damaged = row.Copy
+			row.damaged = row.Copy
 		}
 		row.Copy = manifest.Copy{}
 	}
 }
 
-// verifyRest verifies what there is of a copy whose transcript couldn't be had,
-// so that at least that is known.
-func (r *run) verifyRest(row *item, fresh bool) error {
-	if !fresh || row.Copy.Transcript.Key != "" {
+// verifyRest verifies a new copy whose transcript couldn't be had, so that at
+// least that is known.
+func (r *run) verifyRest(row *item) error {
+	if !row.Copy.ArchivedAt.IsZero() {
 		return nil
 	}
 	return r.verify(row)

@@ -19,7 +19,7 @@ type Verified struct {
 	recording  vbc.Recording
 	audio      storage.Object
 	sidecar    storage.Object
-	transcript storage.Object // the transcript; no Key = there is none
+	transcript storage.Object // no Key = there is none
 	at         time.Time
 }
 
@@ -52,8 +52,9 @@ func (e *Unprotected) Error() string {
 }
 
 // Verify asks the store for audio and sidecar, and for the transcript if it has
-// a Key, and compares them with what VBC sent. The error is a *Mismatch if the store holds something else or nothing,
-// an *Unprotected if it lacks something of how it is to be kept, and any other error if it couldn't be asked.
+// a Key, and compares them with what VBC sent. The error is a *Mismatch if the
+// store holds something else or nothing, an *Unprotected if it lacks something
+// of how it is to be kept, and any other error if it couldn't be asked.
 func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar, transcript storage.Object) (Verified, error) {
 	v := Verified{recording: r, at: time.Now()} // before asking: never newer than the answers
 	var err error

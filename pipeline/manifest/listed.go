@@ -18,6 +18,7 @@ const (
 	New        Sighting = iota // never seen, or changed at VBC since: all work lies ahead
 	Pending                    // seen before, work is left
 	Archived                   // a verified copy is known
+	Doubted                    // a copy was verified once, and is to be looked at again
 	Reappeared                 // VBC had confirmed its deletion
 	Repeated                   // shown before in this very run
 )
@@ -62,6 +63,8 @@ func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
 		return New, nil
 	case state == Purged:
 		return Reappeared, nil
+	case archived != 0 && state == Stored:
+		return Doubted, nil
 	case archived != 0:
 		return Archived, nil
 	}

@@ -72,6 +72,8 @@ func (m *Manifest) ForgetExport(ctx context.Context, job string) error {
 type Learned struct {
 	PageSize int           // the largest that VBC hasn't refused; 0 = not known
 	Pace     time.Duration // between two requests; 0 = not known
+
+	Transcripts bool // VBC has listed some
 }
 
 // paceLasts is how long a pace is believed: the account's tier may change.
@@ -87,7 +89,12 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 	if err != nil {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
+	transcripts, err := m.meta(ctx, "transcripts")
+	if err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
 	l.PageSize, _ = strconv.Atoi(size)
+	l.Transcripts = transcripts != ""
 	var ms, at int64
 	if n, _ := fmt.Sscanf(pace, "%d@%d", &ms, &at); n == 2 && time.Since(fromMillis(at)) < paceLasts {
 		l.Pace = time.Duration(ms) * time.Millisecond
@@ -106,6 +113,11 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 		}
 		if l.Pace > 0 {
 			if _, err := tx.Exec(put, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
+				return &WriteError{err}
+			}
+		}
+		if l.Transcripts {
+			if _, err := tx.Exec(put, "transcripts", "listed"); err != nil {
 				return &WriteError{err}
 			}
 		}

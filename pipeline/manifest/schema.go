@@ -16,7 +16,7 @@ const format = 6
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead, transcripts
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 

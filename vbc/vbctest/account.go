@@ -54,6 +54,9 @@ type Config struct {
 	TranscriptsOwnIDs    bool // a transcript's id is its own, and recording_id says whose it is
 	TranscriptsElsewhere bool // they are listed as "recordings"
 	TranscriptsStay      bool // a transcript outlives its recording
+	TranscriptsLater     bool // their listing is filtered by when they were made, a week after the call
+
+	RejectTranscriptFilter bool // their listing knows no limits of time: 400
 
 	NoExports   bool          // the account has no export jobs: 404
 	ExportPolls int           // a job is complete when it is asked for once more

@@ -72,7 +72,7 @@ func (a *Account) api(f *Fault) http.Handler {
 			mux.HandleFunc("GET "+root+"/accounts/{account}/users/{user}/call_recordings/jobs/{job}", a.serveJob)
 			mux.HandleFunc("GET "+root+"/bulkDownload/retrieve", func(w http.ResponseWriter, r *http.Request) { a.serveZip(w, r, f) })
 		}
-		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings/transcriptions", a.serveTranscripts)
+		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings/transcriptions", func(w http.ResponseWriter, r *http.Request) { a.serveTranscripts(w, r, f) })
 		mux.HandleFunc("GET "+root+"/transcription/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveTranscript(w, r, f) })
 		mux.HandleFunc("GET "+root+"/audio/recording/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveAudio(w, r, f) })
 	}

@@ -93,6 +93,15 @@ func TestAnswersMatchTheDescription(t *testing.T) {
 		{vbctest.Config{}, "GET", root + "/audio/recording/2", 200},
 		{vbctest.Config{}, "GET", "/t/vbc.prod/call_recording/api/audio/recording/1?type=on_demand&user=745249", 200},
 		{vbctest.Config{}, "GET", root + "/audio/recording/99", 404},
+		{vbctest.Config{}, "GET", root + "/accounts/self/company_call_recordings/transcriptions?page_size=1&start:lte=2027-01-01T00:00:00%2B0000", 200},
+		{vbctest.Config{TranscriptsOwnIDs: true, TranscriptsElsewhere: true}, "GET", root + "/accounts/549825/company_call_recordings/transcriptions", 200},
+		{vbctest.Config{RejectTranscriptFilter: true}, "GET", root + "/accounts/self/company_call_recordings/transcriptions?start:lte=2027-01-01T00:00:00%2B0000", 400},
+		{vbctest.Config{NoTranscripts: true}, "GET", root + "/accounts/self/company_call_recordings/transcriptions", 404},
+		{vbctest.Config{TranscriptsForbidden: true}, "GET", root + "/accounts/self/company_call_recordings/transcriptions", 403},
+		{vbctest.Config{}, "GET", root + "/transcription/2", 200},
+		{vbctest.Config{}, "GET", root + "/transcription/3", 200},
+		{vbctest.Config{TranscriptsOwnIDs: true}, "GET", root + "/transcription/t-2", 200},
+		{vbctest.Config{}, "GET", root + "/transcription/1", 404},
 		{vbctest.Config{}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self", 200},
 		{vbctest.Config{}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self/users?page_size=5", 200},
 		{vbctest.Config{ProvisioningForbidden: true}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self/users", 403},
@@ -100,7 +109,7 @@ func TestAnswersMatchTheDescription(t *testing.T) {
 		{vbctest.Config{TokenTTL: -time.Second}, "GET", root + "/audio/recording/1", 401},
 	} {
 		a := vbctest.New(c.cfg)
-		a.Add(vbctest.Recording{ID: 1, Start: day}, vbctest.Recording{ID: 2, Start: day}, vbctest.Recording{ID: 3, Start: day}, vbctest.Recording{ID: 1, Start: day, Kind: vbctest.OnDemand})
+		a.Add(vbctest.Recording{ID: 1, Start: day}, vbctest.Recording{ID: 2, Start: day, Transcript: `{"text":"Hello"}`}, vbctest.Recording{ID: 3, Start: day, Transcript: "Hello"}, vbctest.Recording{ID: 1, Start: day, Kind: vbctest.OnDemand})
 		req := request(c.method, c.path, token(t, a))
 		if got := validate(t, find, a, req); got != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, got, c.status)
@@ -199,7 +208,8 @@ func TestDescriptionMatchesTheVendors(t *testing.T) {
 		for operation, codes := range ours {
 			method, path, _ := strings.Cut(operation, " ")
 			rest, ok := strings.CutPrefix(path, prefix)
-			if !ok || strings.Contains(path, "/audio/") || strings.Contains(path, "/bulkDownload/") { // only download_urls tell of that one
+			if !ok || strings.Contains(path, "/audio/") || strings.Contains(path, "/bulkDownload/") || // only download_urls tell of these
+				strings.Contains(path, "/transcription") { // and guides, not the description, of these
 				continue
 			}
 			known, ok := theirs[method+" "+rest]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,7 +36,7 @@ func (a *Account) transcribed() []*Recording {
 	return out
 }
 
-func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request) {
+func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request, f *Fault) {
 	switch {
 	case a.cfg.NoTranscripts:
 		backendError(w, http.StatusNotFound, "Transcription is not enabled")
@@ -51,13 +52,26 @@ func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request) {
 		backendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if a.cfg.RejectTranscriptFilter && !(q.gte.IsZero() && q.lte.IsZero()) {
+		backendError(w, http.StatusBadRequest, "unknown parameter")
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var matching []*Recording
 	for _, rec := range a.transcribed() {
-		if a.cfg.IgnoreStartFilter || (q.gte.IsZero() || !rec.Start.Before(q.gte)) && (q.lte.IsZero() || !rec.Start.After(q.lte)) {
+		made := rec.Start
+		if a.cfg.TranscriptsLater {
+			made = made.AddDate(0, 0, 7)
+		}
+		if a.cfg.IgnoreStartFilter || (q.gte.IsZero() || !made.Before(q.gte)) && (q.lte.IsZero() || !made.After(q.lte)) {
 			matching = append(matching, rec)
 		}
+	}
+	hidden := 0
+	if i := slices.IndexFunc(matching, func(rec *Recording) bool { return rec.ID == f.Hide }); i >= 0 {
+		matching = slices.Delete(matching, i, i+1)
+		hidden = 1
 	}
 	var items []any
 	from := min(max(0, q.page-a.firstPage())*q.size, len(matching))
@@ -72,7 +86,7 @@ func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request) {
 	if a.cfg.TranscriptsElsewhere {
 		field = "recordings"
 	}
-	a.writePage(w, hostOf(r)+r.URL.Path, field, items, q.page, q.size, len(matching))
+	a.writePage(w, hostOf(r)+r.URL.Path, field, items, q.page, q.size, len(matching)+hidden)
 }
 
 func (a *Account) serveTranscript(w http.ResponseWriter, r *http.Request, f *Fault) {

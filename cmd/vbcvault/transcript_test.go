@@ -1,0 +1,332 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+var deleteOld = []string{"--older-than", "90d", "--delete"}
+
+const (
+	spoken = `{"id":100001,"segments":[{"speaker":1,"text":"Grüß Gott \u2014 \"good\" morning"}]}`
+	plain  = "Good morning.\r\nHow can I help you? ☎\n"
+)
+
+// transcribed adds n recordings. The first two have transcripts, one as JSON
+// and one as text.
+func transcribed(w *world, n int) []vbctest.Recording {
+	recs := w.someRecordings(n)
+	w.account.Transcribe(recs[0].ID, spoken)
+	w.account.Transcribe(recs[1].ID, plain)
+	return recs
+}
+
+// holdsTranscripts fails unless the archive has the first two's, byte for byte.
+func (w *world) holdsTranscripts(recs []vbctest.Recording) {
+	w.t.Helper()
+	for key, want := range map[string]string{key(recs[0], "transcript.json"): spoken, key(recs[1], "transcript.txt"): plain} {
+		if got := string(w.read(key)); got != want {
+			w.t.Errorf("%s: %q, want %q", key, got, want)
+		}
+	}
+}
+
+func isTranscripts(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/transcriptions") }
+func isTranscript(r *http.Request) bool  { return strings.Contains(r.URL.Path, "/transcription/") }
+
+// mustFinish fails unless a run that nothing disturbs archives and deletes what
+// is left of these.
+func (w *world) mustFinish(recs []vbctest.Recording) {
+	w.t.Helper()
+	w.account.Inject(nil)
+	w.want(w.archive(append(deleteOld, "--retry-failed")...), 0, map[string]int{"failed": 0})
+	if left := w.account.Recordings(); len(left) != 0 {
+		w.t.Errorf("%d recordings are left at VBC", len(left))
+	}
+	w.mustHold(recs...)
+	w.holdsTranscripts(recs)
+}
+
+// Transcripts lie beside the audio as VBC sent them, proven, before anything is
+// deleted, in whatever way VBC lists them; receipts say so, and verify knows.
+func TestTranscripts(t *testing.T) {
+	for name, cfg := range map[string]vbctest.Config{
+		"by the recording's id": {}, "ids of their own": {TranscriptsOwnIDs: true}, "listed as recordings": {TranscriptsElsewhere: true},
+		"they stay at VBC": {TranscriptsStay: true}, "no limits of time": {RejectTranscriptFilter: true}, "listed by when they were made": {TranscriptsLater: true},
+		"filters are ignored": {IgnoreFilters: true, IgnoreStartFilter: true},
+	} {
+		for where, place := range map[string]func(*world) *world{"S3": func(w *world) *world { return w.inS3(nil) }, "directory": (*world).inDir} {
+			t.Run(name+" to "+where, func(t *testing.T) {
+				w := place(newWorld(t, cfg))
+				recs := transcribed(w, 5)
+				w.want(w.archive(append(deleteOld, "--dry-run")...), 0, map[string]int{"transcripts": 2, "to_delete": 5})
+				r := w.archive(deleteOld...)
+				w.want(r, 0, map[string]int{"archived": 5, "deleted": 5, "transcripts": 2, "downloads": 5})
+				w.mustHold(recs...)
+				w.holdsTranscripts(recs)
+				fetched := map[string]bool{}
+				for _, q := range w.account.Log() {
+					_, id, _ := strings.Cut(q.Path, "/transcription/")
+					fetched[strings.TrimPrefix(id, "t-")] = true
+					for _, rec := range recs[:2] {
+						if strings.HasSuffix(q.Path, fmt.Sprintf("/%d", rec.ID)) && q.Method == http.MethodDelete && !fetched[fmt.Sprint(rec.ID)] {
+							t.Errorf("%d was deleted before its transcript was asked for", rec.ID)
+						}
+					}
+				}
+				receipts := ""
+				for _, k := range w.receipts() {
+					receipts += string(w.read(k))
+				}
+				if strings.Count(receipts, `"transcript":{"key":"`) != 2 {
+					t.Error("the receipts don't name the transcripts")
+				}
+				w.want(w.run("verify", "--deep", "--json"), 0, map[string]int{"whole": 5})
+				w.want(w.run("audit", "--json"), 0, map[string]int{"deleted": 5})
+				w.want(w.archive(deleteOld...), 0, map[string]int{"archived": 0, "transcripts": 0})
+			})
+		}
+	}
+}
+
+// Listing them costs one request per page, and fetching one each; what has none
+// costs nothing.
+func TestRequestsOfTranscripts(t *testing.T) {
+	w := newWorld(t, vbctest.Config{MaxPageSize: 20}).inDir()
+	recs := transcribed(w, 50)
+	for _, rec := range recs[2:30] {
+		w.account.Transcribe(rec.ID, plain)
+	}
+	w.want(w.archive(deleteOld...), 0, map[string]int{"archived": 50, "transcripts": 30, "deleted": 50})
+	c := w.account.Counts().ByKind
+	if c[vbctest.Transcripts] != 2 || c[vbctest.Transcript] != 30 || c[vbctest.Audio] != 50 || c[vbctest.Delete] != 50 {
+		t.Errorf("%v", c)
+	}
+}
+
+// An account that has none, or may not see them, costs one request in each run,
+// and --no-transcripts none. Everything else is done.
+func TestAccountWithoutTranscripts(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg      vbctest.Config
+		args     []string
+		requests int
+	}{
+		"none (404)":       {vbctest.Config{NoTranscripts: true}, nil, 1},
+		"forbidden (403)":  {vbctest.Config{TranscriptsForbidden: true}, nil, 1},
+		"empty":            {vbctest.Config{}, nil, 1},
+		"--no-transcripts": {vbctest.Config{}, []string{"--no-transcripts"}, 0},
+	} {
+		w := newWorld(t, c.cfg).inDir()
+		recs := w.someRecordings(120) // more than a slice
+		if c.requests == 0 {
+			w.account.Transcribe(recs[0].ID, plain)
+		}
+		w.want(w.archive(append(deleteOld, c.args...)...), 0, map[string]int{"archived": 120, "transcripts": 0, "deleted": 120})
+		if n := w.account.Counts().ByKind; n[vbctest.Transcripts] != c.requests || n[vbctest.Transcript] != 0 {
+			t.Errorf("%s: %v", name, n)
+		}
+		w.mustHold(recs...)
+	}
+}
+
+// While nobody knows which recordings have transcripts, company recordings are
+// archived and not deleted. On-demand ones have no such listing.
+func TestTranscriptsUnknown(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	recs := transcribed(w, 3)
+	w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, ID: 7, Start: recs[0].Start})
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isTranscripts(r) {
+			return &vbctest.Fault{Hide: recs[0].ID}
+		}
+		return nil
+	})
+	args := append(deleteOld, "--kind", "company,on-demand")
+	w.want(w.archive(append(args, "--dry-run")...), 1, map[string]int{"to_delete": 1, "held_back": 3})
+	r := w.archive(args...)
+	w.want(r, 1, map[string]int{"archived": 4, "deleted": 1, "skipped": 3})
+	if !strings.Contains(r.stderr, "the transcripts could not be listed, so no company recording is deleted in this run (--no-transcripts leaves transcripts out)") {
+		t.Error("it isn't said why")
+	}
+	w.mustFinish(recs)
+}
+
+// An account whose transcripts have been listed once, and are refused now, has
+// perhaps lost the right to see them, and not them.
+func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	recs := transcribed(w, 3)
+	w.want(w.archive("--older-than", "90d", "--max-duration", "1s"), 0, map[string]int{"archived": 0}) // nothing
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3, "transcripts": 2})
+	w.account.Add(vbctest.Recording{ID: 7, Start: recs[0].Start.AddDate(0, -1, 0), Transcript: plain})
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isTranscripts(r) {
+			return &vbctest.Fault{Status: 403, Body: `{"msg":"not allowed","status":403}`}
+		}
+		return nil
+	})
+	for _, dry := range []string{"--dry-run", ""} {
+		r := w.archive(strings.Fields(strings.Join(deleteOld, " ") + " " + dry)...)
+		w.want(r, 1, nil)
+		if !strings.Contains(r.stderr, "this account has had some") {
+			t.Error("it isn't said why")
+		}
+	}
+	if left := len(w.account.Recordings()); left != 4 {
+		t.Errorf("%d recordings are left at VBC, want all 4", left)
+	}
+	w.mustFinish(recs)
+}
+
+// A transcript that can't be had keeps its recording at VBC, archived, and the
+// others are done.
+func TestTranscriptNotFound(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	recs := transcribed(w, 4)
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isTranscript(r) && strings.HasSuffix(r.URL.Path, fmt.Sprint(recs[0].ID)) {
+			return &vbctest.Fault{Status: 404, Body: `{"msg":"Transcription not found","status":404}`}
+		}
+		return nil
+	})
+	for range 2 {
+		w.want(w.archive(deleteOld...), 1, map[string]int{"failed": 1})
+	}
+	if !w.account.Has(recs[0].Kind, 0, recs[0].ID) || len(w.account.Recordings()) != 1 {
+		t.Error("just the one whose transcript can't be had must be left at VBC")
+	}
+	if n := w.account.Counts().ByKind[vbctest.Audio]; n != 4 {
+		t.Errorf("%d downloads of audio, want 4", n)
+	}
+	w.mustHold(recs...)
+	if r := w.run("status"); !strings.Contains(r.stdout, "fetch the transcript of company recording") || !strings.Contains(r.stdout, "--no-transcripts") {
+		t.Error("status doesn't say what it is about")
+	}
+	w.mustFinish(recs)
+}
+
+// What passes is tried again, and doesn't fail.
+func TestTranscriptFaultsHeal(t *testing.T) {
+	for name, fault := range map[string]func() *vbctest.Fault{
+		"500": once(vbctest.Fault{Status: 500}), "the connection": once(vbctest.Fault{Reset: true}), "breaks off": once(vbctest.Fault{Status: 200, Body: "{"}),
+		"the token": once(vbctest.Fault{Status: 401, Body: `{"fault":{"code":900903,"message":"Access Token Expired"}}`}),
+	} {
+		for _, match := range []func(*http.Request) bool{isTranscript, isTranscripts} {
+			w := newWorld(t, vbctest.Config{}).inDir()
+			recs := transcribed(w, 2)
+			w.nth(1, match, fault)
+			w.want(w.archive(deleteOld...), 0, map[string]int{"transcripts": 2, "deleted": 2})
+			w.holdsTranscripts(recs)
+			if t.Failed() {
+				t.Fatal(name)
+			}
+		}
+	}
+}
+
+// What VBC has transcribed after the recording was archived is added before the
+// recording is deleted, and by a full scan; the audio isn't downloaded again.
+func TestTranscriptComesLater(t *testing.T) {
+	for name, args := range map[string][]string{"purge": deleteOld, "full scan": {"--older-than", "90d", "--full-scan"}} {
+		w := newWorld(t, vbctest.Config{}).inS3(nil)
+		recs := w.someRecordings(3)
+		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3, "transcripts": 0})
+		w.account.Transcribe(recs[0].ID, spoken)
+		w.account.Transcribe(recs[1].ID, plain)
+		w.want(w.archive(append(args, "--dry-run")...), 0, map[string]int{"transcripts": 2, "to_archive": 0})
+		w.want(w.archive(args...), 0, map[string]int{"archived": 0, "already_archived": 3, "transcripts": 2, "downloads": 0})
+		w.holdsTranscripts(recs)
+		w.want(w.run("verify", "--json"), 0, map[string]int{"whole": 3})
+		w.mustFinish(recs)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// A transcript that the archive doesn't hold as it should is fetched anew
+// before any purge, without the audio; if VBC shows it no more, the recording
+// stays.
+func TestDamagedTranscript(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		for _, still := range []bool{false, true} {
+			w := newWorld(t, vbctest.Config{}).inDir()
+			recs := transcribed(w, 3)
+			w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
+			file := filepath.Join(strings.TrimPrefix(w.to, "file://"), filepath.FromSlash(key(recs[0], "transcript.json")))
+			if removed {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				storagetest.FlipByte(t, file)
+			}
+			w.want(w.run("verify", "--deep", "--json"), 1, map[string]int{"damaged": 1})
+			if !still {
+				w.account.Transcribe(recs[0].ID, "")
+				r := w.archive(deleteOld...)
+				w.want(r, 1, map[string]int{"failed": 1, "deleted": 2})
+				if !w.account.Has(recs[0].Kind, 0, recs[0].ID) {
+					t.Error("deleted, although its transcript is nowhere")
+				}
+				continue
+			}
+			w.want(w.archive("--older-than", "90d", "--full-scan"), 0, map[string]int{"downloads": 0, "already_archived": 3})
+			w.holdsTranscripts(recs)
+			w.want(w.run("verify", "--deep", "--json"), 0, map[string]int{"whole": 3})
+			w.mustFinish(recs)
+		}
+	}
+}
+
+// A store that keeps no transcript although it says 200 gets no recording
+// deleted.
+func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {
+	swallow := true
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
+		if swallow && op == "PutObject" && strings.Contains(key, ".transcript.") {
+			return &storagetest.S3Fault{Status: 200}
+		}
+		return nil
+	})
+	recs := transcribed(w, 3)
+	w.want(w.archive(deleteOld...), 1, map[string]int{"failed": 2, "deleted": 1})
+	if len(w.account.Recordings()) != 2 {
+		t.Error("deleted without a proven transcript")
+	}
+	swallow = false
+	w.mustFinish(recs)
+}
+
+// A purge that was begun and didn't happen, of a recording that this run's
+// listing doesn't show: what VBC has transcribed since is fetched before the
+// next DELETE.
+func TestTranscriptBeforeASecondDelete(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	recs := w.someRecordings(2)
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isDelete(r) {
+			return &vbctest.Fault{Status: 500}
+		}
+		return nil
+	})
+	w.want(w.archive(deleteOld...), 1, map[string]int{"archived": 2, "failed": 2})
+	w.account.Transcribe(recs[0].ID, spoken)
+	w.account.Transcribe(recs[1].ID, plain)
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isList(r) {
+			return &vbctest.Fault{Hide: recs[0].ID}
+		}
+		return nil
+	})
+	w.want(w.archive(deleteOld...), 1, map[string]int{"deleted": 2, "transcripts": 2})
+	w.holdsTranscripts(recs)
+}
