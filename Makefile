@@ -41,7 +41,7 @@ torture:
 # One target at a time, as go test wants it. A number of inputs, since a time
 # may end a target with "context deadline exceeded" (golang/go#75804).
 fuzz:
-	@for target in vbc:FuzzListing vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
+	@for target in vbc:FuzzListing vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
 		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
 		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 20000x -fuzzminimizetime 1s || exit 1; \
 	done

@@ -46,17 +46,18 @@ func TestTranscriptsCantBeListed(t *testing.T) {
 // VBC, archived, and the others are done.
 func TestTranscriptCantBeHad(t *testing.T) {
 	for name, fault := range map[string]vbctest.Fault{
-		"404":             {Status: 404, Body: `{"msg":"Transcription not found","status":404}`},
-		"403":             {Status: 403, Body: `{"msg":"not allowed","status":403}`},
-		"500":             {Status: 500, Body: `{"msg":"internal","status":500}`},
-		"202":             {Status: 202, Body: `{"status":"in progress"}`},
-		"empty":           {Status: 200},
-		"white space":     {Status: 200, Body: " \n"},
-		"a page":          {Status: 200, Body: "<!DOCTYPE html><p>Log in"},
-		"no text":         {Status: 200, Body: "\xff\xfe\x00\x01"},
-		"JSON breaks off": {ShortAfter: 10},
-		"too large":       {Status: 200, Body: strings.Repeat("x", 33<<20)},
-		"the connection":  {Reset: true},
+		"404":               {Status: 404, Body: `{"msg":"Transcription not found","status":404}`},
+		"403":               {Status: 403, Body: `{"msg":"not allowed","status":403}`},
+		"500":               {Status: 500, Body: `{"msg":"internal","status":500}`},
+		"202":               {Status: 202, Body: `{"status":"in progress"}`},
+		"empty":             {Status: 200},
+		"white space":       {Status: 200, Body: " \n"},
+		"a page":            {Status: 200, Body: "<!DOCTYPE html><p>Log in"},
+		"no text":           {Status: 200, Body: "\xff\xfe\x00\x01"},
+		"JSON breaks off":   {ShortAfter: 10},
+		"a list breaks off": {Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: `["Good morning",`},
+		"too large":         {Status: 200, Body: strings.Repeat("x", 33<<20)},
+		"the connection":    {Reset: true},
 	} {
 		l := newLab(t, "directory")
 		all := l.fill()

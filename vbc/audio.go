@@ -16,6 +16,8 @@ import (
 type Audio struct {
 	io.ReadCloser
 	Length int64 // bytes announced, or -1
+
+	media string // Content-Type as the server says it
 }
 
 // Audio asks for a recording's audio. The bytes come as a stream without a
@@ -45,7 +47,7 @@ func (s *Slot) body(ctx context.Context, op string, u *url.URL) (*Audio, error) 
 		resp.Body.Close()
 		return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("content encoding %.20q was not asked for", enc), Malformed: true}
 	}
-	return &Audio{ReadCloser: resp.Body, Length: resp.ContentLength}, nil
+	return &Audio{ReadCloser: resp.Body, Length: resp.ContentLength, media: resp.Header.Get("Content-Type")}, nil
 }
 
 // ErrNoAddress says that a listing gave no download_url for a recording.

@@ -66,6 +66,30 @@ func FuzzListing(f *testing.F) {
 	})
 }
 
+// An entry of any bytes is a recording's transcript, under an address of its
+// own, or none.
+func FuzzTranscripts(f *testing.F) {
+	for _, s := range []string{`{"id":7}`, `{"id":"7","start":"2026-05-12T10:15:00+0000"}`, `{"id":"t-7","recording_id":7}`, `{"id":"../../token"}`, `{"id":-1}`, `{"recording_id":"7"}`,
+		`{"id":"a?b","company_call_recording_id":9223372036854775807}`, `7`, `null`, `{"id":1e3}`, `{"id":"7/8"}`} {
+		f.Add([]byte(s))
+	}
+	c, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	base := c.url("transcription").String()
+	f.Fuzz(func(t *testing.T, item []byte) {
+		text, ok := parseTranscript(item)
+		if !ok {
+			return
+		}
+		address := c.url("transcription", text.ID).String()
+		if rest, under := strings.CutPrefix(address, base+"/"); text.Recording <= 0 || !under || strings.ContainsAny(rest, "/?#.") {
+			t.Errorf("%+v is at %s", text, address)
+		}
+	})
+}
+
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{"2019-01-01T00:00:00+0000", "2019-01-01T00:00:00Z", "2026-05-01T01:00:00+0200", "2026-04-01T00:00:00", "yesterday", "0000-00-00T00:00:00+9999", "2019-01-01T00:00:00.5-0330"} {
 		f.Add(s)

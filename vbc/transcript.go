@@ -122,7 +122,7 @@ func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSO
 	case len(body) > maxTranscript:
 		why = "the answer is too large for a transcript"
 	case isJSON:
-	case begin[0] == '{' || begin[0] == '[':
+	case begin[0] == '{' || strings.Contains(answer.media, "json"):
 		why = "the answer is JSON that breaks off"
 	case !utf8.Valid(body) || begin[0] == '<':
 		why = "the answer is not a transcript"

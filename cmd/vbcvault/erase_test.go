@@ -54,8 +54,9 @@ func TestErase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{}))
 			all := calls(w)
-			w.want(w.archive("--older-than", "90d"), 0, nil)
-			if r := w.erase("--id", "1"); r.code != 3 || !strings.Contains(r.stderr, "may still be at VBC") || len(w.of("_1.")) != 2 {
+			w.account.Transcribe(1, "You can reach me at 17325550100.")
+			w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 1})
+			if r := w.erase("--id", "1"); r.code != 3 || !strings.Contains(r.stderr, "may still be at VBC") || len(w.of("_1.")) != 3 {
 				t.Error("erased, although the next run would archive it again")
 			}
 			if name == "versions" { // a copy that was damaged has been replaced by another version

@@ -39,7 +39,7 @@ func TestProtectedArchive(t *testing.T) {
 		}
 		return nil
 	})
-	all := w.someRecordings(3)
+	all := transcribed(w, 3)
 	if r := w.run("doctor", "--to", w.to, "--object-lock", "governance", "--retain", "7y"); r.code != 0 {
 		t.Error("doctor finds something")
 	}
@@ -49,8 +49,8 @@ func TestProtectedArchive(t *testing.T) {
 		t.Error("it doesn't announce how copies are kept")
 	}
 	mu.Lock()
-	for _, want := range []string{".mp3 STANDARD_IA", ".json ", ".jsonl "} {
-		if !class[want+" department=legal"] || len(class) != 3 {
+	for _, want := range []string{".mp3 STANDARD_IA", ".json ", ".jsonl ", ".txt "} { // transcripts are JSON and text
+		if !class[want+" department=legal"] || len(class) != 4 {
 			t.Errorf("stored as %v", class)
 		}
 	}
@@ -68,11 +68,11 @@ func TestProtectedArchive(t *testing.T) {
 		text.Write(w.read(key))
 	}
 	for line := range strings.Lines(text.String()) {
-		var e struct{ Audio, Sidecar *storage.Object }
+		var e struct{ Audio, Sidecar, Transcript *storage.Object }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}
-		if e.Audio != nil && !e.Audio.LockedUntil.IsZero() && !e.Sidecar.LockedUntil.IsZero() {
+		if e.Audio != nil && !e.Audio.LockedUntil.IsZero() && !e.Sidecar.LockedUntil.IsZero() && (e.Transcript == nil || !e.Transcript.LockedUntil.IsZero()) {
 			locked++
 		}
 	}

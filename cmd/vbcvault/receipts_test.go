@@ -139,6 +139,7 @@ func (w *world) restore(saved string) {
 func TestRestoredOlderManifest(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(10)
+		w.account.Transcribe(all[9].ID, plain)
 		if r := w.signalled(syscall.SIGKILL, isAudio, 6, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
 			t.Fatalf("it wasn't killed: exit %d", r.code)
 		}
@@ -158,8 +159,11 @@ func TestRestoredOlderManifest(t *testing.T) {
 		if r := w.run("audit"); r.code != 0 {
 			t.Errorf("audit: exit %d", r.code)
 		}
-		if keys := w.keys(); len(keys) != 22 {
-			t.Errorf("%d objects for 11 recordings", len(keys))
+		if keys := w.keys(); len(keys) != 23 {
+			t.Errorf("%d objects for 11 recordings and a transcript", len(keys))
+		}
+		if !bytes.Contains(w.manifestFiles(), []byte(key(all[9], "transcript.txt"))) {
+			t.Error("the manifest doesn't know the transcript")
 		}
 	}, vbctest.Config{})
 }
