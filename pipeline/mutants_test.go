@@ -9,7 +9,10 @@ import (
 	"testing"
 )
 
-var mutants = flag.Bool("mutants", false, "break the program in each way that mutations lists, and see a test fail; takes minutes")
+var (
+	mutants = flag.Bool("mutants", false, "break the program in each way that mutations lists, and see a test fail; takes minutes")
+	only    = flag.String("only", "", "just the mutations with this in their name")
+)
 
 // mutation is one way to break the program.
 type mutation struct {
@@ -23,6 +26,14 @@ var mutations = []mutation{
 	{"the DELETE goes out although the commit failed", "pipeline/purge.go", "	if err := r.intend(row, ev); err != nil {\n		return err\n	}\n	r.archived(row, ev)", "	_ = r.intend(row, ev)\n	r.archived(row, ev)", "TestCrashAtEveryStep", "./pipeline"},
 	{"verify trusts what Put returned", "pipeline/evidence/evidence.go", "	has, err := store.Stat(ctx, want)", "	has, err := want, error(nil)\n	_ = ctx", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
 	{"the sidecar is not proven", "pipeline/evidence/evidence.go", "	if v.sidecar, err = confirm(ctx, store, sidecar); err != nil {", "	if v.sidecar = sidecar; err != nil {", "TestSwallowedUpload|TestDamageBetween", "./cmd/vbcvault"},
+	{"the transcript is not proven", "pipeline/evidence/evidence.go", "	if v.transcript, err = confirm(ctx, store, transcript); err != nil {", "	if v.transcript = transcript; err != nil {", "TestSwallowedTranscript", "./cmd/vbcvault"},
+	{"a purge doesn't wait for the transcript", "pipeline/work.go", "		if !purge || row.SeenRun == r.id {", "		if !purge {", "TestTranscripts$", "./cmd/vbcvault"},
+	{"what is deleted unlisted may have got a transcript", "pipeline/purge.go", "		if err := r.transcribe(ctx, row); err != nil {\n			return err\n		}\n", "", "TestTranscriptBeforeASecondDelete", "./cmd/vbcvault"},
+	{"a listing of transcripts with gaps counts as one", "pipeline/transcript.go", "	if n := listing.Missing(); n > 0 {", "	if n := listing.Missing(); n < 0 {", "TestTranscriptsCantBeListed", "./pipeline"},
+	{"transcripts that are refused all of a sudden are none", "pipeline/transcript.go", "		if known.Transcripts {", "		if false {", "TestTranscriptsAreRefused", "./cmd/vbcvault"},
+	{"transcripts dated later than the cutoff are not listed", "pipeline/transcript.go", "	case !r.policy.Delete:", "	default:", "TestTranscripts$", "./cmd/vbcvault"},
+	{"a transcript that can't be mended is forgotten", "pipeline/transcript.go", "	if _, listed := r.policy.transcripts.of(row.Recording); !listed {\n		return false, cause\n	}\n", "", "TestDamagedTranscript", "./cmd/vbcvault"},
+	{"a doubted copy that is listed isn't looked at", "pipeline/manifest/listed.go", "	case archived != 0 && state == Stored:\n		return Doubted, nil\n", "", "TestDamagedTranscript", "./cmd/vbcvault"},
 	{"evidence may be older than the permission to send", "pipeline/evidence/evidence.go", "	case v.at.Before(t):", "	case false:", "TestEvidenceIsNotKept", "./pipeline/evidence"},
 	{"a 404 that isn't VBC's own counts as deleted", "vbc/errors.go", "e.Status == http.StatusNotFound && !e.Gateway", "e.Status == http.StatusNotFound", "TestNotFoundIs", "./vbc"},
 	{"a redirected DELETE is followed", "vbc/client.go", "	if via[0].Method != http.MethodGet || len(via) > 5 {", "	if len(via) > 5 {", "TestRedirectedDelete", "./vbc"},
@@ -98,8 +109,12 @@ func TestMutants(t *testing.T) {
 	if out, err := exec.Command("git", "clone", "--quiet", "..", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	caught := 0
+	caught, tried := 0, 0
 	for _, m := range mutations {
+		if !strings.Contains(m.name, *only) {
+			continue
+		}
+		tried++
 		path := filepath.Join(dir, m.file)
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -124,5 +139,5 @@ func TestMutants(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d of %d mutants caught", caught, len(mutations))
+	t.Logf("%d of %d mutants caught", caught, tried)
 }

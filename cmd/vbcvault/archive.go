@@ -47,10 +47,10 @@ func newArchive(s streams) *cobra.Command {
 		Use:   "archive (--older-than AGE | --before TIME) --to DESTINATION",
 		Short: "Archive recordings, and with --delete delete them at VBC once proven",
 		Long: `Archive lists the recordings that start before a cutoff, streams each one's
-audio, metadata and transcript, where VBC has one, into the destination, and has
-the destination confirm size and SHA-256 of each. Without --delete nothing is ever deleted at VBC. With it,
-a recording is deleted there only when the destination has just confirmed the
-copy.
+audio and metadata into the destination, and the transcript where VBC has one,
+and has the destination confirm size and SHA-256 of each. Without --delete
+nothing is ever deleted at VBC. With it, a recording is deleted there only when
+the destination has just confirmed the copy.
 
 Where VBC allows few requests, many recordings are fetched at once: VBC packs
 them into a ZIP (--fetch), each is taken out, and proven like any other.

@@ -62,7 +62,11 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 	// On whole days, so that a second demo finds the same recordings.
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	account := vbctest.New(vbctest.Config{})
-	account.Generate(f.recordings, today.Add(-time.Hour), 2*demoAge/time.Duration(f.recordings))
+	for i, rec := range account.Generate(f.recordings, today.Add(-time.Hour), 2*demoAge/time.Duration(f.recordings)) {
+		if i%3 == 0 {
+			account.Transcribe(rec.ID, "(a simulated transcript)\n")
+		}
+	}
 	api, stop, err := serve(account)
 	if err != nil {
 		return nil, err
@@ -107,7 +111,7 @@ func (f *demoFlags) directory() (archive string, err error) {
 
 // next says what to look at.
 func (f *demoFlags) next(o *output, j *job, left int) {
-	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said of the call\n", j.destination.dir)
+	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said of the call,\n      each .transcript.txt its transcript\n", j.destination.dir)
 	fmt.Fprintf(o.out, "  vbcvault status --manifest %s\n      how far each recording has come\n", j.manifest)
 	fmt.Fprintf(o.out, "%d recordings are left in the simulated account", left)
 	if f.delete {
