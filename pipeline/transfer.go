@@ -46,7 +46,7 @@ func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 	if err != nil {
 		return manifest.Copy{}, err
 	}
-	return manifest.Copy{Audio: audio, Sidecar: t.sidecar, StoredAt: t.storedAt}, nil
+	return t.copied(audio), nil
 }
 
 // fetch stores the audio out of an export, if there is one that has it whole,
@@ -135,7 +135,13 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 		return &storeError{err}
 	}
 	t.intended = o
-	return t.manifest.Stored(t.work, rec, manifest.Copy{Audio: o, Sidecar: t.sidecar, StoredAt: t.storedAt})
+	return t.manifest.Stored(t.work, rec, t.copied(o))
+}
+
+// copied is the copy with this audio, and with the transcript that an earlier
+// one had.
+func (t *transfer) copied(audio storage.Object) manifest.Copy {
+	return manifest.Copy{Audio: audio, Sidecar: t.sidecar, Transcript: t.row.Copy.Transcript, StoredAt: t.storedAt}
 }
 
 // checkSize compares with what the listing declares. Where that is missing, or

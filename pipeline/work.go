@@ -153,9 +153,11 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 	for fresh := false; ; {
 		var err error
 		if !row.Copy.Known() {
-			if row.Copy, err = r.transfer(ctx, row); err != nil {
+			c, err := r.transfer(ctx, row)
+			if err != nil {
 				return r.maybeGone(ctx, row, err)
 			}
+			row.Copy = c
 			fresh = true
 			if may, held := r.policy.mayPurge(row.Row); purge && !may {
 				purge = false // the copy that was old enough is no more
@@ -198,7 +200,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		if !row.Copy.ArchivedAt.IsZero() {
 			row.damaged = row.Copy
 		}
-		row.Copy = manifest.Copy{}
+		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt
 	}
 }
 

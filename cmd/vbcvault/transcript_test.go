@@ -287,6 +287,29 @@ func TestDamagedTranscript(t *testing.T) {
 	}
 }
 
+// Audio that is archived anew keeps the transcript that it has, also when VBC
+// shows that no more.
+func TestTranscriptOutlivesItsAudio(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	recs := transcribed(w, 2)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
+	storagetest.FlipByte(t, filepath.Join(strings.TrimPrefix(w.to, "file://"), filepath.FromSlash(key(recs[0], "mp3"))))
+	w.account.Transcribe(recs[0].ID, "")
+	w.want(w.archive(deleteOld...), 0, map[string]int{"downloads": 1, "deleted": 2, "transcripts": 0})
+	if n := w.account.Counts().ByKind[vbctest.Transcript]; n != 2 {
+		t.Errorf("%d transcripts were asked for, want 2", n)
+	}
+	w.mustHold(recs...)
+	w.holdsTranscripts(recs)
+	receipts := ""
+	for _, k := range w.receipts() {
+		receipts += string(w.read(k))
+	}
+	if strings.Count(receipts, `"transcript":{"key":"`) != 2 {
+		t.Error("the receipts don't name the transcripts")
+	}
+}
+
 // A store that keeps no transcript although it says 200 gets no recording
 // deleted.
 func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {

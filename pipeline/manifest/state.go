@@ -102,11 +102,11 @@ func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string)
 	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE kind = ? AND owner = ? AND id = ?", why, r.Kind, r.Owner, r.ID)
 }
 
-// Relist forgets a copy that turned out to be missing or damaged. The audio
-// must come from VBC again.
+// Relist forgets a copy that turned out to be missing or damaged, save its
+// transcript, which is looked at by itself. The audio must come from VBC again.
 func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, Listed, "audio = '', sidecar = '', transcript = '', archived_at = 0")
+		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
 	})
 }
 
