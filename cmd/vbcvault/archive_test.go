@@ -245,8 +245,8 @@ func TestFaultsOfS3CostNoRequestAtVBC(t *testing.T) {
 	})
 	all := w.someRecordings(10)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
-	if c := w.account.Counts(); c.Total != 3+2*10 {
-		t.Errorf("%v; want a token, a listing before and one after, and two requests for each recording", c.ByKind)
+	if c := w.account.Counts(); c.Total != 4+2*10 {
+		t.Errorf("%v; want a token, a listing before and one after, one of transcripts, and two requests for each recording", c.ByKind)
 	}
 	w.mustHold(all...)
 }

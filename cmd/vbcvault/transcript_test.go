@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -250,6 +251,13 @@ func TestTranscriptComesLater(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
+}
+
+// A call of just before the cutoff, whose transcript VBC dates after it.
+func TestTranscriptMadeAfterTheCutoff(t *testing.T) {
+	w := newWorld(t, vbctest.Config{TranscriptsLater: true}).inDir()
+	w.account.Add(vbctest.Recording{ID: 7, Start: time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -91), Transcript: plain})
+	w.want(w.archive(deleteOld...), 0, map[string]int{"deleted": 1, "transcripts": 1})
 }
 
 // A transcript that the archive doesn't hold as it should is fetched anew
