@@ -27,7 +27,8 @@ func (b *breaker) done() {
 }
 
 // failed notes one that failed, and returns a *refusal if it was one too many.
-// Causes that concern one recording neither count nor begin the count anew.
+// Causes that concern one recording, or its transcript, neither count nor begin
+// the count anew.
 func (b *breaker) failed(cause error) error {
 	if !general(cause) {
 		return nil

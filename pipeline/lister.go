@@ -222,14 +222,8 @@ func split(held []vbc.Recording, at time.Time) (before, rest []vbc.Recording) {
 
 // note writes recordings down.
 func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
-	if i := slices.IndexFunc(recordings, l.policy.eligible); i >= 0 && l.kind == vbc.Company {
-		from := l.begun
-		if !l.whole {
-			from = recordings[i].Start // none comes before it
-		}
-		if err := l.learnTranscripts(ctx, from); err != nil {
-			return err
-		}
+	if err := l.learnTheirTranscripts(ctx, recordings); err != nil {
+		return err
 	}
 	eligible, seen, err := l.admit(ctx, l.collection, recordings)
 	for i, rec := range eligible {
@@ -245,6 +239,33 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 		l.picks = append(l.picks, pick{rec.ID, rec.Size, rec.Start, needed})
 	}
 	return err
+}
+
+// learnTheirTranscripts lists the transcripts of what has just been listed, and
+// of all that comes after it, unless each has its own in the archive already.
+func (l *lister) learnTheirTranscripts(ctx context.Context, recordings []vbc.Recording) error {
+	if l.kind != vbc.Company {
+		return nil
+	}
+	for _, rec := range recordings {
+		if !l.policy.eligible(rec) {
+			continue
+		}
+		if l.reads != nil {
+			row, s, err := l.reads.Look(ctx, rec)
+			if err != nil {
+				return err
+			}
+			if s != manifest.New && hasTranscript(row) {
+				continue
+			}
+		}
+		if l.whole {
+			return l.learnTranscripts(ctx, l.begun)
+		}
+		return l.learnTranscripts(ctx, rec.Start) // none that lacks one comes before it
+	}
+	return nil
 }
 
 // isIncomplete reports whether an archived recording has got a transcript since.

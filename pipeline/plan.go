@@ -121,10 +121,8 @@ func (pl *planner) do(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if row.Kind == vbc.Company && r.policy.eligible(row.Recording) {
-			if err := r.learnTranscripts(ctx, row.Start); err != nil {
-				return err
-			}
+		if err := r.learnTranscriptOf(ctx, row); err != nil {
+			return err
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
 			pl.Leftovers++

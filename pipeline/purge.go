@@ -27,11 +27,15 @@ func (r *run) purge(ctx context.Context, row *item) error {
 		if err != nil {
 			return err
 		}
+		err = r.transcribe(ctx, row)
 		if !there {
+			if err != nil { // as where VBC has deleted it too
+				r.log.Warn("the transcript of a recording that VBC has no more can't be had", "recording", row.Recording.String(), "reason", err)
+			}
 			return r.gone(row)
 		}
-		if err := r.transcribe(ctx, row); err != nil {
-			return err
+		if err != nil {
+			return errors.Join(err, r.verifyRest(row))
 		}
 	}
 	if r.expires(row.Copy) {
@@ -67,7 +71,7 @@ func (r *run) gone(row *item) error {
 }
 
 func (r *run) expires(c manifest.Copy) bool {
-	return !r.policy.AllowExpiring && !(c.Audio.Expires.IsZero() && c.Sidecar.Expires.IsZero() && c.Transcript.Expires.IsZero())
+	return !r.policy.AllowExpiring && (!c.Audio.Expires.IsZero() || !c.Sidecar.Expires.IsZero() || !c.Transcript.Expires.IsZero())
 }
 
 // lasting refuses a copy that the store will remove: it is good for as long as

@@ -209,7 +209,7 @@ func (r *run) recall(ctx context.Context) error {
 // remember writes down what this run has found out about VBC. A pace that it
 // was only told isn't news: one day it is to be forgotten.
 func (r *run) remember(ctx context.Context) error {
-	found := manifest.Learned{PageSize: int(r.granted.Load()), Transcripts: len(r.policy.transcripts.ids) > 0, Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
+	found := manifest.Learned{PageSize: int(r.granted.Load()), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
 	if found.Pace == r.recalled.Pace {
 		found.Pace = 0
 	}

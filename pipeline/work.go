@@ -84,8 +84,8 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
 		for row, err := range r.manifest.Pending(r.work, sel) {
-			if err == nil && row.Kind == vbc.Company && r.policy.eligible(row.Recording) {
-				err = r.learnTranscripts(r.ctx, row.Start)
+			if err == nil {
+				err = r.learnTranscriptOf(r.ctx, row)
 			}
 			if !yield(task{Row: row}, err) {
 				return
@@ -169,11 +169,12 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// What this run hasn't seen may be gone, and then there is no transcript
 		// to wait for: the purge looks first.
 		if !purge || row.SeenRun == r.id {
-			if err := r.transcribe(ctx, row); err != nil {
-				return errors.Join(err, r.verifyRest(row))
+			if err = r.transcribe(ctx, row); err != nil {
+				err = errors.Join(err, r.verifyRest(row))
 			}
 		}
 		switch {
+		case err != nil: // and perhaps the audio isn't there either
 		case purge:
 			err = r.purge(ctx, row)
 			if isA[*manifest.HeldError](err) {

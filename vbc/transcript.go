@@ -2,6 +2,7 @@ package vbc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"iter"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +43,7 @@ func (c *Client) Transcripts(account string, since, before time.Time, pageSize i
 	if !before.IsZero() {
 		v.Set("start:lte", FormatTime(before))
 	}
-	return &TranscriptListing{walk{op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, size: pageSize, field: "transcriptions", anyField: true}}
+	return &TranscriptListing{walk{op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, size: pageSize, field: "transcriptions", guess: true}}
 }
 
 // Pages yields the transcripts page by page. An error ends it, and so does an
@@ -74,22 +76,20 @@ func (l *TranscriptListing) Missing() int { return l.walk.missing() }
 
 var transcriptID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,100}$`)
 
+// wireTranscript is what may say whose a transcript is.
+type wireTranscript struct {
+	ID        loose `json:"id"`
+	Recording loose `json:"recording_id"`
+	Call      loose `json:"call_recording_id"`
+	Company   loose `json:"company_call_recording_id"`
+}
+
 func parseTranscript(item json.RawMessage) (t Transcript, ok bool) {
-	var w struct {
-		ID        loose `json:"id"`
-		Recording loose `json:"recording_id"`
-		Call      loose `json:"call_recording_id"`
-		Company   loose `json:"company_call_recording_id"`
-	}
+	var w wireTranscript
 	if json.Unmarshal(item, &w) != nil {
 		return t, false
 	}
-	of := w.ID
-	for _, named := range []loose{w.Recording, w.Call, w.Company} {
-		if named != "" {
-			of = named
-		}
-	}
+	of := cmp.Or(w.Recording, w.Call, w.Company, w.ID)
 	if t.ID = string(w.ID); t.ID == "" {
 		t.ID = string(of)
 	}
@@ -98,11 +98,17 @@ func parseTranscript(item json.RawMessage) (t Transcript, ok bool) {
 	return t, err == nil && t.Recording > 0 && transcriptID.MatchString(t.ID)
 }
 
+// NotTranscriptError says that what came is not the transcript that was asked for.
+type NotTranscriptError struct{ Op, Why string }
+
+func (e *NotTranscriptError) Error() string { return e.Op + ": " + e.Why }
+
 const maxTranscript = 32 << 20 // bytes; an hour's call has about fifty thousand
 
 // Transcript asks for a transcript and returns it byte for byte, and whether it
-// is JSON. Whatever else it is is text: an answer that is neither, empty, or
-// JSON that breaks off, is an *Error.
+// is JSON. Whatever else it is is text: an answer that is neither, empty, JSON
+// that breaks off, a report in place of a transcript, or says that it is another
+// recording's, is a *NotTranscriptError.
 func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSON bool, err error) {
 	op := fmt.Sprintf("fetch the transcript of company recording %d", t.Recording)
 	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID))
@@ -122,13 +128,44 @@ func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSO
 	case len(body) > maxTranscript:
 		why = "the answer is too large for a transcript"
 	case isJSON:
+		why = notTranscript(body, t)
 	case begin[0] == '{' || strings.Contains(answer.media, "json"):
 		why = "the answer is JSON that breaks off"
 	case !utf8.Valid(body) || begin[0] == '<':
 		why = "the answer is not a transcript"
 	}
 	if why != "" {
-		return nil, false, &Error{Op: op, Status: 200, Message: why, Malformed: true}
+		return nil, false, &NotTranscriptError{Op: op, Why: why}
 	}
 	return body, isJSON, nil
+}
+
+// Fields of a report, such as {"msg":"Transcription not found","status":404} or
+// {"status":"IN_PROGRESS"}. JSON with nothing else is no transcript.
+var reporting = []string{"id", "status", "state", "code", "type", "msg", "message", "error", "error_description", "description", "fault"}
+
+// notTranscript says why JSON isn't the transcript that was asked for, "" if it
+// may be.
+func notTranscript(body []byte, t Transcript) string {
+	const empty, report = "the answer is JSON without a transcript", "the answer is a report and not a transcript"
+	switch text := string(bytes.Join(bytes.Fields(body), nil)); text {
+	case "null", `""`, "[]", "{}":
+		return empty
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return "" // a list, or text
+	}
+	var w wireTranscript
+	if json.Unmarshal(body, &w) == nil {
+		if of := cmp.Or(w.Recording, w.Call, w.Company); of != "" && string(of) != strconv.FormatInt(t.Recording, 10) {
+			return "the answer says that it is another recording's"
+		}
+	}
+	for name := range fields {
+		if !slices.Contains(reporting, name) {
+			return ""
+		}
+	}
+	return report
 }

@@ -34,7 +34,9 @@ type walk struct {
 	size  int        // page size to ask for
 	field string     // of _embedded, where the items are
 
-	anyField bool // that name is a guess: if there is one other list, that is it
+	// Of a listing that no document describes: the name of its list is a guess,
+	// so if there is one other list, that is it; and a 400 is about the query.
+	guess bool
 
 	seen    map[string]int // id → the last pass that showed it
 	pass    int
@@ -149,7 +151,7 @@ func (w *walk) page(ctx context.Context, try Attempt, number int, yield func([]j
 		items, err = w.fetch(ctx, s, number)
 		return err
 	})
-	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.size > smallest && number != 0 {
+	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.size > smallest && number != 0 && !(w.guess && len(w.query) > 0) {
 		return 0, errSmallerPages
 	}
 	if err != nil {
@@ -207,13 +209,16 @@ func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessag
 	}
 	var items []json.RawMessage
 	raw, ok := p.Embedded[w.field]
-	if !ok && w.anyField && len(p.Embedded) == 1 {
+	if !ok && w.guess && len(p.Embedded) == 1 {
 		for _, raw = range p.Embedded {
 			ok = true
 		}
 	}
 	if ok && json.Unmarshal(raw, &items) != nil {
 		return nil, malformed("the answer's list of items is not a list")
+	}
+	if !ok && w.guess && (p.TotalItems == nil || *p.TotalItems != 0) {
+		return nil, malformed("the answer has no list of items, and doesn't say that there are none")
 	}
 	if p.Embedded == nil && p.Page == nil && p.TotalItems == nil {
 		return nil, malformed("the answer is JSON, but not a listing")

@@ -308,7 +308,7 @@ func advice(f failure) string {
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case strings.Contains(f.Reason, "transcript"):
-		return "its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts leaves transcripts out"
+		return "its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"
 	case f.Permanent:
 		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
 	}
