@@ -156,6 +156,8 @@ func operation(r *http.Request) (op, key string) {
 		return "PutObject", key
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		return "CreateMultipartUpload", key
+	case r.Method == http.MethodPost && q.Has("restore"):
+		return "RestoreObject", key
 	case r.Method == http.MethodPost && q.Has("uploadId"):
 		return "CompleteMultipartUpload", key
 	case r.Method == http.MethodDelete && q.Has("uploadId"):
