@@ -85,7 +85,7 @@ type identified interface{ Identify(known string) error }
 // are not fetched again. A recording that fails keeps no other from being
 // restored; what keeps all of them is an error, and so is a context that ends.
 // Names that collide are ErrNames (wrapped), before open is called for the folder.
-func Restore(ctx context.Context, store storage.Store, m *manifest.Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (_ Restoration, err error) {
+func Restore(ctx context.Context, store storage.Store, m *manifest.Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, stats, log, o)
 	if err := r.identify(ctx); err != nil {
@@ -159,12 +159,13 @@ func inArchive(row manifest.Row) bool {
 	return row.Copy.Known() && row.Copy.Audio.Proven() && row.Copy.Sidecar.Proven() && row.State != manifest.Erasing && row.State != manifest.Erased
 }
 
-// recording restores one recording. An error ends all.
+// recording restores what can be restored of one recording. An error ends all.
 func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
 	var frozen []restored
-	fetched := false
+	var fetched, absent bool
+	var wrong []error
 	for _, f := range r.o.Names.files(row) {
 		new, err := r.file(ctx, row, f)
 		switch {
@@ -172,15 +173,28 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 			fetched = fetched || new
 		case errors.Is(err, storage.ErrCold):
 			frozen = append(frozen, f)
+		case fatal(ctx, err):
+			return err
+		case errors.Is(err, storage.ErrNotFound) && row.Copy.ArchivedAt.IsZero():
+			absent = true // a run was about to store it, and nobody has ever seen it there
 		default:
-			return r.fail(ctx, row, err)
+			wrong = append(wrong, err)
+		}
+	}
+	if len(frozen) > 0 {
+		if err := r.thaw(ctx, frozen); fatal(ctx, err) {
+			return err
+		} else if err != nil {
+			wrong = append(wrong, err)
 		}
 	}
 	switch {
-	case len(frozen) > 0:
-		if err := r.thaw(ctx, frozen); err != nil {
-			return r.fail(ctx, row, err)
-		}
+	case len(wrong) > 0:
+		r.stats.Failed.Add(1)
+		r.complain(row, wrong)
+	case absent:
+		r.absent(row)
+	case len(frozen) > 0: // thaw has counted it
 	case fetched:
 		r.restored.Add(1)
 	default:
@@ -189,34 +203,40 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 	return nil
 }
 
-// fail counts a recording that can't be restored, and says why, unless the
-// error is one that all will have.
-func (r *restorer) fail(ctx context.Context, row manifest.Row, err error) error {
-	if v := judge(err); v == systemic || v == cancelled || ctx.Err() != nil {
-		return err
-	}
-	if errors.Is(err, storage.ErrNotFound) && row.Copy.ArchivedAt.IsZero() {
-		r.notArchived.Add(1) // it was on its way there
-		r.log.Warn("not in the archive yet", "recording", row.Recording.String(), "state", string(row.State))
-		if slices.Contains(r.o.Query.IDs, row.ID) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.missing = append(r.missing, row.ID)
+// fatal reports whether an error is one that all recordings will have.
+func fatal(ctx context.Context, err error) bool {
+	v := judge(err)
+	return err != nil && (v == systemic || v == cancelled || ctx.Err() != nil)
+}
+
+// complain says why a recording is not restored, or not all of it, and what to
+// do: once where all of its files have the same trouble.
+func (r *restorer) complain(row manifest.Row, wrong []error) {
+	last := ""
+	for _, err := range wrong {
+		if err.Error() == last {
+			continue
 		}
-		return nil
+		last = err.Error()
+		args := []any{"recording", row.Recording.String(), "reason", err}
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			args = append(args, "hint", "it stays as it is; choose another --out or --name-template")
+		case errors.Is(err, storage.ErrNotFound), isA[*damagedError](err):
+			args = append(args, "hint", "the copy is damaged or missing; vbcvault verify --deep looks at all of them and says what can be done")
+		}
+		r.log.Error("not restored", args...)
 	}
-	r.stats.Failed.Add(1)
-	hint := ""
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		hint = "it stays as it is; choose another --out or --name-template"
-	case errors.Is(err, storage.ErrNotFound), isA[*damagedError](err):
-		hint = "the copy is damaged or missing; vbcvault verify --deep looks at all of them and says what can be done"
+}
+
+// absent counts a recording of which nothing is in the archive.
+func (r *restorer) absent(row manifest.Row) {
+	r.notArchived.Add(1)
+	if len(r.o.Query.IDs) == 0 {
+		return
 	}
-	args := []any{"recording", row.Recording.String(), "reason", err}
-	if hint != "" {
-		args = append(args, "hint", hint)
-	}
-	r.log.Error("not restored", args...)
-	return nil
+	r.log.Warn("not in the archive", "recording", row.Recording.String(), "state", string(row.State))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.missing = append(r.missing, row.ID)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"path"
-	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -48,31 +47,27 @@ func (r *restorer) plan(ctx context.Context) (dirs []string, err error) {
 // rows yields what can be restored, and counts the rest.
 func (r *restorer) rows(ctx context.Context) iter.Seq2[manifest.Row, error] {
 	return func(yield func(manifest.Row, error) bool) {
-		copies := map[int64]bool{} // of the ids that were asked for
+		known := map[int64]bool{} // of the ids that were asked for
 		for row, err := range r.manifest.Search(ctx, r.o.Query) {
 			if err != nil {
 				yield(manifest.Row{}, err)
 				return
 			}
 			r.found.Add(1)
-			if !inArchive(row) {
-				r.notArchived.Add(1)
-				if len(r.o.Query.IDs) > 0 {
-					r.log.Warn("not in the archive", "recording", row.Recording.String(), "state", string(row.State))
-				}
-				continue
-			}
 			if len(r.o.Query.IDs) > 0 {
-				copies[row.ID] = true
+				known[row.ID] = true
 			}
-			if !yield(row, nil) {
+			if !inArchive(row) {
+				r.absent(row)
+			} else if !yield(row, nil) {
 				return
 			}
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, id := range r.o.Query.IDs {
-			if !copies[id] && !slices.Contains(r.missing, id) {
+			if !known[id] {
+				known[id] = true
 				r.missing = append(r.missing, id)
 			}
 		}

@@ -41,7 +41,7 @@ func (r *restorer) thaw(ctx context.Context, frozen []restored) error {
 		r.wait = max(r.wait, takes)
 		r.mu.Unlock()
 	}
-	switch {
+	switch { // each recording once
 	case asked:
 		r.asked.Add(1)
 	case waiting:

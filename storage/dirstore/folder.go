@@ -108,12 +108,12 @@ func (f *Folder) Tidy(dirs []string) (removed int, err error) {
 	}
 	defer shareDir(lock)
 	for _, dir := range dirs {
-		entries, err := fs.ReadDir(f.store.root.FS(), dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if f.leadsNowhereElse(dir) != nil {
+			continue // whoever creates a file there is told
 		}
+		entries, err := fs.ReadDir(f.store.root.FS(), dir)
 		if err != nil {
-			return removed, fmt.Errorf("tidy %s: %w", f.path(dir), cause(err))
+			continue
 		}
 		for _, e := range entries {
 			if !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), tempPrefix) {
