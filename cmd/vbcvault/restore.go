@@ -174,7 +174,7 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 	if folder == nil {
 		return r, err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }() // what it has written is durable
 	if r.Found == 0 && err == nil {
 		o.log.Warn("no recording matches; vbcvault status counts what the manifest knows")
 	}

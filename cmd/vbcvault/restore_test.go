@@ -63,11 +63,6 @@ func tree(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// stem is what a recording's files are called by default, without their endings.
-func stem(r vbctest.Recording, caller string) string {
-	return fmt.Sprintf("%s_%s_%d", r.Start.Format("20060102T150405Z"), caller, r.ID)
-}
-
 // mustBeRestored fails unless the recording's audio is there as VBC had it, and
 // its sidecar as the archive has it, with the time of the call.
 func (w *world) mustBeRestored(dir, stem string, r vbctest.Recording) {
@@ -286,8 +281,14 @@ func TestDamagedCopyIsNotRestored(t *testing.T) {
 			w.flip(key(all[1], "json"))
 			w.remove(key(all[2], "mp3"))
 			out := newOut(t)
+			if w.proxy != nil {
+				w.proxy.Reset()
+			}
 			r := w.retrieve(out, "--all", "--name-template", "{id}.mp3")
 			w.want(r, 1, map[string]int{"restored": 1, "failed": 3})
+			if w.proxy != nil && w.proxy.Count("") != 8 {
+				t.Errorf("%d requests for 8 objects: what is damaged stays so", w.proxy.Count(""))
+			}
 			for _, lost := range []string{key(all[0], "mp3") + " is damaged", key(all[1], "json") + " is damaged", key(all[2], "mp3") + ": no such object"} {
 				if !strings.Contains(r.stderr, lost) {
 					t.Errorf("it doesn't say that %s", lost)

@@ -82,8 +82,7 @@ func makePath(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer above.Close()
-	return above.syncDir(".")
+	return errors.Join(above.syncDir("."), above.Close())
 }
 
 // Close lets go of the directory.
