@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -185,5 +186,30 @@ func TestRestoreStates(t *testing.T) {
 	w.want(w.retrieve(newOut(t), "--state", "erased"), 0, map[string]int{"found": 1, "restored": 0, "not_archived": 1})
 	if r := w.retrieve(newOut(t), "--dnis", "0"); r.code != 0 || !strings.Contains(r.stderr, "no recording matches") {
 		t.Error("it doesn't say that nothing is found")
+	}
+}
+
+// What somebody has the right to have forgotten isn't handed out any more once
+// that has begun.
+func TestRestoreKnowsErasures(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
+		if op == http.MethodDelete {
+			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}
+		}
+		return nil
+	})
+	all := w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	if r := w.erase("--id", "100001"); r.code == 0 {
+		t.Fatal("erased")
+	}
+	w.mustHold(all...) // still
+	out := newOut(t)
+	w.want(w.retrieve(out, "--all", "--name-template", "{id}.mp3"), 0, map[string]int{"restored": 1, "not_archived": 1})
+	if files := tree(t, out); len(files) != 2 || files["100001.mp3"] != nil {
+		t.Errorf("%q", slices.Sorted(maps.Keys(files)))
+	}
+	if r := w.run("restore", "--id", "100001", "--out", "-"); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "company recording 100001 is erasing") {
+		t.Errorf("exit %d", r.code)
 	}
 }
