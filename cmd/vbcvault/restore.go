@@ -45,9 +45,9 @@ file has the name, that recording fails, the rest goes on, and the exit code is
 1, as it is for a copy that is damaged or missing.
 
 Names come from --name-template: ` + strings.Join(pipeline.FieldNames()[:6], ", ") + `,
-` + strings.Join(pipeline.FieldNames()[6:], ", ") + `. A "/" makes a
-directory. In what VBC sent, everything but letters, digits and + - . _ @
-becomes "_"; a field that is missing is "none".
+` + strings.Join(pipeline.FieldNames()[6:], ", ") + `. It ends in
+.mp3 or .{ext}, and a "/" makes a directory. In what VBC sent, everything but
+letters, digits and + - . _ @ becomes "_"; a field that is missing is "none".
 
 --out - writes the audio of one recording to stdout, and nothing else. Its
 digest is known at the end only: what was written counts if the exit code is 0.
