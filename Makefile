@@ -42,7 +42,7 @@ torture:
 # may end a target with "context deadline exceeded" (golang/go#75804).
 fuzz:
 	@for target in vbc:FuzzListing vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
-		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline/receipt:FuzzReceipts; do \
+		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline:FuzzNames pipeline/receipt:FuzzReceipts; do \
 		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 20000x -fuzzminimizetime 1s || exit 1; \
 	done
 

@@ -65,7 +65,7 @@ func judge(err error) verdict {
 	case isA[*notAudioError](err), isA[*sizeError](err), isA[*vbc.NotTranscriptError](err):
 		return doubtful
 	case isA[*storeError](err), isA[*storage.OccupiedError](err), isA[*evidence.Mismatch](err), isA[*manifest.StateError](err),
-		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
+		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), isA[*damagedError](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
 		return final
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrStopped):
 		return cancelled

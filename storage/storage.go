@@ -123,6 +123,10 @@ type Attrs struct {
 	// Bulk says that no run needs to read it back soon, so that it may lie
 	// where that is cheap and slow.
 	Bulk bool
+
+	// Modified is the time that a file is given, unless it is zero. Stores
+	// that have no files ignore it.
+	Modified time.Time
 }
 
 // Body is what Put stores.

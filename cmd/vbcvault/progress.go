@@ -78,7 +78,7 @@ func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func()
 		todo := total(stats)
 		fmt.Fprintf(o.printer, "%s of %s recordings, %s received, %d failed, %s left%s\n",
 			humanize.Comma(stats.Ended.Load()), humanize.Comma(todo), humanize.IBytes(uint64(stats.Downloaded.Load())),
-			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo, client.Quota()), quotaNote(client))
+			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo, quotaOf(client)), quotaNote(client))
 	}
 }
 
@@ -99,9 +99,17 @@ func eta(begin time.Time, done, todo int64, q vbc.Quota) string {
 	return about(time.Duration(each * float64(todo-done)))
 }
 
+// quotaOf is the client's quota; a command that asks VBC nothing has no client.
+func quotaOf(client *vbc.Client) vbc.Quota {
+	if client == nil {
+		return vbc.Quota{}
+	}
+	return client.Quota()
+}
+
 // quotaNote says what is known of the request quota, "" if nothing is.
 func quotaNote(client *vbc.Client) string {
-	q := client.Quota()
+	q := quotaOf(client)
 	switch wait := time.Until(q.ClosedUntil); {
 	case wait > 0:
 		return fmt.Sprintf("; VBC's quota is used up, the next request is in %s", wait.Round(time.Second))
@@ -127,7 +135,7 @@ func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, e
 			decor.Any(func(decor.Statistics) string { return " " + humanize.IBytes(uint64(stats.Downloaded.Load())) }),
 			decor.Any(func(decor.Statistics) string { return rate(stats) }),
 			decor.Any(func(decor.Statistics) string {
-				return " " + eta(begin, stats.Ended.Load(), total(stats), client.Quota()) + " left"
+				return " " + eta(begin, stats.Ended.Load(), total(stats), quotaOf(client)) + " left"
 			}),
 			decor.Any(func(decor.Statistics) string { return quotaNote(client) }),
 		))

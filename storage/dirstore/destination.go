@@ -42,6 +42,19 @@ func (s *Store) Probe(ctx context.Context, known string) (string, error) {
 	return "", fmt.Errorf("%s: %w", s.dir, err)
 }
 
+// Identify says, by reading, whether this is the directory that has an identity.
+// Like Probe it refuses another one; unlike it, it changes nothing.
+func (s *Store) Identify(known string) error {
+	id, err := s.identity()
+	if err == nil && id != known {
+		err = fmt.Errorf("its identity is %s, not %s", id, known)
+	}
+	if err != nil && known != "" {
+		return fmt.Errorf("%w: %s is not the directory that this manifest was used with (is the right disk mounted?): %w", storage.ErrRefused, s.dir, cause(err))
+	}
+	return nil
+}
+
 // identity reads the directory's identity.
 func (s *Store) identity() (string, error) {
 	f, err := s.root.Open(marker)

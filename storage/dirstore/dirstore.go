@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -74,15 +75,15 @@ func (s *Store) String() string {
 
 // Put implements storage.Store. On nil, the file and the names of all
 // directories on the way to it are synced.
-func (s *Store) Put(ctx context.Context, key string, body storage.Body, _ storage.Attrs) (storage.Object, error) {
-	o, err := s.put(ctx, key, body)
+func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
+	o, err := s.put(ctx, key, body, attrs)
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("store %s: %w", key, err)
 	}
 	return o, nil
 }
 
-func (s *Store) put(ctx context.Context, key string, body storage.Body) (storage.Object, error) {
+func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Object{}, err
 	}
@@ -97,6 +98,10 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body) (storage
 	content, err := s.write(ctx, temp, body.Reader)
 	if err != nil {
 		return storage.Object{}, err
+	}
+	if !attrs.Modified.IsZero() {
+		// Not every file system has such times. The bytes matter more.
+		_ = s.root.Chtimes(temp, time.Time{}, attrs.Modified)
 	}
 	o := storage.Object{Key: key, Content: content}
 	if body.Seal != nil {

@@ -51,3 +51,21 @@ func isWholesale(err error) bool {
 	}
 	return false
 }
+
+// lockDir locks a directory, for itself alone if nobody else has it. Closing
+// what it returns, or dying, unlocks it. Where locks aren't known, nobody is
+// alone, and lock may be nil.
+func lockDir(root *os.Root) (lock *os.File, alone bool) {
+	f, err := root.Open(".")
+	if err != nil {
+		return nil, false
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		return f, true
+	}
+	shareDir(f)
+	return f, false
+}
+
+// shareDir lets others share the lock. Who has it alone has it for a moment.
+func shareDir(lock *os.File) { _ = syscall.Flock(int(lock.Fd()), syscall.LOCK_SH) }

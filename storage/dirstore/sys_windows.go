@@ -32,3 +32,10 @@ func noLinks(err error) bool {
 func isWholesale(err error) bool {
 	return errors.Is(err, diskFull) || errors.Is(err, handleDiskFull) || errors.Is(err, writeProtected) || errors.Is(err, fs.ErrPermission)
 }
+
+// lockDir does nothing: Windows locks no directories. Of two that begin to
+// write into one at the same moment, the second may take an unfinished file
+// from the first, which then fails and is said again.
+func lockDir(*os.Root) (lock *os.File, alone bool) { return nil, true }
+
+func shareDir(*os.File) {}

@@ -63,8 +63,9 @@ func (s *Store) explain(op, key string, err error) error {
 	code, status := codeOf(err), statusOf(err)
 	f.missing = status == http.StatusNotFound && (code == "NotFound" || code == "NoSuchKey" || code == "NoSuchVersion") &&
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
+	f.cold = isCold(err)
 	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
-		status == http.StatusForbidden && !isCold(err) || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
+		status == http.StatusForbidden && !f.cold || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
 	return f
 }
 
@@ -77,6 +78,7 @@ type failure struct {
 	redact    func(string) string
 	missing   bool // is storage.ErrNotFound
 	refused   bool // is storage.ErrRefused
+	cold      bool // is storage.ErrCold
 }
 
 func (f *failure) Error() string {
@@ -111,6 +113,8 @@ func (f *failure) Unwrap() []error {
 		return []error{storage.ErrNotFound, f.err}
 	case f.refused:
 		return []error{storage.ErrRefused, f.err}
+	case f.cold:
+		return []error{storage.ErrCold, f.err}
 	}
 	return []error{f.err}
 }
@@ -184,7 +188,7 @@ func hint(err error) string {
 	case code == "PermanentRedirect", status == http.StatusMovedPermanently, code == "AuthorizationHeaderMalformed":
 		return "; the bucket is in another region" + regionOf(err)
 	case isCold(err):
-		return "; it lies in a cold storage class: have S3 restore it first"
+		return "; it lies in a cold storage class: have S3 restore it first, as vbcvault restore --thaw does"
 	case code == "RequestTimeTooSkewed":
 		return "; set this machine's clock"
 	case code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch":
@@ -194,7 +198,7 @@ func hint(err error) string {
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention with --object-lock, s3:PutObjectTagging with --tag); without s3:ListBucket a missing object looks forbidden"
+		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention with --object-lock, s3:PutObjectTagging with --tag, s3:RestoreObject with restore --thaw); without s3:ListBucket a missing object looks forbidden"
 	case unknownHost, unreachable:
 		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}

@@ -25,6 +25,7 @@ type S3Fault struct {
 
 	FlipBody  bool        // one bit of the request's body changes on the way
 	AddHeader http.Header // to the true answer
+	CutAfter  int         // bytes of the true answer's body, then the connection ends; 0 = all of it
 }
 
 // S3Proxy stands before the server, counts requests and makes them fail.
@@ -97,6 +98,9 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 		panic(http.ErrAbortHandler)
 	case f.Status == 0:
 		maps.Copy(w.Header(), f.AddHeader)
+		if f.CutAfter > 0 {
+			w = &cutting{w, f.CutAfter}
+		}
 		forward.ServeHTTP(w, r)
 		return
 	}
@@ -111,6 +115,22 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, body)
 	}
+}
+
+// cutting is an answer that breaks off.
+type cutting struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cutting) Write(p []byte) (int, error) {
+	if len(p) < c.left {
+		c.left -= len(p)
+		return c.ResponseWriter.Write(p)
+	}
+	_, _ = c.ResponseWriter.Write(p[:c.left]) // whatever comes of it, this is the end
+	_ = http.NewResponseController(c.ResponseWriter).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 // Count says how many requests for an operation have come; "" is all.
@@ -156,6 +176,8 @@ func operation(r *http.Request) (op, key string) {
 		return "PutObject", key
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		return "CreateMultipartUpload", key
+	case r.Method == http.MethodPost && q.Has("restore"):
+		return "RestoreObject", key
 	case r.Method == http.MethodPost && q.Has("uploadId"):
 		return "CompleteMultipartUpload", key
 	case r.Method == http.MethodDelete && q.Has("uploadId"):

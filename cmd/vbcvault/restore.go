@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+)
+
+// restoreFlags are the flags of restore.
+type restoreFlags struct {
+	findFlags
+	outputFlags
+	path, to, template, tier string
+	all, insecureHTTP        bool
+	what                     pipeline.Restoring
+}
+
+func newRestore(s streams) *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use:   "restore (--id ID | FILTERS | --all) --out DIR",
+		Short: "Fetch archived recordings back into files",
+		Long: `Restore fetches recordings out of the archive: the audio and, beside it under
+the same name, what VBC said of the call (.json) and the transcript
+(.transcript.json or .txt) where there is one. It asks VBC nothing, needs only
+the manifest and the destination, changes neither, and may run while archive
+does. A file gets its name when size and SHA-256 are those that were archived.
+It has the time of the call, and is readable for you only.
+
+Said again, it fetches what isn't there yet. It never overwrites: where another
+file has the name, that recording fails, the rest goes on, and the exit code is
+1, as it is for a copy that is damaged or missing.
+
+Names come from --name-template: ` + strings.Join(pipeline.FieldNames()[:6], ", ") + `,
+` + strings.Join(pipeline.FieldNames()[6:], ", ") + `. It ends in
+.mp3 or .{ext}, and a "/" makes a directory. In what VBC sent, everything but
+letters, digits and + - . _ @ becomes "_"; a field that is missing is "none".
+
+--out - writes the audio of one recording to stdout, and nothing else. Its
+digest is known at the end only: what was written counts if the exit code is 0.
+
+What lies in GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING
+must be thawed first, which costs money and takes hours: without --thaw restore
+only says so. With --thaw it asks for what it can't read, and exits with 1;
+said again later, it asks for nothing twice and fetches what is ready.`,
+		Example: `  vbcvault restore --id 193228 --out case-4711
+  vbcvault restore --since 2025-05-01 --until 2025-06-01 --caller-id 17325550100 --out may \
+      --name-template '{direction}/{start}_{extension}_{id}.mp3'
+  vbcvault restore --id 193228 --out - | md5sum
+  vbcvault restore --all --out /mnt/all --thaw --tier bulk --days 14`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, s) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.to, "out", "", "the `DIR` to restore into, made if need be; - is stdout, for one recording's audio")
+	fs.StringVar(&f.template, "name-template", pipeline.DefaultNames, "how files are called: a `TEMPLATE`")
+	f.findFlags.register(fs)
+	fs.BoolVar(&f.all, "all", false, "everything that is in the archive")
+	fs.BoolVar(&f.what.Thaw, "thaw", false, "ask for what lies in cold storage; this costs money")
+	fs.Var(newOneOf(&f.tier, string(storage.Standard), string(storage.Bulk), string(storage.Expedited)), "tier", "with --thaw: standard, bulk (cheaper, slower) or expedited (dear, minutes)")
+	fs.IntVar(&f.what.Days, "days", 7, "with --thaw: how many `DAYS` what was thawed can be read")
+	fs.IntVar(&f.what.Workers, "workers", 8, "recordings fetched, `N` at once")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	manifestFlag(cmd, &f.path)
+	f.outputFlags.register(fs)
+	return cmd
+}
+
+func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
+	if err := f.parse(cmd.Flags().Changed, s); err != nil {
+		return err
+	}
+	return f.finish(s, func(o *output) (result any, err error) {
+		result = pipeline.Restoration{}
+		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
+			store, err := f.open(cmd.Context(), path, m, o)
+			if err != nil {
+				return err
+			}
+			restore := f.restore
+			if f.to == "-" {
+				restore = f.pipe
+			}
+			r, err := restore(cmd.Context(), store, m, o)
+			result = r
+			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+				return fmt.Errorf("%w: %w", pipeline.ErrStopped, err)
+			}
+			if err == nil {
+				err = f.incomplete(r)
+			}
+			return err
+		})
+		return result, err
+	})
+}
+
+// parse checks the flags, before anything is touched.
+func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
+	finding := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&findFlags{}).register(finding)
+	chosen := false
+	finding.VisitAll(func(flag *pflag.Flag) { chosen = chosen || changed(flag.Name) })
+	switch {
+	case strings.TrimSpace(f.to) == "":
+		return usagef("as in --out DIR, or --out - for one recording's audio on stdout", "where to? --out is required")
+	case !chosen && !f.all:
+		return usagef("name them with --id, choose with filters such as --since, or say --all", "which recordings? Nothing chooses any")
+	case chosen && f.all:
+		return usagef("use one of them", "--all and what chooses recordings exclude each other")
+	case f.what.Workers < 1 || f.what.Workers > 256:
+		return usagef("between 1 and 256", "--workers %d", f.what.Workers)
+	case !f.what.Thaw && (changed("tier") || changed("days")):
+		return usagef("add --thaw if you mean it: it costs money", "--tier and --days are about thawing, which is not asked for")
+	case f.what.Days < 1 || f.what.Days > 365:
+		return usagef("between 1 and 365", "--days %d", f.what.Days)
+	case f.to == "-" && (f.json || changed("name-template")):
+		return usagef("leave it out", "with --out - there is only the audio: no --json, no --name-template")
+	case f.to == "-" && isTerminal(s.out):
+		return usagef("into a file or a player, as in --out - > call.mp3", "--out - would write audio to the terminal")
+	}
+	if f.what.Names, err = pipeline.ParseNames(f.template); err != nil {
+		return usagef(strings.Join(pipeline.FieldNames(), ", ")+"; see vbcvault restore --help", "--name-template: %v", err)
+	}
+	f.what.Tier = storage.Tier(f.tier)
+	f.what.Query, err = f.query(changed)
+	f.what.Query.OldestFirst = true
+	return err
+}
+
+// open opens the manifest's destination. Nothing is written there.
+func (f *restoreFlags) open(ctx context.Context, path string, m *manifest.Manifest, o *output) (storage.Store, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
+	}
+	return d.open(ctx, f.what.Workers, f.insecureHTTP, o.log)
+}
+
+// restore restores into the directory.
+func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+	var folder *dirstore.Folder
+	stats := &pipeline.Stats{}
+	stop := func() {}
+	r, err := pipeline.Restore(ctx, store, m, func() (pipeline.Folder, error) {
+		var err error
+		if folder, err = dirstore.OpenFolder(f.to); err != nil {
+			return nil, usagef("choose another --out: a directory of your own that can be written", "--out: %v", err)
+		}
+		stop = o.progress(stats, nil)
+		return folder, nil
+	}, stats, o.log, f.what)
+	stop()
+	if errors.Is(err, pipeline.ErrNames) {
+		err = usagef("add {id}, and {kind} or {user} if need be, to --name-template", "--name-template: %v", err)
+	}
+	if folder == nil {
+		return r, err
+	}
+	defer func() { _ = folder.Close() }() // what it has written is durable
+	if r.Found == 0 && err == nil {
+		o.log.Warn("no recording matches; vbcvault status counts what the manifest knows")
+	}
+	if !o.json {
+		restoredTable(o, folder.String(), r)
+	}
+	return r, err
+}
+
+// pipe writes one recording's audio to stdout.
+func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+	f.what.Query.Limit = 2
+	var found []manifest.Row
+	for row, err := range m.Search(ctx, f.what.Query) {
+		if err != nil {
+			return pipeline.Restoration{}, err
+		}
+		found = append(found, row)
+	}
+	switch len(found) {
+	case 0:
+		return pipeline.Restoration{}, &exitError{code: exitIncomplete, err: errors.New("no recording matches, so nothing was written; vbcvault status counts what the manifest knows")}
+	case 2:
+		return pipeline.Restoration{}, usagef("choose one, with --id, --kind and --user", "--out - is for one recording, and there are %s and %s at least", found[0].Recording, found[1].Recording)
+	}
+	r, err := pipeline.RestoreTo(ctx, store, m, found[0], o.out, o.log, f.what)
+	switch {
+	case errors.Is(err, pipeline.ErrUntrusted) && ctx.Err() == nil:
+		err = fmt.Errorf("%w. Discard it; vbcvault verify --deep looks at the copies", err)
+	case errors.Is(err, pipeline.ErrNotArchived):
+	case errors.Is(err, storage.ErrNotFound):
+		err = fmt.Errorf("%w. Nothing was written; vbcvault verify looks at the copies", err)
+	default:
+		return r, err
+	}
+	return r, &exitError{code: exitIncomplete, err: err}
+}
+
+func restoredTable(o *output, dir string, r pipeline.Restoration) {
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	row := func(name string, n int64, note string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note) }
+	row("restored", r.Restored, fmt.Sprintf("into %s, in %s files with %s", dir, humanize.Comma(r.Files), humanize.IBytes(uint64(r.Bytes))))
+	row("already there", r.There, "with the right content")
+	if r.NotArchived > 0 {
+		row("not archived", r.NotArchived, "no copy in the archive: not archived yet, gone, or erased")
+	}
+	if n := r.Asked + r.Thawing + r.Cold; n > 0 {
+		row("cold", n, fmt.Sprintf("%s in %s", humanize.IBytes(uint64(r.ColdBytes)), strings.Join(r.Classes, ", ")))
+	}
+	if r.Failed > 0 {
+		row("failed", r.Failed, "see above for each")
+	}
+	fmt.Fprintf(w, "time\t%s\t\n", time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
+}
+
+// incomplete says what is missing and what to do, or nil.
+func (f *restoreFlags) incomplete(r pipeline.Restoration) error {
+	if r.Complete() {
+		return nil
+	}
+	var why []string
+	add := func(n int64, format string, args ...any) {
+		if n > 0 {
+			why = append(why, humanize.Comma(n)+" "+fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.Failed, "failed, for the reasons above")
+	if len(r.Missing) > 0 {
+		slices.Sort(r.Missing)
+		why = append(why, "the archive has nothing of id "+strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Missing), " ", ", "), "[]"))
+	}
+	classes, wait := strings.Join(r.Classes, ", "), hours(time.Duration(r.Wait*float64(time.Second)))
+	add(r.Asked, "in cold storage (%s) asked for: within %s they can be read, for %d days; then say the same again", classes, wait, f.what.Days)
+	add(r.Thawing, "in cold storage (%s) asked for earlier, and not ready: that takes up to %s; then say the same again", classes, wait)
+	add(r.Cold, "in cold storage (%s; %s): to thaw them costs money, and with --tier %s takes up to %s; add --thaw to ask for them",
+		classes, humanize.IBytes(uint64(r.ColdBytes)), f.tier, wait)
+	return &exitError{code: exitIncomplete, err: errors.New("not everything is restored: " + strings.Join(why, "; "))}
+}
+
+// hours says how long thawing takes.
+func hours(d time.Duration) string {
+	if d < time.Hour {
+		return fmt.Sprintf("%.0f minutes", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f hours", d.Hours())
+}
