@@ -208,6 +208,9 @@ func (r *run) count(rec vbc.Recording, s manifest.Sighting) {
 		r.stats.AlreadyArchived.Add(1)
 	case manifest.Reappeared:
 		r.log.Warn("VBC lists a recording again although it had confirmed its deletion", "recording", rec.String())
+	case manifest.ErasedAgain:
+		r.stats.Failed.Add(1)
+		r.log.Error("VBC lists a recording again that was erased from the archive on request; it is neither archived nor deleted: delete it in the VBC admin portal", "recording", rec.String())
 	}
 }
 

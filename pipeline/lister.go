@@ -227,7 +227,7 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 	}
 	eligible, seen, err := l.admit(ctx, l.collection, recordings)
 	for i, rec := range eligible {
-		if seen[i] == manifest.Repeated {
+		if seen[i] == manifest.Repeated || seen[i] == manifest.ErasedAgain {
 			continue
 		}
 		needed := seen[i] != manifest.Archived || l.policy.Delete

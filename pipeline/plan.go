@@ -159,6 +159,9 @@ func (pl *planner) Add(ctx context.Context, _ int64, recordings []vbc.Recording)
 			}
 			row, out[i] = known, s
 		}
+		if out[i] == manifest.ErasedAgain {
+			continue // admit says so
+		}
 		if err := pl.count(row, out[i]); err != nil {
 			return nil, err
 		}

@@ -33,8 +33,8 @@ func warning(check, means, mend string) storage.Finding {
 	return storage.Finding{Check: check, Level: storage.Warning, Means: means, Mend: mend}
 }
 
-// diagnoseVBC looks whether VBC lets a run do what it has to, with three
-// requests that change nothing: a token, the smallest page of a listing, and
+// diagnoseVBC looks whether VBC lets a run do what it has to, with four
+// requests that change nothing: a token, the smallest page of two listings, and
 // the account. It tries nothing twice. known is the pace that earlier runs have
 // learned, 0 if none.
 func diagnoseVBC(ctx context.Context, client *vbc.Client, account string, known time.Duration) []storage.Finding {
@@ -43,23 +43,15 @@ func diagnoseVBC(ctx context.Context, client *vbc.Client, account string, known 
 		return []storage.Finding{credentials} // nothing else can be looked at
 	}
 	return []storage.Finding{
-		credentials, diagnoseListing(ctx, client, account), diagnoseProvisioning(ctx, client, account),
+		credentials, diagnoseListing(ctx, client, account), diagnoseTranscripts(ctx, client, account), diagnoseProvisioning(ctx, client, account),
 		diagnoseQuota(client, known), diagnoseClock(client.ClockOffset()),
 	}
 }
 
 func diagnoseListing(ctx context.Context, client *vbc.Client, account string) storage.Finding {
 	const check = "call recording API"
-	once := func(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-		slot, err := client.Slot(ctx, vbc.RankList)
-		if err != nil {
-			return err
-		}
-		defer slot.Release()
-		return op(ctx, slot)
-	}
 	listing := client.List(vbc.Query{Kind: vbc.Company, Account: account, PageSize: 10})
-	for _, err := range listing.Pages(ctx, once) {
+	for _, err := range listing.Pages(ctx, once(client)) {
 		if e := vbc.AsError(err); e != nil && e.Throttled() {
 			return warning(check, "the quota is used up at this moment: "+err.Error(), "look again when nothing else uses this application")
 		}
@@ -69,6 +61,32 @@ func diagnoseListing(ctx context.Context, client *vbc.Client, account string) st
 		break // the first page is enough
 	}
 	return found(check, nil, fmt.Sprintf("subscribed; VBC lists %s company recordings. Whether it allows to delete them shows only when one is deleted", humanize.Comma(int64(listing.Total()))))
+}
+
+// once tries nothing twice.
+func once(client *vbc.Client) vbc.Attempt {
+	return func(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
+		slot, err := client.Slot(ctx, vbc.RankList)
+		if err != nil {
+			return err
+		}
+		defer slot.Release()
+		return op(ctx, slot)
+	}
+}
+
+func diagnoseTranscripts(ctx context.Context, client *vbc.Client, account string) storage.Finding {
+	const check = "transcripts"
+	for _, err := range client.Transcripts(account, time.Time{}, time.Time{}, 10).Pages(ctx, once(client)) {
+		switch e := vbc.AsError(err); {
+		case err == nil:
+			return found(check, nil, "VBC lists them; they are archived beside their recordings")
+		case e != nil && !e.Gateway && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound):
+			return found(check, nil, "VBC shows none of this account: "+err.Error())
+		}
+		return warning(check, "they can't be listed, so no company recording would be deleted: "+err.Error(), "look again later; --no-transcripts leaves transcripts out")
+	}
+	return found(check, nil, "VBC lists none so far")
 }
 
 func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account string) storage.Finding {

@@ -56,7 +56,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 				t.Errorf("nothing about %s", check)
 			}
 		}
-		if c := w.account.Counts(); c.Total != 3 || len(w.account.Recordings()) != 3 {
+		if c := w.account.Counts(); c.Total != 4 || len(w.account.Recordings()) != 3 {
 			t.Errorf("%v", c.ByKind)
 		}
 		if left, err := os.ReadDir(w.state); err != nil || len(left) != 0 || len(storagetest.Keys(t, w.open())) != 0 {
@@ -90,6 +90,16 @@ func TestDoctorFindings(t *testing.T) {
 			check: "call recording API", level: storage.Failure, says: "900908", code: 1},
 		"no provisioning": {cfg: vbctest.Config{ProvisioningForbidden: true},
 			check: "provisioning API", level: storage.Warning, says: "--users all"},
+		"no transcripts": {cfg: vbctest.Config{NoTranscripts: true},
+			check: "transcripts", level: storage.OK, says: "VBC shows none of this account"},
+		"transcripts refused by the gateway": {spoil: func(w *world) {
+			w.account.Inject(func(r *http.Request) *vbctest.Fault {
+				if isTranscripts(r) {
+					return &vbctest.Fault{Status: 403, Body: `{"fault":{"code":900910,"message":"The access token does not allow it"}}`}
+				}
+				return nil
+			})
+		}, check: "transcripts", level: storage.Warning, says: "no company recording would be deleted"},
 		"wrong root": {spoil: func(w *world) { w.setenv("VBC_API_ROOT", "/t/vbc.prod/call_recording/v9/api") },
 			check: "call recording API", level: storage.Failure, says: "404", code: 1},
 		"quota used up": {cfg: vbctest.Config{Quota: -1, QuotaWindow: 50 * time.Millisecond},

@@ -190,3 +190,26 @@ func TestErasedInARestoredManifest(t *testing.T) {
 	w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 1, "deleted": 2})
 	w.mustHold(all[1])
 }
+
+// What was erased and is listed again is neither archived nor deleted, and not
+// passed over in silence.
+func TestErasedAndListedAgain(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	if r := w.erase("--id", "100001"); r.code != 0 {
+		t.Fatal("not erased")
+	}
+	w.account.Add(all[0])
+	w.want(w.archive("--older-than", "90d", "--delete", "--dry-run"), 0, map[string]int{"to_archive": 0, "to_delete": 0})
+	for range 2 {
+		r := w.archive("--older-than", "90d", "--delete")
+		w.want(r, 1, map[string]int{"archived": 0, "deleted": 0, "failed": 1})
+		if !strings.Contains(r.stderr, "delete it in the VBC admin portal") {
+			t.Error("it isn't said what to do")
+		}
+	}
+	if len(w.of("_100001.")) != 0 || !w.account.Has(all[0].Kind, 0, all[0].ID) {
+		t.Error("it was archived again, or deleted without a copy")
+	}
+}

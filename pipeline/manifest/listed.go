@@ -15,12 +15,13 @@ import (
 type Sighting int
 
 const (
-	New        Sighting = iota // never seen, or changed at VBC since: all work lies ahead
-	Pending                    // seen before, work is left
-	Archived                   // a verified copy is known
-	Doubted                    // a copy was verified once, and is to be looked at again
-	Reappeared                 // VBC had confirmed its deletion
-	Repeated                   // shown before in this very run
+	New         Sighting = iota // never seen, or changed at VBC since: all work lies ahead
+	Pending                     // seen before, work is left
+	Archived                    // a verified copy is known
+	Doubted                     // a copy was verified once, and is to be looked at again
+	Reappeared                  // VBC had confirmed its deletion
+	ErasedAgain                 // the same, and it was erased from the archive on request: not to be archived
+	Repeated                    // shown before in this very run
 )
 
 // Add writes down what a listing showed in run, and says of each recording
@@ -55,6 +56,8 @@ func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
 		return New, err
 	case run != 0 && seenRun == run:
 		return Repeated, nil
+	case (state == Erasing || state == Erased) && sameErased(json.RawMessage(raw), r):
+		return ErasedAgain, nil
 	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r):
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
@@ -69,6 +72,13 @@ func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
 		return Archived, nil
 	}
 	return Pending, nil
+}
+
+// sameErased reports whether a listing shows a recording of which only id, start
+// and size are left.
+func sameErased(raw json.RawMessage, r vbc.Recording) bool {
+	was := vbc.ParseRecording(r.Kind, r.Owner, raw)
+	return was.ID == r.ID && was.Start.Equal(r.Start) && was.Size == r.Size
 }
 
 // Look says of a listed recording what Add would say, together with what is
@@ -93,6 +103,9 @@ func add(tx txn, run int64, r vbc.Recording) (Sighting, error) {
 	switch s {
 	case Repeated:
 		return s, nil
+	case ErasedAgain:
+		_, err := tx.Exec("UPDATE recording SET seen_run = ? WHERE kind = ? AND owner = ? AND id = ?", run, r.Kind, r.Owner, r.ID)
+		return s, err
 	case New:
 		return s, insert(tx, run, r)
 	case Reappeared:

@@ -170,8 +170,8 @@ func (s *Store) probeProtection(ctx context.Context) error {
 		return err
 	}
 	u.abort(ctx)
-	if key := aws.ToString(u.encryptionKey); key != "" && p.KMSKey != "" {
-		s.resolvedKey.Store(&key)
+	if key := aws.ToString(u.encryptionKey); key != "" && (strings.HasPrefix(p.KMSKey, "alias/") || strings.Contains(p.KMSKey, ":alias/")) {
+		s.resolvedKey.Store(&key) // whose it is, only the server knows
 	}
 	if why := s.unencrypted(u.encryption, aws.ToString(u.encryptionKey)); why != "" {
 		return fmt.Errorf("what is stored there is not encrypted as --sse asks: %s", why)
@@ -191,6 +191,9 @@ func (s *Store) Protect(ctx context.Context, o storage.Object) error {
 		return nil
 	}
 	until := s.protection.Retain.From(time.Now())
+	if k.until != nil && k.until.After(until) {
+		until = *k.until // a lock is never shortened
+	}
 	_, err = s.client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
 		Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 		Retention: &types.ObjectLockRetention{Mode: types.ObjectLockRetentionMode(s.protection.Lock), RetainUntilDate: &until},

@@ -183,6 +183,25 @@ func TestProtectionAsSent(t *testing.T) {
 	}
 }
 
+// A server that encrypts with another key than the one that is asked for fails
+// the probe, and doesn't make that key the one that was meant.
+func TestAnotherKey(t *testing.T) {
+	server := storagetest.StartS3(t)
+	const arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	proxy := server.Proxy(t, func(string, string, *http.Request) *storagetest.S3Fault {
+		return &storagetest.S3Fault{AddHeader: http.Header{"X-Amz-Server-Side-Encryption": {"aws:kms"}, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": {arn + "f"}}}
+	})
+	for _, asked := range []string{arn, "1234abcd-12ab-34cd-56ef-1234567890ab"} {
+		s := openProtected(t, server, server.NewBucket(t), proxy.URL, s3store.Protection{Encryption: types.ServerSideEncryptionAwsKms, KMSKey: asked})
+		if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "another key") {
+			t.Errorf("%s: %v", asked, err)
+		}
+		if has := mustStat(t, s, mustPut(t, s, "small", 10, storage.Attrs{})); !strings.Contains(has.Lacks, "another key") {
+			t.Errorf("%s: %+v", asked, has)
+		}
+	}
+}
+
 // accountOf is what owns the server's buckets: there the root user's key.
 func accountOf(t *testing.T, server *storagetest.S3Server) string {
 	t.Helper()
