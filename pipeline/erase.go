@@ -110,12 +110,13 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 			w.keys = append(w.keys, o.Key)
 		}
 	}
-	for o, err := range r.store.List(ctx, base) {
-		if err != nil {
-			return w, err
-		}
-		if isOf(base, o.Key) {
-			w.keys = append(w.keys, o.Key)
+	there, err := eraser.Keys(ctx, base)
+	if err != nil {
+		return w, err
+	}
+	for _, key := range there {
+		if isOf(base, key) {
+			w.keys = append(w.keys, key)
 		}
 	}
 	slices.Sort(w.keys)

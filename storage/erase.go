@@ -9,6 +9,10 @@ import (
 // Eraser removes objects for ever, on somebody's request. It is no part of a
 // Store: what archives can't do it, and vbcvault erase alone makes one.
 type Eraser interface {
+	// Keys returns the keys that begin with prefix, in order, also those under
+	// which only older versions are left, which List doesn't show.
+	Keys(ctx context.Context, prefix string) ([]string, error)
+
 	// Retained is nil if nothing keeps the object from being erased. The
 	// error is a *RetainedError if a version of it is locked.
 	Retained(ctx context.Context, key string) error

@@ -18,6 +18,17 @@ var _ storage.Eraser = (*Eraser)(nil)
 // NewEraser makes the eraser of a directory.
 func NewEraser(s *Store) *Eraser { return &Eraser{s} }
 
+// Keys implements storage.Eraser: a directory keeps no versions.
+func (e *Eraser) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+	for o, err := range e.store.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, o.Key)
+	}
+	return keys, nil
+}
+
 // Retained implements storage.Eraser: a directory locks nothing.
 func (e *Eraser) Retained(context.Context, string) error { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,11 +28,35 @@ type version struct {
 	marker bool // it says that the object is deleted, and has no content
 }
 
+// unversioned reports whether the bucket has never kept versions, as far as the
+// credentials may see that.
+func (s *Store) unversioned(ctx context.Context) bool {
+	out, err := s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &s.bucket})
+	return err == nil && out.Status == ""
+}
+
+// Keys implements storage.Eraser.
+func (e *Eraser) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+	s := e.store
+	if s.unversioned(ctx) {
+		for o, err := range s.List(ctx, prefix) {
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, o.Key)
+		}
+		return keys, nil
+	}
+	err = e.eachVersion(ctx, prefix, func(key string, _ version) { keys = append(keys, key) })
+	slices.Sort(keys)
+	return slices.Compact(keys), err
+}
+
 // versions finds all versions of an object. A bucket that never kept any has
 // one at most, without a name: not every server knows it as "null".
 func (e *Eraser) versions(ctx context.Context, key string) (found []version, err error) {
 	s := e.store
-	if out, err := s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &s.bucket}); err == nil && out.Status == "" {
+	if s.unversioned(ctx) {
 		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(key)})
 		if err != nil {
 			if err = s.explain("look at", key, err); errors.Is(err, storage.ErrNotFound) {
@@ -41,24 +66,31 @@ func (e *Eraser) versions(ctx context.Context, key string) (found []version, err
 		}
 		return []version{{}}, nil
 	}
-	in := &s3.ListObjectVersionsInput{Bucket: &s.bucket, Prefix: s.full(key)}
+	err = e.eachVersion(ctx, key, func(has string, v version) {
+		if has == key { // and not a longer name
+			found = append(found, v)
+		}
+	})
+	return found, err
+}
+
+// eachVersion goes through all versions under a prefix.
+func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key string, v version)) error {
+	s := e.store
+	in := &s3.ListObjectVersionsInput{Bucket: &s.bucket, Prefix: s.full(prefix)}
 	for {
 		out, err := s.client.ListObjectVersions(ctx, in)
 		if err != nil {
-			return nil, s.explain("look for the versions of", key, err)
+			return s.explain("look for the versions of", prefix, err)
 		}
 		for _, v := range out.Versions {
-			if aws.ToString(v.Key) == *s.full(key) { // and not a longer name
-				found = append(found, version{id: aws.ToString(v.VersionId)})
-			}
+			do(s.short(v.Key), version{id: aws.ToString(v.VersionId)})
 		}
 		for _, m := range out.DeleteMarkers {
-			if aws.ToString(m.Key) == *s.full(key) {
-				found = append(found, version{id: aws.ToString(m.VersionId), marker: true})
-			}
+			do(s.short(m.Key), version{id: aws.ToString(m.VersionId), marker: true})
 		}
 		if !aws.ToBool(out.IsTruncated) {
-			return found, nil
+			return nil
 		}
 		in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker
 	}

@@ -2,6 +2,7 @@ package s3store_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,18 @@ func TestEraser(t *testing.T) {
 				want++
 			}
 			longer := mustPut(t, s, "a/12", 10, storage.Attrs{})
+			mustPut(t, s, "a/1-0", 10, storage.Attrs{})
+			if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("calls/a/1-0")}); err != nil {
+				t.Fatal(err)
+			}
 			e := s3store.NewEraser(s)
+			keys := []string{"a/1", "a/12"}
+			if versioned {
+				keys = []string{"a/1", "a/1-0", "a/12"} // of which one is below a marker
+			}
+			if has, err := e.Keys(t.Context(), "a/1"); err != nil || !slices.Equal(has, keys) {
+				t.Errorf("keys %q, %v; want %q", has, err, keys)
+			}
 			if err := e.Retained(t.Context(), "a/1"); err != nil {
 				t.Errorf("retained: %v", err)
 			}

@@ -12,6 +12,9 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
+// short is a key as this program writes it, without the destination's prefix.
+func (s *Store) short(key *string) string { return strings.TrimPrefix(aws.ToString(key), s.prefix) }
+
 // List implements storage.Store. A server that was found not to check what it
 // is sent may hold the probe; it is not listed.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Object, error] {
@@ -25,7 +28,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Objec
 			}
 			for _, item := range page.Contents {
 				o := storage.Object{
-					Key: strings.TrimPrefix(aws.ToString(item.Key), s.prefix), ETag: aws.ToString(item.ETag),
+					Key: s.short(item.Key), ETag: aws.ToString(item.ETag),
 					Content: storage.Content{Size: aws.ToInt64(item.Size)},
 				}
 				if o.Key != probeKey && !yield(o, nil) {
@@ -52,7 +55,7 @@ func (s *Store) Tidy(ctx context.Context, prefix string) (aborted int, err error
 			return aborted, s.explain("list unfinished uploads under", prefix, err)
 		}
 		for _, u := range out.Uploads {
-			key := strings.TrimPrefix(aws.ToString(u.Key), s.prefix)
+			key := s.short(u.Key)
 			if key != probeKey && !strings.HasPrefix(key, prefix) {
 				continue
 			}
