@@ -100,7 +100,8 @@ var (
 // apostrophe in front. Telephone numbers, as in +17325550100, stay as they are:
 // they do no harm, and whoever compares them would find none.
 func Harmless(cell string) string {
-	if arithmetic.MatchString(cell) {
+	const signs, ends = "=+-@\t\r\n", ";\t\r\n"
+	if cell == "" || !strings.ContainsRune(signs, rune(cell[0])) && !strings.ContainsAny(cell, ends) || arithmetic.MatchString(cell) {
 		return cell
 	}
 	return formula.ReplaceAllString(cell, "$1'$2")

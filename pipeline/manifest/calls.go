@@ -15,40 +15,86 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// What finds recordings by what is known of their calls. SQLite reads that out
-// of VBC's JSON itself, and keeps it in the index alone. Where it would read
-// something else than package vbc does, the row is odd, and the program looks
-// at it itself.
+// What finds recordings by what is known of their calls: a table in the order
+// of their start that has whatever is asked for. What is rare costs reading it
+// from end to end, and not a look at each recording. Triggers keep it. (An index
+// of generated columns would be read the same way, but for each of its entries
+// SQLite looks at the row too.)
 //
-// by_start has whatever is asked for: what is rare costs reading the index
-// from end to end, and not a look at each row. by_caller is for what is asked
-// most, all calls of a number; odd rows are in it under NULL.
+// SQLite reads VBC's JSON itself. Where it would read something else than
+// package vbc does, the row is odd, and the program looks at the recording.
+//
+// by_caller is for what is asked most, all calls of a number; odd rows are in
+// it under NULL.
 const (
-	calls = `
+	oddities = `
 ALTER TABLE recording ADD COLUMN odd INTEGER NOT NULL DEFAULT 0; -- see legible
-ALTER TABLE recording ADD COLUMN bytes      INTEGER AS (iif(archived_at <> 0 AND audio <> '', audio ->> '$.size', size));
-ALTER TABLE recording ADD COLUMN duration   INTEGER AS (iif(odd = 1, NULL, CAST(coalesce(raw ->> '$.duration', 0) AS INTEGER)));
-ALTER TABLE recording ADD COLUMN direction  TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.call_direction', '')));
-ALTER TABLE recording ADD COLUMN caller_id  TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.caller_id', '')));
-ALTER TABLE recording ADD COLUMN dnis       TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.dnis', '')));
-ALTER TABLE recording ADD COLUMN cnam       TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.cnam', '')));
-ALTER TABLE recording ADD COLUMN call_id    TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.call_id', '')));
-ALTER TABLE recording ADD COLUMN file_name  TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.file_name', '')));
-ALTER TABLE recording ADD COLUMN extensions TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.extensions', '[]')));
-ALTER TABLE recording ADD COLUMN rule_ids   TEXT    AS (iif(odd = 1, NULL, coalesce(raw ->> '$.rule_ids', '[]')));
 `
 	finders = `
-CREATE INDEX by_start ON recording (start, kind, owner, id, state, bytes, odd, duration, direction, caller_id, dnis, cnam, call_id, file_name, extensions, rule_ids);
-CREATE INDEX by_caller ON recording (caller_id, start);
+CREATE TABLE call (
+	start      INTEGER NOT NULL,
+	kind       TEXT    NOT NULL,
+	owner      TEXT    NOT NULL,
+	id         INTEGER NOT NULL,
+	state      TEXT    NOT NULL,
+	bytes      INTEGER NOT NULL, -- of audio, -1 = unknown
+	odd        INTEGER NOT NULL,
+	duration   INTEGER,          -- NULL, and what follows too: it is odd
+	direction  TEXT,
+	caller_id  TEXT,
+	dnis       TEXT,
+	cnam       TEXT,
+	call_id    TEXT,
+	file_name  TEXT,
+	extensions TEXT,             -- as in ",101,102,"
+	rule_ids   TEXT,
+	PRIMARY KEY (start, kind, owner, id)
+) WITHOUT ROWID;
+INSERT INTO call SELECT ` + ofCall + ` FROM recording;
+CREATE INDEX by_caller ON call (caller_id, start);
+
+CREATE TRIGGER call_in AFTER INSERT ON recording BEGIN
+	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id;
+END;
+CREATE TRIGGER call_out AFTER DELETE ON recording BEGIN
+	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id;
+END;
+CREATE TRIGGER call_anew AFTER UPDATE OF kind, owner, id, start, raw, odd ON recording BEGIN
+	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id;
+	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id;
+END;
+CREATE TRIGGER call_moves AFTER UPDATE OF state, size, audio, archived_at ON recording BEGIN
+	UPDATE call SET state = new.state, bytes = iif(new.archived_at <> 0 AND new.audio <> '', new.audio ->> '$.size', new.size)
+		WHERE start = new.start AND kind = new.kind AND owner = new.owner AND id = new.id;
+END;
 `
-	searches = calls + finders
+	// ofCall is what call has of a recording.
+	ofCall = `start, kind, owner, id, state, iif(archived_at <> 0 AND audio <> '', audio ->> '$.size', size), odd,
+		iif(odd = 1, NULL, CAST(coalesce(raw ->> '$.duration', 0) AS INTEGER)),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.call_direction', '')),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.caller_id', '')),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.dnis', '')),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.cnam', '')),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.call_id', '')),
+		iif(odd = 1, NULL, coalesce(raw ->> '$.file_name', '')),
+		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.extensions', ''), '[]'), '"', '') || ','),
+		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.rule_ids', ''), '[]'), '"', '') || ',')`
+
+	searches = oddities + finders
 )
+
+// checkCalls says what call has otherwise than the recordings. Rows are compared
+// in the order of both.
+const checkCalls = `SELECT 'what finds recordings by their calls is wrong' WHERE
+	(SELECT count(*) FROM call) <> (SELECT count(*) FROM recording) OR EXISTS (
+		SELECT 1 FROM recording r WHERE NOT EXISTS (SELECT 1 FROM call c WHERE c.start = r.start AND c.kind = r.kind AND c.owner = r.owner AND c.id = r.id
+			AND c.state = r.state AND c.odd = r.odd AND (r.odd = 1 OR c.caller_id = coalesce(r.raw ->> '$.caller_id', '') AND c.cnam = coalesce(r.raw ->> '$.cnam', ''))))`
 
 // How SQLite can read what VBC says of a call.
 const (
 	plain   = 0 // as package vbc does
 	odd     = 1 // not at all, or in another way
-	foreign = 2 // as package vbc does, but it knows small and capital letters of ASCII only
+	foreign = 2 // as package vbc does, but what is asked of a text is more than it knows
 )
 
 var (
@@ -99,8 +145,8 @@ func legible(r vbc.Recording) int {
 		}
 	}
 	for _, text := range append([]string{r.CallerID, r.DNIS, r.CNAM, r.FileName}, r.Extensions...) {
-		if strings.IndexFunc(text, func(c rune) bool { return c >= utf8.RuneSelf }) >= 0 {
-			return foreign
+		if strings.IndexFunc(text, func(c rune) bool { return c >= utf8.RuneSelf || c < ' ' }) >= 0 {
+			return foreign // small and capital letters, or what separates texts
 		}
 	}
 	return plain
@@ -120,18 +166,18 @@ func wholeDuration(v json.RawMessage) bool {
 	return text == "" || whole.MatchString(text) && err == nil && ms >= 0 && ms < 1<<40
 }
 
-// plainList reports whether a list is one of texts without escapes and of
-// whole numbers.
+// plainList reports whether a list is one of whole numbers and of texts that
+// can be told apart in the table.
 func plainList(v json.RawMessage) bool {
 	if v == nil || string(v) == "null" {
 		return true
 	}
 	var items []json.RawMessage
-	if json.Unmarshal(v, &items) != nil || bytes.ContainsRune(v, '\\') {
+	if json.Unmarshal(v, &items) != nil || bytes.ContainsAny(bytes.Trim(v, " \t\r\n[]"), `\[]`) {
 		return false
 	}
 	for _, item := range items {
-		if item[0] != '"' && !whole.Match(item) {
+		if text := item[0] == '"'; text && bytes.ContainsRune(item, ',') || !text && !whole.Match(item) {
 			return false
 		}
 	}

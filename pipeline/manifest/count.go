@@ -3,13 +3,11 @@ package manifest
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Grouping is what recordings are counted by.
@@ -62,7 +60,7 @@ func (m *Manifest) count(ctx context.Context, q Query, c *counting) error {
 	if err != nil {
 		return err
 	}
-	if len(q.IDs) > 0 || parts[0].index != "by_start" { // not many
+	if len(q.IDs) > 0 || parts[0].from != inOrder { // not many
 		return m.countRows(ctx, q, c)
 	}
 	from, until, err := m.extent(ctx)
@@ -99,7 +97,7 @@ func (m *Manifest) countRows(ctx context.Context, q Query, c *counting) error {
 // extent is when the oldest recording and the newest start.
 func (m *Manifest) extent(ctx context.Context) (from, until int64, err error) {
 	var oldest, newest sql.NullInt64
-	err = m.reads.QueryRowContext(ctx, `SELECT (SELECT min(start) FROM recording), (SELECT max(start) FROM recording)`).Scan(&oldest, &newest)
+	err = m.reads.QueryRowContext(ctx, `SELECT (SELECT min(start) FROM call), (SELECT max(start) FROM call)`).Scan(&oldest, &newest)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read manifest: %w", err)
 	}
@@ -110,40 +108,46 @@ func (m *Manifest) extent(ctx context.Context) (from, until int64, err error) {
 }
 
 // groupColumn is what SQLite groups by; a month has its own query.
-var groupColumn = map[Grouping]string{"": "''", ByMonth: "''", ByExtension: "extensions", ByDirection: "direction", ByState: "state"}
+var groupColumn = map[Grouping]string{ByExtension: "extensions", ByDirection: "direction", ByState: "state"}
 
+// monthQuery counts, and says how much of that SQLite isn't sure of. It groups
+// only where it must: for that it sorts.
 func monthQuery(q Query, by Grouping) (text string, args []any) {
 	where := q.where().and("start >= ? AND start < ?")
-	return `SELECT ` + groupColumn[by] + `, ` + q.unsure() + `, count(*), sum(max(bytes, 0)) FROM recording INDEXED BY by_start WHERE ` +
-		where.text + ` GROUP BY 1, 2`, where.args
+	of, group := "''", ""
+	if column := groupColumn[by]; column != "" {
+		of, group = column, " GROUP BY 1"
+	}
+	return `SELECT coalesce(` + of + `, ''), count(*), coalesce(sum(max(bytes, 0)), 0), count(*) FILTER (WHERE ` + q.unsure() + `),
+		coalesce(sum(max(bytes, 0)) FILTER (WHERE ` + q.unsure() + `), 0) FROM call WHERE ` + where.text + group, where.args
 }
 
-// countMonth counts a month, or a part of one. Where SQLite can't be sure, it
-// looks at the rows.
+// countMonth counts a month, or a part of one. Where SQLite isn't sure, it looks
+// at the rows.
 func (m *Manifest) countMonth(ctx context.Context, q Query, c *counting, from, until int64) error {
 	text, args := monthQuery(q, c.by)
 	type found struct {
 		Count
-		group  sql.NullString
-		unsure bool
+		unsure, unsureBytes int64
 	}
 	all, err := query(ctx, m, func(rows *sql.Rows) (f found, err error) {
-		return f, rows.Scan(&f.group, &f.unsure, &f.Recordings, &f.Bytes)
+		return f, rows.Scan(&f.Group, &f.Recordings, &f.Bytes, &f.unsure, &f.unsureBytes)
 	}, text, append(args, from, until)...)
 	if err != nil {
 		return err
 	}
-	unsure := false
+	unsure := int64(0)
 	for _, f := range all {
-		if unsure = unsure || f.unsure; !f.unsure {
-			c.add(c.names(f.group.String, time.UnixMilli(from)), f.Recordings, f.Bytes)
+		unsure += f.unsure
+		if sure := f.Recordings - f.unsure; sure > 0 {
+			c.add(c.names(f.Group, time.UnixMilli(from)), sure, f.Bytes-f.unsureBytes)
 		}
 	}
-	if !unsure {
+	if unsure == 0 {
 		return nil
 	}
 	where := q.where().and(q.unsure())
-	next := m.paged(q, []part{{"by_start", where.and("start < ?", until)}}, cursor{at: from})
+	next := m.paged(q, []part{{inOrder, where.and("start < ?", until)}}, cursor{at: from})
 	for {
 		page, err := next(ctx)
 		if err != nil || len(page) == 0 {
@@ -181,8 +185,7 @@ func (c *counting) names(value string, at time.Time) []string {
 	case ByMonth:
 		return []string{at.In(c.zone).Format("2006-01")}
 	case ByExtension:
-		raw := fmt.Appendf(nil, `{"id":1,"start":"2000-01-01T00:00:00Z","extensions":%s}`, value)
-		return extensions(vbc.ParseRecording(vbc.Company, "", json.RawMessage(raw)).Extensions)
+		return extensions(strings.Split(value[1:len(value)-1], ","))
 	}
 	return []string{value}
 }

@@ -39,7 +39,7 @@ var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3:
 // addSearches leads to format 6: recordings can be found by their calls. What
 // is odd is known before SQLite reads it: it refuses some JSON altogether.
 func addSearches(tx *sql.Tx) error {
-	if _, err := tx.Exec(calls); err != nil {
+	if _, err := tx.Exec(oddities); err != nil {
 		return err
 	}
 	if err := markOdd(tx); err != nil {

@@ -87,7 +87,7 @@ func (m *Manifest) candidates(ctx context.Context, q Query) iter.Seq2[Row, error
 	}
 }
 
-// plan says by which index a query is answered: it returns what reads the next
+// plan says where the answer to a query is looked for: it returns what reads the next
 // rows, none at the end.
 func (m *Manifest) plan(ctx context.Context, q Query) (next func(context.Context) ([]Row, error), err error) {
 	if len(q.IDs) > 0 {
@@ -125,21 +125,27 @@ func (m *Manifest) paged(q Query, parts []part, c cursor) func(context.Context) 
 	}
 }
 
-// part is one index and what of it is looked at.
+// part is one table or index, and what of it is looked at.
 type part struct {
-	index string
+	from  string
 	where clause
 }
 
-// few is the share of recordings, one in so many, below which an index of them
-// is quicker than reading all.
-const few = 20
+const (
+	inOrder  = "call NOT INDEXED"
+	byCaller = "call INDEXED BY by_caller"
+	byState  = "recording INDEXED BY by_state" // which knows nothing of calls
+)
 
-// parts says which indexes answer a query that gives no ids.
+// few is the share of recordings, one in so many, below which looking at each
+// of them is quicker than reading all of call.
+const few = 50
+
+// parts says what answers a query that gives no ids.
 func (m *Manifest) parts(ctx context.Context, q Query) ([]part, error) {
 	where := q.where()
 	if q.Filter.CallerID != "" {
-		return []part{{"by_caller", where.and("caller_id = ?", q.Filter.CallerID)}, {"by_caller", where.and("caller_id IS NULL")}}, nil
+		return []part{{byCaller, where.and("caller_id = ?", q.Filter.CallerID)}, {byCaller, where.and("caller_id IS NULL")}}, nil
 	}
 	if len(q.States) > 0 {
 		var n, of int64
@@ -151,12 +157,12 @@ func (m *Manifest) parts(ctx context.Context, q Query) ([]part, error) {
 		if n < of/few {
 			var parts []part
 			for _, s := range slices.Compact(slices.Sorted(slices.Values(q.States))) {
-				parts = append(parts, part{"by_state", where.and("state = ?", s)})
+				parts = append(parts, part{byState, q.whose().and("state = ?", s)})
 			}
 			return parts, nil
 		}
 	}
-	return []part{{"by_start", where}}, nil
+	return []part{{inOrder, where}}, nil
 }
 
 // begin is before the first row that a query can select.
@@ -198,7 +204,7 @@ func (q Query) keys(parts []part, c cursor, limit int) (text string, args []any)
 			text += ` UNION ALL `
 		}
 		w := p.where.and("(start, kind, owner, id) "+behind+" (?, ?, ?, ?)", c.at, c.kind, c.owner, c.id).and(end.text, end.args...)
-		text += `SELECT start AS at, kind AS k, owner AS o, id AS i FROM recording INDEXED BY ` + p.index + ` WHERE ` + w.text
+		text += `SELECT start AS at, kind AS k, owner AS o, id AS i FROM ` + p.from + ` WHERE ` + w.text
 		args = append(args, w.args...)
 	}
 	return text + ` ` + q.order() + ` LIMIT ?`, append(args, limit)

@@ -26,18 +26,28 @@ func (c clause) and(text string, args ...any) clause {
 // as the program does, it is fulfilled by nothing else; of the others, which
 // unsure names, the program decides.
 func (q Query) where() clause {
-	all := clause{}.and("true")
+	all := q.whose()
 	if len(q.States) > 0 {
-		all = all.and("state IN (SELECT value FROM json_each(?))", asJSON(q.States))
+		marks, states := strings.Repeat("?,", len(q.States)), make([]any, len(q.States))
+		for i, s := range q.States {
+			states[i] = s
+		}
+		all = all.and("state IN ("+strings.TrimSuffix(marks, ",")+")", states...)
 	}
+	if read := q.readable(); read.text != "" {
+		all = all.and("(odd = 1 OR "+read.text+")", read.args...)
+	}
+	return all
+}
+
+// whose is the condition about the collection.
+func (q Query) whose() clause {
+	all := clause{}.and("true")
 	if q.Kind != "" {
 		all = all.and("kind = ?", q.Kind)
 	}
 	if q.Owner != "" {
 		all = all.and("owner = ?", q.Owner)
-	}
-	if read := q.readable(); read.text != "" {
-		all = all.and("(odd = 1 OR "+read.text+")", read.args...)
 	}
 	return all
 }
@@ -53,8 +63,11 @@ func (q Query) readable() (c clause) {
 		}
 	}
 	for _, among := range []struct{ column, value string }{{"extensions", f.Extension}, {"rule_ids", f.RuleID}} {
-		if among.value != "" { // the first part is for speed: a list is seldom looked into
-			c = c.and("instr("+among.column+", ?) > 0 AND EXISTS (SELECT 1 FROM json_each("+among.column+") WHERE CAST(value AS TEXT) = ?)", among.value, among.value)
+		switch {
+		case strings.ContainsAny(among.value, `,"[]`):
+			c = c.and("false") // such a list is odd
+		case among.value != "":
+			c = c.and("instr("+among.column+", ?) > 0", ","+among.value+",")
 		}
 	}
 	if f.MinDuration > 0 {
@@ -70,12 +83,23 @@ func (q Query) readable() (c clause) {
 		c = c.and("start < ?", notBefore(q.Until))
 	}
 	if q.Text != "" {
-		text := strings.ToLower(q.Text)
-		c = c.and(`(odd = 2 OR instr(lower(caller_id || char(10) || dnis || char(10) || cnam || char(10) || file_name || char(10) || extensions), ?) > 0
-			AND (instr(lower(caller_id), ?) OR instr(lower(dnis), ?) OR instr(lower(cnam), ?) OR instr(lower(file_name), ?)
-				OR EXISTS (SELECT 1 FROM json_each(extensions) WHERE instr(lower(value), ?))))`, text, text, text, text, text, text)
+		c = q.withText(c)
 	}
 	return c
+}
+
+// withText adds that a text is in a name or number. These are looked through
+// as one, with what is in none of them between.
+func (q Query) withText(c clause) clause {
+	text := strings.ToLower(q.Text)
+	words := "caller_id || char(10) || dnis || char(10) || cnam || char(10) || file_name"
+	switch {
+	case strings.Contains(text, "\n"):
+		return c.and("odd = 2")
+	case !strings.Contains(text, ","):
+		words += " || char(10) || extensions"
+	}
+	return c.and("(odd = 2 OR instr(lower("+words+"), ?) > 0)", text)
 }
 
 // unsure is the condition for rows that fulfil where and may yet not match.
