@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -79,7 +80,7 @@ func (w *world) measure(cmd *exec.Cmd) (lines int, peak int64) {
 	}
 	close(stop)
 	<-stopped
-	if e := cmd.Wait(); e != nil || err != io.EOF {
+	if e := cmd.Wait(); e != nil || !errors.Is(err, io.EOF) {
 		w.t.Fatalf("%v, %v", err, e)
 	}
 	return lines, peak

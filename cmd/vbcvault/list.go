@@ -210,10 +210,10 @@ func (f *listFlags) table(ctx context.Context, m *manifest.Manifest, out io.Writ
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		fmt.Fprintln(out, "no recording in the manifest matches")
-	case n == q.Limit:
+	case q.Limit:
 		which := "newest"
 		if f.oldestFirst {
 			which = "oldest"
