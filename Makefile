@@ -50,7 +50,7 @@ fuzz:
 bench:
 	go test ./cmd/vbcvault -run '^$$' -bench 'Archive|Quota|Throughput' -benchtime 1x -count 3 -timeout 30m
 
-# LARGEST=10000000 takes 20 GB of disk and some minutes.
+# LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000
 
 bench-scale:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,22 +190,26 @@ func TestFormat5IsBroughtUpToDate(t *testing.T) {
 func TestErasedIsFoundByItsIDOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m")
 	m := bound(t, path)
+	// Two of them, since SQLite can't read the first: it has a name twice.
 	r := vbc.ParseRecording(vbc.Company, "", []byte(`{"id":7,"start":"2026-05-12T10:15:00.250+0000","caller_id":"17325550199","cnam":"ZEBEDÉE","CNAM":"QUARTZ","extensions":["4711"],"duration":1000}`))
-	if _, err := m.Add(t.Context(), 1, []vbc.Recording{r}); err != nil {
+	other := vbc.ParseRecording(vbc.Company, "", []byte(`{"id":8,"start":"2026-05-12T10:15:00.250+0000","caller_id":"17325550199","cnam":"ZEBEDEE QUARTZ","extensions":["4711"],"duration":1000}`))
+	if _, err := m.Add(t.Context(), 1, []vbc.Recording{r, other}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.exec(t.Context(), "UPDATE recording SET state = 'erasing'"); err != nil {
 		t.Fatal(err)
 	}
-	if got := ids(t, m, Query{Text: "quartz"}); len(got) != 1 {
+	if got := ids(t, m, Query{Text: "quartz"}); len(got) != 2 {
 		t.Fatalf("before: %v", got)
 	}
-	r.Account = "549825"
 	o := storage.Object{Key: "k", Content: storage.Content{Size: 3, SHA256: storage.SumOf([]byte("abc"))}}
-	done := receipt.New(receipt.Erased, 0, r)
-	done.Audio, done.Sidecar = &o, &o
-	if err := m.Erased(t.Context(), r, done); err != nil {
-		t.Fatal(err)
+	for _, r := range []vbc.Recording{r, other} {
+		r.Account = "549825"
+		done := receipt.New(receipt.Erased, 0, r)
+		done.Audio, done.Sidecar = &o, &o
+		if err := m.Erased(t.Context(), r, done); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, q := range []Query{{Text: "quartz"}, {Text: "zebed"}, {Text: "4711"}, {Filter: vbc.Filter{CallerID: "17325550199"}}, {Filter: vbc.Filter{MinDuration: 1}}} {
 		if got := ids(t, m, q); len(got) != 0 {
@@ -213,7 +218,7 @@ func TestErasedIsFoundByItsIDOnly(t *testing.T) {
 	}
 	at := r.Start
 	for _, q := range []Query{{IDs: []int64{7}}, {States: []State{Erased}}, {Since: at, Until: at.Add(time.Millisecond)}} {
-		if got := ids(t, m, q); len(got) != 1 {
+		if got := ids(t, m, q); !slices.Contains(got, 7) {
 			t.Errorf("%+v finds %v", q, got)
 		}
 	}

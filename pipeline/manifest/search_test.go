@@ -140,6 +140,27 @@ func anyQuery(t *rapid.T) (q Query) {
 	return q
 }
 
+// queryAbout asks for what is like a row: by a text of it in other letters, or
+// by times around its start.
+func queryAbout(t *rapid.T, r Row) (q Query) {
+	switch text := rapid.SampledFrom(append([]string{r.CallerID, r.CNAM, r.FileName}, r.Extensions...)).Draw(t, "its text"); rapid.IntRange(0, 4).Draw(t, "asks for") {
+	case 0:
+		q.Text = strings.ToLower(text)
+	case 1:
+		q.Text = strings.ToUpper(text)
+	case 2:
+		q.Until = r.Start
+	case 3:
+		q.Since = r.Start
+	case 4:
+		q.Filter = vbc.Filter{Direction: r.Direction, CallerID: r.CallerID, DNIS: r.DNIS, CNAM: r.CNAM, CallID: r.CallID, MinDuration: r.Duration, MaxDuration: r.Duration}
+		if len(r.Extensions) > 0 {
+			q.Filter.Extension = r.Extensions[0]
+		}
+	}
+	return q
+}
+
 // Whatever VBC writes and somebody looks for, the manifest finds just what
 // matches, in order, and counts what it finds.
 func TestSearchFindsWhatMatches(t *testing.T) {
@@ -177,6 +198,9 @@ func TestSearchFindsWhatMatches(t *testing.T) {
 		}
 		for range 5 {
 			q := anyQuery(rt)
+			if len(all) > 0 && rapid.Bool().Draw(rt, "about one") {
+				q = queryAbout(rt, rapid.SampledFrom(all).Draw(rt, "row"))
+			}
 			compare(rt, m, all, q)
 		}
 		if findings, err := m.Check(t.Context()); err != nil || slices.ContainsFunc(findings, func(f string) bool { return !strings.Contains(f, "without a proven copy") }) {
