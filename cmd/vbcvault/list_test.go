@@ -229,6 +229,13 @@ func TestListCounts(t *testing.T) {
 			t.Errorf("%q: %q, want %q", c.args, r.stdout, c.want)
 		}
 	}
+	w.env = append(w.env, "TZ=America/New_York")
+	if r := w.run("list", "--count", "--by", "month", "--csv"); r.stdout != "month,recordings\n2025-05,1\n2025-06,3\n" {
+		t.Errorf("for programs it depends on where they run: %q", r.stdout)
+	}
+	if r := w.run("list", "--count", "--by", "month"); strings.Join(strings.Fields(r.stdout), " ") != "MONTH (local) RECORDINGS 2025-05 3 2025-06 1 total 4" {
+		t.Errorf("not the months of here: %q", r.stdout)
+	}
 	r := w.run("list", "--count", "--sum-bytes", "--by", "extension")
 	if got := strings.Join(strings.Fields(r.stdout), " "); got != "EXTENSION RECORDINGS BYTES (none) 1 39 KiB 101 2 29 KiB 102 2 98 KiB total 4 146 KiB" {
 		t.Errorf("%q", got)

@@ -67,7 +67,16 @@ func anyRecording(t *rapid.T, id int64) vbc.Recording {
 		written = start.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "µs")) * time.Microsecond).Format(time.RFC3339Nano)
 	}
 	fields := []string{fmt.Sprintf(`"id":%d`, id), fmt.Sprintf(`"start":%q`, written), fmt.Sprintf(`"file_size_in_bytes":%d`, rapid.IntRange(-1, 3).Draw(t, "size"))}
+	usual := rapid.Bool().Draw(t, "is as usual")
 	field := func(name string, value func(*rapid.T, string) string) {
+		if usual && name != "duration" {
+			text, _ := json.Marshal(words.Draw(t, name))
+			if slices.Contains(callLists, name) {
+				text = fmt.Appendf(nil, "[%s]", text)
+			}
+			fields = append(fields, fmt.Sprintf(`"%s":%s`, name, text))
+			return
+		}
 		switch rapid.IntRange(0, 19).Draw(t, name+" is") {
 		case 0, 1:
 		case 2:
