@@ -6,6 +6,7 @@
 # make fuzz     every fuzz target for 10 seconds
 # make bench    vbcvault next to a bare loop and the vendor's tutorial, on the same simulator and S3 server
 # make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench-list   what finding and counting costs in a manifest, LARGEST as above
 # make dist     static binaries for the usual systems
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -13,7 +14,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint mutants torture fuzz bench bench-scale dist demo
+.PHONY: build test race lint mutants torture fuzz bench bench-scale bench-list dist demo
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -49,11 +50,14 @@ fuzz:
 bench:
 	go test ./cmd/vbcvault -run '^$$' -bench 'Archive|Quota|Throughput' -benchtime 1x -count 3 -timeout 30m
 
-# LARGEST=10000000 takes 20 GB of disk and some minutes.
+# LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000
 
 bench-scale:
 	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m
+
+bench-list:
+	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
 
 dist:
 	@mkdir -p dist

@@ -41,8 +41,8 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 // nothing about a call is left.
 const (
 	erasingColumns = "archived_at = 0, damaged = ''"
-	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, raw = json_object('id', id,
-		'start', strftime('%Y-%m-%dT%H:%M:%S+0000', start / 1000, 'unixepoch'), 'file_size_in_bytes', size)`
+	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
+		iif(start % 1000, printf('.%03d', start % 1000), '') || '+0000', 'file_size_in_bytes', size)`
 )
 
 // Scrub writes the manifest anew, so that nothing is left on disk of rows as

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -44,47 +45,47 @@ func (m *Manifest) Add(ctx context.Context, run int64, recordings []vbc.Recordin
 // known is what decides about a sighting.
 const known = "SELECT raw, state, archived_at, seen_run FROM recording WHERE kind = ? AND owner = ? AND id = ?"
 
-func look(row *sql.Row, run int64, r vbc.Recording) (Sighting, error) {
-	var raw string
+// look says also what the manifest has of VBC's JSON.
+func look(row *sql.Row, run int64, r vbc.Recording) (s Sighting, raw string, err error) {
 	var state State
 	var archived, seenRun int64
-	err := row.Scan(&raw, &state, &archived, &seenRun)
+	err = row.Scan(&raw, &state, &archived, &seenRun)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return New, nil
+		return New, raw, nil
 	case err != nil:
-		return New, err
+		return New, raw, err
 	case run != 0 && seenRun == run:
-		return Repeated, nil
+		return Repeated, raw, nil
 	case (state == Erasing || state == Erased) && sameErased(json.RawMessage(raw), r):
-		return ErasedAgain, nil
+		return ErasedAgain, raw, nil
 	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r):
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
-		return New, nil
+		return New, raw, nil
 	case state == Gone, state == Erasing, state == Erased:
-		return New, nil
+		return New, raw, nil
 	case state == Purged:
-		return Reappeared, nil
+		return Reappeared, raw, nil
 	case archived != 0 && state == Stored:
-		return Doubted, nil
+		return Doubted, raw, nil
 	case archived != 0:
-		return Archived, nil
+		return Archived, raw, nil
 	}
-	return Pending, nil
+	return Pending, raw, nil
 }
 
 // sameErased reports whether a listing shows a recording of which only id, start
 // and size are left.
 func sameErased(raw json.RawMessage, r vbc.Recording) bool {
 	was := vbc.ParseRecording(r.Kind, r.Owner, raw)
-	return was.ID == r.ID && was.Start.Equal(r.Start) && was.Size == r.Size
+	return was.ID == r.ID && was.Start.Truncate(time.Second).Equal(r.Start.Truncate(time.Second)) && was.Size == r.Size
 }
 
 // Look says of a listed recording what Add would say, together with what is
 // known of it, and changes nothing.
 func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (Row, Sighting, error) {
-	s, err := look(m.reads.QueryRowContext(ctx, known, r.Kind, r.Owner, r.ID), 0, r)
+	s, _, err := look(m.reads.QueryRowContext(ctx, known, r.Kind, r.Owner, r.ID), 0, r)
 	if err != nil {
 		return Row{}, s, fmt.Errorf("read manifest: %w", err)
 	}
@@ -96,7 +97,7 @@ func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (Row, Sighting, er
 }
 
 func add(tx txn, run int64, r vbc.Recording) (Sighting, error) {
-	s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), run, r)
+	s, raw, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), run, r)
 	if err != nil {
 		return s, err
 	}
@@ -113,9 +114,13 @@ func add(tx txn, run int64, r vbc.Recording) (Sighting, error) {
 			return s, err
 		}
 	}
+	if raw == string(r.Raw) { // spares writing all the indexes made of it
+		_, err = tx.Exec("UPDATE recording SET seen_run = ? WHERE kind = ? AND owner = ? AND id = ?", run, r.Kind, r.Owner, r.ID)
+		return s, err
+	}
 	// The latest JSON is kept: a download_url may have been renewed.
-	_, err = tx.Exec("UPDATE recording SET seen_run = ?, raw = ? WHERE kind = ? AND owner = ? AND id = ?",
-		run, string(r.Raw), r.Kind, r.Owner, r.ID)
+	_, err = tx.Exec("UPDATE recording SET seen_run = ?, raw = ?, odd = ? WHERE kind = ? AND owner = ? AND id = ?",
+		run, string(r.Raw), legible(r), r.Kind, r.Owner, r.ID)
 	return s, err
 }
 
@@ -139,7 +144,7 @@ func insert(tx txn, run int64, r vbc.Recording) error {
 	if _, err := tx.Exec("DELETE FROM recording WHERE kind = ? AND owner = ? AND id = ?", r.Kind, r.Owner, r.ID); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), Listed, run)
+	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, odd, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r), Listed, run)
 	return err
 }

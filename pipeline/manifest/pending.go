@@ -210,6 +210,13 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := query(ctx, m, func(rows *sql.Rows) (s string, err error) {
+		return s, rows.Scan(&s)
+	}, checkCalls)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, found...)
 	rows, err := m.reads.QueryContext(ctx, `SELECT `+columns+` FROM recording`)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)

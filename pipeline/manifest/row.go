@@ -49,6 +49,15 @@ type Row struct {
 	Damaged string
 }
 
+// Bytes is how much audio there is: of the copy once it is proven, before that
+// as VBC declares it, -1 if it doesn't.
+func (r Row) Bytes() int64 {
+	if r.Copy.ArchivedAt.IsZero() {
+		return r.Size
+	}
+	return r.Copy.Audio.Size
+}
+
 // Copy is the recording in the store: intended (state stored) or proven.
 type Copy struct {
 	Audio      storage.Object
@@ -80,13 +89,16 @@ func (f Failure) Known(reason string) bool {
 
 const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
 
-func (m *Manifest) scan(rows *sql.Rows) (Row, error) {
+func (m *Manifest) scan(rows *sql.Rows) (Row, error) { return m.scanWith(rows) }
+
+// scanWith is scan for a query with more columns than these.
+func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
 	var r Row
 	var kind, owner, raw, audio, sidecar, transcript string
 	var id, start, stored, archived, failed int64
-	err := rows.Scan(&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
+	err := rows.Scan(append([]any{&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
 		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
-		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged)
+		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged}, more...)...)
 	if err != nil {
 		return Row{}, err
 	}

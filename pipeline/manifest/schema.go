@@ -90,11 +90,6 @@ CREATE TRIGGER tally_move AFTER UPDATE OF state ON recording WHEN new.state <> o
 END;
 `
 
-// What finds recordings by what is known of their calls.
-const searches = `
-CREATE INDEX by_start ON recording (start);
-`
-
 // What is known of listings, exports and holds.
 const settings = `
 CREATE TABLE listing (         -- what of each collection has been listed without gaps

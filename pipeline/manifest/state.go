@@ -158,7 +158,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome r
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx txn) error {
 		for _, r := range recordings {
-			s, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
+			s, _, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
 			if err != nil {
 				return &WriteError{err}
 			}
