@@ -27,3 +27,7 @@ type Explorer interface {
 
 // ErrHidden says that something can't be looked at, on which nothing depends.
 var ErrHidden = errors.New("the store doesn't show that")
+
+// ErrCold says that an object lies where it can't be read at once. That says
+// nothing about the others.
+var ErrCold = errors.New("it lies in cold storage")

@@ -111,6 +111,8 @@ func (f *failure) Unwrap() []error {
 		return []error{storage.ErrNotFound, f.err}
 	case f.refused:
 		return []error{storage.ErrRefused, f.err}
+	case isCold(f.err):
+		return []error{storage.ErrCold, f.err}
 	}
 	return []error{f.err}
 }

@@ -72,7 +72,7 @@ func (s *Store) uploads(ctx context.Context, prefix string) iter.Seq2[types.Mult
 		for {
 			out, err := s.client.ListMultipartUploads(ctx, in)
 			if status := statusOf(err); status == http.StatusForbidden || status == http.StatusNotImplemented {
-				err = fmt.Errorf("%w: %s", storage.ErrHidden, brief(err))
+				err = fmt.Errorf("%w: %w", storage.ErrHidden, brief(err))
 			} else if err != nil {
 				err = s.explain("list unfinished uploads under", prefix, err)
 			}
