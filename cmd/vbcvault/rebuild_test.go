@@ -680,7 +680,7 @@ func TestRebuildOfMany(t *testing.T) {
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"listed": 0, "downloads": 0})
 	}
 	t.Logf("peak: %d MiB for 100 recordings, %d MiB for 1,000", peaks[100]>>20, peaks[1000]>>20)
-	if more := peaks[1000] - peaks[100]; peaks[100] == 0 || more > 16<<20 {
+	if more := peaks[1000] - peaks[100]; peaks[100] == 0 || more > 32<<20 {
 		t.Errorf("%d MiB more for 1,000 recordings than for 100", more>>20)
 	}
 }
