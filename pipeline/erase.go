@@ -27,10 +27,12 @@ type Erasure struct {
 	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
 }
 
+func erasuresPrefix(account string) string { return "erasures/account=" + account + "/" }
+
 // erasureKey is where an erasure's text lies, named after its SHA-256. The
 // chain has only that.
 func erasureKey(account string, text []byte) string {
-	return fmt.Sprintf("erasures/account=%s/%s.json", account, storage.SumOf(text))
+	return fmt.Sprintf("%s%s.json", erasuresPrefix(account), storage.SumOf(text))
 }
 
 // erasable is what may be erased.

@@ -1,14 +1,11 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"fmt"
-	"path"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
-	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -48,42 +45,20 @@ func (r *run) search(rec vbc.Recording) (candidates []manifest.Copy, err error) 
 	if err != nil {
 		return nil, err
 	}
-	var sidecars, audios []storage.Object
-	var transcript storage.Object
+	g := group{stem: base}
 	for o, err := range r.store.List(r.work, base) {
-		switch {
-		case err != nil:
-			return nil, err
-		case !isOf(base, o.Key):
-		case isTranscript(base, o.Key):
-			text, err := readObject(r.work, r.store, o, maxStoredTranscript)
-			if err != nil {
-				return nil, err
-			}
-			o.Content = storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
-			transcript = o
-		case path.Ext(o.Key) == ".json":
-			sidecars = append(sidecars, o)
-		default:
-			audios = append(audios, o)
-		}
-	}
-	for _, s := range sidecars {
-		body, err := readObject(r.work, r.store, s, maxSidecar)
 		if err != nil {
 			return nil, err
 		}
-		var has sidecar
-		if json.Unmarshal(body, &has) != nil || has.Account != rec.Account || !vbc.ParseRecording(has.Kind, has.Owner, has.Recording).Same(rec) || has.Owner != rec.Owner {
-			continue
-		}
-		s.Content = storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
-		for _, a := range audios {
-			if a.Size == has.Size {
-				a.SHA256 = has.SHA256
-				candidates = append(candidates, manifest.Copy{Audio: a, Sidecar: s, Transcript: transcript, StoredAt: has.ArchivedAt})
-			}
+		if isOf(base, o.Key) {
+			g.add(o)
 		}
 	}
-	return candidates, nil
+	said, err := g.read(r.work, r.store)
+	for _, t := range said {
+		if t.wrong == nil && t.recording.Same(rec) {
+			candidates = append(candidates, g.pairs(t)...)
+		}
+	}
+	return candidates, err
 }

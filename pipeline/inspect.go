@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -61,41 +62,64 @@ func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	if err != nil {
 		return Inspection{}, err
 	}
-	var look evidence.Stater = store
-	if o.Deep {
-		look = rereader{store}
-	}
+	look := lookWith(store, o.Deep)
 	err = each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
-		_, err := proveWith(ctx, look, row)
-		mismatch := isA[*evidence.Mismatch](err)
-		if err != nil && !mismatch {
+		wrong, err := examine(ctx, look, row)
+		if err != nil {
 			return err // the store can't be asked; nothing is known
 		}
 		checked.Add(1)
 		switch {
-		case !mismatch:
+		case wrong == nil:
 			whole.Add(1)
 			size.Add(row.Copy.Audio.Size)
-			if row.Damaged != "" {
-				return m.Damaged(ctx, row.Recording, "")
-			}
-			return nil
-		case row.State == manifest.Purged:
+		case isLost(row):
 			lost.Add(1)
-			log.Error("LOST: VBC has this recording no more, and its copy is not what it should be", "recording", row.Recording.String(), "reason", err)
-			return m.Damaged(ctx, row.Recording, err.Error())
+			log.Error("LOST: VBC has this recording no more, and its copy is not what it should be", "recording", row.Recording.String(), "reason", wrong)
+		default:
+			damaged.Add(1)
+			log.Warn("a copy is not what it should be; the next archive run stores it anew", "recording", row.Recording.String(), "reason", wrong)
 		}
-		damaged.Add(1)
-		log.Warn("a copy is not what it should be; the next archive run stores it anew", "recording", row.Recording.String(), "reason", err)
-		if row.State == manifest.Verified {
-			return m.Doubt(ctx, row.Recording)
-		}
-		return nil // it is looked at by the next run in any case
+		return examined(ctx, m, row, wrong)
 	})
 	return Inspection{
 		Checked: checked.Load(), Whole: whole.Load(), Bytes: size.Load(), Damaged: damaged.Load(), Lost: lost.Load(),
 		Seconds: time.Since(begin).Round(time.Millisecond).Seconds(),
 	}, err
+}
+
+// examine asks the store for a copy that was proven. What it returns says how it
+// differs, nil if it is whole.
+func examine(ctx context.Context, look evidence.Stater, row manifest.Row) (*evidence.Mismatch, error) {
+	_, err := proveWith(ctx, look, row)
+	if wrong, ok := errors.AsType[*evidence.Mismatch](err); ok {
+		return wrong, nil
+	}
+	return nil, err
+}
+
+// isLost reports whether a copy that isn't whole can't be had from VBC again.
+func isLost(row manifest.Row) bool { return row.State == manifest.Purged }
+
+// examined writes down what examine has found.
+func examined(ctx context.Context, m *manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
+	switch {
+	case wrong == nil && row.Damaged != "":
+		return m.Damaged(ctx, row.Recording, "")
+	case wrong != nil && isLost(row):
+		return m.Damaged(ctx, row.Recording, wrong.Error())
+	case wrong != nil && row.State == manifest.Verified:
+		return m.Doubt(ctx, row.Recording)
+	}
+	return nil // a run looks at it in any case
+}
+
+// lookWith is how a store is asked: for what it keeps, or by reading everything.
+func lookWith(store storage.Store, deep bool) evidence.Stater {
+	if deep {
+		return rereader{store}
+	}
+	return store
 }
 
 // rereader asks a store by reading every byte.

@@ -2,7 +2,10 @@ package pipeline
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -30,6 +33,30 @@ func stem(r vbc.Recording) (string, error) {
 	return fmt.Sprintf("%skind=%s/%s%s/%s_%d", accountPrefix(r.Account), r.Kind, owner,
 		t.Format("year=2006/month=01/day=02"), t.Format("20060102T150405Z"), r.ID), nil
 }
+
+// stemForm is what stem makes, with an ending behind it.
+var stemForm = regexp.MustCompile(`^(account=([0-9]{1,18})/kind=(company|on-demand)/(?:user=([0-9]{1,18})/)?year=[0-9]{4}/month=[0-9]{2}/day=[0-9]{2}/([0-9]{8}T[0-9]{6}Z)_([1-9][0-9]{0,18}))[-.]`)
+
+// parseKey reads out of a key what stem has put into it: of the recording no
+// more than account, kind, owner, id and start (in whole seconds) is known.
+func parseKey(key string) (rec vbc.Recording, base string, ok bool) {
+	m := stemForm.FindStringSubmatch(key)
+	if m == nil {
+		return rec, "", false
+	}
+	rec = vbc.Recording{Account: m[2], Kind: vbc.Kind(m[3]), Owner: m[4], Size: -1}
+	var err, e error
+	rec.Start, err = time.Parse("20060102T150405Z", m[5])
+	rec.ID, e = strconv.ParseInt(m[6], 10, 64)
+	base, unfit := stem(rec)
+	return rec, m[1], err == nil && e == nil && unfit == nil && base == m[1] && (rec.Owner == "") == (rec.Kind == vbc.Company)
+}
+
+// isBeside reports whether a key of a recording's is one of those that beside
+// makes.
+func isBeside(key string) bool { return besideForm.MatchString(key) }
+
+var besideForm = regexp.MustCompile(`-[0-9a-f]{8}\.[a-z0-9]{1,10}$`)
 
 // isOf reports whether a key that begins with a stem is that recording's, and
 // not one with a longer id.

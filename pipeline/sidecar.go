@@ -48,6 +48,9 @@ func (s sidecar) encode() ([]byte, error) {
 
 const maxSidecar = 1 << 20 // bytes; they are about one thousand
 
+// errTooLarge says that an object can't be what it is taken for.
+var errTooLarge = errors.New("it is too large")
+
 // readObject reads an object of at most so many bytes.
 func readObject(ctx context.Context, store storage.Store, o storage.Object, most int64) ([]byte, error) {
 	r, err := store.Open(ctx, o)
@@ -57,7 +60,7 @@ func readObject(ctx context.Context, store storage.Store, o storage.Object, most
 	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = errors.New("it is too large")
+		err = errTooLarge
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", o.Key, err)

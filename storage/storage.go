@@ -201,6 +201,7 @@ type Store interface {
 // Destination is a Store that can say whether it is fit for use.
 type Destination interface {
 	Store
+	Explorer
 
 	// Probe is called once per run, before anything is stored. It proves
 	// that objects may be written and whether the store checks what it is

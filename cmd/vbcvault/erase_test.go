@@ -60,7 +60,7 @@ func TestErase(t *testing.T) {
 				t.Error("erased, although the next run would archive it again")
 			}
 			if name == "versions" { // a copy that was damaged has been replaced by another version
-				w.damaged(w.of("_1.json")[0])
+				w.flip(w.of("_1.json")[0])
 			}
 			w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 8})
 			caller := []byte("17325550100")

@@ -78,7 +78,6 @@ type world struct {
 	open    func() storage.Destination // the destination, for looking
 	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
 	direct  string                     // the S3 server's own address
-	damaged func(key string)           // flips a byte behind the S3 server's back
 
 	running sync.Mutex // guards the process of a command that is being started
 }
@@ -113,7 +112,6 @@ func (w *world) inBucket(hook func(op, key string, r *http.Request) *storagetest
 	w.proxy = server.Proxy(w.t, hook)
 	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
 	w.to, w.direct = "s3://"+bucket+"/calls", server.URL
-	w.damaged = func(key string) { storagetest.FlipByte(w.t, server.Path(bucket, "calls/"+key)) }
 	w.open = func() storage.Destination {
 		server.Setenv(w.t, server.URL)
 		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls"})
@@ -277,6 +275,28 @@ func (w *world) read(key string) []byte {
 		w.t.Fatal(err)
 	}
 	return b
+}
+
+// file is where an object lies on this machine's disk.
+func (w *world) file(key string) string {
+	if dir, ok := strings.CutPrefix(w.to, "file://"); ok {
+		return filepath.Join(dir, filepath.FromSlash(key))
+	}
+	return storagetest.StartS3(w.t).Path(strings.Split(w.to, "/")[2], "calls/"+key)
+}
+
+// remove removes an object behind the back of whoever keeps it.
+func (w *world) remove(key string) {
+	w.t.Helper()
+	if err := os.Remove(w.file(key)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// flip changes a byte of an object behind the back of whoever keeps it.
+func (w *world) flip(key string) {
+	w.t.Helper()
+	storagetest.FlipByte(w.t, w.file(key))
 }
 
 func isReceipts(key string) bool { return strings.HasPrefix(key, "receipts/account=549825/chain=") }

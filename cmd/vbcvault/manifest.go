@@ -53,8 +53,8 @@ func newManifestCheck(s streams) *cobra.Command {
 		Short: "Read the whole manifest and say whether it is sound",
 		Long: `Check reads every page and row of the manifest, and its chain of receipts. It
 changes nothing. The exit code is 1 if something is wrong; then restore a
-backup, or remove the manifest: the next run makes another one out of what VBC
-lists and the destination holds.`,
+backup, or move the manifest away and have vbcvault rebuild make another one
+out of the archive.`,
 		Example: `  vbcvault manifest check`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -137,30 +137,33 @@ func (d destination) String() string {
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-func parseDestination(s string) (destination, error) {
+func parseDestination(s string) (destination, error) { return parsePlace("to", s) }
+
+// parsePlace is parseDestination for any flag.
+func parsePlace(flag, s string) (destination, error) {
 	const hint = "s3://BUCKET/PREFIX or file:///DIRECTORY"
 	u, err := url.Parse(s)
 	switch {
 	case s == "":
-		return destination{}, usagef("as in --to s3://my-bucket/recordings", "where to? --to is required")
+		return destination{}, usagef("as in --"+flag+" s3://my-bucket/recordings", "where %s? --%[1]s is required", flag)
 	case err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return destination{}, usagef(hint, "--to %q is not a destination", s)
+		return destination{}, usagef(hint, "--%s %q is not a destination", flag, s)
 	case u.Scheme == "s3":
 		prefix := strings.Trim(u.Path, "/")
 		if !bucketName.MatchString(u.Host) {
-			return destination{}, usagef(hint, "--to %q: %q is not the name of a bucket", s, u.Host)
+			return destination{}, usagef(hint, "--%s %q: %q is not the name of a bucket", flag, s, u.Host)
 		}
 		if slices.ContainsFunc(strings.Split(prefix, "/"), func(p string) bool { return prefix != "" && (p == "" || p == "." || p == "..") }) {
-			return destination{}, usagef(hint, "--to %q: the prefix has an empty or relative part", s)
+			return destination{}, usagef(hint, "--%s %q: the prefix has an empty or relative part", flag, s)
 		}
 		return destination{bucket: u.Host, prefix: prefix}, nil
 	case u.Scheme == "file":
 		if u.Host != "" || u.Path == "" || u.Path == "/" {
-			return destination{}, usagef("three slashes and a directory, as in file:///mnt/archive", "--to %q is not an absolute path", s)
+			return destination{}, usagef("three slashes and a directory, as in file:///mnt/archive", "--%s %q is not an absolute path", flag, s)
 		}
 		return destination{dir: filepath.Clean(localPath(u.Path))}, nil
 	}
-	return destination{}, usagef(hint, "--to %q: vbcvault can't store there", s)
+	return destination{}, usagef(hint, "--%s %q: vbcvault can't store there", flag, s)
 }
 
 // localPath takes the slash off before a Windows drive letter.

@@ -46,6 +46,15 @@ func (o *output) progress(stats *pipeline.Stats, client *vbc.Client) (stop func(
 	if o.bars {
 		show, end, every = o.barProgress(stats, client)
 	}
+	still := ticking(every, show)
+	return func() {
+		still()
+		end()
+	}
+}
+
+// ticking calls show now and then until the returned function has returned.
+func ticking(every time.Duration, show func()) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -63,7 +72,6 @@ func (o *output) progress(stats *pipeline.Stats, client *vbc.Client) (stop func(
 	return func() {
 		close(done)
 		<-ended
-		end()
 	}
 }
 

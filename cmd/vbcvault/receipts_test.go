@@ -249,7 +249,7 @@ func TestVerifyDeep(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
-	w.damaged(key(all[1], "mp3"))
+	w.flip(key(all[1], "mp3"))
 	w.want(w.run("verify", "--json"), 0, map[string]int{"whole": 3})
 	w.want(w.run("verify", "--deep", "--json"), 1, map[string]int{"whole": 2, "damaged": 1})
 }

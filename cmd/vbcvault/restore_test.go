@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -303,30 +302,6 @@ func TestDamagedCopyIsNotRestored(t *testing.T) {
 			}
 			w.mustBeRestored(out, "100004", all[3])
 		})
-	}
-}
-
-// flip changes a byte of an object behind the destination's back.
-func (w *world) flip(key string) {
-	if w.damaged != nil {
-		w.damaged(key)
-		return
-	}
-	storagetest.FlipByte(w.t, filepath.Join(strings.TrimPrefix(w.to, "file://"), key))
-}
-
-// remove removes an object behind its back.
-func (w *world) remove(key string) {
-	w.t.Helper()
-	if w.proxy == nil {
-		if err := os.Remove(filepath.Join(strings.TrimPrefix(w.to, "file://"), key)); err != nil {
-			w.t.Fatal(err)
-		}
-		return
-	}
-	bucket, key := strings.Split(w.to, "/")[2], "calls/"+key
-	if _, err := storagetest.StartS3(w.t).Client().DeleteObject(w.t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
-		w.t.Fatal(err)
 	}
 }
 

@@ -160,8 +160,8 @@ func TestDamageBetweenTwoRuns(t *testing.T) {
 	all := w.someRecordings(6)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 6})
 	dir := strings.TrimPrefix(w.to, "file://")
-	storagetest.FlipByte(t, filepath.Join(dir, key(all[0], "mp3")))
-	storagetest.FlipByte(t, filepath.Join(dir, key(all[1], "json")))
+	w.flip(key(all[0], "mp3"))
+	w.flip(key(all[1], "json"))
 	for i, ending := range []string{"mp3", "json"} {
 		if err := os.Remove(filepath.Join(dir, key(all[2+i], ending))); err != nil {
 			t.Fatal(err)

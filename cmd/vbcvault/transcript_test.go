@@ -3,8 +3,6 @@ package main_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -269,13 +267,10 @@ func TestDamagedTranscript(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inDir()
 			recs := transcribed(w, 3)
 			w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
-			file := filepath.Join(strings.TrimPrefix(w.to, "file://"), filepath.FromSlash(key(recs[0], "transcript.json")))
-			if removed {
-				if err := os.Remove(file); err != nil {
-					t.Fatal(err)
-				}
+			if transcript := key(recs[0], "transcript.json"); removed {
+				w.remove(transcript)
 			} else {
-				storagetest.FlipByte(t, file)
+				w.flip(transcript)
 			}
 			w.want(w.run("verify", "--deep", "--json"), 1, map[string]int{"damaged": 1})
 			if !still {
@@ -301,7 +296,7 @@ func TestTranscriptOutlivesItsAudio(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := transcribed(w, 2)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
-	storagetest.FlipByte(t, filepath.Join(strings.TrimPrefix(w.to, "file://"), filepath.FromSlash(key(recs[0], "mp3"))))
+	w.flip(key(recs[0], "mp3"))
 	w.account.Transcribe(recs[0].ID, "")
 	w.want(w.archive(deleteOld...), 0, map[string]int{"downloads": 1, "deleted": 2, "transcripts": 0})
 	if n := w.account.Counts().ByKind[vbctest.Transcript]; n != 2 {

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 func newVerify(s streams) *cobra.Command {
@@ -29,7 +31,8 @@ and compares size and SHA-256 of audio and metadata. It asks VBC nothing. With
 A damaged or missing copy of a recording that VBC may still have is archived
 anew by the next run of archive. One that VBC has no more is LOST unless
 another copy exists; status lists it until verify finds it whole. In both cases
-the exit code is 1.`,
+the exit code is 1. What the destination has and the manifest doesn't know is
+what vbcvault diff tells.`,
 		Example: `  vbcvault verify
   # Every night another thirtieth, reading every byte:
   vbcvault verify --sample 1/30 --deep`,
@@ -78,30 +81,41 @@ func parseSample(s string) (parts, of int, err error) {
 	return parts, of, nil
 }
 
+// openArchive opens an existing manifest for changing, and the destination that
+// it is bound to. The caller closes the manifest.
+func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *manifest.Manifest, store storage.Destination, err error) {
+	if m, err = lockManifest(ctx, path); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return nil, nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
+	}
+	store, err = d.open(ctx, workers, insecureHTTP, o.log)
+	return m, store, err
+}
+
 func inspect(ctx context.Context, o *output, path string, what pipeline.Inspecting, insecureHTTP bool) (any, error) {
-	m, err := lockManifest(ctx, path)
+	m, store, err := openArchive(ctx, o, path, what.Workers, insecureHTTP)
 	if err != nil {
 		return pipeline.Inspection{}, err
 	}
 	defer m.Close()
-	bound, err := m.Binding(ctx)
-	if err != nil {
-		return pipeline.Inspection{}, err
-	}
-	d, err := parseDestination(bound.Destination)
-	if err != nil {
-		return pipeline.Inspection{}, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
-	}
-	store, err := d.open(ctx, what.Workers, insecureHTTP, o.log)
-	if err != nil {
-		return pipeline.Inspection{}, err
-	}
 	found, err := pipeline.Inspect(ctx, store, m, o.log, what)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = pipeline.ErrStopped
 	}
 	if !o.json {
-		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), d,
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
 			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))
 	}
 	switch {

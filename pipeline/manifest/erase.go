@@ -3,8 +3,10 @@ package manifest
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -44,6 +46,12 @@ const (
 	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
 		iif(start % 1000, printf('.%03d', start % 1000), '') || '+0000', 'file_size_in_bytes', size)`
 )
+
+// Bare is the JSON of a recording of which no more is known than an erased row
+// keeps.
+func Bare(id int64, start time.Time, size int64) json.RawMessage {
+	return fmt.Appendf(nil, `{"id":%d,"start":"%s","file_size_in_bytes":%d}`, id, vbc.FormatTime(start), size)
+}
 
 // Scrub writes the manifest anew, so that nothing is left on disk of rows as
 // they once were: SQLite leaves copies behind where rows move. It takes as long,

@@ -140,8 +140,7 @@ func reappear(tx txn, run int64, r vbc.Recording) error {
 
 // insert begins a recording anew.
 func insert(tx txn, run int64, r vbc.Recording) error {
-	// Not OR REPLACE, which would leave out the trigger that counts.
-	if _, err := tx.Exec("DELETE FROM recording WHERE kind = ? AND owner = ? AND id = ?", r.Kind, r.Owner, r.ID); err != nil {
+	if err := drop(tx, r); err != nil {
 		return err
 	}
 	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, odd, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -49,14 +49,15 @@ import (
 
 // Manifest is an open manifest. Its methods may be called concurrently.
 type Manifest struct {
-	path    string
-	lock    *flock.Flock // nil when opened without it
-	reads   *sql.DB
-	writes  *sql.DB
-	queue   chan write
-	stopped chan struct{}
-	account string   // "" until bound
-	known   sync.Map // of reads: text → *sql.Stmt
+	path     string
+	lock     *flock.Flock // nil when opened without it
+	reads    *sql.DB
+	writes   *sql.DB
+	queue    chan write
+	stopped  chan struct{}
+	account  string   // "" until bound
+	creating bool     // within Create
+	known    sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
 }

@@ -235,7 +235,11 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	return findings, rows.Err()
 }
 
-// Get returns one recording's row.
+// ErrUnknown says that a manifest has no row of a recording.
+var ErrUnknown = errors.New("the manifest knows no")
+
+// Get returns one recording's row. The error is ErrUnknown (wrapped) if there is
+// none.
 func (m *Manifest) Get(ctx context.Context, kind vbc.Kind, owner string, id int64) (Row, error) {
 	rows, err := m.read(ctx, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id = ?`, kind, owner, id)
 	if err != nil {
@@ -243,7 +247,7 @@ func (m *Manifest) Get(ctx context.Context, kind vbc.Kind, owner string, id int6
 	}
 	defer rows.Close()
 	if !rows.Next() {
-		return Row{}, errors.Join(fmt.Errorf("the manifest knows no %s recording %d", kind, id), rows.Err())
+		return Row{}, errors.Join(fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id), rows.Err())
 	}
 	return m.scan(rows)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -95,13 +97,71 @@ func (s *Store) tryWriting(ctx context.Context) error {
 	return err
 }
 
-// Tidy implements storage.Destination: it removes the temporary files in the
-// directories of the prefix and on the way there, where a probe leaves them.
-func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
-	err = s.walk(ctx, ".", prefix, func(name string, d fs.DirEntry) error {
+// Identity implements storage.Explorer.
+func (s *Store) Identity(context.Context) (string, error) {
+	id, err := s.identity()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("%w: %s: %w", storage.ErrRefused, s.dir, cause(err))
+	}
+	return id, nil
+}
+
+// Names implements storage.Explorer. A directory may be empty, and is a name all
+// the same.
+func (s *Store) Names(_ context.Context, prefix string) (names []string, err error) {
+	at, begin := ".", prefix
+	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
+		at, begin = prefix[:i], prefix[i+1:]
+	}
+	entries, err := fs.ReadDir(s.root.FS(), at)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list %s: %w", s, s.unreadable(err))
+	}
+	for _, d := range entries {
+		switch name := strings.TrimPrefix(at+"/"+d.Name(), "./"); {
+		case strings.HasPrefix(d.Name(), storage.Reserved), !strings.HasPrefix(d.Name(), begin):
+		case d.IsDir():
+			names = append(names, name+"/")
+		case d.Type().IsRegular():
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// leftovers visits the temporary files in the directories of the prefix and on
+// the way there, where a probe leaves them.
+func (s *Store) leftovers(ctx context.Context, prefix string, visit func(name string) error) error {
+	return s.walk(ctx, ".", prefix, func(name string, d fs.DirEntry) error {
 		if !strings.HasPrefix(d.Name(), tempPrefix) {
 			return nil
 		}
+		return visit(name)
+	})
+}
+
+// Unfinished implements storage.Explorer.
+func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := s.leftovers(ctx, prefix, func(name string) error {
+			if !yield(name, nil) {
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.SkipAll) {
+			yield("", fmt.Errorf("list %s: %w", s, s.unreadable(err)))
+		}
+	}
+}
+
+// Tidy implements storage.Destination.
+func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
+	err = s.leftovers(ctx, prefix, func(name string) error {
 		if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -92,6 +92,11 @@ func TestTidyRemovesWhatACrashLeaves(t *testing.T) {
 	if n, err := s.Tidy(t.Context(), "account=2/"); n != 0 || err != nil {
 		t.Errorf("another account's prefix: %d, %v", n, err)
 	}
+	for name, err := range s.Unfinished(t.Context(), "account=1/") {
+		if name != "account=1/kind=company/.vbcvault-tmp-x" || err != nil {
+			t.Errorf("unfinished: %s, %v", name, err)
+		}
+	}
 	if n, err := s.Tidy(t.Context(), "account=1/"); n != 1 || err != nil {
 		t.Errorf("tidy: %d, %v", n, err)
 	}

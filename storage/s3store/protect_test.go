@@ -237,7 +237,7 @@ func TestColdObject(t *testing.T) {
 	s := openProtected(t, server, server.NewBucket(t), proxy.URL, s3store.Protection{})
 	o := mustPut(t, s, "cold", 10, storage.Attrs{})
 	_, err := s.Open(t.Context(), o)
-	if err == nil || errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), "cold storage class") {
+	if err == nil || errors.Is(err, storage.ErrRefused) || !errors.Is(err, storage.ErrCold) || !strings.Contains(err.Error(), "cold storage class") {
 		t.Errorf("%v", err)
 	}
 	mustStat(t, s, o) // needs no reading

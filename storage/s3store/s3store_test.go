@@ -318,8 +318,13 @@ func TestTidyAbortsAbandonedUploads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for name, err := range s.Unfinished(t.Context(), "account=1/") {
+		if name != "account=1/a" || err != nil {
+			t.Errorf("unfinished: %s, %v; want the one of this account", name, err)
+		}
+	}
 	if n, err := s.Tidy(t.Context(), "account=1/"); n != 1 || err != nil {
-		t.Errorf("tidy: %d, %v; want the one of this account", n, err)
+		t.Errorf("tidy: %d, %v; want the one of this account, which looking at it has left", n, err)
 	}
 	out, err := client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &bucket})
 	if err != nil || len(out.Uploads) != 1 || aws.ToString(out.Uploads[0].Key) != "pre/fix/account=2/b" {

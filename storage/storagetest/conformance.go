@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 		{"cancellation publishes nothing", cancellation},
 		{"many writers of one key agree on one content", manyWriters},
 		{"List is in order and keeps to its prefix", list},
+		{"Names go up to the next slash", names},
+		{"looking changes nothing", exploring},
 		{"hostile keys stay inside", hostileKeys},
 		{"a second Probe knows the destination", probe},
 	} {
@@ -308,6 +310,30 @@ func list(t *testing.T, d storage.Destination) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("list %q: %q, want %q", prefix, got, want)
 		}
+	}
+}
+
+func names(t *testing.T, d storage.Destination) {
+	for _, k := range []string{"b/2", "a/1", "b/10/x", "bb/1", "b-1", "b/2-", "b/10/y"} {
+		put(t, d, k, []byte(k))
+	}
+	for prefix, want := range map[string]string{"": "a/ b-1 b/ bb/", "b/": "b/10/ b/2 b/2-", "b": "b-1 b/ bb/", "b/1": "b/10/", "c": "", "c/": "", "b/2": "b/2 b/2-"} {
+		if got, err := d.Names(t.Context(), prefix); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("names %q: %q, %v; want %q", prefix, got, err, want)
+		}
+	}
+}
+
+// An object is never among what is unfinished, and the identity is that of Probe.
+func exploring(t *testing.T, d storage.Destination) {
+	put(t, d, "a/1", []byte("small"))
+	put(t, d, "a/2", bytesOf(part+100, 1))
+	for name, err := range d.Unfinished(t.Context(), "") {
+		t.Errorf("unfinished: %s, %v", name, err)
+	}
+	known, err := d.Probe(t.Context(), "")
+	if id, e := d.Identity(t.Context()); err != nil || e != nil || id != known {
+		t.Errorf("identity %q, %v; Probe says %q, %v", id, e, known, err)
 	}
 }
 

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// rebuildFlags are the flags of rebuild.
+type rebuildFlags struct {
+	from, path, account string
+	what                pipeline.Rebuilding
+	insecureHTTP        bool
+	out                 outputFlags
+}
+
+func newRebuild(s streams) *cobra.Command {
+	var f rebuildFlags
+	cmd := &cobra.Command{
+		Use:   "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
+		Short: "Make a manifest out of the archive alone",
+		Long: `Rebuild makes a manifest out of what lies in the bucket or directory: metadata,
+audio, transcripts, receipts, holds and erasures. It is for when the manifest is
+lost. It asks VBC nothing and changes nothing in the archive; a run with the new
+manifest does nothing twice.
+
+A copy counts as proven when the destination confirms size and SHA-256, as the
+metadata beside it says they were; --deep reads and hashes every byte, which a
+directory and large recordings need in any case. Receipts say what was deleted
+at VBC, whichever manifest's they are; the new one begins a chain of its own.
+What was being deleted when a run was interrupted, the next run looks at.
+
+The file must not exist, and comes into being whole or not at all. Without
+--manifest it is the one that archive uses without --account and with the VBC_…
+of this environment; archive then finds it by itself. Where archive is run with
+--account, name the file for both.
+
+What has found no place is shown, the first of each kind, and all with --json:
+
+  lost      receipts say that VBC has it no more, and its copy isn't whole
+  missing   there is metadata without audio; or receipts tell of a copy that
+            isn't there
+  damaged   something isn't what it should be
+  unknown   it lies among the recordings, and is none; or audio without metadata
+  begun     an erasure was begun and not finished
+  beside    a further copy of a recording; nothing is wrong
+  foreign   it lies beside the archive, and is none of vbcvault's
+
+The exit code is 1 if there is any of the first four: something of a recording
+may be in danger. The manifest is good for use then, too.`,
+		Example: `  vbcvault rebuild --from s3://my-bucket/recordings
+  vbcvault rebuild --from file:///mnt/archive --manifest /var/lib/vbcvault/acme.manifest --account 549825 --deep`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.out.finish(s, func(o *output) (any, error) { return f.run(cmd.Context(), o) })
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.from, "from", "", "the archive: s3://BUCKET/PREFIX or file:///DIRECTORY")
+	fs.StringVar(&f.path, "manifest", "", "the `FILE` to make; it must not exist (default: where archive looks for it)")
+	fs.StringVar(&f.account, "account", "", "the account's `NUMBER`, where the archive has several")
+	fs.BoolVar(&f.what.Deep, "deep", false, "read and hash every byte")
+	fs.IntVar(&f.what.Workers, "workers", 8, "recordings looked at, `N` at once")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	f.out.register(fs)
+	return cmd
+}
+
+func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
+	var sum pipeline.Rebuilt
+	d, err := f.check()
+	if err != nil {
+		return sum, err
+	}
+	store, err := d.open(ctx, f.what.Workers, f.insecureHTTP, o.log)
+	if err != nil {
+		return sum, err
+	}
+	if f.what.Account, err = f.theAccount(ctx, store); err != nil {
+		return sum, stopped(ctx.Err(), err)
+	}
+	if o.progressStyle != "none" {
+		fmt.Fprintf(o.printer, "Making a manifest of account %s out of %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
+	}
+	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
+	err = manifest.Create(ctx, f.path, func(m *manifest.Manifest) (err error) {
+		defer o.looked("rebuilding", f.what.Seen)()
+		sum, err = pipeline.Rebuild(ctx, store, m, o.log, f.what)
+		return err
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return sum, f.exists()
+	}
+	if left, ok := errors.AsType[*manifest.LeftoverError](err); ok {
+		return sum, usagef("put it back beside its manifest, or move it away, or name another file with --manifest", "%v", left)
+	}
+	if err != nil {
+		return sum, stopped(ctx.Err(), err)
+	}
+	if !o.json {
+		f.print(o, sum)
+	}
+	if !sum.Whole() {
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is made, and not everything has found its place: %d lost, %d missing, %d damaged, %d unknown", sum.Lost, sum.Missing, sum.Damaged, sum.Unknown)}
+	}
+	return sum, err
+}
+
+// check finds what is wrong with the flags before anything is read.
+func (f *rebuildFlags) check() (d destination, err error) {
+	if d, err = parsePlace("from", f.from); err != nil {
+		return d, err
+	}
+	if f.what.Workers < 1 || f.what.Workers > 256 {
+		return d, usagef("between 1 and 256", "--workers %d", f.what.Workers)
+	}
+	if f.account != "" && !number.MatchString(f.account) {
+		return d, usagef("the account's number, as in 549825", "--account %q is not an account", f.account)
+	}
+	if f.path == "" {
+		user, err := setting("VBC_USERNAME")
+		if err != nil {
+			return d, err
+		}
+		if user == "" {
+			return d, usagef("name it with --manifest FILE, for this command and for archive", "which manifest? Where archive looks for it depends on VBC_USERNAME, which isn't set")
+		}
+		api, err := setting("VBC_API_URL")
+		if err != nil {
+			return d, err
+		}
+		dir, err := stateDir()
+		if err != nil {
+			return d, err
+		}
+		f.path = manifestPath(dir, "self", user, api, d)
+	}
+	if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
+		return d, f.exists()
+	}
+	return d, nil
+}
+
+func (f *rebuildFlags) exists() error {
+	return usagef("name another file with --manifest, or move this one away; vbcvault diff compares it with the archive", "%s exists, and rebuild overwrites nothing", f.path)
+}
+
+// theAccount is the one that is meant.
+func (f *rebuildFlags) theAccount(ctx context.Context, store storage.Explorer) (string, error) {
+	numbers, err := pipeline.Accounts(ctx, store)
+	switch {
+	case err != nil:
+		return "", err
+	case len(numbers) == 0:
+		return "", usagef("check bucket, prefix or directory: the names in it begin with account=", "%s holds no archive of vbcvault", f.from)
+	case f.account != "" && !slices.Contains(numbers, f.account):
+		return "", usagef("one of: "+strings.Join(numbers, ", "), "%s holds nothing of account %s", f.from, f.account)
+	case f.account != "":
+		return f.account, nil
+	case len(numbers) > 1:
+		return "", usagef("name one with --account", "%s holds several accounts: %s", f.from, strings.Join(numbers, ", "))
+	}
+	return numbers[0], nil
+}
+
+func (f *rebuildFlags) print(o *output, sum pipeline.Rebuilt) {
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	row := func(name string, n int64, note string) {
+		if n > 0 {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note)
+		}
+	}
+	fmt.Fprintf(w, "recordings\t%s\twith a proven copy (%s of audio)\n", humanize.Comma(sum.Recordings), humanize.IBytes(uint64(sum.Bytes)))
+	row("transcripts", sum.Transcripts, "of them have one")
+	row("deleted", sum.Purged, "are no longer at VBC, as receipts say")
+	row("open", sum.Purging, "deletions were begun, and nobody knows their end; the next run looks")
+	row("to archive", sum.Listed, "are known and have no proven copy; the next run archives them, if VBC has them still")
+	row("erased", sum.Erased, "from the archive, on request")
+	row("holds", sum.Holds, "are in force")
+	row("receipts", sum.Receipts, fmt.Sprintf("entries, of %d chains", sum.Chains))
+	row("lost", sum.Lost, "")
+	row("missing", sum.Missing, "")
+	row("damaged", sum.Damaged, "")
+	row("unknown", sum.Unknown, "")
+	row("begun", sum.Begun, "")
+	row("beside", sum.Beside, "")
+	row("foreign", sum.Foreign, "")
+	w.Flush()
+	fmt.Fprintf(o.out, "The manifest is in %s\n", f.path)
+}

@@ -1,0 +1,265 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Differing says how manifest and archive are compared.
+type Differing struct {
+	Workers int  // recordings looked at, so many at once; 0 = 8
+	Fix     bool // mark in the manifest what isn't whole, as Inspect does
+
+	Tell func(Finding) // is told of each finding, one at a time; nil = nobody
+	Seen *atomic.Int64 // counts recordings while they are looked at; nil = nobody asks
+}
+
+// Difference is what comparing has found. Its JSON is a contract.
+type Difference struct {
+	Checked int64 `json:"checked"` // copies that the manifest holds for proven
+	Whole   int64 `json:"whole"`
+
+	Lost    int64 `json:"lost"`    // not whole, and VBC has the recording no more
+	Missing int64 `json:"missing"` // VBC may have it still
+	Damaged int64 `json:"damaged"` // the same
+	Unknown int64 `json:"unknown"` // objects that the manifest doesn't know
+	Begun   int64 `json:"begun"`   // objects and uploads that were begun and not finished
+	Beside  int64 `json:"beside"`  // further copies of recordings; no difference
+
+	Remarks []string `json:"remarks,omitempty"`
+	Seconds float64  `json:"seconds"`
+}
+
+// Same reports whether manifest and archive say the same.
+func (d Difference) Same() bool { return d.Lost+d.Missing+d.Damaged+d.Unknown+d.Begun == 0 }
+
+// differ is one comparison.
+type differ struct {
+	store    storage.Destination
+	manifest *manifest.Manifest
+	account  string
+	fix      bool
+	found    *findings
+
+	seen           *atomic.Int64
+	checked, whole atomic.Int64
+}
+
+// Diff compares a manifest with its archive, both ways: what the manifest holds
+// for proven with what the store confirms, as Inspect does, and what the store
+// lists with what the manifest knows. It asks VBC nothing and touches no object.
+// The manifest must be locked.
+func Diff(ctx context.Context, store storage.Destination, m *manifest.Manifest, o Differing) (d Difference, err error) {
+	begin := time.Now()
+	bound, err := m.Binding(ctx)
+	if err == nil {
+		_, err = store.Probe(ctx, bound.Identity) // an empty mount point would miss everything
+	}
+	if err != nil {
+		return d, err
+	}
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	x := &differ{store: store, manifest: m, account: bound.Account, fix: o.Fix, found: newFindings(o.Tell), seen: cmp.Or(o.Seen, &atomic.Int64{})}
+	err = each(ctx, o.Workers, sideBySide(m.InOrder(ctx), grouped(store.List(ctx, accountPrefix(bound.Account)))), x.compare)
+	if err == nil {
+		d.Remarks, err = x.unfinished(ctx)
+	}
+	n := x.found.count
+	d.Checked, d.Whole, d.Seconds = x.checked.Load(), x.whole.Load(), time.Since(begin).Round(time.Millisecond).Seconds()
+	d.Lost, d.Missing, d.Damaged, d.Unknown, d.Begun, d.Beside = n[Lost], n[Missing], n[Damaged], n[Unknown], n[Begun], n[Beside]
+	return d, err
+}
+
+// pair is what manifest and store have of one recording.
+type pair struct {
+	row   manifest.Row
+	known bool // there is a row
+	group group
+}
+
+// sideBySide brings rows and groups together. Both come in the order of their
+// stems, so no more than one of each is in memory.
+func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[group, error]) iter.Seq2[pair, error] {
+	return func(yield func(pair, error) bool) {
+		nextRow, stopRows := iter.Pull2(byStem(rows))
+		defer stopRows()
+		nextGroup, stopGroups := iter.Pull2(groups)
+		defer stopGroups()
+		row, errRow, moreRows := nextRow()
+		g, errGroup, moreGroups := nextGroup()
+		for last := ""; moreRows || moreGroups; {
+			if err := cmp.Or(errRow, errGroup); err != nil {
+				yield(pair{}, err)
+				return
+			}
+			if moreGroups && g.stem != "" && g.stem <= last {
+				yield(pair{}, fmt.Errorf("the store lists %s after %s: without an order of keys they can't be compared", g.stem, last))
+				return
+			}
+			var p pair
+			order := cmp.Compare(row.stem, g.stem)
+			switch {
+			case !moreRows || moreGroups && g.stem == "":
+				order = 1
+			case !moreGroups:
+				order = -1
+			}
+			if order <= 0 {
+				p.row, p.known = row.Row, true
+				row, errRow, moreRows = nextRow()
+			}
+			if order >= 0 {
+				p.group, last = g, cmp.Or(g.stem, last)
+				g, errGroup, moreGroups = nextGroup()
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// stemmed is a row with its stem.
+type stemmed struct {
+	manifest.Row
+	stem string
+}
+
+// byStem puts in order what the manifest can't: recordings that start in the
+// same second, whose ids are compared as text.
+func byStem(rows iter.Seq2[manifest.Row, error]) iter.Seq2[stemmed, error] {
+	return func(yield func(stemmed, error) bool) {
+		var same []stemmed
+		flush := func() bool {
+			slices.SortFunc(same, func(a, b stemmed) int { return cmp.Compare(a.stem, b.stem) })
+			for _, s := range same {
+				if !yield(s, nil) {
+					return false
+				}
+			}
+			same = same[:0]
+			return true
+		}
+		for row, err := range rows {
+			s := stemmed{Row: row}
+			if err == nil {
+				s.stem, err = stem(row.Recording)
+			}
+			if err != nil {
+				yield(stemmed{}, err)
+				return
+			}
+			if n := len(same); n > 0 && (same[n-1].Kind != row.Kind || same[n-1].Owner != row.Owner || same[n-1].Start.Unix() != row.Start.Unix()) && !flush() {
+				return
+			}
+			same = append(same, s)
+		}
+		flush()
+	}
+}
+
+// compare compares what both have of one recording.
+func (x *differ) compare(ctx context.Context, p pair) error {
+	defer x.seen.Add(1)
+	proven := p.known && p.row.Copy.Known() && !p.row.Copy.ArchivedAt.IsZero()
+	if proven {
+		wrong, err := examine(ctx, x.store, p.row)
+		if err != nil {
+			return err
+		}
+		x.checked.Add(1)
+		x.tell(p.row, wrong)
+		if x.fix {
+			if err := examined(ctx, x.manifest, p.row, wrong); err != nil {
+				return err
+			}
+		}
+	}
+	older := false // the manifest has another recording under this id
+	if !p.known && p.group.stem != "" {
+		_, err := x.manifest.Get(ctx, p.group.recording.Kind, p.group.recording.Owner, p.group.recording.ID)
+		if older = err == nil; err != nil && !errors.Is(err, manifest.ErrUnknown) {
+			return err
+		}
+	}
+	for o := range p.group.objects() {
+		if older {
+			x.found.add(Beside, o.Key, p.group.recording, givenAgain)
+			continue
+		}
+		if !proven || !slices.Contains(keysOf(p.row.Copy), o.Key) {
+			what, means := surplus(p, proven, o.Key)
+			x.found.add(what, o.Key, p.group.recording, means)
+		}
+	}
+	return nil
+}
+
+// tell says what is wrong with a copy, if anything is.
+func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
+	if wrong == nil {
+		x.whole.Add(1)
+		return
+	}
+	what, fate := Damaged, "; VBC may have the recording still: --fix has the next run archive it anew"
+	if wrong.Missing {
+		what = Missing
+	}
+	switch {
+	case isLost(row):
+		what, fate = Lost, "; VBC has the recording no more: look for another version or backup of the object"
+	case x.fix:
+		fate = "; the next run archives the recording anew, if VBC has it still"
+	}
+	x.found.add(what, wrong.Want.Key, row.Recording, wrong.Error()+fate)
+}
+
+// surplus says what an object is that isn't part of the copy that the manifest
+// knows.
+func surplus(p pair, proven bool, key string) (What, string) {
+	ext := path.Ext(key)
+	switch {
+	case p.group.stem == "":
+		return Unknown, "its name is none that vbcvault gives"
+	case !p.known:
+		return Unknown, "the manifest knows no such recording; vbcvault rebuild makes a manifest that does"
+	case p.row.State == manifest.Erasing:
+		return Begun, "the recording's erasure was begun and not finished; say vbcvault erase again"
+	case p.row.State == manifest.Erased:
+		return Unknown, "the recording was erased, and this is there again"
+	case p.row.State == manifest.Gone:
+		return Unknown, "VBC has the recording no more, and this is no whole copy of it"
+	case !proven:
+		return Begun, "archiving the recording was begun and not finished; the next run goes on"
+	case isBeside(key), slices.ContainsFunc(keysOf(p.row.Copy), func(known string) bool { return isBeside(known) && path.Ext(known) == ext }):
+		return Beside, "it lies beside another copy, which the manifest knows"
+	}
+	return Unknown, "the manifest doesn't know it, although it knows the recording"
+}
+
+// unfinished finds uploads that nobody will finish any more.
+func (x *differ) unfinished(ctx context.Context) (remarks []string, err error) {
+	for name, err := range x.store.Unfinished(ctx, accountPrefix(x.account)) {
+		if errors.Is(err, storage.ErrHidden) {
+			return []string{"unfinished uploads can't be listed: " + err.Error()}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.found.add(Begun, name, none, "it was being stored when a run was interrupted, and nobody sees it; the next run removes it")
+	}
+	return nil, nil
+}

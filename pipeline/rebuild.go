@@ -1,0 +1,226 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Rebuilding says how a manifest is made out of an archive.
+type Rebuilding struct {
+	Account string // number
+	Workers int    // recordings looked at, so many at once; 0 = 8
+	Deep    bool   // read and hash every byte, whatever checksum the store keeps
+
+	Tell func(Finding) // is told of each finding, one at a time; nil = nobody
+	Seen *atomic.Int64 // counts recordings while they are looked at; nil = nobody asks
+}
+
+// Rebuilt is what a manifest was made of. Its JSON is a contract.
+type Rebuilt struct {
+	Account     string `json:"account"`
+	Recordings  int64  `json:"recordings"`  // with a proven copy
+	Bytes       int64  `json:"bytes"`       // of their audio
+	Transcripts int64  `json:"transcripts"` // of them with one
+	Purged      int64  `json:"purged"`      // of them no longer at VBC, as receipts say
+	Purging     int64  `json:"purging"`     // whose deletion at VBC was begun, and nobody knows its end
+	Listed      int64  `json:"listed"`      // known, and without a proven copy: the next run archives them, if VBC has them still
+	Erased      int64  `json:"erased"`      // on request; those whose erasure was begun included
+	Holds       int64  `json:"holds"`       // in force
+	Receipts    int64  `json:"receipts"`    // entries, of so many chains
+	Chains      int64  `json:"chains"`
+
+	Lost    int64 `json:"lost"`
+	Missing int64 `json:"missing"`
+	Damaged int64 `json:"damaged"`
+	Unknown int64 `json:"unknown"`
+	Begun   int64 `json:"begun"`
+	Beside  int64 `json:"beside"`
+	Foreign int64 `json:"foreign"`
+
+	Seconds float64 `json:"seconds"`
+}
+
+// Whole reports whether everything in the archive has found its place.
+func (r Rebuilt) Whole() bool { return r.Lost+r.Missing+r.Damaged+r.Unknown == 0 }
+
+// Accounts are the numbers of the accounts that a store has something of.
+func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, err error) {
+	for _, under := range []string{"", "receipts/", "holds/", "erasures/"} {
+		names, err := store.Names(ctx, under)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			number, ok := strings.CutPrefix(strings.TrimSuffix(name, "/"), under+"account=")
+			if ok && isNumber(number) {
+				numbers = append(numbers, number)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers), nil
+}
+
+// toldOf is the number of the run that "shows" what receipts alone tell of, as
+// long as nothing of it has been found.
+const toldOf = -1
+
+// rebuild is one rebuilding.
+type rebuild struct {
+	*run
+	look  evidence.Stater
+	found *findings
+	seen  *atomic.Int64
+	held  map[storage.Digest]bool // holds that receipts tell of
+
+	mu    sync.Mutex // guards sum
+	sum   Rebuilt
+	locks [1024]sync.Mutex // of recordings, by id: two groups may have the same one
+}
+
+// Rebuild fills a manifest that is being created with what the archive says.
+// It asks VBC nothing, and changes nothing in the store. Receipts come first,
+// then the recordings, whose copies the store must confirm; what only receipts
+// tell of after that is missing. The error says that the manifest is of no use.
+func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifest, log *slog.Logger, o Rebuilding) (Rebuilt, error) {
+	begin := time.Now()
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	if o.Seen == nil {
+		o.Seen = &atomic.Int64{}
+	}
+	b := &rebuild{
+		run:  &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
+		look: lookWith(store, o.Deep), found: newFindings(o.Tell), seen: o.Seen, held: map[storage.Digest]bool{},
+	}
+	b.sum.Account = o.Account
+	// Where it lies is written down last: until then no command takes it.
+	err := m.Bind(ctx, manifest.Binding{Account: o.Account})
+	for _, step := range []func(context.Context) error{b.strangers, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.holds, b.bind} {
+		if err == nil {
+			err = step(ctx)
+		}
+	}
+	b.sum.Lost, b.sum.Missing, b.sum.Damaged = b.found.count[Lost], b.found.count[Missing], b.found.count[Damaged]
+	b.sum.Unknown, b.sum.Begun, b.sum.Beside, b.sum.Foreign = b.found.count[Unknown], b.found.count[Begun], b.found.count[Beside], b.found.count[Foreign]
+	b.sum.Seconds = time.Since(begin).Round(time.Millisecond).Seconds()
+	return b.sum, err
+}
+
+// bind binds the manifest to its place. A directory's identity is taken as it
+// is; where there is none yet, the next run gives it one.
+func (b *rebuild) bind(ctx context.Context) error {
+	identity, err := b.store.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	return b.manifest.Bind(ctx, manifest.Binding{Destination: b.store.String(), Identity: identity})
+}
+
+// The parts of an archive beside the recordings, and what lies in them. The
+// catalogue is made of the manifest and says nothing new.
+var (
+	parts     = []string{"receipts/", "holds/", "erasures/", "catalog/"}
+	isErasure = regexp.MustCompile(`/[0-9a-f]{64}\.json$`)
+)
+
+// strangers finds what is none of vbcvault's, by the names at the top, and what
+// lies among holds and erasures without being one.
+func (b *rebuild) strangers(ctx context.Context) error {
+	for _, under := range append([]string{""}, parts...) {
+		names, err := b.store.Names(ctx, under)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			number, ok := strings.CutPrefix(name, under+"account=")
+			if ok && strings.HasSuffix(name, "/") && isNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
+				continue
+			}
+			b.found.add(Foreign, name, none, "it is none of vbcvault's, and is left alone")
+		}
+	}
+	for prefix, form := range map[string]*regexp.Regexp{holdsPrefix(b.account): holdName, erasuresPrefix(b.account): isErasure} {
+		for o, err := range b.store.List(ctx, prefix) {
+			if err != nil {
+				return err
+			}
+			if !form.MatchString(o.Key) {
+				b.found.add(Unknown, o.Key, none, "it is not what it lies among")
+			}
+		}
+	}
+	return nil
+}
+
+// holds takes over the holds of the archive, as every run does. Where receipts
+// tell of one and its text is nowhere, everything is held.
+func (b *rebuild) holds(ctx context.Context) error {
+	if err := b.learnHolds(ctx); err != nil {
+		return err
+	}
+	for _, h := range b.policy.holds {
+		delete(b.held, h.Digest)
+	}
+	for digest := range b.held {
+		if err := b.manifest.LearnHold(ctx, manifest.HoldText{Hold: digest}); err != nil {
+			return err
+		}
+	}
+	holds, err := b.manifest.Holds(ctx)
+	for _, h := range manifest.InForce(holds) {
+		b.sum.Holds++
+		if h.Lost {
+			b.found.add(Damaged, holdKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
+				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
+		}
+	}
+	return err
+}
+
+// chainsOf are the ids of the chains of receipts that an account has in the
+// store.
+func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
+	names, err := b.store.Names(ctx, receiptsPrefix(b.account))
+	for _, name := range names {
+		id, ok := strings.CutPrefix(name, receiptsPrefix(b.account)+"chain=")
+		if !ok || !strings.HasSuffix(id, "/") {
+			b.found.add(Unknown, name, none, "it lies among the receipts, and is none")
+			continue
+		}
+		ids = append(ids, strings.TrimSuffix(id, "/"))
+	}
+	return ids, err
+}
+
+// count changes the sum.
+func (b *rebuild) count(change func(*Rebuilt)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.sum)
+}
+
+// known is what the manifest has of a recording already; ok is false if nothing.
+func (b *rebuild) known(ctx context.Context, g group) (row manifest.Row, ok bool, err error) {
+	row, err = b.manifest.Get(ctx, g.recording.Kind, g.recording.Owner, g.recording.ID)
+	if errors.Is(err, manifest.ErrUnknown) {
+		return row, false, nil
+	}
+	if err != nil {
+		return row, false, fmt.Errorf("look up %s: %w", g.recording, err)
+	}
+	return row, true, nil
+}

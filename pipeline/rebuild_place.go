@@ -1,0 +1,338 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// recordings finds the place in the manifest of everything that lies among the
+// recordings.
+func (b *rebuild) recordings(workers int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return each(ctx, workers, grouped(b.store.List(ctx, accountPrefix(b.account))), b.place)
+	}
+}
+
+// missing looks at what only receipts tell of.
+func (b *rebuild) missing(workers int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return each(ctx, workers, b.manifest.SeenBy(ctx, toldOf), func(ctx context.Context, told manifest.Row) error {
+			told.SeenRun, told.Account = 0, b.account
+			switch told.State {
+			case manifest.Erasing, manifest.Erased:
+				return b.erased(ctx, told)
+			case manifest.Verified: // VBC had it still
+				b.found.add(Missing, told.Copy.Audio.Key, told.Recording, "receipts tell of a copy, and there is none; the next run archives the recording anew, if VBC has it still")
+				return b.manifest.Drop(ctx, told.Recording)
+			}
+			return b.unproven(ctx, told)
+		})
+	}
+}
+
+// place finds the place of one group.
+func (b *rebuild) place(ctx context.Context, g group) error {
+	if g.stem == "" {
+		for o := range g.objects() {
+			b.found.add(Unknown, o.Key, none, "its name is none that vbcvault gives")
+		}
+		return nil
+	}
+	defer b.seen.Add(1)
+	lock := &b.locks[g.recording.ID%int64(len(b.locks))]
+	lock.Lock()
+	defer lock.Unlock()
+	told, ok, err := b.known(ctx, g)
+	if err != nil {
+		return err
+	}
+	told.Account = b.account
+	if ok && (told.SeenRun != toldOf || !isOf(g.stem, told.Copy.Audio.Key)) {
+		return b.again(ctx, g, told)
+	}
+	texts := g.transcripts
+	all, err := g.read(ctx, b.store)
+	if err != nil {
+		return err
+	}
+	for _, o := range texts {
+		if !slices.ContainsFunc(g.transcripts, func(r storage.Object) bool { return r.Key == o.Key }) {
+			b.found.add(Damaged, o.Key, g.recording, "the transcript can't be read")
+		}
+	}
+	switch {
+	case told.State == manifest.Erasing:
+		for _, s := range all {
+			if s.wrong == nil {
+				told.Recording = s.recording
+			}
+		}
+		return b.erased(ctx, told)
+	case told.State == manifest.Erased && !slices.ContainsFunc(all, func(s said) bool { return s.wrong == nil && s.sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
+		for o := range g.objects() {
+			b.found.add(Unknown, o.Key, g.recording, "its recording was erased from the archive, and this is there again")
+		}
+		return nil // what receipts say stays, and is looked at with the missing
+	case told.State == manifest.Erased: // and was archived anew since
+		told, ok = manifest.Row{}, false
+	}
+	return b.prove(ctx, g, all, told, ok)
+}
+
+const givenAgain = "VBC has given its id again, and the later recording is in the manifest"
+
+// again is another group with an id that is taken: VBC has given it twice. A
+// manifest has one recording under an id, the latest.
+func (b *rebuild) again(ctx context.Context, g group, other manifest.Row) error {
+	all, err := g.read(ctx, b.store)
+	if err != nil {
+		return err
+	}
+	row, _, err := b.whole(ctx, g, all, manifest.Copy{})
+	if err != nil {
+		return err
+	}
+	if row.Copy.Known() && row.Copy.StoredAt.After(other.Copy.StoredAt) {
+		if err := b.displace(ctx, other); err != nil {
+			return err
+		}
+		return b.prove(ctx, g, all, manifest.Row{}, false)
+	}
+	for o := range g.objects() {
+		if row.Copy.Known() {
+			b.found.add(Beside, o.Key, g.recording, givenAgain)
+		} else {
+			b.found.add(Damaged, o.Key, g.recording, "there is no whole copy of this recording, and its id was given again")
+		}
+	}
+	return nil
+}
+
+// displace says what becomes of a recording whose id was given again.
+func (b *rebuild) displace(ctx context.Context, other manifest.Row) error {
+	if other.SeenRun != toldOf {
+		switch {
+		case other.Damaged != "": // which was said
+			b.count(func(s *Rebuilt) { s.Purged-- })
+		case other.State == manifest.Listed, other.State == manifest.Stored:
+			b.count(func(s *Rebuilt) { s.Listed-- })
+		case other.State == manifest.Erasing:
+			b.count(func(s *Rebuilt) { s.Erased-- })
+		default:
+			b.tally(other, -1)
+			for _, key := range keysOf(other.Copy) {
+				b.found.add(Beside, key, other.Recording, givenAgain)
+			}
+		}
+		return nil
+	}
+	if other.State != manifest.Purged {
+		return nil // its group, if it has one, is still to come
+	}
+	_, err := proveWith(ctx, b.look, other)
+	if isA[*evidence.Mismatch](err) {
+		b.found.add(Lost, other.Copy.Audio.Key, other.Recording, "VBC has it no more, and has given its id again: "+err.Error())
+		return nil
+	}
+	return err
+}
+
+// prove writes down what the store confirms of a group.
+func (b *rebuild) prove(ctx context.Context, g group, all []said, told manifest.Row, isTold bool) error {
+	gone := isTold && (told.State == manifest.Purged || told.State == manifest.Purging)
+	var wanted manifest.Copy
+	if gone {
+		wanted = told.Copy
+	}
+	row, why, err := b.whole(ctx, g, all, wanted)
+	if err != nil {
+		return err
+	}
+	if row.Copy.Known() && row.State == manifest.Verified {
+		b.others(g, row.Copy)
+		return b.keep(ctx, row, told)
+	}
+	if gone {
+		told.SeenRun = 0
+		if row.Raw != nil {
+			told.Recording = row.Recording
+		}
+		return b.unproven(ctx, told)
+	}
+	b.explain(g, all, why)
+	if row.Raw == nil { // nothing tells what the recording is
+		if isTold {
+			return b.manifest.Drop(ctx, told.Recording)
+		}
+		return nil
+	}
+	b.count(func(s *Rebuilt) { s.Listed++ })
+	return b.manifest.Put(ctx, row)
+}
+
+// whole looks for the newest copy in a group that the store confirms; wanted
+// says what its audio must be, if something is known of that. The row is
+// verified if there is one. Else it is listed, or stored if the copy couldn't be
+// looked at, with the latest metadata that can be read; without Raw if none can.
+// why says what is wrong with each audio that a sidecar speaks of.
+func (b *rebuild) whole(ctx context.Context, g group, all []said, wanted manifest.Copy) (row manifest.Row, why map[string]error, err error) {
+	why = map[string]error{}
+	slices.SortStableFunc(all, func(x, y said) int { return y.sidecar.ArchivedAt.Compare(x.sidecar.ArchivedAt) })
+	for _, s := range all {
+		if s.wrong != nil {
+			continue
+		}
+		if row.Raw == nil {
+			row = manifest.Row{Recording: s.recording, State: manifest.Listed}
+		}
+		for _, c := range g.pairs(s) {
+			if wanted.Known() {
+				if c.Audio.Key != wanted.Audio.Key || c.Audio.Content != wanted.Audio.Content {
+					continue
+				}
+				c.Audio.Checksum = wanted.Audio.Checksum
+				c.Transcript = cmp.Or(wanted.Transcript, c.Transcript)
+			}
+			ev, err := b.confirm(ctx, manifest.Row{Recording: s.recording, Copy: c}, wanted.Transcript.Key == "")
+			switch {
+			case err == nil:
+				c = proofOf(ev, c)
+				if c.ArchivedAt = c.StoredAt; c.ArchivedAt.IsZero() {
+					c.ArchivedAt = ev.At()
+				}
+				return manifest.Row{Recording: s.recording, State: manifest.Verified, Copy: c}, why, nil
+			case errors.Is(err, storage.ErrCold):
+				row = manifest.Row{Recording: s.recording, State: manifest.Stored, Copy: c}
+			case !isA[*evidence.Mismatch](err):
+				return row, why, err
+			}
+			why[c.Audio.Key] = err
+		}
+	}
+	return row, why, nil
+}
+
+// confirm has the store confirm a copy; a transcript that isn't whole doesn't
+// spoil the rest, unless it is part of what justified a deletion.
+func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (evidence.Verified, error) {
+	ev, err := proveWith(ctx, b.look, row)
+	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
+		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
+		row.Copy.Transcript = storage.Object{}
+		return proveWith(ctx, b.look, row)
+	}
+	return ev, err
+}
+
+// keep writes down a recording whose copy is whole.
+func (b *rebuild) keep(ctx context.Context, row, told manifest.Row) error {
+	if told.State != "" {
+		row.State = told.State
+	}
+	b.tally(row, 1)
+	if told.State == manifest.Purging {
+		return b.deletion(ctx, row, time.Now().UTC())
+	}
+	return b.manifest.Put(ctx, row)
+}
+
+// tally counts a recording with a proven copy n times.
+func (b *rebuild) tally(row manifest.Row, n int64) {
+	b.count(func(s *Rebuilt) {
+		s.Recordings += n
+		s.Bytes += n * row.Copy.Audio.Size
+		if row.Copy.Transcript.Key != "" {
+			s.Transcripts += n
+		}
+		switch row.State {
+		case manifest.Purged:
+			s.Purged += n
+		case manifest.Purging:
+			s.Purging += n
+		}
+	})
+}
+
+// unproven writes down a recording that was deleted at VBC, or was about to be,
+// and whose copy isn't what justified that: as verify would have left it.
+func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
+	told.Copy.StoredAt = told.Copy.ArchivedAt
+	_, err := proveWith(ctx, b.look, told)
+	mismatch := isA[*evidence.Mismatch](err)
+	if err != nil && !mismatch && !unreadable(err) {
+		return err
+	}
+	switch {
+	case err == nil:
+		return b.keep(ctx, manifest.Row{Recording: told.Recording, Copy: told.Copy, State: manifest.Verified}, told)
+	case told.State == manifest.Purging:
+		b.count(func(s *Rebuilt) { s.Purging++ })
+		b.found.add(Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was begun: the next run looks, and archives it anew if VBC has it still")
+		return b.deletion(ctx, told, told.Copy.ArchivedAt)
+	case mismatch:
+		told.Damaged = err.Error()
+		b.found.add(Lost, told.Copy.Audio.Key, told.Recording, "VBC has it no more, as receipts say: "+err.Error())
+	default:
+		b.found.add(Damaged, told.Copy.Audio.Key, told.Recording, "it can't be looked at: "+err.Error())
+	}
+	b.count(func(s *Rebuilt) { s.Purged++ })
+	return b.manifest.Put(ctx, told)
+}
+
+// erased writes down a recording that was erased, or began to be.
+func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
+	told.SeenRun, told.Copy.StoredAt, told.Copy.ArchivedAt = 0, time.Time{}, time.Time{}
+	b.count(func(s *Rebuilt) { s.Erased++ })
+	if told.State == manifest.Erasing {
+		b.found.add(Begun, told.Copy.Audio.Key, told.Recording, "its erasure was begun and not finished; say vbcvault erase again")
+	}
+	return b.manifest.Put(ctx, told)
+}
+
+// others notes what a group holds beside the copy that is in the manifest.
+func (b *rebuild) others(g group, c manifest.Copy) {
+	for o := range g.objects() {
+		if !slices.Contains(keysOf(c), o.Key) {
+			b.found.add(Beside, o.Key, g.recording, "the recording has another copy, which is in the manifest")
+		}
+	}
+}
+
+// keysOf are the keys of a copy's objects.
+func keysOf(c manifest.Copy) (keys []string) {
+	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
+		if o.Key != "" {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
+// explain says of each object in a group without a whole copy what is wrong.
+func (b *rebuild) explain(g group, all []said, why map[string]error) {
+	for _, s := range all {
+		if s.wrong != nil {
+			b.found.add(Damaged, s.object.Key, g.recording, "the metadata can't be used: "+s.wrong.Error())
+		} else if len(g.pairs(s)) == 0 {
+			b.found.add(Missing, s.object.Key, g.recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.sidecar.Size, s.sidecar.SHA256))
+		}
+	}
+	for _, o := range g.audios {
+		if err := why[o.Key]; err != nil {
+			b.found.add(Damaged, o.Key, g.recording, err.Error())
+		} else {
+			b.found.add(Unknown, o.Key, g.recording, "it is audio without metadata that says what it should be")
+		}
+	}
+	for _, o := range g.transcripts {
+		b.found.add(Unknown, o.Key, g.recording, "it is the transcript of a recording of which there is no whole copy")
+	}
+}
