@@ -123,6 +123,10 @@ type Attrs struct {
 	// Bulk says that no run needs to read it back soon, so that it may lie
 	// where that is cheap and slow.
 	Bulk bool
+
+	// Derived says that the object can be made anew at any time out of what
+	// else is known, and will be: no store locks it, though it encrypts it.
+	Derived bool
 }
 
 // Body is what Put stores.
@@ -158,7 +162,8 @@ const (
 	Adopt
 	// Replace overwrites exactly this occupant (If-Match on its ETag) and
 	// fails with an *OccupiedError if it has changed meanwhile. It is for
-	// copies that are proven to be damaged, and for nothing else.
+	// copies that are proven to be damaged, and for what is Derived. A whole
+	// copy of a recording is never replaced.
 	Replace
 )
 

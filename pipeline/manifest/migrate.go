@@ -36,9 +36,10 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 // migrations lead from each format to the next.
 var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches}
 
-// addSearches leads to format 6: recordings can be found by their calls.
+// addSearches leads to format 6: recordings can be found by their calls, and
+// all of the catalogue is still to be made.
 func addSearches(tx *sql.Tx) error {
-	_, err := tx.Exec(searches)
+	_, err := tx.Exec(searches + staleness + allStale)
 	return err
 }
 

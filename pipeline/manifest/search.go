@@ -34,6 +34,14 @@ func (q Query) matches(r Row) bool {
 		q.Filter.Matches(r.Recording) && (q.Text == "" || contains(r.Recording, q.Text))
 }
 
+// behind reports whether nothing is selected from a start on, in the query's order.
+func (q Query) behind(start time.Time) bool {
+	if q.OldestFirst {
+		return !q.Until.IsZero() && !start.Before(q.Until)
+	}
+	return !q.Since.IsZero() && start.Before(q.Since)
+}
+
 func contains(r vbc.Recording, text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(append([]string{r.CallerID, r.DNIS, r.CNAM, r.FileName}, r.Extensions...), func(has string) bool {
@@ -48,6 +56,11 @@ func (m *Manifest) Search(ctx context.Context, q Query) iter.Seq2[Row, error] {
 		beyond, order, c := "<", "DESC", cursor{at: math.MaxInt64}
 		if q.OldestFirst {
 			beyond, order, c = ">", "ASC", cursor{at: math.MinInt64}
+			if !q.Since.IsZero() {
+				c.at = q.Since.UnixMilli() - 1
+			}
+		} else if !q.Until.IsZero() {
+			c.at = q.Until.UnixMilli() + 1
 		}
 		text := fmt.Sprintf(`SELECT %s FROM recording INDEXED BY by_start WHERE (start, kind, owner, id) %s (?, ?, ?, ?) ORDER BY start %s, kind %s, owner %s, id %s LIMIT %d`,
 			columns, beyond, order, order, order, order, pendingPage)
@@ -65,7 +78,7 @@ func (m *Manifest) Search(ctx context.Context, q Query) iter.Seq2[Row, error] {
 					return
 				}
 			}
-			if len(page) < pendingPage {
+			if len(page) < pendingPage || q.behind(page[len(page)-1].Start) {
 				return
 			}
 			c.after(page[len(page)-1], page[len(page)-1].Start)
