@@ -38,6 +38,7 @@ type erasable struct {
 	row     manifest.Row
 	keys    []string
 	catalog string // the key of its month's file, which is erased too and then made anew
+	listed  bool   // that file is there
 }
 
 // Erase removes one recording from the archive, for ever: audio, metadata, and
@@ -64,7 +65,11 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
 		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
 	}
-	if err := confirm(what.row, what.keys); err != nil {
+	shown := what.keys
+	if what.listed { // if not, older versions of it may be there all the same
+		shown = append(shown, what.catalog)
+	}
+	if err := confirm(what.row, shown); err != nil {
 		return 0, err
 	}
 	if what.row.State != manifest.Erasing {
@@ -123,7 +128,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	}
 	slices.Sort(w.keys)
 	w.keys = slices.Compact(w.keys)
-	if w.catalog, err = r.catalogOf(ctx, w.row); err != nil {
+	if err := r.lookForCatalog(ctx, &w); err != nil {
 		return w, err
 	}
 	for _, key := range append(w.keys, w.catalog) {
@@ -138,14 +143,24 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	return w, nil
 }
 
-// catalogOf is the key of the catalogue's file that has a recording, rid of
-// what a crash may have left of making it.
-func (r *run) catalogOf(ctx context.Context, row manifest.Row) (string, error) {
+// lookForCatalog finds the catalogue's file that has a recording, and gets rid
+// of what a crash may have left of making it.
+func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
 	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
-		return "", err
+		return err
 	}
-	month, err := r.manifest.MonthOf(ctx, row.Start)
-	return catalogKey(r.account, month), err
+	month, err := r.manifest.MonthOf(ctx, w.row.Start)
+	if err != nil {
+		return err
+	}
+	w.catalog = catalogKey(r.account, month)
+	for o, err := range r.store.List(ctx, w.catalog) {
+		if err != nil {
+			return err
+		}
+		w.listed = w.listed || o.Key == w.catalog
+	}
+	return nil
 }
 
 // beginErasure writes down that it begins: the reason beside the archive, its

@@ -13,44 +13,56 @@ import (
 type recording struct {
 	Account    string    `parquet:"account,dict"`
 	Kind       string    `parquet:"kind,dict"`
-	User       string    `parquet:"user,optional,dict"`
+	User       *string   `parquet:"user,optional,dict"`
 	ID         int64     `parquet:"id"`
 	Start      time.Time `parquet:"start,timestamp(millisecond)"`
-	DurationMS int64     `parquet:"duration_ms,optional"`
-	Direction  string    `parquet:"direction,optional,dict"`
-	CallerID   string    `parquet:"caller_id,optional,dict"`
-	CNAM       string    `parquet:"cnam,optional,dict"`
-	DNIS       string    `parquet:"dnis,optional,dict"`
+	DurationMS *int64    `parquet:"duration_ms,optional"`
+	Direction  *string   `parquet:"direction,optional,dict"`
+	CallerID   *string   `parquet:"caller_id,optional,dict"`
+	CNAM       *string   `parquet:"cnam,optional,dict"`
+	DNIS       *string   `parquet:"dnis,optional,dict"`
 	Extensions []string  `parquet:"extensions,list" parquet-element:",dict"`
 	RuleIDs    []string  `parquet:"rule_ids,list" parquet-element:",dict"`
-	CallID     string    `parquet:"call_id,optional,plain"`
-	FileName   string    `parquet:"file_name,optional,plain"`
+	CallID     *string   `parquet:"call_id,optional,plain"`
+	FileName   *string   `parquet:"file_name,optional,plain"`
 	State      string    `parquet:"state,dict"`
 	ArchivedAt *int64    `parquet:"archived_at,optional,timestamp(millisecond)"`
 	Bytes      *int64    `parquet:"bytes,optional"`
-	Key        string    `parquet:"key,optional,plain"`
-	SHA256     string    `parquet:"sha256,optional,plain"`
-	Sidecar    string    `parquet:"sidecar_key,optional,plain"`
-	Transcript string    `parquet:"transcript_key,optional,plain"`
+	Key        *string   `parquet:"key,optional,plain"`
+	SHA256     *string   `parquet:"sha256,optional,plain"`
+	Sidecar    *string   `parquet:"sidecar_key,optional,plain"`
+	Transcript *string   `parquet:"transcript_key,optional,plain"`
 }
 
 func recordingOf(e Entry) recording {
-	c := recording{
-		Account: e.Account, Kind: e.Kind, User: e.User, ID: e.ID, Start: e.Start, DurationMS: e.DurationMS, Direction: e.Direction,
-		CallerID: e.CallerID, CNAM: e.CNAM, DNIS: e.DNIS, Extensions: e.Extensions, RuleIDs: e.RuleIDs, CallID: e.CallID, FileName: e.FileName,
-		State: e.State, Key: e.Key, Sidecar: e.Sidecar, Transcript: e.Transcript,
+	r := recording{
+		Account: e.Account, Kind: e.Kind, User: known(e.User), ID: e.ID, Start: e.Start, Direction: known(e.Direction),
+		CallerID: known(e.CallerID), CNAM: known(e.CNAM), DNIS: known(e.DNIS), Extensions: e.Extensions, RuleIDs: e.RuleIDs,
+		CallID: known(e.CallID), FileName: known(e.FileName), State: e.State, Key: known(e.Key), Sidecar: known(e.Sidecar), Transcript: known(e.Transcript),
+	}
+	if e.DurationMS > 0 {
+		r.DurationMS = &e.DurationMS
 	}
 	if !e.ArchivedAt.IsZero() {
 		ms := e.ArchivedAt.UnixMilli()
-		c.ArchivedAt = &ms
+		r.ArchivedAt = &ms
 	}
 	if e.Bytes >= 0 {
-		c.Bytes = &e.Bytes
+		r.Bytes = &e.Bytes
 	}
 	if !e.SHA256.IsZero() {
-		c.SHA256 = e.SHA256.String()
+		r.SHA256 = known(e.SHA256.String())
 	}
-	return c
+	return r
+}
+
+// known is nil for "": what is optional has to be a pointer, since the writer
+// takes some zero values for what is there.
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // What a group of rows holds at most, all of which is in memory until it is
@@ -79,12 +91,10 @@ func newParquet(w io.Writer) *parquetRows {
 }
 
 func (p *parquetRows) write(e Entry) error {
-	c := recordingOf(e)
-	p.batch = append(p.batch, c)
+	p.batch = append(p.batch, recordingOf(e))
 	p.rows++
-	p.bytes += len(c.CallerID) + len(c.CNAM) + len(c.DNIS) + len(c.CallID) + len(c.FileName) + len(c.Key) + len(c.Sidecar) + len(c.Transcript)
-	for _, list := range [][]string{c.Extensions, c.RuleIDs} {
-		for _, text := range list {
+	for _, texts := range [][]string{{e.CallerID, e.CNAM, e.DNIS, e.CallID, e.FileName, e.Key, e.Sidecar, e.Transcript}, e.Extensions, e.RuleIDs} {
+		for _, text := range texts {
 			p.bytes += len(text)
 		}
 	}
