@@ -84,8 +84,8 @@ type parquetRows struct {
 func newParquet(w io.Writer) *parquetRows {
 	return &parquetRows{GenericWriter: parquet.NewGenericWriter[recording](w,
 		parquet.DataPageVersion(1), // which every reader knows, as it does plain encodings
-		parquet.Compression(&zstd.Codec{Concurrency: 1}),
-		parquet.CreatedBy("vbcvault", "1", "parquet-go"), // and no more: the same entries make the same bytes
+		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}), // whose window is the smallest
+		parquet.CreatedBy("vbcvault", "1", "parquet-go"),                           // and no more: the same entries make the same bytes
 		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("start"))),
 	)}
 }
