@@ -53,7 +53,7 @@ bench:
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
 
 dist:
 	@mkdir -p dist
