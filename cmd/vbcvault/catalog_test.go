@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -465,4 +467,56 @@ func nullsAdded(t *testing.T, line []byte) map[string]any {
 		row["bytes"] = nil
 	}
 	return row
+}
+
+// A file of export's has its name once it is whole: whoever stops the program,
+// or fills the disk, leaves nothing under it. What is there stays.
+func TestExportIsWholeOrNot(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no signals, and no ulimit")
+	}
+	w, path := night(t, 20_000)
+	for _, format := range []string{"csv", "jsonl", "parquet"} {
+		dir := t.TempDir()
+		out := filepath.Join(dir, "calls")
+		args := []string{"export", "--manifest", path, "--format", format, "--out", out}
+		full := exec.Command("sh", append([]string{"-c", `ulimit -f 64; exec "$@"`, "sh", program(t)}, args...)...)
+		full.Env = w.env
+		if r := w.finish(full); r.code != 3 || !strings.Contains(r.stderr, "file too large") {
+			t.Errorf("%s: exit %d on a full disk", format, r.code)
+		}
+		mustBeEmptyDir(t, dir)
+		cmd := w.command(args...)
+		var ended atomic.Bool
+		var told sync.WaitGroup
+		told.Go(func() { // as soon as it has begun to write
+			for !ended.Load() {
+				if left, _ := os.ReadDir(dir); len(left) > 0 {
+					_ = w.process(cmd).Signal(syscall.SIGTERM)
+					return
+				}
+				runtime.Gosched()
+			}
+		})
+		r := w.finish(cmd)
+		ended.Store(true)
+		told.Wait()
+		if r.code != 130 || !strings.Contains(r.stderr, "stopped before the end") {
+			t.Errorf("%s: exit %d when it is stopped", format, r.code)
+		}
+		mustBeEmptyDir(t, dir)
+		if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.run(args...); r.code != 2 || string(readFile(t, out)) != "mine" {
+			t.Errorf("%s: exit %d, and there is %q", format, r.code, readFile(t, out))
+		}
+	}
+}
+
+func mustBeEmptyDir(t *testing.T, dir string) {
+	t.Helper()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
 }
