@@ -66,7 +66,7 @@ func StoreCatalog(ctx context.Context, store storage.Destination, m *manifest.Ma
 // says only that the run was told to stop meanwhile.
 func (r *run) storeCatalog(ended error) error {
 	if !r.policy.Catalog || !r.probed || errors.Is(ended, storage.ErrRefused) || r.ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that a run was told to stop is said elsewhere
 	}
 	months, err := r.manifest.StaleMonths(r.ctx)
 	stored := 0

@@ -97,7 +97,7 @@ func piped(write func(io.Writer) error) (r io.Reader, end func()) {
 	var g errgroup.Group
 	g.Go(func() error { return to.CloseWithError(write(to)) })
 	return from, func() {
-		from.Close()
+		_ = from.Close()
 		_ = g.Wait() // the reader was told
 	}
 }

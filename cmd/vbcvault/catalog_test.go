@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -486,25 +488,14 @@ func TestExportIsWholeOrNot(t *testing.T) {
 			t.Errorf("%s: exit %d on a full disk", format, r.code)
 		}
 		mustBeEmptyDir(t, dir)
-		cmd := w.command(args...)
-		var ended atomic.Bool
-		var told sync.WaitGroup
-		told.Go(func() { // as soon as it has begun to write
-			for !ended.Load() {
-				if left, _ := os.ReadDir(dir); len(left) > 0 {
-					_ = w.process(cmd).Signal(syscall.SIGTERM)
-					return
-				}
-				runtime.Gosched()
-			}
-		})
-		r := w.finish(cmd)
-		ended.Store(true)
-		told.Wait()
-		if r.code != 130 || !strings.Contains(r.stderr, "stopped before the end") {
+		if r := w.whileWriting(dir, syscall.SIGTERM, args...); r.code != 130 || !strings.Contains(r.stderr, "stopped before the end") {
 			t.Errorf("%s: exit %d when it is stopped", format, r.code)
 		}
 		mustBeEmptyDir(t, dir)
+		w.whileWriting(dir, syscall.SIGKILL, args...) // which leaves something, under another name
+		if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: killed, it has left %v", format, err)
+		}
 		if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -512,6 +503,26 @@ func TestExportIsWholeOrNot(t *testing.T) {
 			t.Errorf("%s: exit %d, and there is %q", format, r.code, readFile(t, out))
 		}
 	}
+}
+
+// whileWriting runs vbcvault, and sends it a signal as soon as there is a file in dir.
+func (w *world) whileWriting(dir string, signal os.Signal, args ...string) result {
+	cmd := w.command(args...)
+	var ended atomic.Bool
+	var told sync.WaitGroup
+	told.Go(func() {
+		for !ended.Load() {
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				_ = w.process(cmd).Signal(signal)
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	r := w.finish(cmd)
+	ended.Store(true)
+	told.Wait()
+	return r
 }
 
 func mustBeEmptyDir(t *testing.T, dir string) {

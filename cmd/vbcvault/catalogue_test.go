@@ -242,6 +242,11 @@ func TestCatalogOfAnotherManifest(t *testing.T) {
 		w.in(6, 4)
 		w.want(w.archive(nightly...), 1, nil)
 		w.mustHold(all...)
+		// What is erased is in nobody's catalogue, though only its own manifest
+		// can make the month anew.
+		if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "erase the recording there too") || len(w.of("month=05/catalog")) != 0 {
+			t.Error("left in another manifest's catalogue, or not said so")
+		}
 	}
 }
 
@@ -399,4 +404,31 @@ func TestEraseFromALockedCatalog(t *testing.T) {
 	}
 	w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 0})
 	w.mustHold(r)
+}
+
+// A month of more than one part is uploaded as such, found again, and replaced.
+func TestCatalogOfManyParts(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inVersionedS3(nil)
+	w.in(5, 1)
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	w.change(`INSERT INTO recording (kind, owner, id, start, size, raw, state)
+		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 14999)
+		SELECT 'company', '', 1000 + i, 1747044900000, 1, json_object('id', 1000 + i, 'start', '2025-05-12T10:15:00+0000', 'file_name', hex(randomblob(800))), 'gone' FROM n`)
+	for range 2 { // the second time it is there already
+		w.want(w.run("export", "--to-store", "--json"), 0, map[string]int{"months": 1})
+		if got := w.catalogued(); len(got) != 15_001 || got[1].State != "verified" {
+			t.Fatalf("%d recordings, %v", len(got), got[1])
+		}
+		if n := len(w.versionsOf(t)); n != 1 {
+			t.Errorf("%d versions", n)
+		}
+	}
+	w.in(5, 2)
+	w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 2})
+	if got := w.catalogued(); len(got) != 15_002 || got[1].State != "purged" || len(w.versionsOf(t)) != 2 {
+		t.Errorf("%d recordings, %v", len(got), got[1])
+	}
+	if w.proxy.Count("CompleteMultipartUpload") < 2 {
+		t.Error("it was no upload in parts in the first place")
+	}
 }

@@ -23,8 +23,10 @@ func newFile(path string, write func(io.Writer) error) (err error) {
 		return usagef("name a new file in a directory that can be written", "--out: %v", err)
 	}
 	// A crash until the file has its name leaves the temporary one.
-	defer os.Remove(temp.Name())
-	defer temp.Close()
+	defer func() {
+		temp.Close()
+		_ = os.Remove(temp.Name())
+	}()
 	out := bufio.NewWriterSize(temp, 1<<16)
 	if err := write(out); err != nil {
 		return err
