@@ -54,7 +54,7 @@ bench:
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench Manifest -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
 
 bench-list:
 	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m

@@ -15,6 +15,9 @@
 // for the file on disk, spool.go. From transfer.go on an export's recordings go
 // the way of all others.
 //
+// What is known of all recordings lies beside the archive as a table, which
+// catalogue.go keeps up to date.
+//
 // work.go leads each recording along it, policy.go decides what a run may do
 // to a recording, retry.go is the only place that tries anything again,
 // flow.go the only one with goroutines, and run.go puts a run together.

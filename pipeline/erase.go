@@ -37,12 +37,15 @@ func erasureKey(account string, text []byte) string {
 
 // erasable is what may be erased.
 type erasable struct {
-	row  manifest.Row
-	keys []string
+	row     manifest.Row
+	keys    []string
+	catalog string // the key of its month's file, which is erased too and then made anew
+	listed  bool   // that file is there
 }
 
 // Erase removes one recording from the archive, for ever: audio, metadata, and
-// whatever else lies beside them, in all versions. It must be gone at VBC, and
+// whatever else lies beside them, in all versions, and what the catalogue and
+// its versions say of it. It must be gone at VBC, and
 // neither under a hold nor locked. confirm is asked, with the
 // keys, before anything is changed. On nil nothing is left of it but ids and digests.
 // After an error, Erase may be called again, and goes on. Nothing else may use
@@ -62,9 +65,13 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	}
 	if what.row.State == manifest.Erased {
 		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
-		return 0, errors.Join(err, m.Scrub(ctx), r.storeChain(ctx)) // which the first time may not have got to
+		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
 	}
-	if err := confirm(what.row, what.keys); err != nil {
+	shown := what.keys
+	if what.listed { // if not, older versions of it may be there all the same
+		shown = append(shown, what.catalog)
+	}
+	if err := confirm(what.row, shown); err != nil {
 		return 0, err
 	}
 	if what.row.State != manifest.Erasing {
@@ -72,7 +79,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 			return 0, err
 		}
 	}
-	for _, key := range what.keys {
+	for _, key := range append(what.keys, what.catalog) {
 		n, err := eraser.Erase(ctx, key)
 		versions += n
 		if err != nil {
@@ -82,7 +89,8 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	if err := m.Erased(context.WithoutCancel(ctx), what.row.Recording, erasureEntry(receipt.Erased, what.row)); err != nil {
 		return versions, err
 	}
-	return versions, errors.Join(m.Scrub(context.WithoutCancel(ctx)), r.storeChain(context.WithoutCancel(ctx)))
+	ctx = context.WithoutCancel(ctx)
+	return versions, errors.Join(m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx))
 }
 
 // erasable finds what is to be erased, and whether it may be.
@@ -123,7 +131,10 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	}
 	slices.Sort(w.keys)
 	w.keys = slices.Compact(w.keys)
-	for _, key := range w.keys {
+	if err := r.lookForCatalog(ctx, &w); err != nil {
+		return w, err
+	}
+	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if isA[*storage.RetainedError](err) {
 			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
@@ -133,6 +144,26 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		}
 	}
 	return w, nil
+}
+
+// lookForCatalog finds the catalogue's file that has a recording, and gets rid
+// of what a crash may have left of making it.
+func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
+	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
+		return err
+	}
+	month, err := r.manifest.MonthOf(ctx, w.row.Start)
+	if err != nil {
+		return err
+	}
+	w.catalog = catalogKey(r.account, month)
+	for o, err := range r.store.List(ctx, w.catalog) {
+		if err != nil {
+			return err
+		}
+		w.listed = w.listed || o.Key == w.catalog
+	}
+	return nil
 }
 
 // beginErasure writes down that it begins: the reason beside the archive, its

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"io"
 	"iter"
 
 	"golang.org/x/sync/errgroup"
@@ -86,5 +87,17 @@ func send[T any](ctx context.Context, ch chan<- T, item T) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// piped is a reader of what write writes. end, which must be called, has write
+// come to its end, whether everything was read or not.
+func piped(write func(io.Writer) error) (r io.Reader, end func()) {
+	from, to := io.Pipe()
+	var g errgroup.Group
+	g.Go(func() error { return to.CloseWithError(write(to)) })
+	return from, func() {
+		_ = from.Close()
+		_ = g.Wait() // the reader was told
 	}
 }

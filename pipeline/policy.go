@@ -21,6 +21,8 @@ type Options struct {
 	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
 	Filter  vbc.Filter // and only those; checked on each recording, whatever VBC makes of it
 
+	Catalog bool // keep the catalogue beside the archive up to date
+
 	NoTranscripts bool // leave VBC's transcripts out; a purge may take them along
 
 	Delete      bool          // purge at VBC what is proven to be in the store

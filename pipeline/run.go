@@ -158,6 +158,7 @@ func (r *run) do() (err error) {
 	}
 	defer func() {
 		r.storeReceipts(err)
+		err = errors.Join(err, r.storeCatalog(err))
 		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
 	}()
 	if err := r.prepare(r.ctx); err != nil {
@@ -317,8 +318,8 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 }
 
 // unstored gets the destination ready where there is nothing to do, but
-// receipts of an earlier run, or holds, are still to be stored there. They are the
-// manifest's own, so VBC isn't asked whose they are.
+// receipts of an earlier run, holds, or files of the catalogue are still to be
+// stored there. They are the manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
 	c, err := r.manifest.Chain(ctx)
 	if err != nil {
@@ -329,11 +330,15 @@ func (r *run) unstored(ctx context.Context) error {
 		return err
 	}
 	settled, err := r.manifest.HoldsSettled(ctx)
-	if err != nil || stored == c.Last && settled {
+	if err != nil {
+		return err
+	}
+	stale, err := r.manifest.StaleMonths(ctx)
+	if err != nil || stored == c.Last && settled && (!r.policy.Catalog || len(stale) == 0) {
 		return err
 	}
 	bound, err := r.manifest.Binding(ctx)
-	if err != nil {
+	if err != nil || bound.Account == "" {
 		return err
 	}
 	return r.settleAccount(ctx, bound.Account)

@@ -127,6 +127,10 @@ type Attrs struct {
 	// Modified is the time that a file is given, unless it is zero. Stores
 	// that have no files ignore it.
 	Modified time.Time
+
+	// Derived says that the object can be made anew at any time out of what
+	// else is known, and will be: no store locks it, though it encrypts it.
+	Derived bool
 }
 
 // Body is what Put stores.
@@ -162,7 +166,8 @@ const (
 	Adopt
 	// Replace overwrites exactly this occupant (If-Match on its ETag) and
 	// fails with an *OccupiedError if it has changed meanwhile. It is for
-	// copies that are proven to be damaged, and for nothing else.
+	// copies that are proven to be damaged, and for what is Derived. A whole
+	// copy of a recording is never replaced.
 	Replace
 )
 

@@ -31,7 +31,7 @@ type archiveFlags struct {
 	ifRunning                string
 	acceptSizeMismatch       bool
 	allowExpiring            bool
-	noTranscripts            bool
+	noTranscripts, catalog   bool
 	retryFailed              bool
 	maxFailures              int
 	plan, confirmPlan        string
@@ -123,6 +123,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
+	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
 	f.output.register(fs)
 }
@@ -266,6 +267,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	o.ByAge, o.RetryFailed, o.MaxFailures = f.olderThan != "", f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
 	o.AcceptSizeMismatch, o.AllowExpiring, o.NoTranscripts = f.acceptSizeMismatch, f.allowExpiring, f.noTranscripts
+	o.Catalog = f.catalog
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
 }

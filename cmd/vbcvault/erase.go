@@ -24,6 +24,7 @@ type eraseFlags struct {
 	path, kind        string
 	what              pipeline.Erasure
 	yes, insecureHTTP bool
+	protect           protectFlags
 }
 
 func newErase(s streams) *cobra.Command {
@@ -32,7 +33,9 @@ func newErase(s streams) *cobra.Command {
 		Use:   "erase --id ID --reason TEXT --by NAME",
 		Short: "Remove one archived recording for ever, on somebody's request",
 		Long: `Erase removes one recording from the archive, as when somebody has the right to
-be forgotten: audio, metadata and whatever lies beside them, in all versions.
+be forgotten: audio, metadata and whatever lies beside them, in all versions,
+and what the catalogue says of it: that month's file is erased with all its
+versions and stored anew. Files that export has written are yours to see to.
 Nobody can get it back: it must have been deleted at VBC before. What the
 manifest keeps of it is its id, its start, and sizes and digests.
 
@@ -53,6 +56,7 @@ manifest, and of a directory, are yours to see to.`,
 	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "why, as a `TEXT` for those who come after you")
 	cmd.Flags().StringVar(&f.what.By, "by", "", "the `NAME` of whoever decides it")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "don't ask")
+	f.protect.registerRest(cmd.Flags())
 	cmd.Flags().BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
 	manifestFlag(cmd, &f.path)
 	return cmd
@@ -81,7 +85,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	if _, err := m.Get(ctx, f.what.Kind, f.what.Owner, f.what.ID); err != nil {
 		return usagef("its id is in the name of its file: …_193228.mp3", "%v", err)
 	}
-	store, eraser, err := f.open(ctx, m)
+	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
 	if err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 }
 
 // open opens the manifest's destination, for erasing too.
-func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest) (storage.Destination, storage.Eraser, error) {
+func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -103,6 +107,9 @@ func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest) (storage.De
 	d, err := parseDestination(bound.Destination)
 	if err != nil {
 		return nil, nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", f.path)
+	}
+	if d.protection, err = f.protect.protection(d, changed); err != nil {
+		return nil, nil, err
 	}
 	store, err := d.open(ctx, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -26,9 +26,14 @@ type protectFlags struct {
 func (f *protectFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.objectLock, "object-lock", "", "lock what is stored, in this `MODE`: governance (recommended), or compliance, which nobody can undo")
 	fs.StringVar(&f.retain, "retain", "", "with --object-lock: for so `LONG`: 7y, 90d")
+	fs.StringVar(&f.storageClass, "storage-class", "", "keep audio in this storage `CLASS`, as GLACIER_IR (default: STANDARD)")
+	f.registerRest(fs)
+}
+
+// registerRest registers what is about more than recordings and receipts.
+func (f *protectFlags) registerRest(fs *pflag.FlagSet) {
 	fs.StringVar(&f.sse, "sse", "", "encrypt what is stored with this `ALGORITHM`: aws:kms, aws:kms:dsse or AES256 (default: as the bucket does)")
 	fs.StringVar(&f.kmsKey, "kms-key", "", "with --sse aws:kms: the `KEY`'s id, alias or ARN (default: the account's own for S3)")
-	fs.StringVar(&f.storageClass, "storage-class", "", "keep audio in this storage `CLASS`, as GLACIER_IR (default: STANDARD)")
 	fs.StringArrayVar(&f.tags, "tag", nil, "tag what is stored with `KEY=VALUE`; may be given up to ten times")
 	fs.StringVar(&f.owner, "expected-bucket-owner", "", "refuse a bucket that isn't this AWS `ACCOUNT`'s: its 12 digits")
 }

@@ -50,7 +50,7 @@ func TestReadmeNamesRealTests(t *testing.T) {
 func TestReadmeIsTrue(t *testing.T) {
 	text := readme(t)
 	var help strings.Builder
-	for _, sub := range []string{"archive", "status", "verify", "audit", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "manifest backup", "manifest check", "demo"} {
+	for _, sub := range []string{"archive", "status", "verify", "audit", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "export", "restore", "rebuild", "diff", "manifest backup", "manifest check", "demo"} {
 		out, err := exec.Command(program(t), append(strings.Fields(sub), "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"

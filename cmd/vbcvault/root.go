@@ -82,7 +82,7 @@ To see it work without an account, a bucket or a server:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 	})
-	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newDiff(s), newRebuild(s), newAudit(s), newDoctor(s), newAcknowledge(s), newHold(s), newErase(s), newList(s), newRestore(s), newManifest(s), newDemo(s), newVersion(s))
+	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newDiff(s), newRebuild(s), newAudit(s), newDoctor(s), newAcknowledge(s), newHold(s), newErase(s), newList(s), newExport(s), newRestore(s), newManifest(s), newDemo(s), newVersion(s))
 	for _, cmd := range family(root) {
 		if cmd.Args == nil {
 			continue

@@ -4,6 +4,7 @@
 package catalog
 
 import (
+	"iter"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -31,7 +32,8 @@ type Entry struct {
 	State      string    `json:"state"`
 
 	// Of the copy in the archive, as the store has confirmed it. ArchivedAt is
-	// zero where none is proven.
+	// zero where none is proven. Of one that was erased, Bytes and SHA256 are
+	// left.
 	ArchivedAt time.Time      `json:"archived_at,omitzero"`
 	Bytes      int64          `json:"bytes"` // of the audio; before there is a copy, as VBC declares them; -1 = unknown
 	Key        string         `json:"key,omitempty"`
@@ -51,5 +53,24 @@ func Of(r manifest.Row) Entry {
 		e.ArchivedAt, e.Bytes, e.Key, e.SHA256 = r.Copy.ArchivedAt, r.Copy.Audio.Size, r.Copy.Audio.Key, r.Copy.Audio.SHA256
 		e.Sidecar, e.Transcript = r.Copy.Sidecar.Key, r.Copy.Transcript.Key
 	}
+	if r.State == manifest.Erasing || r.State == manifest.Erased { // from its first moment on
+		return Entry{Account: e.Account, Kind: e.Kind, User: e.User, ID: e.ID, Start: e.Start, State: e.State,
+			Bytes: r.Copy.Audio.Size, SHA256: r.Copy.Audio.SHA256}
+	}
 	return e
+}
+
+// All makes entries of rows.
+func All(rows iter.Seq2[manifest.Row, error]) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for row, err := range rows {
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			if !yield(Of(row), nil) {
+				return
+			}
+		}
+	}
 }

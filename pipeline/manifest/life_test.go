@@ -43,7 +43,7 @@ func older(t *testing.T, path string) {
 // withoutColumns is the schema before these columns, and before what finds by
 // them.
 func withoutColumns(columns ...string) string {
-	text := strings.Replace(schema, searches, "", 1)
+	text := strings.Replace(strings.Replace(schema, searches, "", 1), staleness, "", 1)
 	for _, c := range columns {
 		i := strings.Index(text, "	"+c)
 		text = text[:i] + text[i+strings.IndexByte(text[i:], '\n')+1:]
@@ -78,6 +78,9 @@ func TestOlderFormatIsBroughtUpToDate(t *testing.T) {
 	}
 	if tallies, err := m.Tallies(t.Context()); err != nil || len(tallies) != 1 || tallies[0].Recordings != 1 || tallies[0].Bytes != 3 {
 		t.Errorf("%+v, %v", tallies, err)
+	}
+	if months, err := m.StaleMonths(t.Context()); err != nil || fmt.Sprint(months) != "[2025-05]" {
+		t.Errorf("of the catalogue %v is to be made, %v", months, err)
 	}
 	if findings, err := m.Check(t.Context()); err != nil || len(findings) != 0 {
 		t.Errorf("%q, %v", findings, err)
@@ -217,6 +220,7 @@ func TestNothingScansTheHistory(t *testing.T) {
 		explain("SELECT 1 FROM recording INDEXED BY failing WHERE "+where, args...)
 	}
 	explain(tallies)
+	explain("SELECT month, changes FROM stale ORDER BY month")
 	if len(asked) < 5 || asked["SCAN recording"] > 0 {
 		t.Errorf("looked at %v", asked)
 	}

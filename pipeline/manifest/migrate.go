@@ -36,8 +36,9 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 // migrations lead from each format to the next.
 var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches}
 
-// addSearches leads to format 6: recordings can be found by their calls. What
-// is odd is known before SQLite reads it: it refuses some JSON altogether.
+// addSearches leads to format 6: recordings can be found by their calls, and
+// all of the catalogue is still to be made. What is odd is known before SQLite
+// reads it: it refuses some JSON altogether.
 func addSearches(tx *sql.Tx) error {
 	if _, err := tx.Exec(oddities); err != nil {
 		return err
@@ -45,7 +46,7 @@ func addSearches(tx *sql.Tx) error {
 	if err := markOdd(tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(finders)
+	_, err := tx.Exec(finders + staleness + allStale)
 	return err
 }
 

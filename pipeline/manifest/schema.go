@@ -47,7 +47,7 @@ CREATE TABLE recording (
 ) WITHOUT ROWID;
 
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-` + lookups + settings + searches + `
+` + lookups + settings + searches + staleness + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -87,6 +87,30 @@ CREATE TRIGGER tally_move AFTER UPDATE OF state ON recording WHEN new.state <> o
 	UPDATE tally SET recordings = recordings - 1, bytes = bytes - max(old.size, 0) WHERE state = old.state;
 	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
 		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
+END;
+`
+
+// Which months' files of the catalogue don't say any more what the recordings
+// of that month are. Each change is counted, so that one that comes while a
+// file is being made isn't taken for part of it.
+const staleness = `
+CREATE TABLE stale (
+	month   TEXT    PRIMARY KEY, -- as 2026-05, UTC
+	changes INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER stale_in AFTER INSERT ON recording BEGIN
+	INSERT INTO stale VALUES (strftime('%Y-%m', new.start / 1000, 'unixepoch'), 1)
+		ON CONFLICT (month) DO UPDATE SET changes = changes + 1;
+END;
+CREATE TRIGGER stale_out AFTER DELETE ON recording BEGIN
+	INSERT INTO stale VALUES (strftime('%Y-%m', old.start / 1000, 'unixepoch'), 1)
+		ON CONFLICT (month) DO UPDATE SET changes = changes + 1;
+END;
+CREATE TRIGGER stale_now AFTER UPDATE OF start, size, raw, state, audio, sidecar, transcript, archived_at ON recording
+	WHEN (new.start, new.size, new.raw, new.state, new.audio, new.sidecar, new.transcript, new.archived_at) <>
+		(old.start, old.size, old.raw, old.state, old.audio, old.sidecar, old.transcript, old.archived_at) BEGIN
+	INSERT INTO stale VALUES (strftime('%Y-%m', old.start / 1000, 'unixepoch'), 1), (strftime('%Y-%m', new.start / 1000, 'unixepoch'), 1)
+		ON CONFLICT (month) DO UPDATE SET changes = changes + 1;
 END;
 `
 

@@ -65,8 +65,8 @@ func (s *Store) replace(ctx context.Context, temp string, o, occupant storage.Ob
 	if now.Content != occupant.Content {
 		return &storage.OccupiedError{Occupant: now}
 	}
-	// The occupant is damaged, the new file is whole and synced: whichever of
-	// the two a crash leaves, nothing is worse than before.
+	// The occupant is damaged or derived, the new file is whole and synced:
+	// whichever of the two a crash leaves, nothing is worse than before.
 	if err := s.root.Rename(temp, o.Key); err != nil {
 		return s.failed(err)
 	}

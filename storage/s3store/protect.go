@@ -65,7 +65,7 @@ func (p Protection) headers(a storage.Attrs, now time.Time) map[string]string {
 			h[name] = value
 		}
 	}
-	if p.Lock != "" {
+	if p.Lock != "" && !a.Derived {
 		set("X-Amz-Object-Lock-Mode", string(p.Lock))
 		set("X-Amz-Object-Lock-Retain-Until-Date", p.Retain.From(now).Format(time.RFC3339))
 	}

@@ -119,8 +119,8 @@ func (p *publication) replace(ctx context.Context, occupant storage.Object) (sto
 			return storage.Object{}, &storage.OccupiedError{Occupant: now}
 		}
 	}
-	// A crash from here on leaves the occupant, which is damaged, or the
-	// whole new object. The caller has the bytes from where they still are.
+	// A crash from here on leaves the occupant, which is damaged or derived,
+	// or the whole new object. The caller can get the bytes again.
 	stored, err := p.request(overwrite)
 	switch {
 	case err == nil:

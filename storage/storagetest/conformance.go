@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 		})
 	}
 	t.Run("a damaged occupant can be replaced", s.replace)
+	t.Run("what is derived can be replaced, and no other", s.replaceDerived)
 	t.Run("damage shows", s.damageShows)
 }
 
@@ -379,6 +380,40 @@ func (s *suite) replace(t *testing.T) {
 			t.Fatalf("%d bytes: %v, asked about %+v; want one question about the damaged one", n, err, asked)
 		}
 		mustHold(t, d, o, b)
+	}
+}
+
+// replaceDerived replaces a whole occupant, unless it has become another one
+// since it was looked at.
+func (s *suite) replaceDerived(t *testing.T) {
+	for _, n := range []int{100, part + 100} {
+		d, _ := s.open(t)
+		if _, err := d.Probe(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		write := func(seed uint64, meanwhile func()) (storage.Object, error) {
+			return d.Put(t.Context(), "k", storage.Body{Reader: bytes.NewReader(bytesOf(n, seed)), Occupied: func(storage.Object) storage.Resolution {
+				meanwhile()
+				return storage.Replace
+			}}, storage.Attrs{Derived: true})
+		}
+		put(t, d, "k", bytesOf(n, 1))
+		o, err := write(2, func() {})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		mustHold(t, d, o, bytesOf(n, 2))
+		var third storage.Object
+		_, err = write(4, func() {
+			if third, err = write(3, func() {}); err != nil {
+				t.Fatalf("%d bytes: %v", n, err)
+			}
+		})
+		var occupied *storage.OccupiedError
+		if !errors.As(err, &occupied) {
+			t.Errorf("%d bytes: %v; want that another one is there by now", n, err)
+		}
+		mustHold(t, d, third, bytesOf(n, 3))
 	}
 }
 

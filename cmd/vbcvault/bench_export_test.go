@@ -1,0 +1,86 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// peakUntilEnd runs a command to its end, and returns the most memory that it
+// was seen to have, in bytes, 0 if that can't be known.
+func (w *world) peakUntilEnd(cmd *exec.Cmd) (peak int64) {
+	w.t.Helper()
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for {
+		peak = max(peak, peakMemory(cmd.Process))
+		select {
+		case err := <-ended:
+			if err != nil {
+				w.t.Fatalf("%q: %v", cmd.Args[1:], err)
+			}
+			return peak
+		case <-look.C:
+		}
+	}
+}
+
+// BenchmarkExport says what it costs to write the catalogue of so many
+// recordings. What it prints is for benchstat.
+func BenchmarkExport(b *testing.B) {
+	for _, format := range []string{"csv", "jsonl", "parquet"} {
+		var perRow float64 // of the smallest
+		for n := 10_000; n <= *largest; n *= 10 {
+			b.Run(fmt.Sprintf("%s/recordings=%d", format, n), func(b *testing.B) {
+				w, path := night(b, n)
+				for range b.N {
+					out := filepath.Join(b.TempDir(), "catalog")
+					begin := time.Now()
+					peak := w.peakUntilEnd(w.command("export", "--manifest", path, "--format", format, "--out", out))
+					row := float64(time.Since(begin).Nanoseconds()) / float64(n)
+					if n == 10_000 {
+						perRow = row
+					}
+					b.ReportMetric(row/1000, "µs/recording")
+					b.ReportMetric(row/perRow, "x-smallest")
+					b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
+					if st, err := os.Stat(out); err == nil {
+						b.ReportMetric(float64(st.Size())/float64(n), "B/recording")
+					}
+				}
+			})
+		}
+	}
+}
+
+// A catalogue is written row by row: ten times as many recordings take no more
+// memory to speak of.
+func TestMemoryOfExport(t *testing.T) {
+	needsPeak(t)
+	if testing.Short() {
+		t.Skip("makes a manifest of 100,000 recordings; not with -short")
+	}
+	peaks := map[string][]int64{}
+	for _, n := range []int{10_000, 100_000} {
+		w, path := night(t, n)
+		for _, format := range []string{"csv", "jsonl", "parquet"} {
+			cmd := w.command("export", "--manifest", path, "--format", format, "--out", filepath.Join(t.TempDir(), format))
+			peaks[format] = append(peaks[format], w.peakUntilEnd(cmd))
+		}
+	}
+	for format, p := range peaks {
+		t.Logf("%s: %d MiB with 10,000, %d MiB with 100,000", format, p[0]>>20, p[1]>>20)
+		if p[1] > 96<<20 || p[1]-p[0] > 24<<20 {
+			t.Errorf("%s: %d MiB with 10,000, %d MiB with 100,000", format, p[0]>>20, p[1]>>20)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/catalog"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+// exportFlags are the flags of export.
+type exportFlags struct {
+	path, format, out string
+	find              findFlags
+	toStore, takeOver bool
+	protect           protectFlags
+	insecureHTTP      bool
+	output            outputFlags
+}
+
+// exported is what export has done. Its JSON is a contract.
+type exported struct {
+	Recordings int64   `json:"recordings"` // in the file
+	File       string  `json:"file,omitempty"`
+	Months     int     `json:"months,omitempty"` // stored beside the archive
+	Seconds    float64 `json:"seconds"`
+}
+
+func newExport(s streams) *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export (--format FORMAT --out FILE | --to-store)",
+		Short: "Write down what is known of each recording, for spreadsheets and query engines",
+		Long: `Export writes the catalogue: for each recording, in the order of their start,
+what VBC said of the call, how far it has come, and where its copy lies. It asks
+neither VBC nor the destination. The file is there once it is whole.
+
+csv has a header, lists with a space between, and an apostrophe before what a
+spreadsheet would take for a formula; jsonl is a line of JSON each; parquet has
+typed columns and null for what isn't known. All have the same names.
+
+With --to-store it stores the catalogue beside the archive, as
+catalog/account=…/year=…/month=…/catalog.parquet, where DuckDB and Athena query
+it as it lies there. It makes all months anew; archive --catalog does that at
+the end of a run, for the months that have changed.
+
+The catalogue is this manifest's: where several machines archive one account,
+each knows only its own part, so only one can keep it. Another is refused, and
+takes it over with --take-over. Months that only the other one knows then stay
+as they are.
+
+The catalogue holds callers' names and numbers. It is replaced, so it is never
+locked; old versions of it stay in a bucket that keeps versions. erase removes
+them all; files made with --out are yours to see to.`,
+		Example: `  vbcvault export --format csv --out calls.csv
+  vbcvault export --format parquet --since 2025-01-01 --until 2026-01-01 --out 2025.parquet
+  vbcvault export --format jsonl --state failed --out -
+  vbcvault export --to-store`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			run, err := f.job(cmd)
+			if err != nil {
+				return err
+			}
+			return f.output.finish(s, func(o *output) (any, error) {
+				began := time.Now()
+				did, err := run(cmd.Context(), o)
+				if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+					err = pipeline.ErrStopped
+				}
+				did.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
+				return did, err
+			})
+		},
+	}
+	fs := cmd.Flags()
+	f.registerFile(fs)
+	fs.BoolVar(&f.toStore, "to-store", false, "store it beside the archive")
+	fs.BoolVar(&f.takeOver, "take-over", false, "with --to-store: also where the catalogue there is another manifest's")
+	f.protect.registerRest(fs)
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "with --to-store: allow plain http to the S3 server's address")
+	manifestFlag(cmd, &f.path)
+	f.output.register(fs)
+	return cmd
+}
+
+// registerFile registers the flags that are about a file.
+func (f *exportFlags) registerFile(fs *pflag.FlagSet) {
+	fs.Var(newOneOf(&f.format, "", "csv", "jsonl", "parquet"), "format", "csv, jsonl or parquet")
+	fs.StringVar(&f.out, "out", "", "write it to this new `FILE`; - is standard output, for csv and jsonl")
+	f.find.register(fs)
+}
+
+// job checks the flags and says what is to be done.
+func (f *exportFlags) job(cmd *cobra.Command) (do func(context.Context, *output) (exported, error), err error) {
+	changed := cmd.Flags().Changed
+	q, err := f.find.query(changed)
+	if err != nil {
+		return nil, err
+	}
+	if f.toStore {
+		return func(ctx context.Context, o *output) (exported, error) { return f.store(ctx, o, changed) }, f.wholly(changed)
+	}
+	for _, name := range []string{"take-over", "insecure-http", "sse", "kms-key", "tag", "expected-bucket-owner"} {
+		if changed(name) {
+			return nil, usagef("add it, or leave this out", "--%s is about --to-store, which is missing", name)
+		}
+	}
+	switch {
+	case f.format == "" || f.out == "":
+		return nil, usagef("as in --format csv --out calls.csv, or --to-store", "--format and --out are required")
+	case f.out == "-" && f.format == string(catalog.Parquet):
+		return nil, usagef("name a file, or use csv or jsonl", "--format parquet can't go to standard output")
+	case f.out == "-" && f.output.json:
+		return nil, usagef("leave out --json, or name a file with --out", "--out - and --json both write to standard output")
+	}
+	q.OldestFirst = true
+	return func(ctx context.Context, o *output) (exported, error) { return f.write(ctx, o, q) }, nil
+}
+
+// wholly refuses a part of the catalogue, or another form, for the store.
+func (f *exportFlags) wholly(changed func(string) bool) (err error) {
+	parts := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&exportFlags{}).registerFile(parts)
+	parts.VisitAll(func(flag *pflag.Flag) {
+		if err == nil && changed(flag.Name) {
+			err = usagef("leave it out, or write a file with --out", "--to-store stores the whole catalogue, as Parquet, and --%s doesn't go with it", flag.Name)
+		}
+	})
+	return err
+}
+
+// write writes what q finds to the file, or to standard output.
+func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (did exported, err error) {
+	write := func(out io.Writer) error {
+		return withManifest(ctx, f.path, func(_ string, m *manifest.Manifest) (err error) {
+			did.Recordings, err = catalog.Write(out, catalog.Format(f.format), catalog.All(m.Search(ctx, q)))
+			return err
+		})
+	}
+	if f.out == "-" {
+		out := bufio.NewWriterSize(o.out, 1<<16)
+		if err := write(out); err != nil {
+			return did, err
+		}
+		return did, out.Flush()
+	}
+	if err := newFile(f.out, write); err != nil {
+		return exported{}, err
+	}
+	did.File = f.out
+	if !o.json {
+		fmt.Fprintf(o.out, "%s recordings are in %s\n", humanize.Comma(did.Recordings), f.out)
+	}
+	return did, nil
+}
+
+// store stores the catalogue beside the archive.
+func (f *exportFlags) store(ctx context.Context, o *output, changed func(string) bool) (did exported, err error) {
+	path, err := theManifest(f.path)
+	if err != nil {
+		return did, err
+	}
+	m, err := lockManifest(ctx, path)
+	if err != nil {
+		return did, err
+	}
+	defer m.Close()
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return did, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return did, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
+	}
+	if d.protection, err = f.protect.protection(d, changed); err != nil {
+		return did, err
+	}
+	store, err := d.open(ctx, 1, f.insecureHTTP, o.log)
+	if err != nil {
+		return did, err
+	}
+	did.Months, err = pipeline.StoreCatalog(ctx, store, m, o.log, f.takeOver)
+	if err == nil && !o.json {
+		fmt.Fprintf(o.out, "the catalogue of %d months lies in %s\n", did.Months, d)
+	}
+	return did, err
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// newFile makes a file of what write writes. It gets its name once it is whole
+// and on disk; whatever goes wrong, and however the program ends, nothing else
+// ever has that name. A file that is there already is refused before write is
+// called, and never overwritten. Its owner alone may read it.
+func newFile(path string, write func(io.Writer) error) (err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return usagef("name a new file", "--out: %s exists already", path)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-")
+	if err != nil {
+		return usagef("name a new file in a directory that can be written", "--out: %v", err)
+	}
+	// A crash until the file has its name leaves the temporary one.
+	defer func() {
+		temp.Close()
+		_ = os.Remove(temp.Name())
+	}()
+	out := bufio.NewWriterSize(temp, 1<<16)
+	if err := write(out); err != nil {
+		return err
+	}
+	if err := errors.Join(out.Flush(), temp.Sync(), temp.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := claim(temp.Name(), path); err != nil {
+		return fmt.Errorf("name the new file: %w", err)
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync() // not every system can
+		dir.Close()
+	}
+	return nil
+}
+
+// claim gives a file its name if that is free.
+func claim(temp, path string) error {
+	err := os.Link(temp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Not every file system has hard links, and a rename overwrites.
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+	}
+	return os.Rename(temp, path)
+}
