@@ -151,7 +151,7 @@ func (w *walk) page(ctx context.Context, try Attempt, number int, yield func([]j
 		items, err = w.fetch(ctx, s, number)
 		return err
 	})
-	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.size > smallest && number != 0 && !(w.guess && len(w.query) > 0) {
+	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.size > smallest && number != 0 && (!w.guess || len(w.query) == 0) {
 		return 0, errSmallerPages
 	}
 	if err != nil {

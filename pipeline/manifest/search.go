@@ -38,14 +38,6 @@ func (q Query) matches(r Row) bool {
 		q.Filter.Matches(r.Recording) && (q.Text == "" || contains(r.Recording, q.Text))
 }
 
-// behind reports whether nothing is selected from a start on, in the query's order.
-func (q Query) behind(start time.Time) bool {
-	if q.OldestFirst {
-		return !q.Until.IsZero() && !start.Before(q.Until)
-	}
-	return !q.Since.IsZero() && start.Before(q.Since)
-}
-
 func contains(r vbc.Recording, text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(append([]string{r.CallerID, r.DNIS, r.CNAM, r.FileName}, r.Extensions...), func(has string) bool {

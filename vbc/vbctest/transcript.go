@@ -52,7 +52,7 @@ func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request, f *Fa
 		backendError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if a.cfg.RejectTranscriptFilter && !(q.gte.IsZero() && q.lte.IsZero()) {
+	if a.cfg.RejectTranscriptFilter && (!q.gte.IsZero() || !q.lte.IsZero()) {
 		backendError(w, http.StatusBadRequest, "unknown parameter")
 		return
 	}
