@@ -32,7 +32,7 @@ var mutations = []mutation{
 	{"transcripts that are refused all of a sudden are none", "pipeline/transcriptlist.go", "		had = had || known.Transcripts\n", "		_ = known\n", "TestTranscriptsAreRefused", "./cmd/vbcvault"},
 	{"transcripts dated later than the cutoff are not listed", "pipeline/transcriptlist.go", "	case !r.policy.Delete:", "	default:", "TestTranscriptMadeAfterTheCutoff", "./cmd/vbcvault"},
 	{"a transcript that can't be mended is forgotten", "pipeline/transcript.go", "	if !listed && !neverThere && !r.policy.NoTranscripts {\n		return false, cause\n	}\n", "	_, _ = listed, neverThere\n", "TestDamagedTranscript", "./cmd/vbcvault"},
-	{"a doubted copy that is listed isn't looked at", "pipeline/manifest/listed.go", "	case archived != 0 && state == Stored:\n		return Doubted, nil\n", "", "TestDamagedTranscript", "./cmd/vbcvault"},
+	{"a doubted copy that is listed isn't looked at", "pipeline/manifest/listed.go", "	case archived != 0 && state == Stored:\n		return Doubted, raw, nil\n", "", "TestDamagedTranscript", "./cmd/vbcvault"},
 	{"evidence may be older than the permission to send", "pipeline/evidence/evidence.go", "	case v.at.Before(t):", "	case false:", "TestEvidenceIsNotKept", "./pipeline/evidence"},
 	{"a 404 that isn't VBC's own counts as deleted", "vbc/errors.go", "e.Status == http.StatusNotFound && !e.Gateway", "e.Status == http.StatusNotFound", "TestNotFoundIs", "./vbc"},
 	{"a redirected DELETE is followed", "vbc/client.go", "	if via[0].Method != http.MethodGet || len(via) > 5 {", "	if len(via) > 5 {", "TestRedirectedDelete", "./vbc"},

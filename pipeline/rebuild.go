@@ -123,6 +123,9 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 // bind binds the manifest to its place. A directory's identity is taken as it
 // is; where there is none yet, the next run gives it one.
 func (b *rebuild) bind(ctx context.Context) error {
+	if err := b.manifest.SetLearned(ctx, manifest.Learned{Transcripts: b.sum.Transcripts > 0}); err != nil {
+		return err // VBC has listed them once
+	}
 	identity, err := b.store.Identity(ctx)
 	if err != nil {
 		return err

@@ -82,9 +82,10 @@ func (t *transcripts) add(page []vbc.Transcript) {
 }
 
 // learnTranscriptOf is learnTranscripts for a row of the manifest that may lack
-// its transcript. Where nothing is to be purged, a full scan finds that.
+// its transcript, or had one that is in doubt. Where nothing is to be purged, a
+// full scan finds what is lacking.
 func (r *run) learnTranscriptOf(ctx context.Context, row manifest.Row) error {
-	if row.Kind != vbc.Company || !r.policy.Delete || hasTranscript(row) || !r.policy.eligible(row.Recording) {
+	if row.Kind != vbc.Company || hasTranscript(row) || !r.policy.eligible(row.Recording) || !r.policy.Delete && row.Copy.Transcript.Key == "" {
 		return nil
 	}
 	return r.learnTranscripts(ctx, row.Start)

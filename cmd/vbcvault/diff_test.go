@@ -147,7 +147,7 @@ func TestDiff(t *testing.T) {
 		}
 		before := w.everything()
 		w.account.ResetCounts()
-		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 4, "downloads": 4, "failed": 0})
+		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3, "downloads": 3, "transcripts": 1, "failed": 0})
 		after := w.everything()
 		for _, k := range []string{key(kept[0], "mp3"), key(kept[1], "json"), key(kept[2], "mp3"), text} {
 			if before[k] == after[k] {

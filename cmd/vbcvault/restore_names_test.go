@@ -73,7 +73,7 @@ func TestRestoreHostileNames(t *testing.T) {
 func TestRestoreNamesCollide(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := callers(w, "Anna", "ANNA", "x", "x.transcript", "\u00e9", "e\u0301")
-	w.account.Transcribe(3, `{}`)
+	w.account.Transcribe(3, `{"text":"Hello"}`)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 	for _, ids := range []string{"1,2", "3,4", "5,6"} {
 		out := newOut(t)

@@ -21,13 +21,13 @@ func isToken(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/toke
 // The token expires at any request: a new one comes, and that request is sent
 // again, and nothing else.
 func TestTokenExpiresAtAnyRequest(t *testing.T) {
-	for n := 1; n <= 6; n++ { // a listing, two downloads, two DELETEs, a listing
+	for n := 1; n <= 7; n++ { // a listing, one of transcripts, two downloads, two DELETEs, a listing
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(2)
 		w.nth(n, func(r *http.Request) bool { return !isToken(r) }, once(vbctest.Fault{Status: 401, Body: `{"fault":{"code":900903,"message":"Invalid Credentials","description":"Access Token Expired"}}`}))
 		w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"deleted": 2})
 		w.mustHold(all...)
-		if c := w.account.Counts(); c.ByKind[vbctest.Token] != 2 || c.Total != 2+6+1 {
+		if c := w.account.Counts(); c.ByKind[vbctest.Token] != 2 || c.Total != 2+7+1 {
 			t.Errorf("at request %d: %v", n, c.ByKind)
 		}
 	}

@@ -185,6 +185,29 @@ func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
 	w.mustFinish(recs)
 }
 
+// The same of a manifest that was made anew out of the archive.
+func TestRebuiltManifestKnowsOfTranscripts(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	recs := transcribed(w, 3)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
+	path := w.manifest()
+	w.loseAll()
+	if r := w.run("rebuild", "--from", w.to, "--manifest", path); r.code != 0 {
+		t.Fatal("not rebuilt")
+	}
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isTranscripts(r) {
+			return &vbctest.Fault{Status: 404, Body: `{"msg":"Transcription is not enabled","status":404}`}
+		}
+		return nil
+	})
+	w.want(w.archive(deleteOld...), 1, map[string]int{"deleted": 0})
+	w.mustFinish(recs)
+	if n := w.account.Counts().ByKind; n[vbctest.Transcript] != 2 || n[vbctest.Audio] != 3 {
+		t.Errorf("%v", n)
+	}
+}
+
 // A transcript that can't be had keeps its recording at VBC, archived, and the
 // others are done.
 func TestTranscriptNotFound(t *testing.T) {
