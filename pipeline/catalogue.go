@@ -31,8 +31,8 @@ func catalogKey(account string, month manifest.Month) string {
 // keeperKey is of no interest to query engines, which skip such names.
 func keeperKey(account string) string { return catalogPrefix(account) + "_manifest.json" }
 
-// keeper says whose the catalogue is.
-type keeper struct {
+// catalogOwner says whose the catalogue is.
+type catalogOwner struct {
 	Chain string `json:"chain"` // of receipts: what manifests are told apart by
 }
 
@@ -78,7 +78,11 @@ func (r *run) storeCatalog(ended error) error {
 		return context.Cause(r.ctx)
 	case err != nil:
 		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
-		r.log.Warn("the catalogue could not be brought up to date; the next run with --catalog does that", "reason", err, "hint", Hint(err))
+		hint := Hint(err)
+		if hint == "" {
+			hint = "the next run with --catalog does that"
+		}
+		r.log.Warn("the catalogue could not be brought up to date", "reason", err, "hint", hint)
 	case stored > 0:
 		r.log.Info("the catalogue is up to date", "months", stored)
 	}
@@ -104,7 +108,7 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 }
 
 func (r *run) storeMonth(ctx context.Context, month manifest.Month) error {
-	err := r.putDerived(ctx, catalogKey(r.account, month), "application/vnd.apache.parquet", func(w io.Writer) error {
+	err := r.putDerived(ctx, catalogKey(r.account, month), "application/vnd.apache.parquet", storage.Replace, func(w io.Writer) error {
 		_, err := catalog.Write(w, catalog.Parquet, catalog.All(r.manifest.Of(ctx, month)))
 		return err
 	})
@@ -126,11 +130,15 @@ func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(keeper{Chain: c.ID})
+	text, err := json.Marshal(catalogOwner{Chain: c.ID})
 	if err != nil {
 		return err
 	}
-	return r.putDerived(ctx, keeperKey(r.account), "application/json", func(w io.Writer) error {
+	resolution := storage.Refuse // somebody else was faster
+	if takeOver {
+		resolution = storage.Replace
+	}
+	return r.putDerived(ctx, keeperKey(r.account), "application/json", resolution, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -150,7 +158,7 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var k keeper
+	var k catalogOwner
 	if json.Unmarshal(text, &k) == nil && k.Chain == c.ID {
 		return true, nil
 	}
@@ -160,9 +168,9 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	}
 }
 
-// putDerived stores what can be made anew at any time, in place of what an
-// earlier making has left, and has the store confirm it.
-func (r *run) putDerived(ctx context.Context, key, contentType string, write func(io.Writer) error) error {
+// putDerived stores what can be made anew at any time, and has the store confirm
+// it. other says what becomes of what an earlier making has left.
+func (r *run) putDerived(ctx context.Context, key, contentType string, other storage.Resolution, write func(io.Writer) error) error {
 	var made storage.Object
 	body, end := piped(write)
 	o, err := r.store.Put(ctx, key, storage.Body{
@@ -172,7 +180,7 @@ func (r *run) putDerived(ctx context.Context, key, contentType string, write fun
 			if has.Content == made.Content {
 				return storage.Adopt
 			}
-			return storage.Replace
+			return other
 		},
 	}, storage.Attrs{ContentType: contentType, Derived: true})
 	end()
@@ -196,7 +204,7 @@ func (r *run) recatalog(ctx context.Context, start time.Time) error {
 	}
 	if mine, err := r.keepsCatalog(ctx); !mine {
 		if isA[*refusal](err) {
-			r.log.Warn("the catalogue is another manifest's; erase the recording there too, which stores its month anew", "month", month.String())
+			r.log.Warn("the catalogue is another manifest's, so its file of this month is gone; vbcvault export --to-store there makes it anew, once the recording is erased there too if it is known there", "month", month.String())
 			return nil
 		}
 		return err

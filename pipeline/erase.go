@@ -79,6 +79,9 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 			return 0, err
 		}
 	}
+	if err := r.storeChain(ctx); err != nil {
+		return 0, err // a manifest made anew, or restored, must know that it began
+	}
 	for _, key := range append(what.keys, what.catalog) {
 		n, err := eraser.Erase(ctx, key)
 		versions += n

@@ -123,9 +123,10 @@ func (g *group) read(ctx context.Context, store storage.Store) (all []said, err 
 	return all, nil
 }
 
-// unreadable reports whether an error is about this object alone.
+// unreadable reports whether an error is about this object alone, and lasts.
+// What lies in cold storage has to be thawed first: it may say anything.
 func unreadable(err error) bool {
-	return errors.Is(err, errTooLarge) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCold)
+	return errors.Is(err, errTooLarge) || errors.Is(err, storage.ErrNotFound)
 }
 
 // parse reads a sidecar's text. What it says must be of the recording whose

@@ -83,7 +83,9 @@ type rebuild struct {
 	look  evidence.Stater
 	found *findings
 	seen  *atomic.Int64
-	held  map[storage.Digest]bool // holds that receipts tell of
+	held  []storage.Digest // holds that receipts tell of, in the order in which they were made
+
+	transcribed atomic.Bool // VBC has listed transcripts once
 
 	mu    sync.Mutex // guards sum
 	sum   Rebuilt
@@ -104,7 +106,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	}
 	b := &rebuild{
 		run:  &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		look: lookWith(store, o.Deep), found: newFindings(o.Tell), seen: o.Seen, held: map[storage.Digest]bool{},
+		look: lookWith(store, o.Deep), found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
@@ -123,8 +125,8 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 // bind binds the manifest to its place. A directory's identity is taken as it
 // is; where there is none yet, the next run gives it one.
 func (b *rebuild) bind(ctx context.Context) error {
-	if err := b.manifest.SetLearned(ctx, manifest.Learned{Transcripts: b.sum.Transcripts > 0}); err != nil {
-		return err // VBC has listed them once
+	if err := b.manifest.SetLearned(ctx, manifest.Learned{Transcripts: b.transcribed.Load()}); err != nil {
+		return err
 	}
 	identity, err := b.store.Identity(ctx)
 	if err != nil {
@@ -170,28 +172,25 @@ func (b *rebuild) strangers(ctx context.Context) error {
 }
 
 // holds takes over the holds of the archive, as every run does. Where receipts
-// tell of one and its text is nowhere, everything is held.
+// tell of one and its text is nowhere, everything is held. They get the numbers
+// that they had.
 func (b *rebuild) holds(ctx context.Context) error {
-	if err := b.learnHolds(ctx); err != nil {
-		return err
-	}
-	for _, h := range b.policy.holds {
-		delete(b.held, h.Digest)
-	}
-	for digest := range b.held {
+	for _, digest := range b.held {
 		if err := b.manifest.LearnHold(ctx, manifest.HoldText{Hold: digest}); err != nil {
 			return err
 		}
 	}
-	holds, err := b.manifest.Holds(ctx)
-	for _, h := range manifest.InForce(holds) {
+	if err := b.learnHolds(ctx); err != nil {
+		return err
+	}
+	for _, h := range manifest.InForce(b.policy.holds) {
 		b.sum.Holds++
 		if h.Lost {
 			b.found.add(Damaged, holdKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
 				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
 		}
 	}
-	return err
+	return nil
 }
 
 // chainsOf are the ids of the chains of receipts that an account has in the

@@ -59,6 +59,9 @@ func (b *rebuild) place(ctx context.Context, g group) error {
 		return b.again(ctx, g, told)
 	}
 	texts := g.transcripts
+	if len(texts) > 0 {
+		b.transcribed.Store(true)
+	}
 	all, err := g.read(ctx, b.store)
 	if err != nil {
 		return err
@@ -267,7 +270,7 @@ func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	told.Copy.StoredAt = told.Copy.ArchivedAt
 	_, err := proveWith(ctx, b.look, told)
 	mismatch := isA[*evidence.Mismatch](err)
-	if err != nil && !mismatch && !unreadable(err) {
+	if err != nil && !mismatch && !unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -58,7 +59,9 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 		b.found.add(Damaged, receiptsPrefix(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
-		b.held[e.Digest] = true
+		if !slices.Contains(b.held, e.Digest) {
+			b.held = append(b.held, e.Digest)
+		}
 		return row, false
 	case e.Type == receipt.Released:
 		return row, false
@@ -86,6 +89,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	row.Recording, row.Copy.Audio, row.Copy.Sidecar, row.Copy.ArchivedAt = rec, *e.Audio, *e.Sidecar, e.Verified
 	if e.Transcript != nil {
 		row.Copy.Transcript = *e.Transcript
+		b.transcribed.Store(true)
 	}
 	return row, true
 }

@@ -87,7 +87,7 @@ func ParseNames(template string) (Names, error) {
 		return n, err
 	}
 	for element := range strings.SplitSeq(stem, "/") {
-		if strings.HasPrefix(element, storage.Reserved) || strings.Trim(element, " ") != element || strings.HasSuffix(element, ".") {
+		if strings.HasPrefix(element, ".") || strings.Trim(element, " ") != element || strings.HasSuffix(element, ".") {
 			return n, fmt.Errorf("%q: %q is no name that every system takes", template, element)
 		}
 	}

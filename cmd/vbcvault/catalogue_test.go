@@ -244,7 +244,7 @@ func TestCatalogOfAnotherManifest(t *testing.T) {
 		w.mustHold(all...)
 		// What is erased is in nobody's catalogue, though only its own manifest
 		// can make the month anew.
-		if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "erase the recording there too") || len(w.of("month=05/catalog")) != 0 {
+		if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "vbcvault export --to-store there makes it anew") || len(w.of("month=05/catalog")) != 0 {
 			t.Error("left in another manifest's catalogue, or not said so")
 		}
 	}

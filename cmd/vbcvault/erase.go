@@ -100,13 +100,9 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 
 // open opens the manifest's destination, for erasing too.
 func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
-	bound, err := m.Binding(ctx)
+	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, nil, err
-	}
-	d, err := parseDestination(bound.Destination)
-	if err != nil {
-		return nil, nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", f.path)
 	}
 	if d.protection, err = f.protect.protection(d, changed); err != nil {
 		return nil, nil, err

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -74,9 +73,7 @@ them all; files made with --out are yours to see to.`,
 			return f.output.finish(s, func(o *output) (any, error) {
 				began := time.Now()
 				did, err := run(cmd.Context(), o)
-				if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
-					err = pipeline.ErrStopped
-				}
+				err = stopped(cmd.Context().Err(), err)
 				did.Seconds = time.Since(began).Round(time.Millisecond).Seconds()
 				return did, err
 			})
@@ -175,13 +172,9 @@ func (f *exportFlags) store(ctx context.Context, o *output, changed func(string)
 		return did, err
 	}
 	defer m.Close()
-	bound, err := m.Binding(ctx)
+	d, err := boundTo(ctx, m)
 	if err != nil {
 		return did, err
-	}
-	d, err := parseDestination(bound.Destination)
-	if err != nil {
-		return did, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
 	}
 	if d.protection, err = f.protect.protection(d, changed); err != nil {
 		return did, err

@@ -57,9 +57,17 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	stopProgress()
 	o.summary(j, sum)
 	if err == nil && !sum.Complete() {
-		err = &exitError{code: exitIncomplete, err: errors.New("some recordings failed and stay at VBC; vbcvault status lists them")}
+		err = &exitError{code: exitIncomplete, err: incomplete(sum)}
 	}
 	return sum, err
+}
+
+// incomplete says what a run hasn't done.
+func incomplete(s pipeline.Summary) error {
+	if s.Failed+s.Resting > 0 {
+		return errors.New("some recordings failed and stay at VBC; vbcvault status lists them")
+	}
+	return errors.New("no recording failed, but not everything could be listed or stored; the warnings above say what")
 }
 
 // plan is a dry run.

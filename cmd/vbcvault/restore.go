@@ -85,8 +85,8 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
 		result = pipeline.Restoration{}
-		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
-			store, err := f.open(cmd.Context(), path, m, o)
+		err = withManifest(cmd.Context(), f.path, func(_ string, m *manifest.Manifest) error {
+			store, err := f.open(cmd.Context(), m, o)
 			if err != nil {
 				return err
 			}
@@ -96,13 +96,10 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 			}
 			r, err := restore(cmd.Context(), store, m, o)
 			result = r
-			if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
-				return fmt.Errorf("%w: %w", pipeline.ErrStopped, err)
-			}
 			if err == nil {
-				err = f.incomplete(r)
+				return f.incomplete(r)
 			}
-			return err
+			return stopped(cmd.Context().Err(), err)
 		})
 		return result, err
 	})
@@ -142,14 +139,10 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 }
 
 // open opens the manifest's destination. Nothing is written there.
-func (f *restoreFlags) open(ctx context.Context, path string, m *manifest.Manifest, o *output) (storage.Store, error) {
-	bound, err := m.Binding(ctx)
+func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output) (storage.Store, error) {
+	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, err
-	}
-	d, err := parseDestination(bound.Destination)
-	if err != nil {
-		return nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
 	}
 	return d.open(ctx, f.what.Workers, f.insecureHTTP, o.log)
 }

@@ -81,6 +81,19 @@ func parseSample(s string) (parts, of int, err error) {
 	return parts, of, nil
 }
 
+// boundTo is the destination that a manifest is bound to.
+func boundTo(ctx context.Context, m *manifest.Manifest) (destination, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return destination{}, err
+	}
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return d, usagef("run vbcvault archive first", "%s belongs to no destination yet", m.Path())
+	}
+	return d, nil
+}
+
 // openArchive opens an existing manifest for changing, and the destination that
 // it is bound to. The caller closes the manifest.
 func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *manifest.Manifest, store storage.Destination, err error) {
@@ -92,13 +105,9 @@ func openArchive(ctx context.Context, o *output, path string, workers int, insec
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	bound, err := m.Binding(ctx)
+	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, nil, err
-	}
-	d, err := parseDestination(bound.Destination)
-	if err != nil {
-		return nil, nil, usagef("run vbcvault archive first", "%s belongs to no destination yet", path)
 	}
 	store, err = d.open(ctx, workers, insecureHTTP, o.log)
 	return m, store, err
@@ -111,9 +120,7 @@ func inspect(ctx context.Context, o *output, path string, what pipeline.Inspecti
 	}
 	defer m.Close()
 	found, err := pipeline.Inspect(ctx, store, m, o.log, what)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		err = pipeline.ErrStopped
-	}
+	err = stopped(ctx.Err(), err)
 	if !o.json {
 		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
 			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))

@@ -259,3 +259,33 @@ func TestMonthsOfAnyZone(t *testing.T) {
 		}
 	}
 }
+
+// What is put into a manifest that is being made anew is found like what was
+// listed, whatever JSON it has.
+func TestPutIsFound(t *testing.T) {
+	for name, extra := range map[string]string{
+		"foreign letters": `,"cnam":"MÜLLER"`, "another case": `,"CNAM":"müller"`, "nested": `,"cnam":"müller","x":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500),
+	} {
+		path := filepath.Join(t.TempDir(), "m")
+		rec := vbc.ParseRecording(vbc.Company, "", fmt.Appendf(nil, `{"id":1,"start":"2025-05-12T10:15:00+0000"%s}`, extra))
+		err := Create(t.Context(), path, func(m *Manifest) error {
+			if err := m.Bind(t.Context(), Binding{Account: "549825"}); err != nil {
+				return err
+			}
+			return m.Put(t.Context(), Row{Recording: rec, State: Listed})
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		m, err := OpenReadOnly(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(t, m, Query{Text: "müller"}); len(got) != 1 {
+			t.Errorf("%s: found %v", name, got)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -156,8 +156,8 @@ func put(tx txn, r Row) error {
 	if err := drop(tx, r.Recording); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), r.State,
+	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
 		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged)
 	return err
 }

@@ -53,6 +53,15 @@ func Bare(id int64, start time.Time, size int64) json.RawMessage {
 	return fmt.Appendf(nil, `{"id":%d,"start":"%s","file_size_in_bytes":%d}`, id, vbc.FormatTime(start), size)
 }
 
+// isBare reports whether JSON says no more than that.
+func isBare(raw string) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(raw), &fields) != nil || len(fields) != 3 {
+		return false
+	}
+	return fields["id"] != nil && fields["start"] != nil && fields["file_size_in_bytes"] != nil
+}
+
 // Scrub writes the manifest anew, so that nothing is left on disk of rows as
 // they once were: SQLite leaves copies behind where rows move. It takes as long,
 // and as much room, as copying it. Nothing else may use the manifest meanwhile.

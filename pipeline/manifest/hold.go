@@ -59,9 +59,10 @@ func (h Hold) Covers(r vbc.Recording) bool {
 	if h.Lost || !h.Selects() {
 		return true
 	}
+	unknown := isBare(string(r.Raw)) // nobody knows the call
 	return (len(h.IDs) == 0 || slices.Contains(h.IDs, r.ID)) &&
-		(h.CallerID == "" || sameCaller(h.CallerID, r.CallerID)) &&
-		(h.Extension == "" || slices.Contains(r.Extensions, h.Extension) || slices.Contains(r.Extensions, "")) &&
+		(h.CallerID == "" || unknown || sameCaller(h.CallerID, r.CallerID)) &&
+		(h.Extension == "" || unknown || slices.Contains(r.Extensions, h.Extension) || slices.Contains(r.Extensions, "")) &&
 		(h.Since.IsZero() || !r.Start.Before(h.Since)) && (h.Until.IsZero() || r.Start.Before(h.Until))
 }
 

@@ -57,9 +57,9 @@ func look(row *sql.Row, run int64, r vbc.Recording) (s Sighting, raw string, err
 		return New, raw, err
 	case run != 0 && seenRun == run:
 		return Repeated, raw, nil
-	case (state == Erasing || state == Erased) && sameErased(json.RawMessage(raw), r):
+	case (state == Erasing || state == Erased) && sameBare(json.RawMessage(raw), r):
 		return ErasedAgain, raw, nil
-	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r):
+	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r) && !(isBare(raw) && sameBare(json.RawMessage(raw), r)):
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
 		return New, raw, nil
@@ -75,9 +75,9 @@ func look(row *sql.Row, run int64, r vbc.Recording) (s Sighting, raw string, err
 	return Pending, raw, nil
 }
 
-// sameErased reports whether a listing shows a recording of which only id, start
-// and size are left.
-func sameErased(raw json.RawMessage, r vbc.Recording) bool {
+// sameBare reports whether a listing shows a recording of which only id, start
+// and size are known.
+func sameBare(raw json.RawMessage, r vbc.Recording) bool {
 	was := vbc.ParseRecording(r.Kind, r.Owner, raw)
 	return was.ID == r.ID && was.Start.Truncate(time.Second).Equal(r.Start.Truncate(time.Second)) && was.Size == r.Size
 }

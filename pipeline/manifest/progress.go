@@ -102,24 +102,31 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 	return l, nil
 }
 
+const setMeta = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
+
+// learnTranscripts writes down that VBC has listed transcripts.
+func learnTranscripts(tx txn) error {
+	if _, err := tx.Exec(setMeta, "transcripts", "listed"); err != nil {
+		return &WriteError{err}
+	}
+	return nil
+}
+
 // SetLearned writes down what is known now; what is 0 changes nothing.
 func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
-	const put = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 	return m.do(ctx, func(tx txn) error {
 		if l.PageSize > 0 {
-			if _, err := tx.Exec(put, "page_size", strconv.Itoa(l.PageSize)); err != nil {
+			if _, err := tx.Exec(setMeta, "page_size", strconv.Itoa(l.PageSize)); err != nil {
 				return &WriteError{err}
 			}
 		}
 		if l.Pace > 0 {
-			if _, err := tx.Exec(put, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
+			if _, err := tx.Exec(setMeta, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
 				return &WriteError{err}
 			}
 		}
 		if l.Transcripts {
-			if _, err := tx.Exec(put, "transcripts", "listed"); err != nil {
-				return &WriteError{err}
-			}
+			return learnTranscripts(tx)
 		}
 		return nil
 	})

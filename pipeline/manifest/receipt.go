@@ -147,6 +147,11 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
 			if err := takeOverErasure(tx, e); err != nil {
 				return err
 			}
+			if e.Transcript != nil {
+				if err := learnTranscripts(tx); err != nil {
+					return err
+				}
+			}
 		}
 		return setReceiptsStored(tx, c.Last)
 	})

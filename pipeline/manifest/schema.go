@@ -165,7 +165,7 @@ func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error 
 	case v > format:
 		return fmt.Errorf("%w (format %d, this program knows %d)", ErrNewer, v, format)
 	case v != 0 && readOnly:
-		return fmt.Errorf("%w (format %d): the next run of vbcvault archive brings it up to date", ErrOlder, v)
+		return fmt.Errorf("%w (format %d): vbcvault verify, or the next run of vbcvault archive, brings it up to date", ErrOlder, v)
 	case v != 0:
 		return migrate(ctx, db, path, v)
 	case readOnly:
