@@ -233,7 +233,7 @@ func surplus(p pair, proven bool, key string) (What, string) {
 	ext := path.Ext(key)
 	switch {
 	case p.group.stem == "":
-		return Unknown, "its name is none that vbcvault gives"
+		return Unknown, "its name is none that vbcvault gives; move it out of the archive"
 	case !p.known:
 		return Unknown, "the manifest knows no such recording; vbcvault rebuild makes a manifest that does"
 	case p.row.State == manifest.Erasing:

@@ -108,7 +108,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	default:
 		return w, &refusal{
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
-			Hint:   "let a run of vbcvault archive --delete delete it there first, or note that it is gone; then erase",
+			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
 	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {

@@ -84,7 +84,8 @@ type identified interface{ Identify(known string) error }
 // nor the store, save that it has a Thawer thaw. Files that are there already
 // are not fetched again. A recording that fails keeps no other from being
 // restored; what keeps all of them is an error, and so is a context that ends.
-// Names that collide are ErrNames (wrapped), before open is called for the folder.
+// Names that collide are ErrNames (wrapped), before open is called for the
+// folder, which it isn't where there is nothing to restore.
 func Restore(ctx context.Context, store storage.Store, m *manifest.Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, stats, log, o)
@@ -95,13 +96,10 @@ func Restore(ctx context.Context, store storage.Store, m *manifest.Manifest, ope
 	if err != nil {
 		return Restoration{}, err
 	}
-	if r.to, err = open(); err != nil {
-		return Restoration{}, err
-	}
-	if n, err := r.to.Tidy(dirs); err != nil {
-		return Restoration{}, err
-	} else if n > 0 {
-		log.Info("removed unfinished files of a restore that was interrupted", "files", n)
+	if stats.Todo.Load() > 0 {
+		if err := r.prepareFolder(open, dirs); err != nil {
+			return Restoration{}, err
+		}
 	}
 	stats.WorkBegan.Store(begin.UnixMilli())
 	err = each(ctx, cmp.Or(o.Workers, 8), r.rows(ctx), r.recording)
@@ -125,6 +123,18 @@ type restorer struct {
 
 func newRestorer(store storage.Store, m *manifest.Manifest, stats *Stats, log *slog.Logger, o Restoring) *restorer {
 	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: defaultPauses}, store: store, o: o, classes: map[string]bool{}}
+}
+
+// prepareFolder opens the folder and tidies it.
+func (r *restorer) prepareFolder(open func() (Folder, error), dirs []string) (err error) {
+	if r.to, err = open(); err != nil {
+		return err
+	}
+	n, err := r.to.Tidy(dirs)
+	if n > 0 {
+		r.log.Info("removed unfinished files of a restore that was interrupted", "files", n)
+	}
+	return err
 }
 
 // identify refuses a store that is another one than the manifest's.

@@ -159,7 +159,15 @@ func (r *run) do() (err error) {
 	defer func() {
 		r.storeReceipts(err)
 		err = errors.Join(err, r.storeCatalog(err))
-		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, r.summary()))
+		sum := r.summary()
+		switch {
+		case err == nil:
+		case judge(err) == cancelled:
+			sum.Stopped = ErrStopped.Error()
+		default:
+			sum.Stopped = err.Error()
+		}
+		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
 	}()
 	if err := r.prepare(r.ctx); err != nil {
 		return err

@@ -51,7 +51,8 @@ type Summary struct {
 
 	Exported  int64         `json:"exported"` // fetched by export, not one by one
 	Downloads int64         `json:"downloads"`
-	Throttled int64         `json:"throttled"` // requests refused for the quota
+	Throttled int64         `json:"throttled"`         // requests refused for the quota
+	Stopped   string        `json:"stopped,omitempty"` // why the run ended before its end
 	Elapsed   time.Duration `json:"-"`
 	Seconds   float64       `json:"seconds"`
 }

@@ -93,7 +93,9 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	}
 	row("open", humanize.Comma(a.Open), "begun, and what became of them is not known; the next run looks, where its manifest knows them")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
-	row("head", a.Head, "")
+	if a.Entries > 0 {
+		row("head", a.Head, "")
+	}
 	switch {
 	case a.Stored < 0:
 		row("stored", "not looked at", "")
@@ -106,6 +108,9 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	w.Flush()
 	for _, r := range a.Remarks {
 		fmt.Fprintln(out, "remark:", r)
+	}
+	if a.Entries == 0 && len(a.Others) > 0 {
+		fmt.Fprintln(out, "\nThis manifest's own chain is empty, as after vbcvault rebuild: what the other chains say is checked, and not counted above.")
 	}
 	if a.Intact() {
 		fmt.Fprintln(out, "\nThe chain is intact.")

@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -62,10 +65,15 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 	// On whole days, so that a second demo finds the same recordings.
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	account := vbctest.New(vbctest.Config{})
-	for i, rec := range account.Generate(f.recordings, today.Add(-time.Hour), 2*demoAge/time.Duration(f.recordings)) {
+	all := account.Generate(f.recordings, today.Add(-time.Hour), 2*demoAge/time.Duration(f.recordings))
+	for i, rec := range all {
 		if i%3 == 0 {
 			account.Transcribe(rec.ID, "(a simulated transcript)\n")
 		}
+	}
+	path := filepath.Join(filepath.Dir(archive), "demo.manifest")
+	if err := forgetPurged(ctx, account, path, all); err != nil {
+		return nil, err
 	}
 	api, stop, err := serve(account)
 	if err != nil {
@@ -73,7 +81,7 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 	}
 	defer stop()
 	if !f.output.json {
-		fmt.Fprintf(o.out, "This is a simulation: an account with %d recordings of the last 180 days, inside this process.\nThe program that archives them is the real one.\n\n", f.recordings)
+		fmt.Fprintf(o.out, "This is a simulation: an account with %d recordings of the last 180 days, inside this process.\nThe program that archives those older than 90 days is the real one.\n\n", f.recordings)
 	}
 	j := &job{
 		options: pipeline.Options{
@@ -82,13 +90,37 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 		},
 		vbc:         vbc.Options{URL: api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"},
 		destination: destination{dir: archive},
-		manifest:    filepath.Join(filepath.Dir(archive), "demo.manifest"),
+		manifest:    path,
 	}
 	sum, err := j.run(ctx, o)
 	if err == nil && !f.output.json {
 		f.next(o, j, len(account.Recordings()))
 	}
 	return sum, err
+}
+
+// forgetPurged takes out of the account what an earlier demo in this directory
+// has deleted there.
+func forgetPurged(ctx context.Context, account *vbctest.Account, path string, all []vbctest.Recording) error {
+	m, err := manifest.OpenReadOnly(ctx, path)
+	if manifest.Missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for _, rec := range all {
+		row, err := m.Get(ctx, vbc.Company, "", rec.ID)
+		switch {
+		case errors.Is(err, manifest.ErrUnknown):
+		case err != nil:
+			return err
+		case slices.Contains([]manifest.State{manifest.Purged, manifest.Erasing, manifest.Erased}, row.State):
+			account.Remove(rec.ID)
+		}
+	}
+	return nil
 }
 
 // directory makes the directories that the demo needs.
@@ -109,15 +141,25 @@ func (f *demoFlags) directory() (archive string, err error) {
 	return archive, nil
 }
 
-// next says what to look at.
+// next says what to look at, by the name under which the program was started.
 func (f *demoFlags) next(o *output, j *job, left int) {
+	me, base := os.Args[0], filepath.Dir(j.destination.dir)
+	if strings.Contains(me, "go-build") {
+		me = "go run ./cmd/vbcvault"
+	}
 	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said of the call,\n      each .transcript.txt its transcript\n", j.destination.dir)
-	fmt.Fprintf(o.out, "  vbcvault status --manifest %s\n      how far each recording has come\n", j.manifest)
+	fmt.Fprintf(o.out, "  export VBCVAULT_STATE_DIR=%s\n      and then all other commands are about this archive:\n", base)
+	for _, c := range []struct{ command, about string }{
+		{"status", "how far each recording has come"}, {"list", "the recordings, the newest first"},
+		{"verify", "does the archive hold what it should?"}, {"restore --all --out calls", "back into files"},
+	} {
+		fmt.Fprintf(o.out, "  %s %s\n      %s\n", me, c.command, c.about)
+	}
 	fmt.Fprintf(o.out, "%d recordings are left in the simulated account", left)
 	if f.delete {
-		fmt.Fprintln(o.out, ": those that are younger than 90 days.")
+		fmt.Fprintln(o.out, ": younger than 90 days, or under a hold.")
 	} else {
-		fmt.Fprintf(o.out, ": nothing was deleted.\nThe same with deletion after proof:\n  vbcvault demo --delete --dir %s\n", filepath.Dir(j.destination.dir))
+		fmt.Fprintf(o.out, ": nothing was deleted.\nThe same with deletion after proof:\n  %s demo --delete --dir %s\n", me, base)
 	}
 }
 

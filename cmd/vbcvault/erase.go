@@ -83,7 +83,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	defer m.Close()
 	if _, err := m.Get(ctx, f.what.Kind, f.what.Owner, f.what.ID); err != nil {
-		return usagef("its id is in the name of its file: …_193228.mp3", "%v", err)
+		return usagef("vbcvault list --text finds recordings by names and numbers", "%v", err)
 	}
 	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
 	if err != nil {
@@ -130,7 +130,7 @@ func (f *eraseFlags) confirm(in io.Reader, out io.Writer) func(manifest.Row, []s
 		if f.yes {
 			return nil
 		}
-		fmt.Fprintf(out, "Type %q to go on: ", "erase")
+		fmt.Fprintf(out, "Type %q to go on:\n", "erase")
 		line, _ := bufio.NewReader(in).ReadString('\n') // none is no answer
 		if strings.TrimSpace(line) != "erase" {
 			return &exitError{code: exitIncomplete, err: errors.New("nothing was erased; answer with the word, or use --yes")}

@@ -155,6 +155,9 @@ func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (d
 		return exported{}, err
 	}
 	did.File = f.out
+	if did.Recordings == 0 {
+		o.log.Warn("no recording matches, so the file has none; vbcvault list finds recordings", "file", f.out)
+	}
 	if !o.json {
 		fmt.Fprintf(o.out, "%s recordings are in %s\n", humanize.Comma(did.Recordings), f.out)
 	}

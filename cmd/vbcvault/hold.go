@@ -69,7 +69,11 @@ names and numbers.`,
 				if h, err = m.AddHold(cmd.Context(), h); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(s.out, "hold %d is in force: no run deletes %s at VBC.\n", h.Number, covered(h))
+				fmt.Fprintf(s.out, "hold %d is in force: no run deletes %s at VBC.\n", h.Number, covered(h))
+				if h.Literal() {
+					fmt.Fprintf(s.out, "%q has too few digits for a number, so it covers only a caller that VBC writes just so; vbcvault list --text finds numbers.\n", h.CallerID)
+				}
+				_, err = fmt.Fprintln(s.out, "Only this manifest has it so far: the next run of vbcvault archive stores it beside the archive.")
 				return err
 			})
 		},

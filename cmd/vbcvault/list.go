@@ -74,7 +74,7 @@ total.`,
 	f.find.register(fs)
 	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings, 0 = all (default: 50 in the table, else all)")
 	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "begin with the oldest")
-	fs.StringVar(&f.zone, "tz", "", "show times in this time `ZONE`: UTC, America/New_York (default: local)")
+	fs.StringVar(&f.zone, "tz", "", "show times in this time `ZONE`: UTC, America/New_York (default: local); --since and --until are UTC")
 	fs.BoolVar(&f.asJSON, "json", false, "print each recording as a line of JSON")
 	fs.BoolVar(&f.asCSV, "csv", false, "print CSV with a header")
 	fs.BoolVar(&f.count, "count", false, "count the recordings instead of showing them")
@@ -212,7 +212,7 @@ func (f *listFlags) table(ctx context.Context, m *manifest.Manifest, out io.Writ
 	}
 	switch n {
 	case 0:
-		fmt.Fprintln(out, "no recording in the manifest matches")
+		fmt.Fprintln(out, "no recording in the manifest matches; numbers and names are compared as VBC writes them, and --text finds parts of them")
 	case q.Limit:
 		which := "newest"
 		if f.oldestFirst {

@@ -18,6 +18,9 @@ func newFile(path string, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return usagef("name a new file", "--out: %s exists already", path)
 	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return usagef("make it first", "--out: there is no directory %s", filepath.Dir(path))
+	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-")
 	if err != nil {
 		return usagef("name a new file in a directory that can be written", "--out: %v", err)

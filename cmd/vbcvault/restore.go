@@ -164,13 +164,13 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 	if errors.Is(err, pipeline.ErrNames) {
 		err = usagef("add {id}, and {kind} or {user} if need be, to --name-template", "--name-template: %v", err)
 	}
+	if r.Found == 0 && err == nil {
+		o.log.Warn("no recording matches, so nothing was made; vbcvault list finds recordings")
+	}
 	if folder == nil {
 		return r, err
 	}
 	defer func() { _ = folder.Close() }() // what it has written is durable
-	if r.Found == 0 && err == nil {
-		o.log.Warn("no recording matches; vbcvault status counts what the manifest knows")
-	}
 	if !o.json {
 		restoredTable(o, folder.String(), r)
 	}

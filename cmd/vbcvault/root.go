@@ -7,6 +7,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -91,6 +93,9 @@ To see it work without an account, a bucket or a server:
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
+				if len(given) > 0 && !cmd.HasSubCommands() && cmd.Flags().Lookup("manifest") != nil && !strings.Contains(cmd.Use, "FILE [") {
+					err = fmt.Errorf("%s: %q is one argument too many", cmd.CommandPath(), given[len(given)-1])
+				}
 				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 			}
 			return nil
@@ -144,5 +149,5 @@ func (o *oneOf) Set(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("want one of %v", o.allowed)
+	return fmt.Errorf("want one of %s", strings.Join(slices.DeleteFunc(slices.Clone(o.allowed), func(a string) bool { return a == "" }), ", "))
 }

@@ -293,7 +293,11 @@ func describe(summary json.RawMessage) string {
 	if json.Unmarshal(summary, &s) != nil {
 		return ""
 	}
-	return fmt.Sprintf(": listed %d, archived %d, deleted %d, held back %d, failed %d", s.Listed, s.Archived, s.Deleted, s.Skipped, s.Failed)
+	text := fmt.Sprintf(": listed %d, archived %d, deleted %d, held back %d, failed %d", s.Listed, s.Archived, s.Deleted, s.Skipped, s.Failed)
+	if s.Stopped != "" {
+		text += "\n    " + s.Stopped
+	}
+	return text
 }
 
 // advice says what to do about a failure.

@@ -121,7 +121,7 @@ func inspect(ctx context.Context, o *output, path string, what pipeline.Inspecti
 	defer m.Close()
 	found, err := pipeline.Inspect(ctx, store, m, o.log, what)
 	err = stopped(ctx.Err(), err)
-	if !o.json {
+	if !o.json && (err == nil || found.Checked > 0) {
 		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
 			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))
 	}

@@ -74,6 +74,10 @@ const (
 	lastDigits   = 9
 )
 
+// Literal reports whether the hold is on a caller that has too few digits to be
+// compared as a number, and so is compared as it is written.
+func (h Hold) Literal() bool { return h.CallerID != "" && len(digits(h.CallerID)) < fewestDigits }
+
 // sameCaller compares two callers, as numbers if they are. One may have other
 // digits around it, as in an extension or an address.
 func sameCaller(a, b string) bool {

@@ -59,7 +59,7 @@ func look(row *sql.Row, run int64, r vbc.Recording) (s Sighting, raw string, err
 		return Repeated, raw, nil
 	case (state == Erasing || state == Erased) && sameBare(json.RawMessage(raw), r):
 		return ErasedAgain, raw, nil
-	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r) && !(isBare(raw) && sameBare(json.RawMessage(raw), r)):
+	case !vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw)).Same(r) && (!isBare(raw) || !sameBare(json.RawMessage(raw), r)):
 		// Another recording under a known id, or one that has changed. The
 		// copy that we know is not a copy of it.
 		return New, raw, nil

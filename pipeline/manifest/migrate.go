@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -129,6 +130,9 @@ func (m *Manifest) Backup(ctx context.Context, path string) error {
 func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
 	if _, err := os.Lstat(path); err == nil && !replace {
 		return fmt.Errorf("%s exists already", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("there is no directory %s; make it first", filepath.Dir(path))
 	}
 	unfinished := path + ".unfinished"
 	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)

@@ -149,6 +149,17 @@ func (a *Account) Transcribe(id int64, text string) {
 	}
 }
 
+// Remove takes a company recording out of the account, as if it had been deleted
+// long ago.
+func (a *Account) Remove(id int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := setKey{kind: Company}
+	if i, r := a.find(k, id); r != nil {
+		a.remove(k, i)
+	}
+}
+
 // Generate adds n company recordings, one every step back from newest, and
 // returns them, the oldest first. Ids grow with time.
 func (a *Account) Generate(n int, newest time.Time, step time.Duration) []Recording {
