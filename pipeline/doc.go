@@ -16,12 +16,17 @@
 // the way of all others.
 //
 // What is known of all recordings lies beside the archive as a table, which
-// catalogue.go keeps up to date.
+// storecatalog.go keeps up to date.
 //
 // work.go leads each recording along it, policy.go decides what a run may do
 // to a recording, retry.go is the only place that tries anything again,
 // flow.go the only one with goroutines, and run.go puts a run together.
 //
 // restore.go brings recordings back out of the store, under names that
-// restorename.go makes; thaw.go asks for what lies in cold storage.
+// restorename.go makes; thaw.go asks for what lies in cold storage. rebuild.go
+// makes a manifest out of an archive, diff.go compares the two, and group.go
+// says what in the store belongs together.
+//
+// Transcripts are listed for a whole account (transcriptlist.go) and go into
+// the store beside the audio (transcript.go).
 package pipeline

@@ -89,8 +89,8 @@ var mutations = []mutation{
 	{"a change while a month's file is made is lost", "pipeline/manifest/stale.go", " AND changes = ?\", month.String(), month.changes)", "\", month.String())", "TestChangeWhile", "./pipeline/manifest"},
 	{"a recording's step leaves its month as it was", "pipeline/manifest/schema.go", "(new.start, new.size, new.raw, new.state,", "(new.start, new.size, new.raw, old.state,", "TestEveryStepMakes", "./pipeline/manifest"},
 	{"the catalogue is locked like copies", "storage/s3store/protect.go", " && !a.Derived {", " {", "TestCatalogUnderObjectLock", "./cmd/vbcvault"},
-	{"another manifest's catalogue is replaced", "pipeline/catalogue.go", "k.Chain == c.ID {", "k.Chain != c.ID+\"x\" {", "TestCatalogOfAnother", "./cmd/vbcvault"},
-	{"every night makes the whole catalogue anew", "pipeline/catalogue.go", "r.manifest.StaleMonths(r.ctx)\n", "r.manifest.Months(r.ctx)\n", "TestCatalogIsKept", "./cmd/vbcvault"},
+	{"another manifest's catalogue is replaced", "pipeline/storecatalog.go", "k.Chain == c.ID {", "k.Chain != c.ID+\"x\" {", "TestCatalogOfAnother", "./cmd/vbcvault"},
+	{"every night makes the whole catalogue anew", "pipeline/storecatalog.go", "r.manifest.StaleMonths(r.ctx)\n", "r.manifest.Months(r.ctx)\n", "TestCatalogIsKept", "./cmd/vbcvault"},
 	{"older versions of the catalogue have what was erased", "pipeline/erase.go", "	for _, key := range append(what.keys, what.catalog) {", "	for _, key := range what.keys {", "TestEraseFromTheCatalog$", "./cmd/vbcvault"},
 	{"an erasure isn't stopped by a locked catalogue", "pipeline/erase.go", "	for _, key := range append(w.keys, w.catalog) {", "	for _, key := range w.keys {", "TestEraseFromALocked", "./cmd/vbcvault"},
 	{"an interrupted erasure leaves a month out of the catalogue", "pipeline/erase.go", "m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which", "m.Scrub(ctx), r.storeChain(ctx)) // which", "TestEraseFromTheCatalogGoesOn", "./cmd/vbcvault"},
@@ -98,7 +98,7 @@ var mutations = []mutation{
 	{"export overwrites a file", "cmd/vbcvault/newfile.go", "	if _, err := os.Lstat(path); err == nil {\n		return usagef", "	if _, err := os.Lstat(path); err == nil && os.Remove(path) != nil {\n		return usagef", "TestExportIsWhole", "./cmd/vbcvault"},
 	{"export writes under the file's own name", "cmd/vbcvault/newfile.go", "os.CreateTemp(filepath.Dir(path), \".vbcvault-unfinished-\")\n", "os.Create(path)\n", "TestExportIsWhole", "./cmd/vbcvault"},
 	{"a name that is a formula is left one", "pipeline/catalog/csv.go", "Harmless(column.cell(e))", "column.cell(e)", "TestExportFormats", "./cmd/vbcvault"},
-	{"a month's file lies among those of the next", "pipeline/catalogue.go", "month.First.Format(\"year=2006/month=01/\")", "month.First.AddDate(0, 1, 0).Format(\"year=2006/month=01/\")", "TestCatalogSays", "./cmd/vbcvault"},
+	{"a month's file lies among those of the next", "pipeline/storecatalog.go", "month.First.Format(\"year=2006/month=01/\")", "month.First.AddDate(0, 1, 0).Format(\"year=2006/month=01/\")", "TestCatalogSays", "./cmd/vbcvault"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 
