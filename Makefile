@@ -3,7 +3,7 @@
 # make lint     vet and golangci-lint
 # make mutants  break the program in many ways, and see a test fail each time
 # make torture  count the faults, kills and random histories that nothing is lost in
-# make fuzz     every fuzz target, 20,000 inputs each
+# make fuzz     every fuzz target, INPUTS=20000 inputs each
 # make bench    vbcvault next to a bare loop and the vendor's tutorial, on the same simulator and S3 server
 # make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-list   what finding and counting costs in a manifest, LARGEST as above
@@ -41,10 +41,12 @@ torture:
 
 # One target at a time, as go test wants it. A number of inputs, since a time
 # may end a target with "context deadline exceeded" (golang/go#75804).
+INPUTS ?= 20000
+
 fuzz:
 	@for target in vbc:FuzzListing vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
 		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline:FuzzNames pipeline/receipt:FuzzReceipts; do \
-		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime 20000x -fuzzminimizetime 1s || exit 1; \
+		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(INPUTS)x -fuzzminimizetime 1s || exit 1; \
 	done
 
 bench:
