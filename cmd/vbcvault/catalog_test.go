@@ -341,6 +341,9 @@ func TestEraseFromTheCatalog(t *testing.T) {
 // An erasure that breaks off at any request is finished by saying it again, and
 // a night between the two doesn't bring the caller back.
 func TestEraseFromTheCatalogGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tries every request, as TestEraseGoesOn does; not with -short")
+	}
 	for fails := int64(1); fails < 16; fails++ {
 		for _, applied := range []bool{false, true} {
 			var erasing atomic.Bool
@@ -408,6 +411,9 @@ func TestEraseFromALockedCatalog(t *testing.T) {
 
 // A month of more than one part is uploaded as such, found again, and replaced.
 func TestCatalogOfManyParts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a catalogue of 15,000 recordings; not with -short")
+	}
 	w := newWorld(t, vbctest.Config{}).inVersionedS3(nil)
 	w.in(5, 1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

@@ -76,6 +76,9 @@ func sameSecond(w *world) []vbctest.Recording {
 
 // An archive that is what the manifest says is said to be.
 func TestDiffOfTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compares hundreds of recordings in many orders, as TestDiff does a few; not with -short")
+	}
 	everywhere(t, vbctest.Config{Users: []int64{9, 10, 745249}}, func(t *testing.T, w *world, reading *string) {
 		all := sameSecond(w)
 		w.account.Generate(300, all[0].Start.AddDate(0, 1, 0), 20*time.Second) // more than a page of the manifest

@@ -46,6 +46,7 @@ func (w *world) noSpool() {
 
 // VBC may make several jobs of one export; on-demand recordings have their own.
 func TestExportInSeveralJobs(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newWorld(t, vbctest.Config{ExportFiles: 15, ExportPolls: 1}).inDir()
 	all := w.someRecordings(20)
 	for i := range int64(20) {

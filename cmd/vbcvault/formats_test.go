@@ -408,6 +408,9 @@ func TestAthenaTable(t *testing.T) {
 // What has no value is null in Parquet, whatever stands around it, over many
 // groups of rows: DuckDB reads just what the lines of JSON say.
 func TestParquetOverManyGroups(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 25,001 rows; not with -short")
+	}
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

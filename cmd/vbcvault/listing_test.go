@@ -106,6 +106,7 @@ func TestMigrationMakesProgressFromTheStart(t *testing.T) {
 // A server that doesn't heed the order, or refuses it, or ignores the filter
 // by time: everything is done, though it takes more pages.
 func TestListingInAnyOrder(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for name, cfg := range map[string]vbctest.Config{
 		"newest first whatever is asked for": {IgnoreOrder: true},
 		"the order is refused":               {RejectOrder: true},
@@ -129,6 +130,7 @@ func TestListingInAnyOrder(t *testing.T) {
 // How long it will take is said before, by the dry run, and after an
 // interruption, by status: at the quota that VBC has taught, or its default.
 func TestItSaysHowLongItWillTake(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100, Quota: 50, QuotaWindow: time.Second}).inDir()
 	w.someRecordings(600)
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")
@@ -157,6 +159,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 // What a page counts and doesn't show is missed between two slices, and the
 // slice is listed once more.
 func TestHiddenRecordingIsMissed(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.account.Generate(250, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	w.nth(1, isList, func() *vbctest.Fault { return &vbctest.Fault{Hide: all[50].ID} })

@@ -229,6 +229,9 @@ func TestRebuild(t *testing.T) {
 // A run that was killed in the middle, then its manifest lost: what it was about
 // to do is done, once, and what it was deleting is looked at.
 func TestRebuildAfterAKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills at many moments; not with -short")
+	}
 	for name, match := range map[string]func(*http.Request) bool{"audio": isAudio, "delete": isDelete} {
 		for _, nth := range []int{1, 11} {
 			for _, applied := range []bool{false, true} {
@@ -644,6 +647,9 @@ func TestRebuildDeep(t *testing.T) {
 
 // A thousand recordings take no more memory than a hundred.
 func TestRebuildOfMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("archives 1,000 recordings; not with -short")
+	}
 	needsPeak(t)
 	peaks := map[int]int64{}
 	for _, n := range []int{100, 1000} {
