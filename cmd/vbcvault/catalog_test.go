@@ -109,6 +109,11 @@ func TestCatalogIsKept(t *testing.T) {
 				put[key[month:month+8]]++
 				return refused == key[month:month+8]
 			})
+			refuse := func(month string) {
+				mu.Lock()
+				defer mu.Unlock()
+				refused = month
+			}
 			puts := func() map[string]int {
 				mu.Lock()
 				defer mu.Unlock()
@@ -135,14 +140,14 @@ func TestCatalogIsKept(t *testing.T) {
 				t.Errorf("made anew in vain: %v", got)
 			}
 			if name == "bucket" {
-				refused = "month=06"
+				refuse("month=06")
 				july := w.in(7, 4)
 				r := w.archive(append(nightly, "--delete")...)
 				w.want(r, 1, map[string]int{"archived": 1, "deleted": 4})
 				if !strings.Contains(r.stderr, "the next run with --catalog does that") || !strings.Contains(r.stdout, "the catalogue could not be brought up to date") {
 					t.Error("it doesn't say what is wrong")
 				}
-				refused = ""
+				refuse("")
 				w.want(w.archive(nightly...), 0, nil)
 				w.mustList("purged", may, june, late, july)
 			}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -37,12 +38,12 @@ func (w *world) abandon(key string) {
 
 // diff compares, sees that VBC isn't asked and no object is touched, and returns
 // what was found.
-func (w *world) diff(reading *string, code int, values map[string]int, args ...string) result {
+func (w *world) diff(reading *atomic.Value, code int, values map[string]int, args ...string) result {
 	w.t.Helper()
 	before, asked := w.everything(), w.account.Counts().Total
-	*reading = "diff"
+	reading.Store("diff")
 	r := w.run(append([]string{"diff", "--json"}, args...)...)
-	*reading = ""
+	reading.Store("")
 	w.want(r, code, values)
 	if after := w.everything(); !cmp.Equal(before, after) || w.account.Counts().Total != asked {
 		w.t.Errorf("something was touched: %s", cmp.Diff(before, after))
@@ -79,7 +80,7 @@ func TestDiffOfTheSame(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compares hundreds of recordings in many orders, as TestDiff does a few; not with -short")
 	}
-	everywhere(t, vbctest.Config{Users: []int64{9, 10, 745249}}, func(t *testing.T, w *world, reading *string) {
+	everywhere(t, vbctest.Config{Users: []int64{9, 10, 745249}}, func(t *testing.T, w *world, reading *atomic.Value) {
 		all := sameSecond(w)
 		w.account.Generate(300, all[0].Start.AddDate(0, 1, 0), 20*time.Second) // more than a page of the manifest
 		args := []string{"--older-than", "90d", "--kind", "company,on-demand", "--users", "9,10,745249"}
@@ -94,7 +95,7 @@ func TestDiffOfTheSame(t *testing.T) {
 // Each difference is found and named, and --fix has archived anew just what VBC
 // has still.
 func TestDiff(t *testing.T) {
-	everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *string) {
+	everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
 		start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 		w.account.Generate(8, start, time.Minute)
 		w.account.Add(vbctest.Recording{ID: 1, Start: start.AddDate(0, 0, 3), Transcript: "words"})

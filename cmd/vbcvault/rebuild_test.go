@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,16 +26,17 @@ import (
 // everywhere runs a test with a directory, a bucket and a bucket with versions.
 // Whatever changes the bucket while reading says which command is to read only
 // fails the test; but for rebuild, commands try whether it can be written.
-func everywhere(t *testing.T, cfg vbctest.Config, test func(t *testing.T, w *world, reading *string)) {
+func everywhere(t *testing.T, cfg vbctest.Config, test func(t *testing.T, w *world, reading *atomic.Value)) {
 	for name, place := range map[string]func(*world, func(op, key string, r *http.Request) *storagetest.S3Fault) *world{
 		"directory": func(w *world, _ func(op, key string, r *http.Request) *storagetest.S3Fault) *world { return w.inDir() },
 		"bucket":    (*world).inS3,
 		"versions":  (*world).inVersionedS3,
 	} {
 		t.Run(name, func(t *testing.T) {
-			var reading string
+			var reading atomic.Value // string
+			reading.Store("")
 			w := place(newWorld(t, cfg), func(op, key string, r *http.Request) *storagetest.S3Fault {
-				if reading != "" && r.Method != http.MethodGet && r.Method != http.MethodHead && (reading == "rebuild" || !strings.HasSuffix(key, ".vbcvault-probe")) {
+				if is := reading.Load(); is != "" && r.Method != http.MethodGet && r.Method != http.MethodHead && (is == "rebuild" || !strings.HasSuffix(key, ".vbcvault-probe")) {
 					t.Errorf("%s of %s, and nothing is to be changed", op, key)
 				}
 				return nil
@@ -119,13 +121,13 @@ func (w *world) everything() map[string]storage.Content {
 
 // rebuild makes the manifest anew, sees that this asks VBC nothing and changes
 // nothing in the archive, and returns the summary.
-func (w *world) rebuild(reading *string, code int, values map[string]int, args ...string) result {
+func (w *world) rebuild(reading *atomic.Value, code int, values map[string]int, args ...string) result {
 	w.t.Helper()
 	before := w.everything()
 	w.account.ResetCounts()
-	*reading = "rebuild"
+	reading.Store("rebuild")
 	r := w.run(append([]string{"rebuild", "--from", w.to, "--json"}, args...)...)
-	*reading = ""
+	reading.Store("")
 	w.want(r, code, values)
 	if n := w.account.Counts().Total; n != 0 {
 		w.t.Errorf("%d requests to VBC", n)
@@ -179,7 +181,7 @@ func owner(r vbctest.Recording) string {
 // A manifest that is made of the archive says what the lost one said, and a run
 // with it does what one with that would have done.
 func TestRebuild(t *testing.T) {
-	everywhere(t, vbctest.Config{Users: []int64{745249, 745250}}, func(t *testing.T, w *world, reading *string) {
+	everywhere(t, vbctest.Config{Users: []int64{745249, 745250}}, func(t *testing.T, w *world, reading *atomic.Value) {
 		args := w.variedArchive()
 		path := w.manifest()
 		lost := w.loseAll()
@@ -239,7 +241,7 @@ func TestRebuildAfterAKill(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %d applied %v", name, nth, applied), func(t *testing.T) {
-					everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *string) {
+					everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
 						const n, workers = 15, 3
 						all := w.someRecordings(n)
 						args := []string{"--older-than", "90d", "--delete", "--workers", fmt.Sprint(workers)}
@@ -287,7 +289,7 @@ func TestRebuildAfterAKill(t *testing.T) {
 func TestRebuildSettlesWhatWasBegun(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		t.Run(fmt.Sprint(applied), func(t *testing.T) {
-			everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *string) {
+			everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
 				all := w.someRecordings(3)
 				if r := w.signalled(syscall.SIGKILL, isDelete, 2, applied, "--older-than", "90d", "--delete", "--workers", "1"); r.code != -1 {
 					t.Fatalf("exit %d, want a kill", r.code)
@@ -483,9 +485,9 @@ func TestRebuildOfAnIDGivenAgain(t *testing.T) {
 // An erasure that broke off is still one that has begun, and is finished by
 // saying it again; one that was finished stays finished.
 func TestRebuildOfABegunErasure(t *testing.T) {
-	var erasing bool
+	var erasing atomic.Bool
 	w := newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
-		if erasing && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
+		if erasing.Load() && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
 			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}
 		}
 		return nil
@@ -495,11 +497,11 @@ func TestRebuildOfABegunErasure(t *testing.T) {
 	if r := w.erase("--id", fmt.Sprint(all[1].ID)); r.code != 0 {
 		t.Fatal("not erased")
 	}
-	erasing = true
+	erasing.Store(true)
 	if r := w.erase("--id", fmt.Sprint(all[0].ID)); r.code != 3 {
 		t.Fatal("it didn't break off")
 	}
-	erasing = false
+	erasing.Store(false)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil) // stores the receipts
 	path := w.manifest()
 	was := w.known(w.loseAll())
@@ -586,14 +588,11 @@ func TestRebuildIsRefused(t *testing.T) {
 // kill -9 in the middle leaves nothing that could be taken for a manifest, and
 // is no obstacle.
 func TestRebuildKilled(t *testing.T) {
-	var cmd *exec.Cmd
-	seen := 0
+	var running atomic.Pointer[exec.Cmd]
+	var seen atomic.Int64
 	w := newWorld(t, vbctest.Config{})
 	w.inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
-		if cmd == nil || op != "HeadObject" {
-			return nil
-		}
-		if seen++; seen == 15 {
+		if cmd := running.Load(); cmd != nil && op == "HeadObject" && seen.Add(1) == 15 {
 			w.signal(cmd, syscall.SIGKILL)
 		}
 		return nil
@@ -602,11 +601,12 @@ func TestRebuildKilled(t *testing.T) {
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 	path := w.manifest()
 	was := w.known(w.loseAll())
-	cmd = w.command("rebuild", "--from", w.to, "--workers", "2")
+	cmd := w.command("rebuild", "--from", w.to, "--workers", "2")
+	running.Store(cmd)
 	if r := w.finish(cmd); r.code != -1 {
 		t.Fatalf("it wasn't killed: exit %d", r.code)
 	}
-	cmd = nil
+	running.Store(nil)
 	if found, err := filepath.Glob(filepath.Join(w.state, "*.manifest")); err != nil || len(found) != 0 {
 		t.Errorf("%v, %v", found, err)
 	}
@@ -653,10 +653,13 @@ func TestRebuildOfMany(t *testing.T) {
 	needsPeak(t)
 	peaks := map[int]int64{}
 	for _, n := range []int{100, 1000} {
-		var cmd *exec.Cmd
+		var running atomic.Pointer[exec.Cmd]
+		var mu sync.Mutex // guards peaks
 		w := newWorld(t, vbctest.Config{})
 		w.inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
-			if cmd != nil && op == "HeadObject" {
+			if cmd := running.Load(); cmd != nil && op == "HeadObject" {
+				mu.Lock()
+				defer mu.Unlock()
 				peaks[n] = max(peaks[n], peakMemory(w.process(cmd)))
 			}
 			return nil
@@ -664,9 +667,10 @@ func TestRebuildOfMany(t *testing.T) {
 		w.someRecordings(n)
 		w.want(w.archive("--older-than", "90d", "--delete", "--workers", "16"), 0, map[string]int{"deleted": n})
 		w.loseAll()
-		cmd = w.command("rebuild", "--from", w.to, "--json", "--progress", "plain")
+		cmd := w.command("rebuild", "--from", w.to, "--json", "--progress", "plain")
+		running.Store(cmd)
 		w.want(w.finish(cmd), 0, map[string]int{"recordings": n, "purged": n})
-		cmd = nil
+		running.Store(nil)
 		w.account.ResetCounts()
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"listed": 0, "downloads": 0})
 	}

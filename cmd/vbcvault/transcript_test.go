@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,9 +340,10 @@ func TestTranscriptOutlivesItsAudio(t *testing.T) {
 // A store that keeps no transcript although it says 200 gets no recording
 // deleted.
 func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {
-	swallow := true
+	var swallow atomic.Bool
+	swallow.Store(true)
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
-		if swallow && op == "PutObject" && strings.Contains(key, ".transcript.") {
+		if swallow.Load() && op == "PutObject" && strings.Contains(key, ".transcript.") {
 			return &storagetest.S3Fault{Status: 200}
 		}
 		return nil
@@ -351,7 +353,7 @@ func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {
 	if len(w.account.Recordings()) != 2 {
 		t.Error("deleted without a proven transcript")
 	}
-	swallow = false
+	swallow.Store(false)
 	w.mustFinish(recs)
 }
 
