@@ -25,10 +25,11 @@ demo:
 test:
 	go test -timeout 30m ./...
 
-# Of the program's own tests those in which most goes on at once.
+# Of what takes long, the part in which most goes on at once.
 race:
-	go test -race -short -timeout 30m $$(go list ./... | grep -v cmd/vbcvault)
-	go test -race -short -timeout 30m ./cmd/vbcvault -run 'Archive|Migration|Transcripts|Termination|KillThenResume|HoldDuring|Export$$|ExportGoesWrong|CatalogIsKept|CatalogAfter|Restore$$|RestoreDuring|RestoreIsInterrupted|ListBeside|Rebuild$$|Diff$$|EraseGoesOn|Secrets|BackupDuring|Quota|Stops|Network|Doctor'
+	go test -race -short -timeout 30m $$(go list ./... | grep -v -e cmd/vbcvault -e pipeline$$)
+	go test -race -short -timeout 30m ./pipeline -rapid.checks 20 -skip 'TestCrash'
+	go test -race -short -timeout 30m ./cmd/vbcvault -run 'Archive|Migration|Transcripts|Termination|KillThenResume|HoldDuring|Export$$|ExportGoesWrong|CatalogIsKept|CatalogAfter|Restore$$|RestoreDuring|RestoreIsInterrupted|ListBeside|Rebuild$$|Diff$$|Secrets|BackupDuring|Stops'
 
 lint:
 	go vet ./...

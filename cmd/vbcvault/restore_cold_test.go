@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,13 +68,27 @@ func (g *glacier) set(state string, keys ...string) {
 	g.asked = nil
 }
 
+// change changes how it answers.
+func (g *glacier) change(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
+}
+
+// requests are the bodies of RestoreObject so far.
+func (g *glacier) requests() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.asked)
+}
+
 // newGlacier is an archive of three recordings whose audio lies in a class.
 func newGlacier(t *testing.T, class, tier string) (*world, *glacier, []vbctest.Recording) {
 	g := &glacier{state: map[string]string{}}
 	w := newWorld(t, vbctest.Config{}).inS3(g.answer)
 	all := w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
-	g.class, g.tier = class, tier
+	g.change(func() { g.class, g.tier = class, tier })
 	return w, g, all
 }
 
@@ -92,8 +107,8 @@ func TestRestoreFromColdStorage(t *testing.T) {
 			t.Errorf("it doesn't say %q", says)
 		}
 	}
-	if len(g.asked) != 0 {
-		t.Fatalf("asked for, although nobody said so: %q", g.asked)
+	if len(g.requests()) != 0 {
+		t.Fatalf("asked for, although nobody said so: %q", g.requests())
 	}
 
 	g.set("raced", key(all[2], "mp3"))
@@ -104,16 +119,16 @@ func TestRestoreFromColdStorage(t *testing.T) {
 		t.Error("it doesn't say when to come back")
 	}
 	want := regexp.MustCompile(`<Days>3</Days>.*<Tier>Bulk</Tier>`)
-	if len(g.asked) != 2 || !want.MatchString(g.asked[0]) || !want.MatchString(g.asked[1]) {
-		t.Errorf("asked: %q", g.asked)
+	if len(g.requests()) != 2 || !want.MatchString(g.requests()[0]) || !want.MatchString(g.requests()[1]) {
+		t.Errorf("asked: %q", g.requests())
 	}
 
 	g.set("thawing", key(all[1], "mp3"), key(all[2], "mp3"))
 	for _, args := range [][]string{thaw, names} {
 		r = w.retrieve(out, args...)
 		w.want(r, 1, map[string]int{"already_there": 1, "thawing": 2, "thaw_asked": 0, "cold": 0})
-		if len(g.asked) != 0 || !strings.Contains(r.stderr, "asked for earlier, and not ready") {
-			t.Errorf("asked for twice: %q", g.asked)
+		if len(g.requests()) != 0 || !strings.Contains(r.stderr, "asked for earlier, and not ready") {
+			t.Errorf("asked for twice: %q", g.requests())
 		}
 	}
 
@@ -129,27 +144,27 @@ func TestRestoreFromDeepArchive(t *testing.T) {
 	w, g, all := newGlacier(t, "DEEP_ARCHIVE", "")
 	r := w.retrieve(newOut(t), "--all", "--thaw", "--tier", "expedited")
 	w.want(r, 1, map[string]int{"failed": 3, "thaw_asked": 0})
-	if len(g.asked) != 0 || !strings.Contains(r.stderr, "DEEP_ARCHIVE, which has no expedited retrieval; choose another --tier") {
-		t.Errorf("asked: %q", g.asked)
+	if len(g.requests()) != 0 || !strings.Contains(r.stderr, "DEEP_ARCHIVE, which has no expedited retrieval; choose another --tier") {
+		t.Errorf("asked: %q", g.requests())
 	}
 	if r := w.run("restore", "--id", "100001", "--out", "-"); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "takes up to 12 hours; add --thaw") {
 		t.Errorf("exit %d", r.code)
 	}
-	if r := w.run("restore", "--id", "100001", "--out", "-", "--thaw"); r.code != 1 || r.stdout != "" || len(g.asked) != 1 {
-		t.Errorf("exit %d, asked %q", r.code, g.asked)
+	if r := w.run("restore", "--id", "100001", "--out", "-", "--thaw"); r.code != 1 || r.stdout != "" || len(g.requests()) != 1 {
+		t.Errorf("exit %d, asked %q", r.code, g.requests())
 	}
 	g.set("ready", key(all[0], "mp3"))
 	if r := w.run("restore", "--id", "100001", "--out", "-", "--thaw"); r.code != 0 || storage.SumOf([]byte(r.stdout)) != storage.Digest(all[0].SHA256()) {
 		t.Errorf("exit %d, %d bytes", r.code, len(r.stdout))
 	}
-	g.class, g.tier = "INTELLIGENT_TIERING", "DEEP_ARCHIVE_ACCESS"
+	g.change(func() { g.class, g.tier = "INTELLIGENT_TIERING", "DEEP_ARCHIVE_ACCESS" })
 	g.set("", key(all[1], "mp3"))
 	r = w.retrieve(newOut(t), "--id", "100002", "--thaw", "--tier", "bulk")
 	w.want(r, 1, map[string]int{"thaw_asked": 1, "wait_seconds": 48 * 3600})
-	if len(g.asked) != 1 || strings.Contains(g.asked[0], "Days") || !strings.Contains(r.stderr, "INTELLIGENT_TIERING/DEEP_ARCHIVE_ACCESS") {
-		t.Errorf("asked: %q", g.asked)
+	if len(g.requests()) != 1 || strings.Contains(g.requests()[0], "Days") || !strings.Contains(r.stderr, "INTELLIGENT_TIERING/DEEP_ARCHIVE_ACCESS") {
+		t.Errorf("asked: %q", g.requests())
 	}
-	g.denied = true
+	g.change(func() { g.denied = true })
 	g.set("", key(all[1], "mp3"))
 	if r := w.retrieve(newOut(t), "--id", "100002", "--thaw"); r.code != 3 || !strings.Contains(r.stderr, "s3:RestoreObject") {
 		t.Errorf("without the right: exit %d", r.code)
