@@ -93,7 +93,7 @@ To see it work without an account, a bucket or a server:
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				if len(given) > 0 && !cmd.HasSubCommands() && cmd.Flags().Lookup("manifest") != nil && !strings.Contains(cmd.Use, "FILE [") {
+				if len(given) > 0 && !cmd.HasSubCommands() {
 					err = fmt.Errorf("%s: %q is one argument too many", cmd.CommandPath(), given[len(given)-1])
 				}
 				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
