@@ -73,7 +73,7 @@ func (r *run) stillListed(page []vbc.Recording) error {
 		return err
 	}
 	for _, rec := range still {
-		row, err := r.manifest.Get(r.work, rec.Kind, rec.Owner, rec.ID)
+		row, err := r.manifest.Row(r.work, rec.Kind, rec.Owner, rec.ID, rec.Nth)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type Audit struct {
 	Deleted    int64 `json:"deleted"`     // VBC confirmed the DELETE
 	NotThere   int64 `json:"not_there"`   // VBC had it no more
 	StillThere int64 `json:"still_there"` // VBC kept it
+	NotSent    int64 `json:"not_sent"`    // the DELETE was withdrawn before it was sent
 	Open       int64 `json:"open"`        // intents whose outcome isn't known yet
 	Bytes      int64 `json:"bytes"`       // of audio, no longer at VBC
 	Held       int64 `json:"held"`        // legal holds that were made
@@ -131,6 +132,8 @@ func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
 	case receipt.StillThere:
 		a.StillThere++
 		return // needs no intent: a listing may have shown it
+	case receipt.NotSent:
+		a.NotSent++
 	}
 	if !intended {
 		a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d: %s is no longer at VBC, and no intent with a proven copy went before", e.Seq, e.Recording()))

@@ -83,10 +83,9 @@ func Diff(ctx context.Context, store storage.Destination, m *manifest.Manifest, 
 	return d, err
 }
 
-// pair is what manifest and store have of one recording.
+// pair is what manifest and store have under one stem.
 type pair struct {
-	row   manifest.Row
-	known bool // there is a row
+	rows  []manifest.Row // none, where the manifest knows nothing of it; of one id in one second there may be several
 	group group
 }
 
@@ -117,8 +116,8 @@ func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[group, err
 			case !moreGroups:
 				order = -1
 			}
-			if order <= 0 {
-				p.row, p.known = row.Row, true
+			for at := row.stem; order <= 0 && moreRows && errRow == nil && row.stem == at; {
+				p.rows = append(p.rows, row.Row)
 				row, errRow, moreRows = nextRow()
 			}
 			if order >= 0 {
@@ -174,34 +173,27 @@ func byStem(rows iter.Seq2[manifest.Row, error]) iter.Seq2[stemmed, error] {
 // compare compares what both have of one recording.
 func (x *differ) compare(ctx context.Context, p pair) error {
 	defer x.seen.Add(1)
-	proven := p.known && p.row.Copy.Known() && !p.row.Copy.ArchivedAt.IsZero()
-	if proven {
-		wrong, err := examine(ctx, x.store, p.row)
+	var known []string // keys of proven copies
+	for _, row := range p.rows {
+		if !row.Copy.Known() || row.Copy.ArchivedAt.IsZero() {
+			continue
+		}
+		known = append(known, keysOf(row.Copy)...)
+		wrong, err := examine(ctx, x.store, row)
 		if err != nil {
 			return err
 		}
 		x.checked.Add(1)
-		x.tell(p.row, wrong)
+		x.tell(row, wrong)
 		if x.fix {
-			if err := examined(ctx, x.manifest, p.row, wrong); err != nil {
+			if err := examined(ctx, x.manifest, row, wrong); err != nil {
 				return err
 			}
 		}
 	}
-	older := false // the manifest has another recording under this id
-	if !p.known && p.group.stem != "" {
-		_, err := x.manifest.Get(ctx, p.group.recording.Kind, p.group.recording.Owner, p.group.recording.ID)
-		if older = err == nil; err != nil && !errors.Is(err, manifest.ErrUnknown) {
-			return err
-		}
-	}
 	for o := range p.group.objects() {
-		if older {
-			x.found.add(Beside, o.Key, p.group.recording, givenAgain)
-			continue
-		}
-		if !proven || !slices.Contains(keysOf(p.row.Copy), o.Key) {
-			what, means := surplus(p, proven, o.Key)
+		if !slices.Contains(known, o.Key) {
+			what, means := p.surplus(known, o.Key)
 			x.found.add(what, o.Key, p.group.recording, means)
 		}
 	}
@@ -227,24 +219,26 @@ func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
 	x.found.add(what, wrong.Want.Key, row.Recording, wrong.Error()+fate)
 }
 
-// surplus says what an object is that isn't part of the copy that the manifest
-// knows.
-func surplus(p pair, proven bool, key string) (What, string) {
-	ext := path.Ext(key)
-	switch {
-	case p.group.stem == "":
+// surplus says what an object is that isn't part of a copy that the manifest
+// knows. Of several recordings in one place the last one counts.
+func (p pair) surplus(known []string, key string) (What, string) {
+	if p.group.stem == "" {
 		return Unknown, "its name is none that vbcvault gives; move it out of the archive"
-	case !p.known:
+	}
+	if len(p.rows) == 0 {
 		return Unknown, "the manifest knows no such recording; vbcvault rebuild makes a manifest that does"
-	case p.row.State == manifest.Erasing:
+	}
+	ext := path.Ext(key)
+	switch state := p.rows[len(p.rows)-1].State; {
+	case state == manifest.Erasing:
 		return Begun, "the recording's erasure was begun and not finished; say vbcvault erase again"
-	case p.row.State == manifest.Erased:
+	case state == manifest.Erased:
 		return Unknown, "the recording was erased, and this is there again"
-	case p.row.State == manifest.Gone:
+	case state == manifest.Gone:
 		return Unknown, "VBC has the recording no more, and this is no whole copy of it"
-	case !proven:
+	case len(known) == 0:
 		return Begun, "archiving the recording was begun and not finished; the next run goes on"
-	case isBeside(key), slices.ContainsFunc(keysOf(p.row.Copy), func(known string) bool { return isBeside(known) && path.Ext(known) == ext }):
+	case isBeside(key), slices.ContainsFunc(known, func(known string) bool { return isBeside(known) && path.Ext(known) == ext }):
 		return Beside, "it lies beside another copy, which the manifest knows"
 	}
 	return Unknown, "the manifest doesn't know it, although it knows the recording"

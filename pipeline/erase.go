@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -21,6 +22,7 @@ type Erasure struct {
 	Kind   vbc.Kind  `json:"kind"`
 	Owner  string    `json:"owner,omitempty"`
 	ID     int64     `json:"id"`
+	Start  time.Time `json:"start"` // UTC; may be zero if only one recording has had the id
 	Reason string    `json:"reason"`
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`    // UTC; set by Erase
@@ -98,7 +100,8 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 
 // erasable finds what is to be erased, and whether it may be.
 func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w erasable, err error) {
-	if w.row, err = r.manifest.Get(ctx, e.Kind, e.Owner, e.ID); err != nil {
+	others, err := r.pick(ctx, &w, e)
+	if err != nil {
 		return w, err
 	}
 	switch w.row.State {
@@ -132,6 +135,9 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 			w.keys = append(w.keys, key)
 		}
 	}
+	for _, o := range others { // in the same place, if VBC has changed nothing but the size
+		w.keys = slices.DeleteFunc(w.keys, func(key string) bool { return slices.Contains(keysOf(o.Copy), key) })
+	}
 	slices.Sort(w.keys)
 	w.keys = slices.Compact(w.keys)
 	if err := r.lookForCatalog(ctx, &w); err != nil {
@@ -147,6 +153,42 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		}
 	}
 	return w, nil
+}
+
+// pick finds the row of the recording that is meant, and the others that have
+// had its id.
+func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manifest.Row, err error) {
+	rows, err := r.manifest.All(ctx, e.Kind, e.Owner, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	meant := func(row manifest.Row) bool {
+		return e.Start.IsZero() || row.Start.Truncate(time.Second).Equal(e.Start.Truncate(time.Second))
+	}
+	var found []manifest.Row
+	var starts []string
+	for _, row := range rows {
+		starts = append(starts, row.Start.UTC().Format(time.RFC3339))
+		if meant(row) {
+			found = append(found, row)
+		} else {
+			others = append(others, row)
+		}
+	}
+	i := slices.IndexFunc(found, func(row manifest.Row) bool { return row.State != manifest.Erased })
+	switch {
+	case len(rows) == 0:
+		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
+	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
+		return nil, &refusal{
+			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
+			Hint:   "say which one is meant with --start; nothing was changed",
+		}
+	case i < 0:
+		i = 0
+	}
+	w.row = found[i]
+	return slices.Concat(others, found[:i], found[i+1:]), nil
 }
 
 // lookForCatalog finds the catalogue's file that has a recording, and gets rid
@@ -172,7 +214,7 @@ func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
 // beginErasure writes down that it begins: the reason beside the archive, its
 // digest in the chain.
 func (r *run) beginErasure(ctx context.Context, row manifest.Row, e Erasure) error {
-	e.At, e.Nonce = time.Now().UTC(), rand.Text()
+	e.At, e.Nonce, e.Start = time.Now().UTC(), rand.Text(), row.Start.UTC()
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ func examine(ctx context.Context, look evidence.Stater, row manifest.Row) (*evid
 }
 
 // isLost reports whether a copy that isn't whole can't be had from VBC again.
-func isLost(row manifest.Row) bool { return row.State == manifest.Purged }
+func isLost(row manifest.Row) bool { return row.State == manifest.Purged || row.Displaced }
 
 // examined writes down what examine has found.
 func examined(ctx context.Context, m *manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -206,6 +207,9 @@ func (r *run) count(rec vbc.Recording, s manifest.Sighting) {
 	switch s {
 	case manifest.Archived, manifest.Doubted:
 		r.stats.AlreadyArchived.Add(1)
+	case manifest.Corrected:
+		r.log.Info("VBC shows this recording with another start than before: it is archived under this one too, and the earlier copy stays",
+			"recording", rec.String(), "start", rec.Start.Format(time.RFC3339))
 	case manifest.Reappeared:
 		r.log.Warn("VBC lists a recording again although it had confirmed its deletion", "recording", rec.String())
 	case manifest.ErasedAgain:

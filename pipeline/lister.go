@@ -236,7 +236,7 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 				return err
 			}
 		}
-		l.picks = append(l.picks, pick{rec.ID, rec.Size, rec.Start, needed})
+		l.picks = append(l.picks, pick{rec.ID, rec.Nth, rec.Size, rec.Start, needed})
 	}
 	return err
 }
@@ -256,7 +256,7 @@ func (l *lister) learnTheirTranscripts(ctx context.Context, recordings []vbc.Rec
 			if err != nil {
 				return err
 			}
-			if s != manifest.New && hasTranscript(row) {
+			if !s.Unknown() && hasTranscript(row) {
 				continue
 			}
 		}
@@ -273,7 +273,7 @@ func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, err
 	if _, listed := l.policy.transcripts.of(rec); !listed {
 		return false, nil
 	}
-	row, err := l.manifest.Get(ctx, rec.Kind, rec.Owner, rec.ID)
+	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
 	_, lacking := l.lacksTranscript(&item{Row: row})
 	return lacking, err
 }

@@ -153,8 +153,12 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	return r.note(row, receipt.NotThere, 0)
 }
 
-// isThere asks VBC whether it has this very recording.
+// isThere asks VBC whether it has this very recording. Where a listing has shown
+// another one under its id, that is known.
 func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
+	if row.Displaced {
+		return false, nil
+	}
 	err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -89,7 +88,7 @@ type rebuild struct {
 
 	mu    sync.Mutex // guards sum
 	sum   Rebuilt
-	locks [1024]sync.Mutex // of recordings, by id: two groups may have the same one
+	locks [1024]sync.Mutex // of recordings, by id: what has had the same one is written down one after the other
 }
 
 // Rebuild fills a manifest that is being created with what the archive says.
@@ -111,7 +110,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
 	err := m.Bind(ctx, manifest.Binding{Account: o.Account})
-	for _, step := range []func(context.Context) error{b.strangers, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.holds, b.bind} {
+	for _, step := range []func(context.Context) error{b.strangers, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.manifest.Displace, b.holds, b.bind} {
 		if err == nil {
 			err = step(ctx)
 		}
@@ -215,14 +214,11 @@ func (b *rebuild) count(change func(*Rebuilt)) {
 	change(&b.sum)
 }
 
-// known is what the manifest has of a recording already; ok is false if nothing.
-func (b *rebuild) known(ctx context.Context, g group) (row manifest.Row, ok bool, err error) {
-	row, err = b.manifest.Get(ctx, g.recording.Kind, g.recording.Owner, g.recording.ID)
-	if errors.Is(err, manifest.ErrUnknown) {
-		return row, false, nil
-	}
+// told is what receipts have told of a group.
+func (b *rebuild) told(ctx context.Context, g group) ([]manifest.Row, error) {
+	rows, err := b.manifest.All(ctx, g.recording.Kind, g.recording.Owner, g.recording.ID)
 	if err != nil {
-		return row, false, fmt.Errorf("look up %s: %w", g.recording, err)
+		return nil, fmt.Errorf("look up %s: %w", g.recording, err)
 	}
-	return row, true, nil
+	return slices.DeleteFunc(rows, func(r manifest.Row) bool { return r.SeenRun != toldOf || !isOf(g.stem, r.Copy.Audio.Key) }), nil
 }

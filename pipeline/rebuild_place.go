@@ -50,13 +50,9 @@ func (b *rebuild) place(ctx context.Context, g group) error {
 	lock := &b.locks[g.recording.ID%int64(len(b.locks))]
 	lock.Lock()
 	defer lock.Unlock()
-	told, ok, err := b.known(ctx, g)
+	told, err := b.told(ctx, g)
 	if err != nil {
 		return err
-	}
-	told.Account = b.account
-	if ok && (told.SeenRun != toldOf || !isOf(g.stem, told.Copy.Audio.Key)) {
-		return b.again(ctx, g, told)
 	}
 	texts := g.transcripts
 	if len(texts) > 0 {
@@ -71,81 +67,92 @@ func (b *rebuild) place(ctx context.Context, g group) error {
 			b.found.add(Damaged, o.Key, g.recording, "the transcript can't be read")
 		}
 	}
-	switch {
-	case told.State == manifest.Erasing:
-		for _, s := range all {
-			if s.wrong == nil {
-				told.Recording = s.recording
-			}
-		}
-		return b.erased(ctx, told)
-	case told.State == manifest.Erased && !slices.ContainsFunc(all, func(s said) bool { return s.wrong == nil && s.sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
-		for o := range g.objects() {
-			b.found.add(Unknown, o.Key, g.recording, "its recording was erased from the archive, and this is there again")
-		}
-		return nil // what receipts say stays, and is looked at with the missing
-	case told.State == manifest.Erased: // and was archived anew since
-		told, ok = manifest.Row{}, false
-	}
-	return b.prove(ctx, g, all, told, ok)
-}
-
-const givenAgain = "VBC has given its id again, and the later recording is in the manifest"
-
-// again is another group with an id that is taken: VBC has given it twice. A
-// manifest has one recording under an id, the latest.
-func (b *rebuild) again(ctx context.Context, g group, other manifest.Row) error {
-	all, err := g.read(ctx, b.store)
-	if err != nil {
-		return err
-	}
-	row, _, err := b.whole(ctx, g, all, manifest.Copy{})
-	if err != nil {
-		return err
-	}
-	if row.Copy.Known() && row.Copy.StoredAt.After(other.Copy.StoredAt) {
-		if err := b.displace(ctx, other); err != nil {
+	for _, f := range formsOf(g, all, told) {
+		if err := b.placeForm(ctx, f); err != nil {
 			return err
-		}
-		return b.prove(ctx, g, all, manifest.Row{}, false)
-	}
-	for o := range g.objects() {
-		if row.Copy.Known() {
-			b.found.add(Beside, o.Key, g.recording, givenAgain)
-		} else {
-			b.found.add(Damaged, o.Key, g.recording, "there is no whole copy of this recording, and its id was given again")
 		}
 	}
 	return nil
 }
 
-// displace says what becomes of a recording whose id was given again.
-func (b *rebuild) displace(ctx context.Context, other manifest.Row) error {
-	if other.SeenRun != toldOf {
-		switch {
-		case other.Damaged != "": // which was said
-			b.count(func(s *Rebuilt) { s.Purged-- })
-		case other.State == manifest.Listed, other.State == manifest.Stored:
-			b.count(func(s *Rebuilt) { s.Listed-- })
-		case other.State == manifest.Erasing:
-			b.count(func(s *Rebuilt) { s.Erased-- })
-		default:
-			b.tally(other, -1)
-			for _, key := range keysOf(other.Copy) {
-				b.found.add(Beside, key, other.Recording, givenAgain)
+// form is one of the recordings that have had the same id and start, told apart
+// by the number of their audio's bytes. There is one, unless VBC has changed it.
+type form struct {
+	group
+	said []said
+	told manifest.Row
+	ok   bool // receipts have told of it
+}
+
+// formsOf takes a group apart. What belongs to none in particular is left with
+// the first.
+func formsOf(g group, all []said, told []manifest.Row) (forms []form) {
+	bytes := map[int64]int{} // → index in forms
+	at := func(size int64) *form {
+		if _, ok := bytes[size]; !ok {
+			bytes[size] = len(forms)
+			forms = append(forms, form{group: group{stem: g.stem, recording: g.recording, transcripts: g.transcripts}})
+		}
+		return &forms[bytes[size]]
+	}
+	for _, t := range told {
+		f := at(t.Copy.Audio.Size)
+		f.told, f.ok = t, true
+	}
+	for _, s := range all {
+		if s.wrong == nil {
+			f := at(s.sidecar.Size)
+			f.said = append(f.said, s)
+		}
+	}
+	if len(forms) == 0 {
+		return []form{{group: g, said: all}}
+	}
+	first := &forms[0]
+	for _, s := range all {
+		if s.wrong != nil {
+			first.said = append(first.said, s)
+			first.sidecars = append(first.sidecars, s.object)
+		}
+	}
+	for i := range forms {
+		for _, s := range forms[i].said {
+			if s.wrong == nil {
+				forms[i].sidecars = append(forms[i].sidecars, s.object)
 			}
 		}
-		return nil
 	}
-	if other.State != manifest.Purged {
-		return nil // its group, if it has one, is still to come
+	for _, a := range g.audios {
+		if i, ok := bytes[a.Size]; ok {
+			forms[i].audios = append(forms[i].audios, a)
+		} else {
+			first.audios = append(first.audios, a)
+		}
 	}
-	_, err := proveWith(ctx, b.look, other)
-	if isA[*evidence.Mismatch](err) {
-		b.found.add(Lost, other.Copy.Audio.Key, other.Recording, "VBC has it no more, and has given its id again: "+err.Error())
-		return nil
+	return forms
+}
+
+// placeForm finds the place of one recording.
+func (b *rebuild) placeForm(ctx context.Context, f form) error {
+	told, ok := f.told, f.ok
+	told.Account = b.account
+	switch {
+	case told.State == manifest.Erasing:
+		for _, s := range f.said {
+			if s.wrong == nil {
+				told.Recording = s.recording
+			}
+		}
+		return b.erased(ctx, told)
+	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s said) bool { return s.wrong == nil && s.sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
+		for o := range f.objects() {
+			b.found.add(Unknown, o.Key, f.recording, "its recording was erased from the archive, and this is there again")
+		}
+		return nil // what receipts say stays, and is looked at with the missing
+	case told.State == manifest.Erased: // and was archived anew since
+		told, ok = manifest.Row{}, false
 	}
-	return err
+	return b.prove(ctx, f.group, f.said, told, ok)
 }
 
 // prove writes down what the store confirms of a group.

@@ -71,7 +71,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 		row.State = manifest.Erasing
 	case e.Type == receipt.Erased:
 		row.State = manifest.Erased
-	case e.Outcome == receipt.StillThere:
+	case e.Outcome == receipt.StillThere, e.Outcome == receipt.NotSent:
 		row.State = manifest.Verified
 	default:
 		row.State = manifest.Purged
@@ -191,8 +191,9 @@ func (b *rebuild) deletion(ctx context.Context, row manifest.Row, verified time.
 		intent.Transcript = &text
 	}
 	row.State = manifest.Verified
-	if err := b.manifest.Put(ctx, row); err != nil {
+	rows := []manifest.Row{row}
+	if err := b.manifest.Put(ctx, rows...); err != nil {
 		return err
 	}
-	return b.manifest.Purging(ctx, row.Recording, row.Copy, intent)
+	return b.manifest.Purging(ctx, rows[0].Recording, row.Copy, intent)
 }

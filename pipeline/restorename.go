@@ -26,7 +26,7 @@ type nameField struct {
 // nameFields are what a template may have in braces.
 var nameFields = []nameField{
 	{"start", func(r manifest.Row) string { return r.Start.UTC().Format("20060102T150405Z") }},
-	{"id", func(r manifest.Row) string { return strconv.FormatInt(r.ID, 10) }},
+	{"id", idName},
 	{"kind", func(r manifest.Row) string { return string(r.Kind) }},
 	{"user", func(r manifest.Row) string { return r.Owner }},
 	{"caller_id", func(r manifest.Row) string { return r.CallerID }},
@@ -36,6 +36,15 @@ var nameFields = []nameField{
 	{"extension", func(r manifest.Row) string { return strings.Join(r.Extensions, "+") }},
 	{"account", func(r manifest.Row) string { return r.Account }},
 	{"call_id", func(r manifest.Row) string { return r.CallID }},
+}
+
+// idName is the id, and of those that have had the same one which: 193228, 193228-2.
+func idName(r manifest.Row) string {
+	id := strconv.FormatInt(r.ID, 10)
+	if r.Nth > 0 {
+		id += fmt.Sprintf("-%d", r.Nth+1)
+	}
+	return id
 }
 
 // Names makes the names of restored files out of what is known of recordings.

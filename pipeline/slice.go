@@ -21,9 +21,9 @@ type slice struct {
 
 // pick is one recording of a slice.
 type pick struct {
-	id, size int64
-	start    time.Time
-	needed   bool
+	id, nth, size int64
+	start         time.Time
+	needed        bool
 }
 
 const (

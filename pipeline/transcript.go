@@ -14,7 +14,7 @@ import (
 // lacksTranscript reports whether VBC has a transcript that the copy lacks.
 func (r *run) lacksTranscript(row *item) (vbc.Transcript, bool) {
 	t, ok := r.policy.transcripts.of(row.Recording)
-	return t, ok && row.Copy.Transcript.Key == ""
+	return t, ok && row.Copy.Transcript.Key == "" && !row.Displaced
 }
 
 // transcriptError says that a recording's transcript could not be had.

@@ -64,7 +64,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 			}
 		}
 		for _, p := range f.todo {
-			row, err := r.manifest.Get(r.work, f.kind, f.user, p.id)
+			row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -153,6 +153,9 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 	for fresh := false; ; {
 		var err error
 		if !row.Copy.Known() {
+			if row.Displaced {
+				return r.lostItsID(row) // what its id brings now is another recording's
+			}
 			c, err := r.transfer(ctx, row)
 			if err != nil {
 				return r.maybeGone(ctx, row, err)
@@ -191,6 +194,9 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		} else if again {
 			continue
 		}
+		if row.Displaced {
+			return errors.Join(err, r.manifest.Damaged(r.work, row.Recording, err.Error()))
+		}
 		// The recording is still at VBC, so nothing is lost: it is archived
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
@@ -219,7 +225,7 @@ func (r *run) verifyRest(row *item) error {
 func (r *run) spare(ctx context.Context, row *item, why error) error {
 	r.stats.Skipped.Add(1)
 	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
-	now, err := r.manifest.Get(r.work, row.Kind, row.Owner, row.ID)
+	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
 	switch {
 	case err != nil:
 		return err
@@ -244,6 +250,15 @@ func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	if found, err := r.find(row); err != nil || found {
 		return err
 	}
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return err
+	}
+	return errGone
+}
+
+// lostItsID writes down that a recording was never archived, and that VBC shows
+// another one under its id.
+func (r *run) lostItsID(row *item) error {
 	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
 		return err
 	}

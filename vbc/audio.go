@@ -107,7 +107,7 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 		return false, &Error{Op: op, Status: resp.StatusCode, Message: "the answer is not the recording: " + has.Unreadable, Malformed: true}
 	}
 	// Nobody says that this answer has all that a listing has.
-	return has.ID == r.ID && has.Start.Equal(r.Start) && (has.Size == r.Size || has.Size < 0), nil
+	return has.ID == r.ID && has.Start.Equal(r.Start) && (has.Size == r.Size || has.Size < 0) && (has.CallID == r.CallID || has.CallID == "" || r.CallID == ""), nil
 }
 
 const maxItem = 1 << 20 // bytes of one recording's JSON; they are about one thousand

@@ -39,6 +39,11 @@ type Recording struct {
 	ID      int64
 	Account string // the account's number as the recording's own link has it, or ""
 
+	// Nth says which of the recordings it is that VBC has given this id, one
+	// after the other, in the count of whoever keeps them: 0 for the first. VBC
+	// knows nothing of it.
+	Nth int64
+
 	Start       time.Time     // UTC
 	Duration    time.Duration // 0 if unknown
 	Size        int64         // file_size_in_bytes, or -1 if unknown

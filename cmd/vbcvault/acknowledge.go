@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -40,13 +42,18 @@ status still lists it.`,
 				return err
 			}
 			defer m.Close()
-			row, err := m.Get(cmd.Context(), kinds[0], user, id)
+			rows, err := m.All(cmd.Context(), kinds[0], user, id)
 			if err != nil {
-				return usagef("see vbcvault status for what has failed", "%v", err)
+				return err
 			}
-			if row.Failure.Reason == "" || !row.Failure.Permanent {
-				return usagef("see vbcvault status for what has failed", "%s has not failed for a cause that won't pass by itself", row.Recording)
+			if len(rows) == 0 {
+				return usagef("see vbcvault status for what has failed", "%v %s recording %d", manifest.ErrUnknown, kinds[0], id)
 			}
+			i := slices.IndexFunc(rows, func(r manifest.Row) bool { return r.Failure.Reason != "" && r.Failure.Permanent })
+			if i < 0 {
+				return usagef("see vbcvault status for what has failed", "%s has not failed for a cause that won't pass by itself", rows[0].Recording)
+			}
+			row := rows[i]
 			if err := m.Acknowledge(cmd.Context(), row.Recording, reason); err != nil {
 				return err
 			}

@@ -85,6 +85,7 @@ func printAudit(out io.Writer, path string, a pipeline.Audit) {
 	row("not there", humanize.Comma(a.NotThere), "VBC had them no more; each with a proven copy")
 	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
 	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or showed them again")
+	row("not sent", humanize.Comma(a.NotSent), "their deletion was withdrawn before it was sent")
 	if a.Held > 0 {
 		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were made, %d of them removed", a.Released))
 	}

@@ -21,7 +21,7 @@ import (
 
 // eraseFlags are the flags of erase.
 type eraseFlags struct {
-	path, kind        string
+	path, kind, start string
 	what              pipeline.Erasure
 	yes, insecureHTTP bool
 	protect           protectFlags
@@ -30,7 +30,7 @@ type eraseFlags struct {
 func newErase(s streams) *cobra.Command {
 	var f eraseFlags
 	cmd := &cobra.Command{
-		Use:   "erase --id ID --reason TEXT --by NAME",
+		Use:   "erase --id ID [--start TIME] --reason TEXT --by NAME",
 		Short: "Remove one archived recording for ever, on somebody's request",
 		Long: `Erase removes one recording from the archive, as when somebody has the right to
 be forgotten: audio, metadata and whatever lies beside them, in all versions,
@@ -38,6 +38,10 @@ and what the catalogue says of it: that month's file is erased with all its
 versions and stored anew. Files that export has written are yours to see to.
 Nobody can get it back: it must have been deleted at VBC before. What the
 manifest keeps of it is its id, its start, and sizes and digests.
+
+Where VBC has given an id twice, or corrected a start, the archive has several
+recordings with that id. --start says which one is meant; without it, erase
+names them and changes nothing.
 
 It refuses what is under a legal hold, or locked in the bucket, and then changes
 nothing. Reason and name lie beside the archive under erasures/; the chain of
@@ -51,6 +55,7 @@ manifest, and of a directory, are yours to see to.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, s) },
 	}
 	cmd.Flags().Int64Var(&f.what.ID, "id", 0, "the recording's `ID`")
+	cmd.Flags().StringVar(&f.start, "start", "", "the `TIME` at which it starts, as list --json shows it: where several have had the id")
 	cmd.Flags().StringVar(&f.kind, "kind", "company", "its `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&f.what.Owner, "user", "", "the `NUMBER` of its owner, if it is on-demand")
 	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "why, as a `TEXT` for those who come after you")
@@ -73,6 +78,11 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	if f.what.Kind = kinds[0]; f.what.Kind == vbc.OnDemand && f.what.Owner == "" {
 		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
+	}
+	if f.start != "" {
+		if f.what.Start, err = parseMoment("start", f.start); err != nil {
+			return err
+		}
 	}
 	if f.path, err = theManifest(f.path); err != nil {
 		return err

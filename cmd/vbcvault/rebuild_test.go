@@ -79,7 +79,7 @@ func (w *world) known(path string) map[string]string {
 			}
 			objects[i] = fmt.Sprintln(o.Key, o.Content, o.VersionID)
 		}
-		known[fmt.Sprint(kind, owner, "/", id)] = fmt.Sprintln(start, size, raw, state, objects, stored, archived, damaged)
+		known[fmt.Sprint(kind, owner, "/", id, "/", start)] = fmt.Sprintln(start, size, raw, state, objects, stored, archived, damaged)
 	}
 	if err := rows.Err(); err != nil {
 		w.t.Fatal(err)
@@ -451,8 +451,8 @@ func TestRebuildReadsAllChains(t *testing.T) {
 	}, vbctest.Config{})
 }
 
-// An id that VBC has given again is that of the later recording, whether both
-// were deleted or the first alone; the earlier one's copy stays, and is shown.
+// Of an id that VBC has given again both recordings are in the manifest, whether
+// both were deleted or the first alone.
 func TestRebuildOfAnIDGivenAgain(t *testing.T) {
 	for _, both := range []bool{false, true} {
 		w := newWorld(t, vbctest.Config{}).inDir()
@@ -461,22 +461,22 @@ func TestRebuildOfAnIDGivenAgain(t *testing.T) {
 		w.account.Add(first)
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 1})
 		w.account.Add(second)
-		args, purged := []string{"--older-than", "90d", "--full-scan"}, 0
+		args, purged := []string{"--older-than", "90d", "--full-scan"}, 1
 		if both {
-			args, purged = append(args, "--delete"), 1
+			args, purged = append(args, "--delete"), 2
 		}
 		w.want(w.archive(args...), 0, map[string]int{"archived": 1})
 		path := w.manifest()
 		was := w.known(w.loseAll())
-		w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"recordings": 1, "purged": purged, "beside": 2, "lost": 0})
+		w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"recordings": 2, "purged": purged, "beside": 0, "lost": 0})
 		if is := w.known(path); !cmp.Equal(was, is) {
 			t.Error(cmp.Diff(was, is))
 		}
-		w.want(w.run("diff", "--json"), 0, map[string]int{"beside": 2})
+		w.want(w.run("diff", "--json"), 0, map[string]int{"beside": 0, "checked": 2})
 		w.loseAll()
 		w.remove(key(first, "mp3"))
 		r := w.run("rebuild", "--from", w.to, "--json")
-		if w.want(r, 1, map[string]int{"recordings": 1, "purged": purged}); !strings.Contains(r.stdout, key(first, "")[:len(key(first, ""))-1]) {
+		if w.want(r, 1, map[string]int{"recordings": 1, "purged": purged, "lost": 1}); !strings.Contains(r.stdout, key(first, "")[:len(key(first, ""))-1]) {
 			t.Error("it doesn't say that the first one's audio is missing")
 		}
 	}

@@ -27,15 +27,13 @@ import (
 // by_caller is for what is asked most, all calls of a number; odd rows are in
 // it under NULL.
 const (
-	oddities = `
-ALTER TABLE recording ADD COLUMN odd INTEGER NOT NULL DEFAULT 0; -- see legible
-`
-	finders = `
+	calls = `
 CREATE TABLE call (
 	start      INTEGER NOT NULL,
 	kind       TEXT    NOT NULL,
 	owner      TEXT    NOT NULL,
 	id         INTEGER NOT NULL,
+	nth        INTEGER NOT NULL,
 	state      TEXT    NOT NULL,
 	bytes      INTEGER NOT NULL, -- of audio, -1 = unknown
 	odd        INTEGER NOT NULL,
@@ -48,28 +46,28 @@ CREATE TABLE call (
 	file_name  TEXT,
 	extensions TEXT,             -- as in ",101,102,"
 	rule_ids   TEXT,
-	PRIMARY KEY (start, kind, owner, id)
+	PRIMARY KEY (start, kind, owner, id, nth)
 ) WITHOUT ROWID;
 INSERT INTO call SELECT ` + ofCall + ` FROM recording;
 CREATE INDEX by_caller ON call (caller_id, start);
 
 CREATE TRIGGER call_in AFTER INSERT ON recording BEGIN
-	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id;
+	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
 CREATE TRIGGER call_out AFTER DELETE ON recording BEGIN
-	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id;
+	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id AND nth = old.nth;
 END;
-CREATE TRIGGER call_anew AFTER UPDATE OF kind, owner, id, start, raw, odd ON recording BEGIN
-	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id;
-	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id;
+CREATE TRIGGER call_anew AFTER UPDATE OF kind, owner, id, nth, start, raw, odd ON recording BEGIN
+	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id AND nth = old.nth;
+	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
 CREATE TRIGGER call_moves AFTER UPDATE OF state, size, audio, archived_at ON recording BEGIN
 	UPDATE call SET state = new.state, bytes = iif(new.archived_at <> 0 AND new.audio <> '', new.audio ->> '$.size', new.size)
-		WHERE start = new.start AND kind = new.kind AND owner = new.owner AND id = new.id;
+		WHERE start = new.start AND kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
 `
 	// ofCall is what call has of a recording.
-	ofCall = `start, kind, owner, id, state, iif(archived_at <> 0 AND audio <> '', audio ->> '$.size', size), odd,
+	ofCall = `start, kind, owner, id, nth, state, iif(archived_at <> 0 AND audio <> '', audio ->> '$.size', size), odd,
 		iif(odd = 1, NULL, CAST(coalesce(raw ->> '$.duration', 0) AS INTEGER)),
 		iif(odd = 1, NULL, coalesce(raw ->> '$.call_direction', '')),
 		iif(odd = 1, NULL, coalesce(raw ->> '$.caller_id', '')),
@@ -79,15 +77,13 @@ END;
 		iif(odd = 1, NULL, coalesce(raw ->> '$.file_name', '')),
 		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.extensions', ''), '[]'), '"', '') || ','),
 		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.rule_ids', ''), '[]'), '"', '') || ',')`
-
-	searches = oddities + finders
 )
 
 // checkCalls says what call has otherwise than the recordings. Rows are compared
 // in the order of both.
 const checkCalls = `SELECT 'what finds recordings by their calls is wrong' WHERE
 	(SELECT count(*) FROM call) <> (SELECT count(*) FROM recording) OR EXISTS (
-		SELECT 1 FROM recording r WHERE NOT EXISTS (SELECT 1 FROM call c WHERE c.start = r.start AND c.kind = r.kind AND c.owner = r.owner AND c.id = r.id
+		SELECT 1 FROM recording r WHERE NOT EXISTS (SELECT 1 FROM call c WHERE c.start = r.start AND c.kind = r.kind AND c.owner = r.owner AND c.id = r.id AND c.nth = r.nth
 			AND c.state = r.state AND c.odd = r.odd AND (r.odd = 1 OR c.caller_id = coalesce(r.raw ->> '$.caller_id', '') AND c.cnam = coalesce(r.raw ->> '$.cnam', ''))))`
 
 // How SQLite can read what VBC says of a call.

@@ -63,10 +63,10 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		q           Query
 		parts, want string
 	}{
-		{Query{}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id)<(?,?,?,?))"},
-		{full, inOrder, "SEARCH call USING PRIMARY KEY (start>? AND (start,kind,owner,id)<(?,?,?,?))"},
-		{Query{OldestFirst: true, Since: spring, Until: spring, Text: "x"}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id)>(?,?,?,?) AND start<?)"},
-		{ofOne, byCaller + " " + byCaller, "SEARCH call USING INDEX by_caller (caller_id=? AND start>? AND (start,kind,owner,id)<(?,?,?,?))"},
+		{Query{}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{full, inOrder, "SEARCH call USING PRIMARY KEY (start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{Query{OldestFirst: true, Since: spring, Until: spring, Text: "x"}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id,nth)>(?,?,?,?,?) AND start<?)"},
+		{ofOne, byCaller + " " + byCaller, "SEARCH call USING INDEX by_caller (caller_id=? AND start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
 	} {
 		parts, err := m.parts(t.Context(), c.q)
 		if err != nil {

@@ -37,6 +37,7 @@ func (m *Manifest) do(ctx context.Context, change func(txn) error) error {
 // txn is what a change needs of a transaction.
 type txn interface {
 	queryer
+	rower
 	Exec(query string, args ...any) (sql.Result, error)
 }
 
@@ -64,6 +65,14 @@ func (w *writes) Exec(text string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	return s.Exec(args...)
+}
+
+func (w *writes) Query(text string, args ...any) (*sql.Rows, error) {
+	s, err := w.stmt(text) //nolint:sqlclosecheck // kept for the next time
+	if err != nil {
+		return nil, err
+	}
+	return s.Query(args...)
 }
 
 func (w *writes) QueryRow(text string, args ...any) *sql.Row {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -102,11 +103,13 @@ func publish(unfinished, path string) error {
 var errNotCreating = errors.New("rows are written as they come only while a manifest is being created")
 
 // Put writes rows down as they are, in place of what is known of the same
-// recordings: no step of the state machine, and so only within Create.
+// recordings, as far as an archive can tell them apart: by id, second and number
+// of bytes. It sets the Nth of each. It is no step of the state machine, and so
+// only within Create.
 func (m *Manifest) Put(ctx context.Context, rows ...Row) error {
 	return m.create(ctx, func(tx txn) error {
-		for _, r := range rows {
-			if err := put(tx, r); err != nil {
+		for i := range rows {
+			if err := put(tx, &rows[i]); err != nil {
 				return err
 			}
 		}
@@ -120,13 +123,16 @@ func (m *Manifest) Tell(ctx context.Context, rows []Row) error {
 	return m.create(ctx, func(tx txn) error {
 		for _, r := range rows {
 			if r.Copy.Known() {
-				if err := put(tx, r); err != nil {
+				if err := put(tx, &r); err != nil {
 					return err
 				}
 				continue
 			}
-			_, err := tx.Exec("UPDATE recording SET state = ?, stored_at = ? WHERE kind = ? AND owner = ? AND id = ? AND state NOT IN ('erasing', 'erased')",
-				r.State, millis(r.Copy.StoredAt), r.Kind, r.Owner, r.ID)
+			// Entries of earlier programs don't say which start: then it is about
+			// the copy that was told of last.
+			_, err := tx.Exec(`UPDATE recording SET state = ?, stored_at = ? WHERE kind = ? AND owner = ? AND id = ? AND state NOT IN ('erasing', 'erased')
+				AND nth = (SELECT nth FROM recording WHERE kind = ? AND owner = ? AND id = ? AND (? = 0 OR start / 1000 = ?) ORDER BY stored_at DESC, nth DESC LIMIT 1)`,
+				r.State, millis(r.Copy.StoredAt), r.Kind, r.Owner, r.ID, r.Kind, r.Owner, r.ID, second(r.Start), second(r.Start))
 			if err != nil {
 				return err
 			}
@@ -152,19 +158,47 @@ func (m *Manifest) create(ctx context.Context, change func(txn) error) error {
 	})
 }
 
-func put(tx txn, r Row) error {
-	if err := drop(tx, r.Recording); err != nil {
+func put(tx txn, r *Row) error {
+	bytes := r.Size
+	if r.Copy.Known() {
+		bytes = r.Copy.Audio.Size
+	}
+	err := tx.QueryRow(`SELECT coalesce(max(nth) FILTER (WHERE start / 1000 = ? AND iif(audio <> '', audio ->> '$.size', size) = ?), max(nth) + 1, 0)
+		FROM recording WHERE kind = ? AND owner = ? AND id = ?`, second(r.Start), bytes, r.Kind, r.Owner, r.ID).Scan(&r.Nth)
+	if err == nil {
+		err = drop(tx, r.Recording)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
-		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged)
+	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
+		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted)
 	return err
+}
+
+// second is a moment in whole seconds, as names in an archive have it; 0 = none.
+func second(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// Displace writes down, of recordings that have had the same id, that VBC has
+// given it again to the one that was archived last. It is for Create, when all
+// are written.
+func (m *Manifest) Displace(ctx context.Context) error {
+	return m.create(ctx, func(tx txn) error {
+		_, err := tx.Exec(`UPDATE recording AS r SET displaced = -1 WHERE EXISTS (SELECT 1 FROM recording o WHERE o.kind = r.kind AND o.owner = r.owner AND o.id = r.id
+			AND (o.stored_at, o.nth) > (r.stored_at, r.nth))`)
+		return err
+	})
 }
 
 // drop makes room for a row. Not OR REPLACE, which would leave out the trigger
 // that counts.
 func drop(tx txn, r vbc.Recording) error {
-	_, err := tx.Exec("DELETE FROM recording WHERE kind = ? AND owner = ? AND id = ?", r.Kind, r.Owner, r.ID)
+	_, err := tx.Exec("DELETE FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth)
 	return err
 }

@@ -35,6 +35,10 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		if err := addEntry(tx, done); err != nil {
 			return err
 		}
+		// What is known of exports has digests of file names, which have numbers in them.
+		if _, err := tx.Exec("DELETE FROM export WHERE since <= ? AND until > ?", r.Start.UnixMilli(), r.Start.UnixMilli()); err != nil {
+			return &WriteError{err}
+		}
 		return move(tx, r, Erased, erasedColumns)
 	})
 }

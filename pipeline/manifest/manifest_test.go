@@ -52,7 +52,7 @@ func copyOf(r vbc.Recording) manifest.Copy {
 	o := func(key string) storage.Object {
 		return storage.Object{Key: key, VersionID: "v", ETag: `"e"`, Checksum: "c-2", Content: storage.Content{Size: 1000, SHA256: storage.SumOf([]byte(key))}}
 	}
-	return manifest.Copy{Audio: o(fmt.Sprint(r.ID, ".mp3")), Sidecar: o(fmt.Sprint(r.ID, ".json")), StoredAt: day}
+	return manifest.Copy{Audio: o(fmt.Sprint(r.ID, "-", r.Nth, ".mp3")), Sidecar: o(fmt.Sprint(r.ID, "-", r.Nth, ".json")), StoredAt: day}
 }
 
 func intentOf(r vbc.Recording) receipt.Entry {
@@ -226,7 +226,7 @@ func TestSightings(t *testing.T) {
 		{manifest.Gone, moved, manifest.New, manifest.Listed},
 	} {
 		if c.before != "" {
-			if err := steps(m, r)[c.before](t.Context()); err != nil {
+			if err := steps(m, state(t, m, 1).Recording)[c.before](t.Context()); err != nil {
 				t.Fatalf("%d: %v", i, err)
 			}
 		}
@@ -245,6 +245,9 @@ func TestSightings(t *testing.T) {
 	}
 	if row := state(t, m, 1); row.Size != 2000 || row.Copy.Known() {
 		t.Errorf("the copy of another recording is still known: %+v", row)
+	}
+	if rows, err := m.All(t.Context(), vbc.Company, "", 1); err != nil || len(rows) != 2 || rows[0].State != manifest.Purged || !rows[0].Displaced || rows[0].Size != 1000 {
+		t.Errorf("what had the id before is %+v, %v", rows, err)
 	}
 }
 

@@ -35,19 +35,36 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth}
+
+// addNth leads to format 7: recordings that have had the same id, one after the
+// other, have a row each. The key of all rows changes with it, so they are
+// written anew, and with them what triggers keep of them. What format 6 knew of
+// export jobs is dropped: it only spares requests.
+func addNth(tx *sql.Tx) error {
+	const same = `kind, owner, id, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, attempts, reason, permanent,
+		failed_at, failed_run, seen_run, reappeared, acknowledged, acknowledging, damaged, odd`
+	_, err := tx.Exec(`
+		CREATE TABLE renewed ` + recordings + `
+		INSERT INTO renewed (` + same + `) SELECT ` + same + ` FROM recording;
+		DROP TABLE recording; -- and its indexes and triggers
+		DROP TABLE IF EXISTS call;
+		DROP TABLE IF EXISTS export;
+		ALTER TABLE renewed RENAME TO recording;` + indexes + stateIndexes + exports + calls + stales)
+	return err
+}
 
 // addSearches leads to format 6: recordings can be found by their calls, and
 // all of the catalogue is still to be made. What is odd is known before SQLite
 // reads it: it refuses some JSON altogether.
 func addSearches(tx *sql.Tx) error {
-	if _, err := tx.Exec(oddities); err != nil {
+	if _, err := tx.Exec("ALTER TABLE recording ADD COLUMN odd INTEGER NOT NULL DEFAULT 0"); err != nil {
 		return err
 	}
 	if err := markOdd(tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(finders + staleness + allStale)
+	_, err := tx.Exec(staleMonths + allStale)
 	return err
 }
 
@@ -60,7 +77,7 @@ func addTranscripts(tx *sql.Tx) error {
 // addHolds leads to format 4: legal holds, and listings and exports under a
 // filter. What format 3 knew of those is dropped: it only spares requests.
 func addHolds(tx *sql.Tx) error {
-	_, err := tx.Exec("DROP TABLE IF EXISTS listing; DROP TABLE IF EXISTS export;" + settings)
+	_, err := tx.Exec("DROP TABLE IF EXISTS listing; DROP TABLE IF EXISTS export;" + settings + exports)
 	return err
 }
 

@@ -77,7 +77,7 @@ func (m *Manifest) Pending(ctx context.Context, sel Selection) iter.Seq2[Row, er
 type cursor struct {
 	at          int64 // its start, or when it failed
 	kind, owner string
-	id          int64
+	id, nth     int64
 }
 
 // unseen selects, by an index for each state, what has work left and never
@@ -88,8 +88,8 @@ func unseen(sel Selection, what string, c *cursor) (text string, args []any) {
 			text += ` UNION ALL `
 		}
 		text += `SELECT ` + what + ` FROM recording INDEXED BY ` + index + ` WHERE ` + where +
-			` AND reason = '' AND seen_run <> ? AND (start, kind, owner, id) > (?, ?, ?, ?)`
-		args = append(args, append(more, sel.Run, c.at, c.kind, c.owner, c.id)...)
+			` AND reason = '' AND seen_run <> ? AND (start, kind, owner, id, nth) > (?, ?, ?, ?, ?)`
+		args = append(args, append(more, sel.Run, c.at, c.kind, c.owner, c.id, c.nth)...)
 	}
 	before := sel.Before.UnixMilli() + 1
 	part("by_state", `state = 'listed' AND start < ?`, before)
@@ -119,7 +119,7 @@ func failing(sel Selection) (where string, args []any) {
 
 func (m *Manifest) unseenPage(ctx context.Context, sel Selection, c *cursor) ([]Row, error) {
 	text, args := unseen(sel, columns, c)
-	page, err := query(ctx, m, m.scan, text+fmt.Sprintf(` ORDER BY start, kind, owner, id LIMIT %d`, pendingPage), args...)
+	page, err := query(ctx, m, m.scan, text+fmt.Sprintf(` ORDER BY start, kind, owner, id, nth LIMIT %d`, pendingPage), args...)
 	if n := len(page); n > 0 {
 		c.after(page[n-1], page[n-1].Start)
 	}
@@ -128,9 +128,9 @@ func (m *Manifest) unseenPage(ctx context.Context, sel Selection, c *cursor) ([]
 
 func (m *Manifest) failedPage(ctx context.Context, sel Selection, c *cursor) ([]Row, error) {
 	where, args := failing(sel)
-	args = append(args, c.at, c.kind, c.owner, c.id)
+	args = append(args, c.at, c.kind, c.owner, c.id, c.nth)
 	page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY failing WHERE `+where+
-		fmt.Sprintf(` AND (failed_at, kind, owner, id) > (?, ?, ?, ?) ORDER BY failed_at, kind, owner, id LIMIT %d`, pendingPage), args...)
+		fmt.Sprintf(` AND (failed_at, kind, owner, id, nth) > (?, ?, ?, ?, ?) ORDER BY failed_at, kind, owner, id, nth LIMIT %d`, pendingPage), args...)
 	if n := len(page); n > 0 {
 		c.after(page[n-1], page[n-1].Failure.At)
 	}
@@ -138,7 +138,7 @@ func (m *Manifest) failedPage(ctx context.Context, sel Selection, c *cursor) ([]
 }
 
 func (c *cursor) after(r Row, at time.Time) {
-	*c = cursor{at: millis(at), kind: string(r.Kind), owner: r.Owner, id: r.ID}
+	*c = cursor{at: millis(at), kind: string(r.Kind), owner: r.Owner, id: r.ID, nth: r.Nth}
 }
 
 // Resting returns what Pending leaves out for having failed often.
@@ -174,8 +174,8 @@ func (m *Manifest) Copies(ctx context.Context, of int, due []int) iter.Seq2[Row,
 	return func(yield func(Row, error) bool) {
 		var c cursor
 		for {
-			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (kind, owner, id) > (?, ?, ?) AND archived_at <> 0 AND audio <> ''`+where+
-				fmt.Sprintf(` ORDER BY kind, owner, id LIMIT %d`, pendingPage), c.kind, c.owner, c.id)
+			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (kind, owner, id, nth) > (?, ?, ?, ?) AND archived_at <> 0 AND audio <> ''`+where+
+				fmt.Sprintf(` ORDER BY kind, owner, id, nth LIMIT %d`, pendingPage), c.kind, c.owner, c.id, c.nth)
 			if err != nil {
 				yield(Row{}, err)
 				return
@@ -184,7 +184,7 @@ func (m *Manifest) Copies(ctx context.Context, of int, due []int) iter.Seq2[Row,
 				if !yield(r, nil) {
 					return
 				}
-				c = cursor{kind: string(r.Kind), owner: r.Owner, id: r.ID}
+				c = cursor{kind: string(r.Kind), owner: r.Owner, id: r.ID, nth: r.Nth}
 			}
 			if len(page) < pendingPage {
 				return
@@ -238,16 +238,35 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 // ErrUnknown says that a manifest has no row of a recording.
 var ErrUnknown = errors.New("the manifest knows no")
 
-// Get returns one recording's row. The error is ErrUnknown (wrapped) if there is
+// Get returns the row of the recording that has an id: of several that have had
+// it, the one that VBC showed last. The error is ErrUnknown (wrapped) if there is
 // none.
 func (m *Manifest) Get(ctx context.Context, kind vbc.Kind, owner string, id int64) (Row, error) {
-	rows, err := m.read(ctx, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id = ?`, kind, owner, id)
+	rows, err := m.All(ctx, kind, owner, id)
 	if err != nil {
-		return Row{}, fmt.Errorf("read manifest: %w", err)
+		return Row{}, err
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return Row{}, errors.Join(fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id), rows.Err())
+	if len(rows) == 0 {
+		return Row{}, fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id)
 	}
-	return m.scan(rows)
+	return rows[len(rows)-1], nil
+}
+
+// All returns the rows of all recordings that have had an id, the one that VBC
+// showed last at the end.
+func (m *Manifest) All(ctx context.Context, kind vbc.Kind, owner string, id int64) ([]Row, error) {
+	return query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id = ? ORDER BY displaced = 0, nth`, kind, owner, id)
+}
+
+// Row returns the row of just this recording, with its Nth. The error is
+// ErrUnknown (wrapped) if there is none.
+func (m *Manifest) Row(ctx context.Context, kind vbc.Kind, owner string, id, nth int64) (Row, error) {
+	rows, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE `+thisRow, kind, owner, id, nth)
+	if err != nil {
+		return Row{}, err
+	}
+	if len(rows) == 0 {
+		return Row{}, fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id)
+	}
+	return rows[0], nil
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -44,6 +45,7 @@ type Export struct {
 	Filter       string    // what was packed of the slice, "" = all
 	Since, Until time.Time // Until excluded
 	Valid        time.Time // until then; zero: VBC hasn't said
+	Listed       []string  // names of all that VBC's listing had there when the job was started, as the caller writes them
 }
 
 // Exports returns the jobs of a collection that were started with a filter and
@@ -51,16 +53,19 @@ type Export struct {
 func (m *Manifest) Exports(ctx context.Context, kind vbc.Kind, owner, filter string) ([]Export, error) {
 	return query(ctx, m, func(rows *sql.Rows) (e Export, err error) {
 		var since, until, valid int64
-		err = rows.Scan(&e.Job, &e.Filter, &since, &until, &valid)
+		var listed []byte
+		if err = rows.Scan(&e.Job, &e.Filter, &since, &until, &valid, &listed); err == nil {
+			err = json.Unmarshal(listed, &e.Listed)
+		}
 		e.Since, e.Until, e.Valid = fromMillis(since), fromMillis(until), fromMillis(valid)
 		return e, err
-	}, "SELECT job, filter, since, until, valid FROM export WHERE kind = ? AND owner = ? AND filter = ? ORDER BY since, until, job", kind, owner, filter)
+	}, "SELECT job, filter, since, until, valid, listed FROM export WHERE kind = ? AND owner = ? AND filter = ? ORDER BY since, until, job", kind, owner, filter)
 }
 
 // SetExport writes down a job that was started, or what is known of it now.
 func (m *Manifest) SetExport(ctx context.Context, kind vbc.Kind, owner string, e Export) error {
-	return m.exec(ctx, "INSERT OR REPLACE INTO export (job, kind, owner, filter, since, until, valid) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		e.Job, kind, owner, e.Filter, millis(e.Since), millis(e.Until), millis(e.Valid))
+	return m.exec(ctx, "INSERT OR REPLACE INTO export (job, kind, owner, filter, since, until, valid, listed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		e.Job, kind, owner, e.Filter, millis(e.Since), millis(e.Until), millis(e.Valid), asJSON(e.Listed))
 }
 
 // ForgetExport writes down that a job is of no use any more.

@@ -47,7 +47,27 @@ type Row struct {
 	// Damaged says what is wrong with the copy of a recording that VBC has no
 	// more, "" if nothing is known to be.
 	Damaged string
+
+	// Displaced says that a listing has shown another recording under its id, so
+	// that VBC has this one no more: nothing is fetched by that id for it.
+	Displaced bool
+
+	// Refuted says that the copy was read and found wrong. What a store remembers
+	// of it proves nothing any more; only reading it does.
+	Refuted bool
+
+	Alike Alike
 }
+
+// Alike says what is known of a recording whose audio is, byte for byte, that of
+// another one.
+type Alike int
+
+const (
+	Unlike   Alike = iota // no other is known with this audio
+	Suspect               // another has come with the same audio: one of the two may be wrong
+	Compared              // VBC was asked once more, and sends the very same for both
+)
 
 // Bytes is how much audio there is: of the copy once it is proven, before that
 // as VBC declares it, -1 if it doesn't.
@@ -65,6 +85,11 @@ type Copy struct {
 	Transcript storage.Object // no Key: there is none, as far as is known
 	StoredAt   time.Time      // the time that the sidecar gives
 	ArchivedAt time.Time      // when it was first verified; zero: it never was
+}
+
+// read reports whether all of the copy was proven by reading it.
+func (c Copy) read() bool {
+	return c.Audio.Proof == storage.ProofRead && c.Sidecar.Proof == storage.ProofRead && (c.Transcript.Key == "" || c.Transcript.Proof == storage.ProofRead)
 }
 
 // Known reports whether a copy has at least been intended.
@@ -87,7 +112,7 @@ func (f Failure) Known(reason string) bool {
 	return f.Acknowledged != "" && f.Acknowledging == reason
 }
 
-const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged`
+const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged, nth, displaced <> 0, refuted, alike`
 
 func (m *Manifest) scan(rows *sql.Rows) (Row, error) { return m.scanWith(rows) }
 
@@ -95,10 +120,10 @@ func (m *Manifest) scan(rows *sql.Rows) (Row, error) { return m.scanWith(rows) }
 func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
 	var r Row
 	var kind, owner, raw, audio, sidecar, transcript string
-	var id, start, stored, archived, failed int64
+	var id, nth, start, stored, archived, failed int64
 	err := rows.Scan(append([]any{&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
 		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
-		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged}, more...)...)
+		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
 	if err != nil {
 		return Row{}, err
 	}
@@ -106,7 +131,7 @@ func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
 	if r.Unreadable != "" {
 		return Row{}, fmt.Errorf("%s %s: %s", kind, owner, r.Unreadable)
 	}
-	r.Account, r.Owner = m.account, owner
+	r.Account, r.Owner, r.Nth = m.account, owner, nth
 	r.Copy.StoredAt, r.Copy.ArchivedAt, r.Failure.At = fromMillis(stored), fromMillis(archived), fromMillis(failed)
 	if r.Copy.Audio, err = decodeObject(audio); err != nil {
 		return Row{}, err

@@ -9,7 +9,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 6
+const format = 7
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -20,10 +20,29 @@ CREATE TABLE meta (
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE recording (
+CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + calls + staleness + `
+-- A chain (package receipt). Lines are only ever added.
+CREATE TABLE receipt (
+	seq   INTEGER PRIMARY KEY,
+	entry TEXT NOT NULL
+);
+
+CREATE TABLE run (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	started  INTEGER NOT NULL,
+	finished INTEGER NOT NULL DEFAULT 0,
+	options  TEXT NOT NULL,             -- JSON
+	summary  TEXT NOT NULL DEFAULT ''   -- JSON
+);
+`
+
+// VBC may give an id again, or correct a start. What has a copy is never
+// displaced by that: both have a row, told apart by nth.
+const recordings = `(
 	kind        TEXT    NOT NULL,            -- company | on-demand
 	owner       TEXT    NOT NULL,            -- user number, '' for company
 	id          INTEGER NOT NULL,
+	nth         INTEGER NOT NULL DEFAULT 0,  -- of those that have had this id, 0 = the first
 	start       INTEGER NOT NULL,            -- Unix milliseconds, UTC
 	size        INTEGER NOT NULL,            -- file_size_in_bytes, -1 = unknown
 	raw         TEXT    NOT NULL,            -- JSON as VBC sent it
@@ -42,40 +61,39 @@ CREATE TABLE recording (
 	reappeared  INTEGER NOT NULL DEFAULT 0,  -- listed again after a confirmed purge
 	acknowledged  TEXT  NOT NULL DEFAULT '', -- why somebody takes a failure for granted
 	acknowledging TEXT  NOT NULL DEFAULT '', -- the reason of that very failure
-	damaged     TEXT    NOT NULL DEFAULT '', -- what is wrong with the copy of a purged recording
-	PRIMARY KEY (kind, owner, id)
+	damaged     TEXT    NOT NULL DEFAULT '', -- what is wrong with a copy that VBC can't replace any more
+	odd         INTEGER NOT NULL DEFAULT 0,  -- see legible
+	displaced   INTEGER NOT NULL DEFAULT 0,  -- the run whose listing showed another recording under its id; 0 = none did
+	refuted     INTEGER NOT NULL DEFAULT 0,  -- a reading has found the copy wrong: only a reading proves it
+	alike       INTEGER NOT NULL DEFAULT 0,  -- see Alike
+	PRIMARY KEY (kind, owner, id, nth)
 ) WITHOUT ROWID;
-
-CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
-` + lookups + settings + searches + staleness + `
--- A chain (package receipt). Lines are only ever added.
-CREATE TABLE receipt (
-	seq   INTEGER PRIMARY KEY,
-	entry TEXT NOT NULL
-);
-
-CREATE TABLE run (
-	id       INTEGER PRIMARY KEY AUTOINCREMENT,
-	started  INTEGER NOT NULL,
-	finished INTEGER NOT NULL DEFAULT 0,
-	options  TEXT NOT NULL,             -- JSON
-	summary  TEXT NOT NULL DEFAULT ''   -- JSON
-);
 `
+
+// indexes lead to what is rare. by_audio is for finding another recording with
+// the same audio; of the digest, so much is enough.
+const indexes = `
+CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
+CREATE INDEX by_audio ON recording (` + audioSum + `) WHERE audio <> '';
+`
+
+const audioSum = `substr(audio ->> '$.sha256', 1, 16)`
 
 // What keeps the questions of every run independent of how long the history
 // is. Each index ends with the primary key, as every one of SQLite does in
 // such a table.
 const lookups = `
-CREATE INDEX by_state ON recording (state, start);
-CREATE INDEX failing ON recording (failed_at) WHERE reason <> '';
-CREATE INDEX reappeared ON recording (start) WHERE reappeared = 1;
-
 CREATE TABLE tally (           -- how many recordings are in each state
 	state      TEXT PRIMARY KEY,
 	recordings INTEGER NOT NULL,
 	bytes      INTEGER NOT NULL  -- as VBC declared them
 ) WITHOUT ROWID;
+` + stateIndexes
+
+const stateIndexes = `
+CREATE INDEX by_state ON recording (state, start);
+CREATE INDEX failing ON recording (failed_at) WHERE reason <> '';
+CREATE INDEX reappeared ON recording (start) WHERE reappeared = 1;
 CREATE TRIGGER tally_in AFTER INSERT ON recording BEGIN
 	INSERT INTO tally VALUES (new.state, 1, max(new.size, 0))
 		ON CONFLICT (state) DO UPDATE SET recordings = recordings + 1, bytes = bytes + excluded.bytes;
@@ -93,11 +111,16 @@ END;
 // Which months' files of the catalogue don't say any more what the recordings
 // of that month are. Each change is counted, so that one that comes while a
 // file is being made isn't taken for part of it.
-const staleness = `
+const staleMonths = `
 CREATE TABLE stale (
 	month   TEXT    PRIMARY KEY, -- as 2026-05, UTC
 	changes INTEGER NOT NULL
 ) WITHOUT ROWID;
+`
+
+const staleness = staleMonths + stales
+
+const stales = `
 CREATE TRIGGER stale_in AFTER INSERT ON recording BEGIN
 	INSERT INTO stale VALUES (strftime('%Y-%m', new.start / 1000, 'unixepoch'), 1)
 		ON CONFLICT (month) DO UPDATE SET changes = changes + 1;
@@ -114,7 +137,7 @@ CREATE TRIGGER stale_now AFTER UPDATE OF start, size, raw, state, audio, sidecar
 END;
 `
 
-// What is known of listings, exports and holds.
+// What is known of listings and holds.
 const settings = `
 CREATE TABLE listing (         -- what of each collection has been listed without gaps
 	kind    TEXT    NOT NULL,
@@ -134,7 +157,9 @@ CREATE TABLE hold (            -- legal holds
 	noted  INTEGER NOT NULL DEFAULT 0,   -- 1 = the chain has its making, 2 = its end too
 	stored INTEGER NOT NULL DEFAULT 0    -- the same of the archive
 );
+`
 
+const exports = `
 CREATE TABLE export (          -- export jobs at VBC that were started and not used up
 	job   TEXT    PRIMARY KEY,
 	kind  TEXT    NOT NULL,
@@ -142,7 +167,8 @@ CREATE TABLE export (          -- export jobs at VBC that were started and not u
 	filter TEXT   NOT NULL,      -- what is packed of the slice, '' = all
 	since INTEGER NOT NULL,      -- of its slice, Unix milliseconds
 	until INTEGER NOT NULL,      -- exclusively
-	valid INTEGER NOT NULL       -- until then; 0 = VBC hasn't said
+	valid INTEGER NOT NULL,      -- until then; 0 = VBC hasn't said
+	listed TEXT   NOT NULL       -- JSON: what VBC's listing had of the slice, see Export.Listed
 ) WITHOUT ROWID;
 `
 

@@ -119,7 +119,7 @@ func (m *Manifest) paged(q Query, parts []part, c cursor) func(context.Context) 
 				c.after(r, time.UnixMilli(start))
 			}
 			return r, err
-		}, `SELECT `+columns+`, at FROM (`+text+`) CROSS JOIN recording ON kind = k AND owner = o AND id = i `+q.order(), args...)
+		}, `SELECT `+columns+`, at FROM (`+text+`) CROSS JOIN recording ON kind = k AND owner = o AND id = i AND nth = n `+q.order(), args...)
 		done = len(page) < limit
 		return page, err
 	}
@@ -180,9 +180,9 @@ func (q Query) begin() cursor {
 
 func (q Query) order() string {
 	if q.OldestFirst {
-		return `ORDER BY at, k, o, i`
+		return `ORDER BY at, k, o, i, n`
 	}
-	return `ORDER BY at DESC, k DESC, o DESC, i DESC`
+	return `ORDER BY at DESC, k DESC, o DESC, i DESC, n DESC`
 }
 
 // keys selects the next rows behind a cursor. Each part yields them in the
@@ -203,8 +203,8 @@ func (q Query) keys(parts []part, c cursor, limit int) (text string, args []any)
 		if text != "" {
 			text += ` UNION ALL `
 		}
-		w := p.where.and("(start, kind, owner, id) "+behind+" (?, ?, ?, ?)", c.at, c.kind, c.owner, c.id).and(end.text, end.args...)
-		text += `SELECT start AS at, kind AS k, owner AS o, id AS i FROM ` + p.from + ` WHERE ` + w.text
+		w := p.where.and("(start, kind, owner, id, nth) "+behind+" (?, ?, ?, ?, ?)", c.at, c.kind, c.owner, c.id, c.nth).and(end.text, end.args...)
+		text += `SELECT start AS at, kind AS k, owner AS o, id AS i, nth AS n FROM ` + p.from + ` WHERE ` + w.text
 		args = append(args, w.args...)
 	}
 	return text + ` ` + q.order() + ` LIMIT ?`, append(args, limit)
@@ -234,7 +234,7 @@ func (m *Manifest) byIDs(q Query) func(context.Context) ([]Row, error) {
 			if !q.OldestFirst {
 				a, b = b, a
 			}
-			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Nth, b.Nth))
 		})
 		return all, err
 	}

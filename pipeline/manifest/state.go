@@ -27,6 +27,9 @@ var from = map[State][]State{
 	Erased:   {Erasing},
 }
 
+// thisRow is the condition for the row of just one recording.
+const thisRow = "kind = ? AND owner = ? AND id = ? AND nth = ?"
+
 // StateError says that a recording is not in a state from which the step is allowed.
 type StateError struct {
 	Recording vbc.Recording
@@ -35,14 +38,6 @@ type StateError struct {
 
 func (e *StateError) Error() string {
 	return fmt.Sprintf("manifest: %s can't become %q from the state that it is in", e.Recording, e.To)
-}
-
-// Stored writes down the intended copy, before it becomes visible in the store.
-func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c Copy) error {
-	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, Stored, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0",
-			encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt))
-	})
 }
 
 // Transcribed adds an intended transcript to a copy, before it becomes visible
@@ -73,37 +68,42 @@ func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at tim
 // What it means that a copy is verified, in a step of its own and as part of
 // purging; and that what has failed before has now been done.
 const (
-	verifiedColumns = "audio = ?, sidecar = ?, transcript = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END"
+	verifiedColumns = "audio = ?, sidecar = ?, transcript = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END, refuted = refuted AND NOT ?"
 	healed          = "reason = '', permanent = 0, attempts = 0, acknowledged = '', acknowledging = ''"
 )
 
 func verifiedValues(c Copy, at time.Time) []any {
-	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(at)}
+	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(at), c.read()}
 }
 
-// Doubt writes down that a verified copy isn't what it should be, while VBC
-// may still have the recording: the next run looks at it again, and archives
-// it anew.
+// Doubt writes down that a copy isn't what it should be, while VBC may still
+// have the recording: the next run reads it, and archives the recording anew if
+// it is still wrong. Until then nothing that the store remembers of it counts.
 func (m *Manifest) Doubt(ctx context.Context, r vbc.Recording) error {
 	return m.do(ctx, func(tx txn) error {
-		return moveFrom(tx, r, []State{Verified}, Stored, "reappeared = reappeared")
+		_, err := tx.Exec("UPDATE recording SET refuted = 1, state = CASE state WHEN 'verified' THEN 'stored' ELSE state END WHERE "+thisRow,
+			r.Kind, r.Owner, r.ID, r.Nth)
+		if err != nil {
+			return &WriteError{err}
+		}
+		return nil
 	})
 }
 
-// Damaged writes down what is wrong with the copy of a purged recording; ""
-// says that it is whole again.
+// Damaged writes down what is wrong with a copy that VBC can't replace any more;
+// "" says that it has been read, and is whole again.
 func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) error {
-	return m.exec(ctx, "UPDATE recording SET damaged = ? WHERE kind = ? AND owner = ? AND id = ?", what, r.Kind, r.Owner, r.ID)
+	return m.exec(ctx, "UPDATE recording SET damaged = ?, refuted = ? WHERE "+thisRow, what, what != "", r.Kind, r.Owner, r.ID, r.Nth)
 }
 
 // Acknowledge writes down why somebody takes a recording's last failure for
 // granted.
 func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string) error {
-	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE kind = ? AND owner = ? AND id = ?", why, r.Kind, r.Owner, r.ID)
+	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE "+thisRow, why, r.Kind, r.Owner, r.ID, r.Nth)
 }
 
-// Relist forgets a copy that turned out to be missing or damaged, save its
-// transcript, which is looked at by itself. The audio must come from VBC again.
+// Relist forgets a copy that turned out to be missing, damaged or another's, save
+// its transcript, which is looked at by itself. The audio must come from VBC again.
 func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 	return m.do(ctx, func(tx txn) error {
 		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
@@ -158,13 +158,14 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome r
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx txn) error {
 		for _, r := range recordings {
-			s, _, err := look(tx.QueryRow(known, r.Kind, r.Owner, r.ID), 0, r)
+			s, err := look(tx, 0, r)
 			if err != nil {
 				return &WriteError{err}
 			}
-			if s != Reappeared {
+			if s.is != Reappeared {
 				continue
 			}
+			r.Nth = s.nth
 			if err := reappear(tx, run, r); err != nil {
 				return err
 			}
@@ -173,6 +174,18 @@ func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.
 		return nil
 	})
 	return still, err
+}
+
+// Withdrawn writes down that a DELETE, whose intent is on disk, was not sent. It is
+// not for recordings of which an earlier one may have been: what became of that
+// is an open question.
+func (m *Manifest) Withdrawn(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error {
+	return m.do(ctx, func(tx txn) error {
+		if err := addEntry(tx, outcome); err != nil {
+			return err
+		}
+		return moveFrom(tx, r, []State{Purging}, Verified, "reappeared = reappeared")
+	})
 }
 
 // NotPurged writes down that a recording whose purge was begun is still at VBC.
@@ -208,14 +221,14 @@ func move(tx txn, r vbc.Recording, to State, set string, values ...any) error {
 // moveFrom is move for the rare steps that not every caller may take.
 func moveFrom(tx txn, r vbc.Recording, before []State, to State, set string, values ...any) error {
 	marks := strings.TrimSuffix(strings.Repeat("?,", len(before)), ",")
-	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID)
+	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID, r.Nth)
 	for _, s := range before {
 		args = append(args, s)
 	}
 	if to != Failed {
 		set = "state = '" + string(to) + "', " + set
 	}
-	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE kind = ? AND owner = ? AND id = ? AND state IN ("+marks+")", args...)
+	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE "+thisRow+" AND state IN ("+marks+")", args...)
 	if err != nil {
 		return &WriteError{err}
 	}

@@ -42,8 +42,8 @@ func (m *Manifest) InOrder(ctx context.Context) iter.Seq2[Row, error] {
 func (m *Manifest) ofUser(ctx context.Context, owner string) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for c := (cursor{at: math.MinInt64}); ; {
-			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (+start, +id) > (?, ?) AND kind = ? AND owner = ? ORDER BY +start, +id`+
-				fmt.Sprintf(` LIMIT %d`, pendingPage), c.at, c.id, vbc.OnDemand, owner)
+			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (+start, +id, +nth) > (?, ?, ?) AND kind = ? AND owner = ? ORDER BY +start, +id, +nth`+
+				fmt.Sprintf(` LIMIT %d`, pendingPage), c.at, c.id, c.nth, vbc.OnDemand, owner)
 			if err != nil {
 				yield(Row{}, err)
 				return

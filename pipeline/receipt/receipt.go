@@ -39,6 +39,10 @@ type Entry struct {
 	Owner   string    `json:"owner,omitempty"`
 	ID      int64     `json:"id,omitempty"`
 
+	// Start tells apart recordings that have had the same id. Entries of earlier
+	// programs have none.
+	Start time.Time `json:"start,omitzero"` // UTC
+
 	// The copy: where it is (destination and object), and when and how the
 	// store confirmed it. An outcome has it only where no intent went before.
 	Destination string          `json:"destination,omitempty"`
@@ -80,16 +84,17 @@ const (
 	Deleted    Outcome = "deleted"     // VBC confirmed the DELETE
 	NotThere   Outcome = "not there"   // VBC says that it has no such recording (404)
 	StillThere Outcome = "still there" // VBC still has it, whatever it had answered before
+	NotSent    Outcome = "not sent"    // the DELETE wasn't sent: what justified it was too old, or a hold had been made
 )
 
 // New begins an entry about a recording.
 func New(t Type, run int64, r vbc.Recording) Entry {
-	return Entry{Type: t, At: time.Now().UTC(), Run: run, Account: r.Account, Kind: r.Kind, Owner: r.Owner, ID: r.ID}
+	return Entry{Type: t, At: time.Now().UTC(), Run: run, Account: r.Account, Kind: r.Kind, Owner: r.Owner, ID: r.ID, Start: r.Start.UTC()}
 }
 
 // Recording identifies what an entry is about, for messages.
 func (e Entry) Recording() vbc.Recording {
-	return vbc.Recording{Account: e.Account, Kind: e.Kind, Owner: e.Owner, ID: e.ID}
+	return vbc.Recording{Account: e.Account, Kind: e.Kind, Owner: e.Owner, ID: e.ID, Start: e.Start}
 }
 
 // check refuses entries that this program would not have written.
@@ -107,7 +112,7 @@ func (e Entry) check() error {
 		return errors.New("it is an intent without a proven copy")
 	case (e.Type == Erasing || e.Type == Erased) && (e.Audio == nil || e.Sidecar == nil || e.Digest.IsZero() != (e.Type == Erased) || e.Outcome != ""):
 		return errors.New("it doesn't say what was erased")
-	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere:
+	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere && e.Outcome != NotSent:
 		return fmt.Errorf("its outcome %.20q is unknown", string(e.Outcome))
 	}
 	return nil

@@ -49,7 +49,11 @@ func newAudio(r Recording) *audio {
 	h.Write([]byte(name))
 	a := &audio{size: r.Size, offset: int64(h.Sum64()%uint64(len(speech)/frameSize)) * frameSize}
 	if r.Size < 2*(tagSize+frameSize) {
-		a.frames = r.Size // too small for anything else
+		// Too small for a tag; the name alone tells it from others of its size.
+		a.frames = r.Size
+		if r.Size >= int64(frameSize+len(name)) {
+			a.frames, a.tail = r.Size-int64(len(name)), []byte(name)
+		}
 		return a
 	}
 	if r.ID%5 == 0 {
