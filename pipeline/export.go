@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"archive/zip"
 	"context"
 	"fmt"
 	"iter"
@@ -16,7 +15,7 @@ import (
 // downloaded recording by recording.
 type fetched struct {
 	slice
-	entries map[int64]*zip.File // by the recording's id
+	entries map[int64]*packed // by the recording's id; those of one listing are different
 	jobs    []manifest.Export
 	files   []*spooled
 }
@@ -79,7 +78,8 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		file.remove()
 	}
 	f.entries, f.files = nil, nil
-	if isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
+	strange := isA[*strangeError](err) && r.strange.Swap(true) // once may be chance
+	if strange || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
 		reason := err.Error()
 		r.noMore.Store(&reason)
 		r.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
@@ -129,9 +129,11 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 	} else if err := r.start(ctx, f); err != nil {
 		return err
 	}
+	packed := 0
 	for _, j := range f.jobs {
 		ready, err := r.await(ctx, f, j)
 		if err == nil {
+			packed += ready.Total
 			var file *spooled
 			if file, err = r.download(ctx, f, ready); err == nil {
 				f.files = append(f.files, file)
@@ -147,9 +149,23 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 		}
 		return err
 	}
-	f.entries = match(f.files, needed)
+	all, snapshot, err := r.takeCensus(ctx, f)
+	if err != nil {
+		return err
+	}
+	for name, rec := range needed {
+		if !snapshot[rec.ID] {
+			delete(needed, name) // it has come since the job was started
+		}
+	}
+	if f.entries, err = match(f.files, needed, all, packed); err != nil {
+		return err
+	}
 	if len(f.entries) == 0 {
 		return &unusable{fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
+	}
+	if err := r.sample(ctx, f, needed); err != nil {
+		return err
 	}
 	r.log.Info("an export was downloaded", "collection", f.String(), "from", f.from.Format(time.RFC3339), "recordings", len(f.entries), "not_in_it", len(f.todo)-len(f.entries))
 	return nil

@@ -186,12 +186,56 @@ func TestMatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := match([]*spooled{f}, needed)
-	if len(got) != 2 || got[1] == nil || got[2] == nil {
-		t.Errorf("%v; want 1 and 2: 3 has another size, and 4 comes twice", got)
+	count := func(names ...string) (c census) {
+		for i, name := range names {
+			c.add(listed{id: int64(i + 1), name: sumOfName(name)})
+		}
+		return c
 	}
-	if twice := match([]*spooled{f, f}, needed); len(twice) != 0 {
-		t.Errorf("in two ZIPs: %v", twice)
+	// 6 isn't wanted: it may be archived already, or be none that the run is about.
+	all := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "f.mp3")
+	got, err := match([]*spooled{f}, needed, all, 6)
+	if err != nil || len(got) != 2 || got[1] == nil || got[2] == nil {
+		t.Errorf("%v, %v; want 1 and 2: 3 has another size, and 4 comes twice", got, err)
+	}
+	many := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "6", "7", "8", "9", "10", "11", "12")
+	if twice, err := match([]*spooled{f, f}, needed, many, 0); len(twice) != 0 || err != nil {
+		t.Errorf("in two ZIPs: %v, %v", twice, err)
+	}
+	unreadable := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "f.mp3")
+	unreadable.add(listed{name: sumOfName("a.mp3")})
+	for name, c := range map[string]struct {
+		all     census
+		total   int
+		want    int
+		strange bool
+	}{
+		"another recording has a name":           {count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "b.mp3"), 0, 1, false},
+		"one that can't be read has a name":      {unreadable, 0, 1, false},
+		"an entry that nobody listed":            {count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "5", "6", "7"), 0, 0, true},
+		"more entries than were listed":          {count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3"), 0, 0, true},
+		"VBC has packed more than it has listed": {all, 7, 0, true},
+	} {
+		got, err := match([]*spooled{f}, needed, c.all, c.total)
+		if len(got) != c.want || isA[*strangeError](err) != c.strange {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if _, err := match([]*spooled{f}, needed, count("x", "y", "z", "1", "2", "3", "4"), 0); !isA[*unusable](err) {
+		t.Errorf("no name fits: %v", err)
+	}
+}
+
+// What an interrupted run had listed when it started a job is remembered by
+// digests.
+func TestListedIsRemembered(t *testing.T) {
+	want := listedOf(vbc.Recording{ID: 7, FileName: "call.mp3"})
+	got, ok := parseListed(want.String())
+	if want.at = 0; !ok || got != want || strings.Contains(want.String(), "call") {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, ok := parseListed("nonsense"); ok {
+		t.Error("nonsense is taken")
 	}
 }
 

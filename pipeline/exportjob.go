@@ -36,8 +36,12 @@ func (r *run) start(ctx context.Context, f *fetched) error {
 		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: r.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second), Filter: r.policy.Filter})
 		return err
 	})
+	var names []string
+	for _, l := range f.listed {
+		names = append(names, l.String())
+	}
 	for _, id := range ids {
-		e := manifest.Export{Job: id, Filter: r.policy.Filter.String(), Since: f.from, Until: f.to}
+		e := manifest.Export{Job: id, Filter: r.policy.Filter.String(), Since: f.from, Until: f.to, Listed: names}
 		// A crash before this costs the request that has started the job.
 		if err := r.manifest.SetExport(r.work, f.kind, f.user, e); err != nil {
 			return err

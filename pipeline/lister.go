@@ -31,7 +31,8 @@ type lister struct {
 	pages int
 	walks int // that ended before the listing did
 	shown *shown
-	picks []pick // written down and not yielded yet
+	picks []pick   // written down and not yielded yet
+	named []listed // all that VBC has shown since, whatever the run is about
 }
 
 // errUnsorted says that a listing doesn't come in order although earlier
@@ -80,6 +81,7 @@ func (l *lister) numbered() collection {
 // nothing more, and yields that. next is where to go on; zero at the end.
 func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err error) {
 	listing := l.vbc.List(l.query(from, !l.newestOnly))
+	l.named = nil
 	var held []vbc.Recording
 	order := inOrder{at: from.Truncate(time.Second)}
 	for page, err := range listing.Pages(ctx, l.attempt) {
@@ -91,6 +93,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 			return time.Time{}, errors.Join(l.note(ctx, held), l.emit(ctx, time.Time{}), err)
 		}
 		l.pages++
+		l.see(page)
 		l.granted.Store(int64(listing.PageSize()))
 		if err := l.recheck(ctx, listing.Total()); err != nil {
 			return time.Time{}, err
@@ -158,6 +161,9 @@ func (l *lister) recheck(ctx context.Context, total int) error {
 	q := l.query(s.from, true)
 	q.Before = s.to.Add(-time.Second)
 	listing := l.vbc.List(q)
+	now := l.named
+	l.named = nil
+	defer func() { l.named = now }()
 	for page, err := range listing.Pages(ctx, l.attempt) {
 		switch {
 		case err == nil:
@@ -170,6 +176,7 @@ func (l *lister) recheck(ctx context.Context, total int) error {
 			return l.emit(ctx, time.Time{})
 		}
 		l.pages++
+		l.see(page)
 		page = slices.DeleteFunc(page, func(rec vbc.Recording) bool { return known[rec.ID] || !rec.Start.Before(s.to) })
 		if err := l.note(ctx, page); err != nil {
 			return err
@@ -289,6 +296,9 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 		return err
 	}
 	pieces := chop(l.numbered(), picks, l.sliceLimits(), cuts)
+	for i := range pieces {
+		pieces[i].listed = within(l.named, pieces[i].from, pieces[i].to)
+	}
 	if !upTo.IsZero() && !l.gaps && l.user != "self" {
 		reached := func() { l.reach(upTo) }
 		if len(pieces) == 0 {
@@ -307,6 +317,16 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 		}
 	}
 	return nil
+}
+
+// see remembers what an export of what is listed may hold.
+func (l *lister) see(page []vbc.Recording) {
+	if l.policy.Fetch == FetchDirect || l.policy.Fetch == "" {
+		return
+	}
+	for _, rec := range page {
+		l.named = append(l.named, listedOf(rec))
+	}
 }
 
 // pageSize is how many recordings to ask for at once.

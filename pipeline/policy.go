@@ -34,6 +34,7 @@ type Options struct {
 	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
 
 	AcceptSizeMismatch bool // take audio that is larger than declared when two downloads agree
+	AcceptEqualAudio   bool // purge what has another recording's audio, when two downloads agree
 	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
 
 	Fetch       Fetch  // how audio is fetched; "" = direct
@@ -65,10 +66,11 @@ const (
 )
 
 const (
-	// An export costs about five requests: to start it, to look how far it
-	// has come, and to download it. One that was started costs two.
-	exportCost  = 5
-	startedCost = 2
+	// An export costs about six requests: to start it, to look how far it has
+	// come, to download it, and to compare one of its recordings. One that was
+	// started costs three.
+	exportCost  = 6
+	startedCost = 3
 
 	// Fewer recordings are fetched directly.
 	fewestForExport  = 2 * exportCost
@@ -139,7 +141,7 @@ func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
 	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
 		return false, true
 	}
-	if p.transcripts.unsure(row.Recording) {
+	if p.transcripts.unsure(row.Recording) || p.aliked(row) {
 		return false, true
 	}
 	if p.Plan != nil && !p.Plan.Lists(row.Recording) {
@@ -153,6 +155,11 @@ func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
 		return false, true
 	}
 	return true, false
+}
+
+// aliked reports whether a recording is held back for having another's audio.
+func (p *policy) aliked(row manifest.Row) bool {
+	return row.Alike == manifest.Compared && !p.AcceptEqualAudio
 }
 
 // expiringError says that the bucket will remove the copy by itself.

@@ -71,6 +71,7 @@ type run struct {
 	reads    *manifest.Manifest // what was known before this run; nil if nothing
 	spool    *spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
+	strange  atomic.Bool            // an export held more than VBC had listed
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a

@@ -14,6 +14,7 @@ type slice struct {
 	from, to   time.Time // to excluded
 	todo       []pick    // what there may be to do in it, oldest first
 	bytes      int64     // of all that was listed in it, as VBC declares them
+	listed     []listed  // all that VBC has shown in it, whatever the run is about
 
 	left *atomic.Int64 // of todo
 	done func()        // when nothing of it is left

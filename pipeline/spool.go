@@ -9,11 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -99,6 +99,18 @@ type spooled struct {
 	file  *os.File
 	size  int64
 	zip   *zip.Reader
+
+	// What comes out of it isn't believed any more; and what has.
+	distrusted atomic.Bool
+	mu         sync.Mutex
+	taken      []manifest.Row
+}
+
+// took notes that a recording's audio has come out of the ZIP.
+func (f *spooled) took(r manifest.Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.taken = append(f.taken, r)
 }
 
 // keep writes a ZIP into a new file of the spool. Longer ones than most bytes
@@ -169,37 +181,10 @@ func (b *budget) ReadAt(p []byte, at int64) (int, error) {
 	return b.ReaderAt.ReadAt(p, at)
 }
 
-// match finds recordings in ZIPs: an entry goes with a recording if it has its
-// file name, whatever directory it is in, and its size. A name that comes
-// twice is nobody's.
-func match(files []*spooled, needed map[string]vbc.Recording) map[int64]*zip.File {
-	byName := map[string]*zip.File{}
-	for _, f := range files {
-		for _, e := range f.zip.File {
-			name := path.Base(strings.ReplaceAll(e.Name, `\`, "/"))
-			if _, wanted := needed[name]; !wanted || strings.HasSuffix(e.Name, "/") {
-				continue
-			}
-			if _, twice := byName[name]; twice {
-				byName[name] = nil
-				continue
-			}
-			byName[name] = e
-		}
-	}
-	entries := map[int64]*zip.File{}
-	for name, e := range byName {
-		if rec := needed[name]; e != nil && e.UncompressedSize64 == uint64(rec.Size) {
-			entries[rec.ID] = e
-		}
-	}
-	return entries
-}
-
 // openEntry reads an entry's audio. One that is longer than its header says
 // ends with an error where it should end, and match has compared that with
 // what the listing declares.
-func openEntry(e *zip.File) (*vbc.Audio, error) {
+func openEntry(e *packed) (*vbc.Audio, error) {
 	r, err := e.Open()
 	if err != nil {
 		return nil, fmt.Errorf("read %q of an export: %w", e.Name, err)

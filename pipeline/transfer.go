@@ -24,6 +24,7 @@ type transfer struct {
 	*run
 	row      *item
 	previous *storage.Content // what an earlier download of this run brought
+	others   *storage.Content // what an earlier fetch of this run brought, and is another recording's
 	key      string           // where the audio goes, if its own key is taken; else ""
 	storedAt time.Time
 	sidecar  storage.Object
@@ -53,14 +54,15 @@ func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 // else it downloads it. What is in flight goes on for a while after the run
 // was told to stop, hence r.work: a download thrown away is a request wasted.
 func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
-	if t.row.entry != nil {
+	packed := t.row.entry
+	if packed != nil && !packed.in.distrusted.Load() {
 		o, err = t.unpack()
 		if err == nil || !t.bad {
 			return o, err // the store's fault: another download wouldn't help
 		}
 		t.log.Warn("the export hasn't got this recording whole; downloading it by itself", "recording", t.row.Recording.String(), "reason", err)
-		t.row.entry, t.previous = nil, nil
 	}
+	t.row.entry, t.previous = nil, nil
 	err = t.attemptFor(ctx, &t.row.patience, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
 		audio, err := slot.Audio(t.work, t.row.Recording)
 		if err != nil {
@@ -70,6 +72,9 @@ func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
 		o, err = t.put(audio, func(n int) { t.stats.Downloaded.Add(int64(n)) })
 		return err
 	})
+	if err == nil && packed != nil && t.others != nil && *t.others != o.Content {
+		err = t.distrust(packed.in)
+	}
 	return o, err
 }
 
@@ -82,6 +87,7 @@ func (t *transfer) unpack() (storage.Object, error) {
 	o, err := t.put(audio, func(int) {}) // its bytes were counted when they arrived
 	if err == nil {
 		t.stats.Exported.Add(1)
+		t.row.entry.in.took(t.row.Row)
 	}
 	return o, err
 }
@@ -109,7 +115,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
 		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row.damaged, o) },
 	}, storage.Attrs{ContentType: contentType, Bulk: true})
-	t.bad = src.err != nil || isA[*sizeError](err)
+	t.bad = src.err != nil || isA[*sizeError](err) || isA[*manifest.AlikeError](err)
 	return o, t.blame(src, err)
 }
 
@@ -135,7 +141,15 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 		return &storeError{err}
 	}
 	t.intended = o
-	return t.manifest.Stored(t.work, rec, t.copied(o))
+	twice := t.others != nil && *t.others == o.Content || t.previous != nil && *t.previous == o.Content
+	if twice && t.row.entry == nil {
+		return t.storedTwice(o)
+	}
+	err = t.manifest.Stored(t.work, rec, t.copied(o))
+	if isA[*manifest.AlikeError](err) {
+		t.others = &o.Content
+	}
+	return err
 }
 
 // copied is the copy with this audio, and with the transcript that an earlier
@@ -205,7 +219,7 @@ func (t *transfer) blame(src *source, err error) error {
 // storeFault is err of a Put, which is the store's unless it says otherwise.
 func storeFault(err error) error {
 	switch {
-	case err == nil, isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
+	case err == nil, isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.AlikeError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
 		isA[*storeError](err), isA[*storage.OccupiedError](err), errors.Is(err, storage.ErrRefused):
 		return err
 	}

@@ -17,7 +17,7 @@ func (r *run) verify(row *item) error {
 	if err != nil {
 		return err
 	}
-	return r.proven(row, ev, true)
+	return r.proven(row, ev, !r.policy.aliked(row.Row))
 }
 
 // prove asks the store what it holds of a recording. What it returns is true

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,7 @@ var errReappeared = errors.New("VBC lists this recording again although it had c
 // item is one recording in work.
 type item struct {
 	manifest.Row
-	entry      *zip.File // its audio in an export; nil = fetch it directly
+	entry      *packed // its audio in an export; nil = fetch it directly
 	patience   patience
 	mismatched bool // the store didn't hold a copy of it as it should
 
@@ -33,8 +32,8 @@ type item struct {
 // task is one recording to be led on.
 type task struct {
 	manifest.Row
-	entry *zip.File // its audio in an export; nil = fetch it directly
-	done  func()    // nil, or what to call when it is through
+	entry *packed // its audio in an export; nil = fetch it directly
+	done  func()  // nil, or what to call when it is through
 }
 
 // listedTasks are the recordings of slices with work left. What failed in an
@@ -131,6 +130,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 
 // lead takes a recording on from the state in which it is.
 func (r *run) lead(ctx context.Context, row *item) error {
+	if err := r.tellApart(ctx, row); err != nil {
+		return err
+	}
 	purge, held := r.policy.mayPurge(row.Row)
 	if purge && !r.takePurge() {
 		purge, held = false, true
@@ -142,7 +144,11 @@ func (r *run) lead(ctx context.Context, row *item) error {
 		return r.settle(ctx, row)
 	}
 	err := r.advance(ctx, row, purge)
-	if err == nil && row.Reappeared && !purge {
+	switch {
+	case err != nil:
+	case r.policy.aliked(row.Row):
+		return r.alike(row)
+	case row.Reappeared && !purge:
 		return errReappeared
 	}
 	return err
@@ -182,6 +188,13 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 			err = r.purge(ctx, row)
 			if isA[*manifest.HeldError](err) {
 				purge, err = false, r.spare(ctx, row, err)
+			}
+			if isA[*manifest.SuspectError](err) {
+				row.Alike = manifest.Suspect
+				if err = r.tellApart(ctx, row); err == nil {
+					purge = purge && !r.policy.aliked(row.Row)
+					continue
+				}
 			}
 		case fresh, row.transcribed, row.State != manifest.Verified:
 			err = r.verify(row)

@@ -64,7 +64,7 @@ type Recording struct {
 	Raw json.RawMessage
 
 	// Unreadable says why the recording can't be worked on: "" if it can.
-	// Of an unreadable recording only Kind, Owner, Raw and perhaps ID are set.
+	// Of an unreadable recording only Kind, Owner, FileName, Raw and perhaps ID are set.
 	Unreadable string
 }
 
@@ -159,6 +159,7 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 		r.Owner = user
 	}
 
+	r.FileName = string(w.FileName)
 	id, err := strconv.ParseInt(string(w.ID), 10, 64)
 	if err != nil || id <= 0 {
 		r.Unreadable = fmt.Sprintf("its id %.40q is not a number", string(w.ID))
@@ -175,7 +176,7 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	if n, err := strconv.ParseInt(string(w.Size), 10, 64); err == nil && n >= 0 {
 		r.Size = n
 	}
-	r.DownloadURL, r.FileName, r.CallID = string(w.DownloadURL), string(w.FileName), string(w.CallID)
+	r.DownloadURL, r.CallID = string(w.DownloadURL), string(w.CallID)
 	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.Direction), string(w.CallerID), string(w.DNIS), string(w.CNAM)
 	r.Extensions, r.RuleIDs = w.Extensions, w.RuleIDs
 	return r

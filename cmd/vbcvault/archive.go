@@ -30,6 +30,7 @@ type archiveFlags struct {
 	fullScanEvery            string
 	ifRunning                string
 	acceptSizeMismatch       bool
+	acceptEqualAudio         bool
 	allowExpiring            bool
 	noTranscripts, catalog   bool
 	retryFailed              bool
@@ -121,6 +122,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
+	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
@@ -266,7 +268,8 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	}
 	o.ByAge, o.RetryFailed, o.MaxFailures = f.olderThan != "", f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
-	o.AcceptSizeMismatch, o.AllowExpiring, o.NoTranscripts = f.acceptSizeMismatch, f.allowExpiring, f.noTranscripts
+	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
+	o.NoTranscripts = f.noTranscripts
 	o.Catalog = f.catalog
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil

@@ -83,13 +83,17 @@ func TestExportGoesWrong(t *testing.T) {
 		"an entry is missing":  {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry { return e[1:] }), downloads: 1},
 		"an entry comes twice": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			return append(e, vbctest.ZipEntry{Name: "again/" + e[3].Name, Body: strings.NewReader("x"), Size: -1})
-		}), downloads: 1},
+		}), downloads: 20, says: "holds 21 files, and VBC has listed 20"},
 		"other names": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			for i := range e {
 				e[i].Name = fmt.Sprintf("recording-%d.mp3", i)
 			}
 			return e
 		}), downloads: 20, says: "none of 20 recordings is in the ZIP"},
+		"a file that is no recording": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
+			e[7].Name = "index.csv"
+			return e
+		}), downloads: 20, says: "holds 1 files that VBC hasn't listed"},
 		"in directories that lead out of the ZIP, packed": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			for i := range e {
 				e[i].Name, e[i].Deflate = "../../../../tmp/"+e[i].Name, true

@@ -313,6 +313,8 @@ func advice(f failure) string {
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case strings.Contains(f.Reason, "transcript"):
 		return "its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"
+	case strings.Contains(f.Reason, "byte for byte"):
+		return "nothing is lost: listen to both; if that is as it should be, run archive with --accept-equal-audio, which deletes them at VBC too"
 	case f.Permanent:
 		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
 	}

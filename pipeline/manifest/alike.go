@@ -67,9 +67,7 @@ func (m *Manifest) StoredAlike(ctx context.Context, r vbc.Recording, c Copy) err
 			return &WriteError{err}
 		}
 		for _, o := range others {
-			_, err := tx.Exec("UPDATE recording SET alike = ? WHERE "+thisRow+" AND alike = ? AND displaced = 0 AND state NOT IN ('purged', 'gone', 'erasing', 'erased')",
-				Suspect, o.Kind, o.Owner, o.ID, o.Nth, Unlike)
-			if err != nil {
+			if _, err := tx.Exec(suspect+" AND alike = 0", o.Kind, o.Owner, o.ID, o.Nth); err != nil {
 				return &WriteError{err}
 			}
 		}
@@ -81,13 +79,48 @@ func (m *Manifest) StoredAlike(ctx context.Context, r vbc.Recording, c Copy) err
 	})
 }
 
-// Compared writes down that VBC, asked once more, sends for a suspect recording
-// what its copy has.
-func (m *Manifest) Compared(ctx context.Context, r vbc.Recording) error {
-	return m.exec(ctx, "UPDATE recording SET alike = ? WHERE "+thisRow, Compared, r.Kind, r.Owner, r.ID, r.Nth)
+// Twin returns another recording that has this audio, nil if there is none.
+func (m *Manifest) Twin(ctx context.Context, r vbc.Recording, sum storage.Digest) (*vbc.Recording, error) {
+	others, err := twins(reading{ctx, m}, r, sum)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	if len(others) == 0 {
+		return nil, nil
+	}
+	return &others[0], nil
+}
+
+// SuspectError says that a recording may have another one's audio, and that VBC
+// has to be asked before it may be purged.
+type SuspectError struct{ Recording vbc.Recording }
+
+func (e *SuspectError) Error() string {
+	return fmt.Sprintf("the copy of %s may be another recording's audio", e.Recording)
+}
+
+// suspect is what becomes of a recording that may have another one's audio: the
+// next run compares it. What VBC has no more can't be compared.
+const suspect = "UPDATE recording SET alike = 1, state = CASE state WHEN 'verified' THEN 'stored' ELSE state END WHERE " + thisRow +
+	" AND displaced = 0 AND audio <> '' AND state NOT IN ('purged', 'gone', 'erasing', 'erased')"
+
+// Suspected writes down that a recording's copy may be another one's audio.
+func (m *Manifest) Suspected(ctx context.Context, r vbc.Recording) error {
+	return m.exec(ctx, suspect, r.Kind, r.Owner, r.ID, r.Nth)
+}
+
+// Compared writes down what VBC, asked once more for a suspect recording, has
+// shown of it.
+func (m *Manifest) Compared(ctx context.Context, r vbc.Recording, how Alike) error {
+	return m.exec(ctx, "UPDATE recording SET alike = ? WHERE "+thisRow, how, r.Kind, r.Owner, r.ID, r.Nth)
 }
 
 func store(tx txn, r vbc.Recording, c Copy, how Alike) error {
 	return move(tx, r, Stored, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0, alike = ?",
 		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), how)
+}
+
+func isSuspect(tx txn, r vbc.Recording) (is bool) {
+	err := tx.QueryRow("SELECT alike = 1 FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&is)
+	return err == nil && is
 }

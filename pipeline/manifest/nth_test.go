@@ -156,7 +156,7 @@ func TestAudioOfAnother(t *testing.T) {
 	if x, y := state(t, m, 1), state(t, m, 2); x.Alike != manifest.Suspect || y.Alike != manifest.Compared || y.State != manifest.Stored {
 		t.Errorf("%v and %v, which is %s", x.Alike, y.Alike, y.State)
 	}
-	if err := m.Compared(t.Context(), a); err != nil || state(t, m, 1).Alike != manifest.Compared {
+	if err := m.Compared(t.Context(), a, manifest.Compared); err != nil || state(t, m, 1).Alike != manifest.Compared {
 		t.Errorf("%v", err)
 	}
 	// The same call under a corrected start is no other recording.

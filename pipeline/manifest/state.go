@@ -112,7 +112,8 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
 
 // Purging writes down the receipt's intent. Only when it has returned nil may
 // the DELETE be sent. It is a *HeldError if the recording is under a hold at
-// that very moment, and then nothing is written.
+// that very moment, a *SuspectError if its copy may be another one's audio, and
+// then nothing is written.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
 		if err := unheld(tx, r); err != nil {
@@ -121,7 +122,11 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent 
 		if err := addEntry(tx, intent); err != nil {
 			return err
 		}
-		return move(tx, r, Purging, verifiedColumns, verifiedValues(c, intent.Verified)...)
+		err := moveWhere(tx, r, from[Purging], Purging, fmt.Sprint(" AND alike <> ", int(Suspect)), verifiedColumns, verifiedValues(c, intent.Verified)...)
+		if _, ok := errors.AsType[*StateError](err); ok && isSuspect(tx, r) {
+			return &SuspectError{Recording: r}
+		}
+		return err
 	})
 }
 
@@ -220,6 +225,11 @@ func move(tx txn, r vbc.Recording, to State, set string, values ...any) error {
 
 // moveFrom is move for the rare steps that not every caller may take.
 func moveFrom(tx txn, r vbc.Recording, before []State, to State, set string, values ...any) error {
+	return moveWhere(tx, r, before, to, "", set, values...)
+}
+
+// moveWhere is moveFrom under one more condition.
+func moveWhere(tx txn, r vbc.Recording, before []State, to State, condition, set string, values ...any) error {
 	marks := strings.TrimSuffix(strings.Repeat("?,", len(before)), ",")
 	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID, r.Nth)
 	for _, s := range before {
@@ -228,7 +238,7 @@ func moveFrom(tx txn, r vbc.Recording, before []State, to State, set string, val
 	if to != Failed {
 		set = "state = '" + string(to) + "', " + set
 	}
-	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE "+thisRow+" AND state IN ("+marks+")", args...)
+	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE "+thisRow+" AND state IN ("+marks+")"+condition, args...)
 	if err != nil {
 		return &WriteError{err}
 	}
