@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage"},
+	"storage/mount":       {},
 	"storage/s3store":     {"storage"},
 	"storage/storagetest": {"storage"},
 	"vbc":                 {},
