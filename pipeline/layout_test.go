@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
 	"pipeline/evidence":   {"storage", "vbc"},
-	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
+	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage"},
