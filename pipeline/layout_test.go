@@ -22,14 +22,15 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/s3store", "vbc", "vbc/vbctest"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
 	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
 	"pipeline/evidence":   {"storage", "vbc"},
-	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
+	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
-	"storage/dirstore":    {"storage"},
+	"storage/dirstore":    {"storage", "storage/mount"},
+	"storage/mount":       {},
 	"storage/s3store":     {"storage"},
 	"storage/storagetest": {"storage"},
 	"vbc":                 {},

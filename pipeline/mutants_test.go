@@ -99,6 +99,9 @@ var mutations = []mutation{
 	{"export writes under the file's own name", "cmd/vbcvault/newfile.go", "os.CreateTemp(filepath.Dir(path), \".vbcvault-unfinished-\")\n", "os.Create(path)\n", "TestExportIsWhole", "./cmd/vbcvault"},
 	{"a name that is a formula is left one", "pipeline/catalog/csv.go", "Harmless(column.cell(e))", "column.cell(e)", "TestExportFormats", "./cmd/vbcvault"},
 	{"a month's file lies among those of the next", "pipeline/storecatalog.go", "month.First.Format(\"year=2006/month=01/\")", "month.First.AddDate(0, 1, 0).Format(\"year=2006/month=01/\")", "TestCatalogSays", "./cmd/vbcvault"},
+	{"a destination on FUSE is trusted", "cmd/vbcvault/mounts.go", "	if kind == \"\" {", "	if true {", "TestDestinationOnFUSE", "./cmd/vbcvault"},
+	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
+	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 }
 

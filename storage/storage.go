@@ -233,6 +233,15 @@ type Protector interface {
 	Protect(ctx context.Context, o Object) error
 }
 
+// Mounted is a Store whose objects are only as durable as the file system below
+// it: what that calls written is all that there is to go by.
+type Mounted interface {
+	// Mount names the network or FUSE file system that objects lie on, as in
+	// "fuse.rclone"; "" if they lie on a disk of this machine, or the system
+	// can't tell. It looks anew each time.
+	Mount() (kind string, err error)
+}
+
 // ErrNotFound says that there is no such object.
 var ErrNotFound = errors.New("no such object")
 

@@ -32,6 +32,7 @@ type archiveFlags struct {
 	acceptSizeMismatch       bool
 	acceptEqualAudio         bool
 	allowExpiring            bool
+	trustMount               bool
 	noTranscripts, catalog   bool
 	retryFailed              bool
 	maxFailures              int
@@ -124,6 +125,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
 	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
+	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may say that bytes are on disk while they are in a cache of this machine")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
@@ -137,6 +139,7 @@ func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.warnOfMount(o.log)
 	if j.dryRun {
 		return j.plan(cmd.Context(), o)
 	}
@@ -144,7 +147,7 @@ func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
 }
 
 func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, error) {
-	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, insecureHTTP: f.insecureHTTP}
+	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, trustMount: f.trustMount, insecureHTTP: f.insecureHTTP}
 	var err error
 	if j.options, err = f.pipelineOptions(now, changed); err != nil {
 		return nil, err
@@ -153,6 +156,12 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		return nil, err
 	}
 	if j.destination.protection, err = f.protect.protection(j.destination, changed); err != nil {
+		return nil, err
+	}
+	if f.trustMount && j.destination.dir == "" {
+		return nil, usagef("leave it out, or archive to file://", "--trust-mount is about directories, and --to is a bucket")
+	}
+	if err = j.trust(j.destination); err != nil {
 		return nil, err
 	}
 	if j.vbc, err = vbcOptions(); err != nil {

@@ -163,9 +163,23 @@ func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool)
 		_ = c.Close() // nothing was written
 	}
 	if to.dir != "" {
-		out = append(out, diagnoseDisk("room in the destination", to.dir))
+		out = append(out, diagnoseMount(to), diagnoseDisk("room in the destination", to.dir))
 	}
 	return out
+}
+
+// diagnoseMount looks whether what the destination calls written is on a disk.
+func diagnoseMount(to destination) storage.Finding {
+	const check = "file system"
+	kind, err := to.Mount()
+	switch {
+	case err != nil:
+		return found(check, err, "")
+	case kind == "":
+		return found(check, nil, "no network or FUSE file system is seen at "+to.dir)
+	}
+	return warning(check, fmt.Sprintf("%s is on a network or FUSE file system (%s): it may say that bytes are on disk while they are in a cache of this machine, so archive --delete is refused", to.dir, kind),
+		"archive to a disk of this machine, or to s3://; where fsync means that the bytes are safe, archive takes --trust-mount")
 }
 
 // diagnoseManifest looks where the manifest lies, or would lie, and at what it
@@ -177,7 +191,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 	m, err := manifest.OpenReadOnly(ctx, path)
 	switch {
 	case manifest.Missing(err):
-		f = found(check, manifest.Place(path), path+" is made by the first run")
+		f = found(check, nil, path+" is made by the first run")
 	case errors.Is(err, manifest.ErrOlder):
 		f = warning(check, err.Error(), "it keeps a copy; nothing has to be done")
 	case err != nil:
@@ -192,6 +206,9 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 			err = &manifest.BoundError{What: "destination", Bound: b.Destination, Wanted: to.String()}
 		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
+	}
+	if err := manifest.Place(path); err != nil {
+		f = found(check, err, "") // whatever it holds, no run opens it
 	}
 	dir := filepath.Dir(path)
 	for {

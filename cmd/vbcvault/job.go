@@ -27,6 +27,7 @@ type job struct {
 	dryRun        bool
 	skipIfRunning bool
 	planFile      string // to write; "" = none
+	trustMount    bool   // delete although the destination is a network or FUSE mount
 	insecureHTTP  bool
 }
 
@@ -49,6 +50,11 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	store, err := j.destination.open(ctx, j.options.Workers, j.insecureHTTP, o.log)
 	if err != nil {
 		return pipeline.Summary{}, err
+	}
+	if on, ok := store.(storage.Mounted); ok {
+		if err := j.trust(on); err != nil {
+			return pipeline.Summary{}, err
+		}
 	}
 	o.announce(j)
 	stats := &pipeline.Stats{}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -102,25 +103,58 @@ func TestOlderFormatIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// A manifest on a network file system is refused, also where its directory is
-// yet to be made.
+// A manifest on a network file system is refused, be it only the lock or only
+// the database that would lie there.
 func TestNetworkFileSystemIsRefused(t *testing.T) {
-	there := t.TempDir()
-	asked := ""
-	kind := func(dir string) (string, error) {
-		if asked = dir; dir != there {
-			return "", os.ErrNotExist
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "m")
+	for _, there := range []string{path, filepath.Dir(path)} {
+		err := place(path, func(at string) (string, error) {
+			if at == there {
+				return "nfs4", nil
+			}
+			return "", nil
+		})
+		if !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), there+" is on nfs4") {
+			t.Errorf("%s: %v", there, err)
 		}
-		return "NFS", nil
 	}
-	err := local(filepath.Join(there, "not", "made"), kind)
-	if !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), "NFS") || asked != there {
-		t.Errorf("%v, asked about %s", err, asked)
+	if err := place(path, func(string) (string, error) { return "", os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("nobody can tell, and it says %v", err)
 	}
-	if k, err := remoteKind(there); k != "" || err != nil {
-		t.Errorf("%s is on %q, %v", there, k, err)
+	if err := Place(path); err != nil {
+		t.Error(err)
 	}
-	if err := local(there, func(string) (string, error) { return "", nil }); err != nil {
+}
+
+// On a FUSE file system two runs could hold one manifest.
+func TestManifestOnFUSEIsRefused(t *testing.T) {
+	t.Parallel()
+	local, there := t.TempDir(), storagetest.FUSE(t)
+	link := filepath.Join(local, "m")
+	if err := os.Symlink(filepath.Join(there, "m"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(there, "m"), filepath.Join(there, "not", "made", "m"), link} {
+		if m, err := Open(t.Context(), path); !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), "fuse") {
+			t.Errorf("%s: %v", path, err)
+			if err == nil {
+				m.Close()
+			}
+		}
+		if err := Create(t.Context(), path, func(*Manifest) error { return nil }); !errors.Is(err, ErrRemote) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if left, err := os.ReadDir(there); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	// The other way round a link leads to a disk, and the lock would be on FUSE.
+	link = filepath.Join(there, "link")
+	if err := os.Symlink(filepath.Join(local, "real"), link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Place(link); !errors.Is(err, ErrRemote) {
 		t.Error(err)
 	}
 }

@@ -3,38 +3,30 @@ package manifest
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
+
+	"github.com/vbcvault/vbcvault/storage/mount"
 )
 
-// ErrRemote says that a manifest would lie on a network file system, whose
-// locks and order of writes are not what a database needs: two runs could
+// ErrRemote says that a manifest would lie on a network or FUSE file system,
+// whose locks and order of writes are not what a database needs: two runs could
 // hold it at once.
-var ErrRemote = errors.New("a manifest can't lie on a network file system")
-
-// local refuses a directory on a network file system. Where it doesn't exist
-// yet, the one counts in which it will be made.
-func local(dir string, kindOf func(string) (string, error)) error {
-	at, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("open manifest: %w", err)
-	}
-	for {
-		kind, err := kindOf(at)
-		parent := filepath.Dir(at)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && parent != at:
-			at = parent
-			continue
-		case err != nil:
-			return fmt.Errorf("open manifest: look at %s: %w", at, err)
-		case kind != "":
-			return fmt.Errorf("%w: %s is on %s", ErrRemote, at, kind)
-		}
-		return nil
-	}
-}
+var ErrRemote = errors.New("a manifest can't lie on a network or FUSE file system, where locks and the order of writes can't be relied on")
 
 // Place says whether a manifest may lie at path: the error is ErrRemote
 // (wrapped) if not. It makes nothing.
-func Place(path string) error { return local(filepath.Dir(path), remoteKind) }
+func Place(path string) error { return place(path, mount.Remote) }
+
+// place looks at the path's own directory, which has the lock, and at where the
+// path leads to, which has the database: it may be a link.
+func place(path string, remote func(string) (string, error)) error {
+	for _, at := range []string{filepath.Dir(path), path} {
+		switch kind, err := remote(at); {
+		case err != nil:
+			return fmt.Errorf("open manifest: %w", err)
+		case kind != "":
+			return fmt.Errorf("%w: %s is on %s", ErrRemote, at, kind)
+		}
+	}
+	return nil
+}

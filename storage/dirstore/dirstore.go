@@ -25,6 +25,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/mount"
 )
 
 const (
@@ -45,7 +46,10 @@ type Store struct {
 	durable sync.Map                    // directories (string) whose own names are synced
 }
 
-var _ storage.Destination = (*Store)(nil)
+var (
+	_ storage.Destination = (*Store)(nil)
+	_ storage.Mounted     = (*Store)(nil)
+)
 
 // Open opens an existing directory and changes nothing. One that isn't there
 // is not created: where a disk isn't mounted, the root disk would fill up.
@@ -63,6 +67,9 @@ func Open(dir string) (*Store, error) {
 
 // Close lets go of the directory.
 func (s *Store) Close() error { return s.root.Close() }
+
+// Mount implements storage.Mounted, for the directory and all below it.
+func (s *Store) Mount() (kind string, err error) { return mount.Within(s.dir) }
 
 // String is the directory as a URL.
 func (s *Store) String() string {
