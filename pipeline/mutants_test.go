@@ -59,6 +59,7 @@ var mutations = []mutation{
 	{"a refused password is tried again", "vbc/auth.go", "	case s.fatal != nil:\n		return nil, \"\", s.fatal\n", "", "TestRefusedPassword", "./vbc"},
 	{"a run never stops for failures", "pipeline/breaker.go", "b.limit == 0 || b.inARow < b.limit", "true", "TestStopsWhenEverything", "./cmd/vbcvault"},
 	{"a run never stops for lost copies", "pipeline/breaker.go", "	if b.proofs < fewestProofs ||", "	if true ||", "TestStopsWhenCopies", "./cmd/vbcvault"},
+	{"an age of minutes is taken for one", "cmd/vbcvault/age.go", "	if parts := inMinutes.FindStringSubmatch(s); parts != nil {", "	if parts := inMinutes.FindStringSubmatch(s); parts != nil && false {", "TestAges", "./cmd/vbcvault"},
 	{"a wrong clock goes unnoticed", "pipeline/run.go", "off.Abs() <= MaxClockOffset", "true", "TestWrongClock", "./cmd/vbcvault"},
 	{"receipts don't follow on each other", "pipeline/receipt/receipt.go", "	case e.Prev != c.Head:", "	case false:", "TestChainNames", "./pipeline/receipt"},
 	{"receipts of an ended run are never stored", "pipeline/run.go", "errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))", "errors.Join(err, r.rest(r.ctx, sel))", "TestCrashAtEveryStep", "./pipeline"},
