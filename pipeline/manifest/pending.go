@@ -36,10 +36,12 @@ const (
 )
 
 // resting is the condition for that.
-const resting = `state <> 'purging' AND permanent = 1 AND attempts >= ? AND failed_at > ? AND failed_run <> ?`
+const resting = `state <> 'purging' AND permanent = 1 AND attempts >= ? AND failed_at BETWEEN ? AND ? AND failed_run <> ?`
 
+// restingArgs are its values. A failure from the future would rest until then.
 func restingArgs(sel Selection) []any {
-	return []any{restAfter, time.Now().Add(-restFor).UnixMilli(), sel.Run}
+	now := time.Now()
+	return []any{restAfter, now.Add(-restFor).UnixMilli(), now.Add(ClockSlack).UnixMilli(), sel.Run}
 }
 
 const pendingPage = 256 // rows read at once
