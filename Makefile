@@ -4,7 +4,7 @@
 # make mutants  break the program in many ways, and see a test fail each time
 # make torture  count the faults, kills and random histories that nothing is lost in
 # make fuzz     every fuzz target, INPUTS=20000 inputs each
-# make bench    vbcvault next to a bare loop and the vendor's tutorial, on the same simulator and S3 server
+# make bench    vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
 # make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-list   what finding and counting costs in a manifest, LARGEST as above
 # make dist     static binaries for the usual systems

@@ -263,11 +263,20 @@ func TestExpiringCopyTakesNoTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRun(Parts{Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{Delete: true, Cutoff: l.cutoff})
+	client, err := vbc.New(vbc.Options{URL: l.api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}
+	r := newRun(parts, Options{Delete: true, Cutoff: l.cutoff})
 	defer r.drainAfter(t.Context())()
 	r.id = row.SeenRun
-	if err := r.purge(t.Context(), &item{Row: row}); !isA[*expiringError](err) { // without a client: asking for a slot panics
+	l.account.ResetCounts()
+	if err := r.purge(t.Context(), &item{Row: row}); !isA[*expiringError](err) {
 		t.Errorf("%v", err)
+	}
+	if n := l.account.Counts().Total; n != 0 { // a slot would have asked for a token
+		t.Errorf("%d requests", n)
 	}
 }
 

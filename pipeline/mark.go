@@ -21,6 +21,7 @@ func (l *lister) begin(ctx context.Context) (time.Time, error) {
 		return p.Since, err
 	}
 	if mark.FullAt.IsZero() || p.started.Sub(mark.FullAt) >= p.FullScanEvery ||
+		fromTheFuture(mark.FullAt) || fromTheFuture(mark.Until) || // else no full scan would come until then
 		!mark.Since.IsZero() && (p.Since.IsZero() || p.Since.Before(mark.Since)) {
 		return p.Since, nil
 	}

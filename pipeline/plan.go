@@ -140,6 +140,9 @@ func (pl *planner) do(ctx context.Context) error {
 
 // Add counts instead of writing down.
 func (pl *planner) Add(ctx context.Context, _ int64, recordings []vbc.Recording) ([]manifest.Sighting, error) {
+	if err := pl.run.checkClock(); err != nil {
+		return nil, err // it has jumped since the run began
+	}
 	out := make([]manifest.Sighting, len(recordings))
 	for i, rec := range recordings {
 		c := collectionOf(rec)

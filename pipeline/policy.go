@@ -15,7 +15,6 @@ import (
 type Options struct {
 	Account string     // number or "self"
 	Cutoff  time.Time  // recordings that start strictly before it are eligible
-	ByAge   bool       // the cutoff was reckoned from this machine's clock
 	Since   time.Time  // and not before this; zero = from the beginning
 	Kinds   []vbc.Kind // empty = company
 	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self

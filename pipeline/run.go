@@ -228,7 +228,7 @@ func (r *run) remember(ctx context.Context) error {
 
 // selection is what this run takes out of the manifest.
 func (r *run) selection() manifest.Selection {
-	return manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete, RetryFailed: r.policy.RetryFailed}
+	return manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete, RetryFailed: r.policy.RetryFailed, EqualAudio: r.policy.AcceptEqualAudio}
 }
 
 // rest counts what isn't tried in this run, having failed often.
@@ -249,22 +249,30 @@ func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
 	return nil
 }
 
-// MaxClockOffset is how far our clock may be off where the cutoff comes from it.
-const MaxClockOffset = 5 * time.Minute
+// MaxClockOffset is how far our clock may be off VBC's.
+const MaxClockOffset = manifest.ClockSlack
 
-// checkClock refuses a cutoff that was reckoned from a clock that is wrong.
+// checkClock refuses to work by a clock that is wrong. Cutoffs may be reckoned
+// from it, and every run writes down times that later ones reckon with: how old
+// copies are, when failures rest, when everything was listed last.
 func (r *run) checkClock() error {
 	off := r.vbc.ClockOffset()
-	if !r.policy.ByAge || off.Abs() <= MaxClockOffset {
+	if off.Abs() <= MaxClockOffset {
 		return nil
 	}
 	way := "ahead of"
 	if off < 0 {
 		way = "behind"
 	}
-	return &refusal{Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so a cutoff reckoned from it would be wrong", off.Abs(), way),
-		Hint: "set this machine's clock, or name the cutoff with --before"}
+	return &refusal{
+		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
+		Hint:   "set this machine's clock, then run the same command again",
+	}
 }
+
+// fromTheFuture reports whether a time that was written down lies in the
+// future: its clock was wrong.
+func fromTheFuture(t time.Time) bool { return time.Until(t) > MaxClockOffset }
 
 // prepare logs in, and where the account's number is given, looks at the
 // destination before anything is listed.

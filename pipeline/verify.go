@@ -23,6 +23,9 @@ func (r *run) verify(row *item) error {
 // prove asks the store what it holds of a recording. What it returns is true
 // now and justifies a purge now; nobody keeps it.
 func (r *run) prove(row *item) (evidence.Verified, error) {
+	if err := r.checkClock(); err != nil {
+		return evidence.Verified{}, err // the copy's age would count from a wrong time
+	}
 	ev, err := r.ask(row.Row)
 	// What is archived anew after a mismatch says nothing more about the store.
 	if !row.mismatched {

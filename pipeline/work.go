@@ -103,6 +103,10 @@ func (r *run) handle(ctx context.Context, t task) error {
 	if !r.policy.eligible(row.Recording) && row.State != manifest.Purging {
 		return nil
 	}
+	if err := r.checkClock(); err != nil {
+		r.stop(err) // it has jumped since the run began
+		return err
+	}
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
 	r.stats.WorkBegan.CompareAndSwap(0, time.Now().UnixMilli())
@@ -130,6 +134,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 
 // lead takes a recording on from the state in which it is.
 func (r *run) lead(ctx context.Context, row *item) error {
+	if err := r.redate(row); err != nil {
+		return err
+	}
 	if err := r.tellApart(ctx, row); err != nil {
 		return err
 	}
@@ -152,6 +159,18 @@ func (r *run) lead(ctx context.Context, row *item) error {
 		return errReappeared
 	}
 	return err
+}
+
+// redate has the age of a copy from the future count from now on: it would
+// never be old enough to be purged, or not for years.
+func (r *run) redate(row *item) error {
+	if !fromTheFuture(row.Copy.ArchivedAt) {
+		return nil
+	}
+	r.log.Info("a copy seems to have been archived in the future, under a wrong clock; its age counts from now",
+		"recording", row.Recording.String(), "archived", row.Copy.ArchivedAt.Format(time.RFC3339))
+	row.Copy.ArchivedAt = time.Now()
+	return r.manifest.Redate(r.work, row.Recording, row.Copy.ArchivedAt)
 }
 
 // advance is the one way: transfer → verify → purge, where purge verifies.

@@ -150,7 +150,8 @@ type clock struct {
 func (c *clock) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.RoundTripper.RoundTrip(req)
 	if err == nil {
-		if date, e := http.ParseTime(resp.Header.Get("Date")); e == nil {
+		// What a cache kept has the time at which it was made.
+		if date, e := http.ParseTime(resp.Header.Get("Date")); e == nil && resp.Header.Get("Age") == "" {
 			offset := time.Since(date).Truncate(time.Second)
 			c.offset.Store(&offset)
 		}

@@ -320,3 +320,36 @@ func TestPlainHTTP(t *testing.T) {
 		}
 	}
 }
+
+// The clock is compared with the answers' own, and not with what a cache on
+// the way has kept for a day.
+func TestClockOffset(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		off  time.Duration // of VBC's clock
+		age  string
+		want time.Duration // of ours
+	}{
+		"right": {}, "behind": {off: time.Hour, want: -time.Hour}, "ahead": {off: -time.Hour, want: time.Hour},
+		"cached": {off: -24 * time.Hour, age: "86400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := vbctest.New(vbctest.Config{Now: func() time.Time { return time.Now().Add(c.off) }})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if c.age != "" {
+					w.Header().Set("Age", c.age)
+				}
+				a.ServeHTTP(w, r)
+			}))
+			t.Cleanup(server.Close)
+			me := client(t, server.URL, nil)
+			if err := me.Login(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if off := me.ClockOffset() - c.want; off.Abs() > time.Minute {
+				t.Errorf("off by %v, want %v", me.ClockOffset(), c.want)
+			}
+		})
+	}
+}

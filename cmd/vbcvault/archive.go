@@ -275,7 +275,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if f.maxFailures < 0 {
 		return o, usagef("0 or more", "--max-failures %d is negative", f.maxFailures)
 	}
-	o.ByAge, o.RetryFailed, o.MaxFailures = f.olderThan != "", f.retryFailed, f.maxFailures
+	o.RetryFailed, o.MaxFailures = f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
 	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
 	o.NoTranscripts = f.noTranscripts

@@ -6,15 +6,20 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -29,8 +34,8 @@ const (
 
 // runLoop is one of:
 //
-//	bare-loop   what nobody can do without: GET, PUT, HEAD, DELETE; nothing is checked
-//	same-loop   the very requests that vbcvault makes, and nothing else
+//	same-loop   the floor: the very requests that vbcvault makes, for each body one
+//	            buffer that is used again and one SHA-256, and nothing else
 //	tutorial    the vendor's tutorials: one after the other, ten on a page, whole
 //	            files in memory, no HEAD, no checksum, the file name as key
 func runLoop(name string) error {
@@ -38,31 +43,61 @@ func runLoop(name string) error {
 	if err != nil {
 		return err
 	}
+	pageSize, each := 1000, (*loop).same
+	if name == "tutorial" {
+		pageSize, workers, each = 10, 1, (*loop).tutorial
+	} else {
+		debug.SetGCPercent(400) // as vbcvault does, see boundMemory
+	}
 	l, err := newLoop(workers)
 	if err != nil {
 		return err
-	}
-	pageSize, each := 1000, l.bare
-	switch name {
-	case "tutorial":
-		pageSize, workers, each = 10, 1, l.tutorial
-	case "same-loop":
-		each = l.same
 	}
 	recordings, err := l.list(pageSize)
 	if err != nil {
 		return err
 	}
-	var g errgroup.Group
-	g.SetLimit(workers)
+	todo := make(chan loopRecording, len(recordings))
 	for _, r := range recordings {
-		g.Go(func() error { return each(r) })
+		todo <- r
+	}
+	close(todo)
+	var g errgroup.Group
+	for range workers {
+		g.Go(func() error {
+			var b buffer
+			for r := range todo {
+				if err := each(l, r, &b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return g.Wait()
 }
 
+// buffer is one worker's, for one body after the other.
+type buffer []byte
+
+var buffered atomic.Int64 // bytes in all of them
+
+// read reads a body whose size is known.
+func (b *buffer) read(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 {
+		return nil, errors.New("the size isn't known")
+	}
+	if int64(len(*b)) < size {
+		debug.SetMemoryLimit(24<<20 + buffered.Add(size-int64(len(*b))))
+		*b = make([]byte, size)
+	}
+	_, err := io.ReadFull(r, (*b)[:size])
+	return (*b)[:size], err
+}
+
 type loop struct {
 	ctx    context.Context
+	vbc    *http.Client
 	store  *s3.Client
 	bucket *string
 	url    string // of the collection
@@ -77,12 +112,17 @@ type loopRecording struct {
 
 func newLoop(workers int) (*loop, error) {
 	l := &loop{ctx: context.Background(), bucket: aws.String(os.Getenv("BUCKET"))}
-	cfg, err := config.LoadDefaultConfig(l.ctx, config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired))
+	keepAlive := func(t *http.Transport) { t.MaxIdleConnsPerHost = workers }
+	cfg, err := config.LoadDefaultConfig(l.ctx,
+		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(keepAlive)))
 	if err != nil {
 		return nil, err
 	}
 	l.store = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = workers
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	keepAlive(t)
+	l.vbc = &http.Client{Transport: t}
 	base := os.Getenv("VBC_API_URL")
 	l.url = base + "/t/vbc.prod/call_recording/v1/api/accounts/self/company_call_recordings"
 	resp, err := http.PostForm(base+"/token", url.Values{"grant_type": {"password"}, "username": {"admin@vbc.prod"},
@@ -99,20 +139,20 @@ func newLoop(workers int) (*loop, error) {
 	return l, err
 }
 
-// do sends a request and reads the answer. Where the quota is used up it asks
-// again a little later, as a patient script would.
-func (l *loop) do(method, u string) ([]byte, error) {
+// do sends a request and reads the answer with read. Where the quota is used up
+// it asks again a little later, as a patient script would.
+func (l *loop) do(method, u string, read func(io.Reader, int64) ([]byte, error)) ([]byte, error) {
 	for {
 		req, err := http.NewRequestWithContext(l.ctx, method, u, nil)
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set("Authorization", "Bearer "+l.token)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := l.vbc.Do(req)
 		if err != nil {
 			return nil, err
 		}
-		body, err := io.ReadAll(resp.Body)
+		body, err := read(resp.Body, resp.ContentLength)
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != http.StatusTooManyRequests {
 			return body, err
@@ -121,9 +161,11 @@ func (l *loop) do(method, u string) ([]byte, error) {
 	}
 }
 
+func readAll(r io.Reader, _ int64) ([]byte, error) { return io.ReadAll(r) }
+
 func (l *loop) list(pageSize int) (all []loopRecording, err error) {
 	for n := 1; ; n++ {
-		body, err := l.do(http.MethodGet, fmt.Sprintf("%s?page=%d&page_size=%d", l.url, n, pageSize))
+		body, err := l.do(http.MethodGet, fmt.Sprintf("%s?page=%d&page_size=%d", l.url, n, pageSize), readAll)
 		if err != nil {
 			return nil, err
 		}
@@ -141,13 +183,14 @@ func (l *loop) list(pageSize int) (all []loopRecording, err error) {
 	}
 }
 
-func (l *loop) put(key string, body []byte, checked bool) error {
-	in := &s3.PutObjectInput{Bucket: l.bucket, Key: &key, Body: bytes.NewReader(body)}
-	if checked {
-		sum := sha256.Sum256(body)
-		in.ChecksumSHA256 = aws.String(base64.StdEncoding.EncodeToString(sum[:]))
-	}
-	_, err := l.store.PutObject(l.ctx, in)
+// put stores a body with the SHA-256 that it must have. It is hashed once: the
+// SDK would do it again for its signature.
+func (l *loop) put(key string, body []byte) error {
+	sum := sha256.Sum256(body)
+	_, err := l.store.PutObject(l.ctx, &s3.PutObjectInput{
+		Bucket: l.bucket, Key: &key, Body: bytes.NewReader(body),
+		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+	}, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
 	return err
 }
 
@@ -157,31 +200,18 @@ func (l *loop) head(key string) error {
 }
 
 func (l *loop) remove(r loopRecording) error {
-	_, err := l.do(http.MethodDelete, fmt.Sprint(l.url, "/", r.ID))
+	_, err := l.do(http.MethodDelete, fmt.Sprint(l.url, "/", r.ID), readAll)
 	return err
 }
 
-func (l *loop) bare(r loopRecording) error {
-	body, err := l.do(http.MethodGet, r.DownloadURL)
-	key := fmt.Sprint(r.ID, ".mp3")
-	if err == nil {
-		err = l.put(key, body, true)
-	}
-	if err == nil {
-		err = l.head(key)
-	}
-	if err == nil {
-		err = l.remove(r)
-	}
-	return err
-}
+var sidecar = make([]byte, 1000)
 
-func (l *loop) same(r loopRecording) error {
-	body, err := l.do(http.MethodGet, r.DownloadURL)
+func (l *loop) same(r loopRecording, b *buffer) error {
+	body, err := l.do(http.MethodGet, r.DownloadURL, b.read)
 	key := fmt.Sprint(r.ID)
 	for _, do := range []func() error{
-		func() error { return l.put(key+".json", make([]byte, 1000), true) },
-		func() error { return l.put(key+".mp3", body, true) },
+		func() error { return l.put(key+".json", sidecar) },
+		func() error { return l.put(key+".mp3", body) },
 		func() error { return l.head(key + ".mp3") },
 		func() error { return l.head(key + ".json") },
 		func() error { return l.remove(r) },
@@ -193,10 +223,10 @@ func (l *loop) same(r loopRecording) error {
 	return err
 }
 
-func (l *loop) tutorial(r loopRecording) error {
-	body, err := l.do(http.MethodGet, r.DownloadURL)
+func (l *loop) tutorial(r loopRecording, _ *buffer) error {
+	body, err := l.do(http.MethodGet, r.DownloadURL, readAll)
 	if err == nil {
-		err = l.put(r.FileName, body, false)
+		_, err = l.store.PutObject(l.ctx, &s3.PutObjectInput{Bucket: l.bucket, Key: &r.FileName, Body: bytes.NewReader(body)})
 	}
 	if err == nil {
 		err = l.remove(r)

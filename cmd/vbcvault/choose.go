@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -70,9 +71,11 @@ func (f *chooseFlags) filter(changed func(string) bool) (filter vbc.Filter, err 
 		if !changed(d.name) {
 			continue
 		}
-		if *d.to, err = parseAge(d.name, d.flag); err != nil {
+		long, err := model.ParseDuration(d.flag) // in which m is minutes, as it is of a call
+		if err != nil {
 			return filter, usagef("write it as in 30s, 5m or 1h30m", "--%s %q is not a duration", d.name, d.flag)
 		}
+		*d.to = time.Duration(long)
 		if *d.to <= 0 {
 			return filter, usagef("as in 30s, or leave it out", "--%s %s chooses nothing, or everything", d.name, d.flag)
 		}

@@ -119,7 +119,7 @@ func diagnoseClock(off time.Duration) storage.Finding {
 		return found(check, nil, fmt.Sprintf("within %v of VBC's", off.Abs().Round(time.Second)+time.Second))
 	}
 	return storage.Finding{Check: check, Level: storage.Failure, Mend: "set this machine's clock",
-		Means: fmt.Sprintf("%v away from VBC's: a cutoff reckoned from it would be wrong, and --older-than is refused", off.Abs())}
+		Means: fmt.Sprintf("%v away from VBC's: ages reckoned from it would be wrong, and every run is refused", off.Abs())}
 }
 
 // diagnoseNetwork looks at what stands between us and VBC. A proxy's address

@@ -19,15 +19,16 @@ import (
 func isZIP(r *http.Request) bool { return strings.Contains(r.URL.Path, "/bulkDownload/") }
 func isJob(r *http.Request) bool { return strings.Contains(r.URL.Path, "/jobs/") }
 
-// One ZIP in place of forty downloads, and the same proof for each recording.
+// One ZIP in place of forty downloads, one of them to compare, and the same proof
+// for each recording.
 func TestExport(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(40)
 		w.account.Add(vbctest.Recording{ID: 7, Start: time.Now()}) // younger than the cutoff
-		w.want(w.archive("--older-than", "90d", "--delete", "--fetch", "export"), 0, map[string]int{"archived": 40, "deleted": 40, "exported": 40, "downloads": 0})
+		w.want(w.archive("--older-than", "90d", "--delete", "--fetch", "export"), 0, map[string]int{"archived": 40, "deleted": 40, "exported": 40, "downloads": 1})
 		w.mustHold(all...)
 		c := w.account.Counts()
-		if c.ByKind[vbctest.Audio] != 0 || c.ByKind[vbctest.ExportStart] != 1 || c.ByKind[vbctest.ExportZip] != 1 || c.ByKind[vbctest.ExportPoll] > 3 {
+		if c.ByKind[vbctest.Audio] != 1 || c.ByKind[vbctest.ExportStart] != 1 || c.ByKind[vbctest.ExportZip] != 1 || c.ByKind[vbctest.ExportPoll] > 3 {
 			t.Errorf("%v", c.ByKind)
 		}
 		if jobs := w.account.Jobs(); len(jobs) != 1 || len(jobs[0].Recordings()) != 40 {
@@ -54,7 +55,7 @@ func TestExportInSeveralJobs(t *testing.T) {
 	}
 	w.want(w.archive("--older-than", "90d", "--kind", "company,on-demand", "--fetch", "export"), 0, map[string]int{"archived": 40, "exported": 40})
 	w.mustHold(w.account.Recordings()...)
-	if c := w.account.Counts().ByKind; c[vbctest.ExportStart] != 2 || c[vbctest.ExportZip] != 4 || c[vbctest.Audio] != 0 {
+	if c := w.account.Counts().ByKind; c[vbctest.ExportStart] != 2 || c[vbctest.ExportZip] != 4 || c[vbctest.Audio] != 4 {
 		t.Errorf("%v", c)
 	}
 }
@@ -162,7 +163,11 @@ func TestExportGoesWrong(t *testing.T) {
 			all := w.someRecordings(20)
 			w.account.Inject(c.inject)
 			r := w.archive("--older-than", "90d", "--delete", "--fetch", "export")
-			w.want(r, 0, map[string]int{"archived": 20, "deleted": 20, "failed": 0, "exported": 20 - c.downloads, "downloads": c.downloads})
+			sample := 1 // of each ZIP that is believed
+			if c.downloads == 20 {
+				sample = 0
+			}
+			w.want(r, 0, map[string]int{"archived": 20, "deleted": 20, "failed": 0, "exported": 20 - c.downloads, "downloads": c.downloads + sample})
 			w.mustHold(all...)
 			w.noSpool()
 			if c.says != "" && !strings.Contains(r.stderr, c.says) {
@@ -268,7 +273,7 @@ func TestFetchAuto(t *testing.T) {
 	// The next run knows the quota from the beginning.
 	w.account.ResetCounts()
 	for i := range int64(100) {
-		w.account.Add(vbctest.Recording{ID: 1 + i, Start: all[0].Start.Add(time.Duration(i) * time.Minute)})
+		w.account.Add(vbctest.Recording{ID: 1 + i, Start: all[0].Start.Add(time.Duration(i)*time.Minute + time.Second)})
 	}
 	r = w.archive("--older-than", "90d", "--delete")
 	w.want(r, 0, map[string]int{"deleted": 100, "exported": 100})
@@ -309,15 +314,15 @@ func TestSpoolDirectory(t *testing.T) {
 func TestExportLimit(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
-	for i := range int64(40) {
+	for i := range int64(42) {
 		w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Minute), Size: 100_000})
 	}
-	w.want(w.archive("--older-than", "90d", "--fetch", "export", "--export-limit", "1500kB"), 0, map[string]int{"archived": 40})
+	w.want(w.archive("--older-than", "90d", "--fetch", "export", "--export-limit", "1500kB"), 0, map[string]int{"archived": 42})
 	sizes := []int{}
 	for _, j := range w.account.Jobs() {
 		sizes = append(sizes, len(j.Recordings()))
 	}
-	if !slices.Equal(sizes, []int{15, 15, 10}) {
+	if !slices.Equal(sizes, []int{15, 15, 12}) {
 		t.Errorf("%v recordings in the jobs, want 15 of 100 kB at most", sizes)
 	}
 }

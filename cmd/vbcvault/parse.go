@@ -11,20 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
-
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
-
-// parseAge reads durations such as 90d, 2w, 1y, 36h.
-func parseAge(flag, s string) (time.Duration, error) {
-	d, err := model.ParseDuration(s)
-	if err != nil {
-		return 0, usagef("write it as in 90d, 2w, 1y or 36h", "--%s %q is not a duration", flag, s)
-	}
-	return time.Duration(d), nil
-}
 
 // parseMoment reads a time of RFC 3339, or a date, which means its midnight in UTC.
 func parseMoment(flag, s string) (time.Time, error) {

@@ -78,23 +78,6 @@ func TestStopsWhenCopiesAreGone(t *testing.T) {
 	w.nothingLost(all)
 }
 
-// A cutoff that was reckoned from a wrong clock is no cutoff.
-func TestWrongClock(t *testing.T) {
-	for _, off := range []time.Duration{6 * time.Minute, -6 * time.Minute} {
-		w := newWorld(t, vbctest.Config{Now: func() time.Time { return time.Now().Add(off) }}).inDir()
-		w.someRecordings(2)
-		r := w.archive("--older-than", "90d", "--delete")
-		w.want(r, 3, map[string]int{"deleted": 0})
-		if !strings.Contains(r.stderr, "clock is") || w.account.Counts().Total != 1 {
-			t.Errorf("%d requests; it doesn't say why", w.account.Counts().Total)
-		}
-		w.want(w.archive("--before", time.Now().AddDate(0, -3, 0).Format(time.DateOnly), "--delete"), 0, map[string]int{"deleted": 2})
-	}
-	w := newWorld(t, vbctest.Config{Now: func() time.Time { return time.Now().Add(4 * time.Minute) }}).inDir()
-	w.someRecordings(1)
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 1})
-}
-
 // Only what somebody has seen on the plan is deleted.
 func TestConfirmedPlan(t *testing.T) {
 	w := newWorld(t, vbctest.Config{}).inDir()

@@ -26,6 +26,8 @@ type Selection struct {
 	Verified bool
 	// RetryFailed includes what rests after repeated failures, see resting.
 	RetryFailed bool
+	// EqualAudio includes what rests for having another recording's audio.
+	EqualAudio bool
 }
 
 // What has failed for a permanent cause in so many runs rests for a while: it
@@ -36,10 +38,12 @@ const (
 )
 
 // resting is the condition for that.
-const resting = `state <> 'purging' AND permanent = 1 AND attempts >= ? AND failed_at > ? AND failed_run <> ?`
+const resting = `state <> 'purging' AND permanent = 1 AND attempts >= ? AND failed_at BETWEEN ? AND ? AND failed_run <> ? AND NOT (alike = 2 AND ?)`
 
+// restingArgs are its values. A failure from the future would rest until then.
 func restingArgs(sel Selection) []any {
-	return []any{restAfter, time.Now().Add(-restFor).UnixMilli(), sel.Run}
+	now := time.Now()
+	return []any{restAfter, now.Add(-restFor).UnixMilli(), now.Add(ClockSlack).UnixMilli(), sel.Run, sel.EqualAudio}
 }
 
 const pendingPage = 256 // rows read at once

@@ -101,8 +101,10 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 	l.PageSize, _ = strconv.Atoi(size)
 	l.Transcripts = transcripts != ""
 	var ms, at int64
-	if n, _ := fmt.Sscanf(pace, "%d@%d", &ms, &at); n == 2 && time.Since(fromMillis(at)) < paceLasts {
-		l.Pace = time.Duration(ms) * time.Millisecond
+	if n, _ := fmt.Sscanf(pace, "%d@%d", &ms, &at); n == 2 {
+		if age := time.Since(fromMillis(at)); age < paceLasts && age > -ClockSlack {
+			l.Pace = time.Duration(ms) * time.Millisecond
+		}
 	}
 	return l, nil
 }

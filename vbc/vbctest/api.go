@@ -86,8 +86,14 @@ func (a *Account) serveAudio(w http.ResponseWriter, r *http.Request, f *Fault) {
 		k.kind = OnDemand
 		k.user, _ = strconv.ParseInt(q.Get("user"), 10, 64)
 	}
+	if f.Other != 0 {
+		id = f.Other
+	}
 	a.mu.Lock()
 	_, rec := a.find(k, id)
+	if i := slices.IndexFunc(a.deleted, func(r Recording) bool { return r.ID == f.Other && r.set() == k }); rec == nil && i >= 0 {
+		rec = &a.deleted[i]
+	}
 	a.mu.Unlock()
 	if err != nil || rec == nil {
 		backendError(w, http.StatusNotFound, "Audio not found")

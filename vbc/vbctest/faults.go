@@ -30,6 +30,7 @@ type Fault struct {
 	Trickle    bool  // the body comes in many small pieces, with a pause before each
 	FlipBit    bool  // one bit in the middle is another; VBC has no checksum, so only proofs by other means notice
 	OtherSize  int64 // so many bytes more (or less) than declared
+	Other      int64 // the audio of the recording with this id comes, also if it has been deleted
 
 	// Of a listing:
 	Hide int64 // the recording with this id is counted, and not shown
