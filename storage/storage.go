@@ -105,6 +105,16 @@ type Object struct {
 	// Lacks says, in an answer of Stat, what is missing of how the store was
 	// asked to keep its objects, "" if nothing is.
 	Lacks string `json:"-"`
+
+	// Seen tells this very object from every other that has had, or will have,
+	// its key: by version, ETag and time, or what a file system knows a file by.
+	// Answers of Stat and Reread have it where the store can tell. A question
+	// has it of a Reread of this process: see Stat.
+	Seen string `json:"-"`
+
+	// Adopted says, in an answer of Put, that nothing was written: the object had
+	// been there.
+	Adopted bool `json:"-"`
 }
 
 // How a Stat has made sure of what the store holds.
@@ -154,6 +164,10 @@ type Body struct {
 	// reading it back, never taken from metadata. It is called after Seal.
 	// A nil Occupied means Refuse.
 	Occupied func(occupant Object) Resolution
+
+	// Reread has what is already there be read, and hashed, whatever checksum the
+	// store keeps of it: that is known to be wrong.
+	Reread bool
 }
 
 // Resolution is what to do about an object that is already there.
@@ -190,8 +204,16 @@ type Store interface {
 	// arrival and keeps, or from reading the object back. want.Content and want.Checksum are only used to compare with
 	// (a composite checksum proves a digest that it was computed together
 	// with); they are never echoed unless the store has confirmed them.
+	// Where want.Seen is what a Reread of this process has answered, and the store
+	// shows that the object is still the very same, its Content is want.Content,
+	// and nothing is read again.
 	// The error is ErrNotFound (wrapped) if there is no such object.
 	Stat(ctx context.Context, want Object) (Object, error)
+
+	// Reread is Stat by reading and hashing every byte, whatever checksum the
+	// store keeps: that is its memory of what it was sent once. The error is
+	// ErrCold (wrapped) where it can't be read at once.
+	Reread(ctx context.Context, want Object) (Object, error)
 
 	// Open reads an object. The caller closes it. The error is ErrNotFound
 	// (wrapped) if there is no such object.
@@ -216,6 +238,9 @@ type Destination interface {
 	// Every error of Probe means: don't use this destination.
 	Probe(ctx context.Context, known string) (identity string, err error)
 
+	// Memory says what the answers of Stat rest on.
+	Memory() Memory
+
 	// Tidy removes what crashed runs have left unfinished under prefix and
 	// nobody can see (parts of multipart uploads, temporary files), and
 	// returns how many. It is called while no Put is under way.
@@ -224,6 +249,20 @@ type Destination interface {
 	// String is the destination's URL, as the user writes it.
 	String() string
 }
+
+// Memory is what a store keeps of an object besides its bytes.
+type Memory int
+
+const (
+	// NoMemory keeps nothing: each Stat reads.
+	NoMemory Memory = iota
+	// ForeignMemory keeps the checksum of what arrived, and whether it ever looks
+	// at the bytes again nobody knows.
+	ForeignMemory
+	// GoodMemory keeps the checksum, and looks after the bytes: Amazon S3, which
+	// says that it checks what is at rest and repairs it.
+	GoodMemory
+)
 
 // Protector is a Store that can be asked for more than to hold bytes, and can
 // make up for it where it wasn't asked from the beginning.

@@ -196,3 +196,41 @@ func TestURL(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// A file is known from itself as it was before somebody wrote to it, and from
+// another one in its place.
+func TestFileThatWasReadIsKnown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	o, err := s.Put(t.Context(), "a/k", storage.Body{Reader: strings.NewReader("recording")}, storage.Attrs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "a", "k")
+	for what, change := range map[string]func() error{
+		"written to": func() error { return os.WriteFile(name, []byte("RECORDING"), 0o600) },
+		"replaced": func() error {
+			return errors.Join(os.WriteFile(name+".new", []byte("recordinG"), 0o600), os.Rename(name+".new", name))
+		},
+		"removed": func() error { return os.Remove(name) },
+	} {
+		if err := os.WriteFile(name, []byte("recording"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		read, err := s.Reread(t.Context(), o)
+		if err != nil || read.Seen == "" {
+			t.Fatalf("%+v, %v", read, err)
+		}
+		o.Content, o.Seen = read.Content, read.Seen
+		if has, err := s.Stat(t.Context(), o); err != nil || has.Seen != read.Seen {
+			t.Errorf("%s: before: %+v, %v", what, has, err)
+		}
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := s.Stat(t.Context(), o); err == nil && (has.Seen == read.Seen || has.Content == read.Content) {
+			t.Errorf("%s: it isn't noticed: %+v", what, has)
+		}
+	}
+}

@@ -35,6 +35,7 @@ func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occup
 	if err != nil {
 		return storage.Object{}, err
 	}
+	occupant.Adopted = true
 	if occupant.Content == o.Content {
 		return occupant, nil
 	}

@@ -2,10 +2,21 @@ package dirstore
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
 )
+
+// identityOf is what tells a file from every other, and from itself once it has
+// been written to. "" if the system doesn't say.
+func identityOf(f *os.File) string {
+	var i syscall.ByHandleFileInformation
+	if syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &i) != nil {
+		return ""
+	}
+	return fmt.Sprint(i.VolumeSerialNumber, " ", i.FileIndexHigh, " ", i.FileIndexLow, " ", i.FileSizeHigh, " ", i.FileSizeLow, " ", i.LastWriteTime.Nanoseconds())
+}
 
 // Errors of Windows that the syscall package has no names for.
 const (

@@ -59,7 +59,7 @@ func (s *Store) putLarge(ctx context.Context, key string, first []byte, give fun
 	if err := seal(ctx, body, o); err != nil {
 		return storage.Object{}, err
 	}
-	p := publication{Store: s, object: o, occupied: body.Occupied}
+	p := publication{Store: s, object: o, occupied: body.Occupied, reread: body.Reread}
 	p.request = func(c condition) (storage.Object, error) {
 		stored, err := u.complete(ctx, o, c)
 		completed = err == nil

@@ -24,6 +24,7 @@ type publication struct {
 	*Store
 	object   storage.Object // what will be there
 	occupied func(storage.Object) storage.Resolution
+	reread   bool                                    // what is there is read, whatever the server remembers
 	request  func(condition) (storage.Object, error) // the one that makes it visible
 }
 
@@ -83,11 +84,15 @@ func (p *publication) publish(ctx context.Context) (storage.Object, error) {
 
 // look asks the store what it holds under the key.
 func (p *publication) look(ctx context.Context) (storage.Object, error) {
+	if p.reread {
+		return p.Reread(ctx, storage.Object{Key: p.object.Key})
+	}
 	return p.Stat(ctx, storage.Object{Key: p.object.Key, Content: p.object.Content, Checksum: p.object.Checksum})
 }
 
 // settle decides about the object that is there.
 func (p *publication) settle(ctx context.Context, occupant storage.Object) (storage.Object, error) {
+	occupant.Adopted = true
 	if occupant.Content == p.object.Content {
 		return occupant, nil
 	}

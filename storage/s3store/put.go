@@ -111,7 +111,7 @@ func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage
 	// For people with another tool at hand; nothing is ever proven by it.
 	metadata := map[string]string{"sha256": o.SHA256.String()}
 	maps.Copy(metadata, attrs.Metadata)
-	p := publication{Store: s, object: o, occupied: body.Occupied}
+	p := publication{Store: s, object: o, occupied: body.Occupied, reread: body.Reread}
 	p.request = func(c condition) (storage.Object, error) {
 		out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &s.bucket, Key: s.full(key), Body: bytes.NewReader(b), ContentLength: aws.Int64(o.Size),

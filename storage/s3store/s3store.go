@@ -127,7 +127,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
 	s.parts = newBuffers(Buffers(o.Connections), s.partSize)
 	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
-		s.foreign = so.BaseEndpoint != nil
+		s.foreign = !isAmazon(so.BaseEndpoint)
 		so.UsePathStyle = o.PathStyle || s.foreign
 		// Every upload carries a SHA-256 of ours; the SDK's own CRC would
 		// be computed on top of it, and many servers don't know it.
@@ -142,6 +142,31 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// isAmazon reports whether an endpoint is Amazon's own: none in particular, or one
+// of its names, as for an endpoint of a VPC.
+func isAmazon(endpoint *string) bool {
+	if endpoint == nil {
+		return true
+	}
+	u, err := url.Parse(*endpoint)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
+}
+
+// Memory implements storage.Destination.
+func (s *Store) Memory() storage.Memory {
+	switch {
+	case s.readBack.Load():
+		return storage.NoMemory
+	case s.foreign:
+		return storage.ForeignMemory
+	}
+	return storage.GoodMemory
 }
 
 // checkEndpoint refuses http, over which recordings and signatures could be

@@ -55,6 +55,8 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 	t.Run("a damaged occupant can be replaced", s.replace)
 	t.Run("what is derived can be replaced, and no other", s.replaceDerived)
 	t.Run("damage shows", s.damageShows)
+	t.Run("what was read is proven while it is the very same", s.reread)
+	t.Run("an occupant is read if nothing is remembered of it for sure", s.rereadOccupant)
 }
 
 type suite struct {
@@ -427,6 +429,70 @@ func (s *suite) damageShows(t *testing.T) {
 		if err == nil && has.Content == contentOf(b) {
 			t.Errorf("%d bytes: damage doesn't show", n)
 		}
+	}
+}
+
+// reread reads, and knows what it has read from what comes after it.
+func (s *suite) reread(t *testing.T) {
+	for _, n := range []int{100, part + 100} {
+		d, damage := s.open(t)
+		if _, err := d.Probe(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		b := bytesOf(n, 1)
+		o := put(t, d, "k", b)
+		if o.Adopted {
+			t.Errorf("%d bytes: what was written was there before", n)
+		}
+		read, err := d.Reread(t.Context(), o)
+		if err != nil || read.Content != contentOf(b) || read.Proof != storage.ProofRead || read.Seen == "" {
+			t.Fatalf("%d bytes: %+v, %v", n, read, err)
+		}
+		o.Content, o.Seen = read.Content, read.Seen
+		has, err := d.Stat(t.Context(), o)
+		if err != nil || has.Content != read.Content || has.Proof != storage.ProofRead || has.Seen != read.Seen {
+			t.Errorf("%d bytes: %+v, %v; want it confirmed by what was read", n, has, err)
+		}
+		damage(t, "k")
+		// A server may not notice what happens on its disk; reading does.
+		if has, err = d.Stat(t.Context(), o); err == nil && has.Seen != read.Seen && has.Content == read.Content {
+			t.Errorf("%d bytes: another object is taken for the one that was read: %+v", n, has)
+		}
+		if has, err = d.Reread(t.Context(), o); err == nil && has.Content == read.Content {
+			t.Errorf("%d bytes: damage doesn't show", n)
+		}
+		if _, err := d.Reread(t.Context(), storage.Object{Key: "none"}); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("nothing there: %v", err)
+		}
+	}
+}
+
+// rereadOccupant adopts what is whole, and asks about what isn't.
+func (s *suite) rereadOccupant(t *testing.T) {
+	for _, n := range []int{100, part + 100} {
+		d, damage := s.open(t)
+		if _, err := d.Probe(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		b, asked := bytesOf(n, 1), 0
+		again := func() (storage.Object, error) {
+			return d.Put(t.Context(), "k", storage.Body{Reader: bytes.NewReader(b), Reread: true, Occupied: func(o storage.Object) storage.Resolution {
+				if asked++; o.Content == contentOf(b) {
+					t.Error("asked about a whole one")
+				}
+				return storage.Replace
+			}}, storage.Attrs{})
+		}
+		put(t, d, "k", b)
+		if o, err := again(); err != nil || !o.Adopted || asked != 0 {
+			t.Errorf("%d bytes: %+v, %v", n, o, err)
+		}
+		damage(t, "k")
+		o, err := again()
+		if err != nil || o.Adopted || asked != 1 {
+			t.Fatalf("%d bytes: %+v, %v, asked %d times", n, o, err, asked)
+		}
+		mustHold(t, d, o, b)
 	}
 }
 

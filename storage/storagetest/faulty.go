@@ -17,12 +17,13 @@ type Op string
 
 // The methods that a Faulty store counts and can make fail.
 const (
-	OpPut   Op = "Put"
-	OpStat  Op = "Stat"
-	OpOpen  Op = "Open"
-	OpList  Op = "List"
-	OpProbe Op = "Probe"
-	OpTidy  Op = "Tidy"
+	OpPut    Op = "Put"
+	OpStat   Op = "Stat"
+	OpReread Op = "Reread"
+	OpOpen   Op = "Open"
+	OpList   Op = "List"
+	OpProbe  Op = "Probe"
+	OpTidy   Op = "Tidy"
 )
 
 // Fault is what goes wrong with one call. Every fault comes in two flavours,
@@ -133,11 +134,20 @@ func (f *Faulty) Put(ctx context.Context, key string, body storage.Body, attrs s
 
 // Stat implements storage.Store.
 func (f *Faulty) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
-	fault, injected := f.begin(OpStat, want.Key)
+	return f.look(OpStat, f.Destination.Stat, ctx, want)
+}
+
+// Reread implements storage.Store.
+func (f *Faulty) Reread(ctx context.Context, want storage.Object) (storage.Object, error) {
+	return f.look(OpReread, f.Destination.Reread, ctx, want)
+}
+
+func (f *Faulty) look(op Op, ask func(context.Context, storage.Object) (storage.Object, error), ctx context.Context, want storage.Object) (storage.Object, error) {
+	fault, injected := f.begin(op, want.Key)
 	if fault == NotApplied || fault == SealedNotApplied {
 		return storage.Object{}, injected
 	}
-	o, err := f.Destination.Stat(ctx, want)
+	o, err := ask(ctx, want)
 	if err = fault.fails(injected, err); err != nil {
 		return storage.Object{}, err
 	}
