@@ -179,7 +179,7 @@ func (x *differ) compare(ctx context.Context, p pair) error {
 			continue
 		}
 		known = append(known, keysOf(row.Copy)...)
-		wrong, err := examine(ctx, x.store, row)
+		wrong, err := examine(ctx, x.store, false, row)
 		if err != nil {
 			return err
 		}

@@ -108,6 +108,11 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	case manifest.Purged, manifest.Erasing:
 	case manifest.Erased:
 		return w, nil
+	case manifest.Purging:
+		return w, &refusal{
+			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
+			Hint:   "the next run of vbcvault archive finds out; then erase",
+		}
 	default:
 		return w, &refusal{
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),

@@ -2,10 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -62,9 +59,8 @@ func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	if err != nil {
 		return Inspection{}, err
 	}
-	look := lookWith(store, o.Deep)
 	err = each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
-		wrong, err := examine(ctx, look, row)
+		wrong, err := examine(ctx, store, o.Deep, row)
 		if err != nil {
 			return err // the store can't be asked; nothing is known
 		}
@@ -88,10 +84,11 @@ func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	}, err
 }
 
-// examine asks the store for a copy that was proven. What it returns says how it
-// differs, nil if it is whole.
-func examine(ctx context.Context, look evidence.Stater, row manifest.Row) (*evidence.Mismatch, error) {
-	_, err := proveWith(ctx, look, row)
+// examine asks the store for a copy that was proven; deep, or where a reading has
+// found it wrong, by reading it. What it returns says how it differs, nil if it is
+// whole.
+func examine(ctx context.Context, store storage.Store, deep bool, row manifest.Row) (*evidence.Mismatch, error) {
+	_, err := proveWith(ctx, lookWith(store, deep || row.Refuted), row)
 	if wrong, ok := errors.AsType[*evidence.Mismatch](err); ok {
 		return wrong, nil
 	}
@@ -104,14 +101,24 @@ func isLost(row manifest.Row) bool { return row.State == manifest.Purged || row.
 // examined writes down what examine has found.
 func examined(ctx context.Context, m *manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
 	switch {
-	case wrong == nil && row.Damaged != "":
+	case wrong == nil && (row.Damaged != "" || row.Refuted): // and it was read
 		return m.Damaged(ctx, row.Recording, "")
 	case wrong != nil && isLost(row):
 		return m.Damaged(ctx, row.Recording, wrong.Error())
-	case wrong != nil && row.State == manifest.Verified:
+	case wrong != nil:
 		return m.Doubt(ctx, row.Recording)
 	}
-	return nil // a run looks at it in any case
+	return nil
+}
+
+// Refute writes down that a copy was read, and is not what was archived: from now on
+// nothing that the store remembers of it proves it, the next run archives it anew,
+// if VBC has the recording still, and status lists it if not.
+func Refute(ctx context.Context, m *manifest.Manifest, row manifest.Row, why error) error {
+	if isLost(row) {
+		return m.Damaged(ctx, row.Recording, why.Error())
+	}
+	return m.Doubt(ctx, row.Recording)
 }
 
 // lookWith is how a store is asked: for what it keeps, or by reading everything.
@@ -126,17 +133,6 @@ func lookWith(store storage.Store, deep bool) evidence.Stater {
 type rereader struct{ store storage.Store }
 
 func (r rereader) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
-	want.VersionID = "" // the current one counts, as in every Stat
-	body, err := r.store.Open(ctx, want)
-	if err != nil {
-		return storage.Object{}, err
-	}
-	defer body.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, body)
-	if err != nil {
-		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
-	}
-	want.Content, want.Proof = storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, storage.ProofRead
-	return want, nil
+	want.Seen = ""
+	return r.store.Reread(ctx, want)
 }

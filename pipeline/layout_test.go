@@ -101,7 +101,7 @@ func TestOneWayToDelete(t *testing.T) {
 	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/verify.go"}) {
 		t.Errorf("evidence is made in %q", got)
 	}
-	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/audio.go"}) {
+	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/client.go", "../vbc/delete.go"}) {
 		t.Errorf("a DELETE is made in %q", got)
 	}
 	if got := calls(t, `DeleteObjects?\(`); !slices.Equal(got, []string{"../storage/s3store/erase.go"}) {

@@ -34,7 +34,10 @@ type Options struct {
 
 	AcceptSizeMismatch bool // take audio that is larger than declared when two downloads agree
 	AcceptEqualAudio   bool // purge what has another recording's audio, when two downloads agree
-	AllowExpiring      bool // purge although a lifecycle rule will remove the copy
+
+	ReadBack ReadBack // which copies are read once more before their purge; "" = auto
+
+	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
@@ -54,6 +57,15 @@ type Options struct {
 	Pauses    []time.Duration
 	PollPause time.Duration
 }
+
+// ReadBack says which copies are read once more, every byte, before their purge.
+type ReadBack string
+
+const (
+	ReadBackAuto   ReadBack = "auto"   // those of earlier runs, on servers other than Amazon's
+	ReadBackAlways ReadBack = "always" // all
+	ReadBackNever  ReadBack = "never"  // those alone of which a reading has found that they were wrong
+)
 
 // Fetch is a way to fetch audio.
 type Fetch string

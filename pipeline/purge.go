@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
@@ -48,14 +49,29 @@ func (r *run) purge(ctx context.Context, row *item) error {
 			return err
 		}
 	}
-	return r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
-		ev, err := r.prove(row)
-		if err != nil {
+	for try := 1; ; try++ {
+		reads := r.readsBack(row)
+		if reads {
+			if err := r.reread(row); err != nil {
+				return err
+			}
+		}
+		err := r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
+			ev, err := r.proveBy(row, reads && !wasSeen(row.Copy))
+			if err != nil {
+				return err
+			}
+			return r.delete(ctx, slot, row, ev)
+		})
+		if !isA[*evidence.StaleError](err) && !isA[*evidence.Changed](err) || try == maxStale {
 			return err
 		}
-		return r.delete(ctx, slot, row, ev)
-	})
+		r.log.Info("what justified a deletion was too old, or has changed, before it was sent; it was not sent, and begins again", "recording", row.Recording.String(), "reason", err)
+	}
 }
+
+// maxStale bounds how often one purge begins anew because its proof was too old.
+const maxStale = 5
 
 // gone writes down that a recording is no longer at VBC, with the proof that
 // would have justified its purge.
@@ -109,6 +125,9 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	if err := ev.Since(slot.Granted()); err != nil {
 		return err
 	}
+	if r.readsBack(row) && !ev.Read() {
+		return fmt.Errorf("the copy of %s was to be read before its deletion, and wasn't", ev.Recording())
+	}
 	if err := r.lasting(row, ev); err != nil {
 		return err
 	}
@@ -124,7 +143,11 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
-	status, err := slot.Delete(answer, ev.Recording())
+	status, err := slot.Delete(answer, ev.Recording(), func() error { return r.stillJustified(answer, ev) })
+	if isA[*vbc.NotSentError](err) {
+		return errors.Join(err, r.withdraw(row))
+	}
+	row.sent = true
 	switch e := vbc.AsError(err); {
 	case err == nil:
 		return r.note(row, receipt.Deleted, status)
@@ -137,6 +160,26 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 		return errors.Join(err, r.note(row, receipt.StillThere, e.Status))
 	}
 	return err
+}
+
+// stillJustified is asked when the DELETE is about to be written: nothing may have
+// come between, were it that this process stood still.
+func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
+	if err := ev.Fresh(); err != nil {
+		return err
+	}
+	return r.manifest.Unheld(ctx, ev.Recording())
+}
+
+// withdraw takes back the intent of a DELETE that was not sent. Where an earlier
+// one may have been, what became of that is still open.
+func (r *run) withdraw(row *item) error {
+	if row.sent {
+		return nil
+	}
+	entry := receipt.New(receipt.Result, r.id, row.Recording)
+	entry.Outcome = receipt.NotSent
+	return r.manifest.Withdrawn(context.WithoutCancel(r.work), row.Recording, entry)
 }
 
 // settle finds out what became of a purge that was begun, by asking VBC, in a

@@ -170,8 +170,11 @@ func (b *rebuild) prove(ctx context.Context, g group, all []said, told manifest.
 		b.others(g, row.Copy)
 		return b.keep(ctx, row, told)
 	}
+	for _, wrong := range why {
+		row.Refuted = row.Refuted || refutes(wrong)
+	}
 	if gone {
-		told.SeenRun = 0
+		told.SeenRun, told.Refuted = 0, row.Refuted
 		if row.Raw != nil {
 			told.Recording = row.Recording
 		}
@@ -277,6 +280,7 @@ func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	told.Copy.StoredAt = told.Copy.ArchivedAt
 	_, err := proveWith(ctx, b.look, told)
 	mismatch := isA[*evidence.Mismatch](err)
+	told.Refuted = err != nil && (told.Refuted || refutes(err))
 	if err != nil && !mismatch && !unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
 	}

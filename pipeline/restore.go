@@ -38,6 +38,10 @@ type Restoring struct {
 	Names   Names
 	Workers int // recordings, so many at once; 0 = 8
 
+	// Refuted is told of a copy that was read and isn't what was archived. May be
+	// nil, and is called concurrently.
+	Refuted func(row manifest.Row, why error)
+
 	// Thaw asks for what lies in cold storage, which costs money.
 	Thaw bool
 	Tier storage.Tier
@@ -81,7 +85,7 @@ type identified interface{ Identify(known string) error }
 // Restore fetches recordings out of the archive: audio, sidecar and transcript,
 // each compared with the size and SHA-256 that the manifest has of it before
 // its file has a name. It asks VBC nothing, and changes neither the manifest
-// nor the store, save that it has a Thawer thaw. Files that are there already
+// nor the store, save that it has a Thawer thaw; Refuted may. Files that are there already
 // are not fetched again. A recording that fails keeps no other from being
 // restored; what keeps all of them is an error, and so is a context that ends.
 // Names that collide are ErrNames (wrapped), before open is called for the
@@ -189,6 +193,12 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 			absent = true // a run was about to store it, and nobody has ever seen it there
 		default:
 			wrong = append(wrong, err)
+		}
+	}
+	for _, err := range wrong {
+		if isA[*damagedError](err) && r.o.Refuted != nil {
+			r.o.Refuted(row, err)
+			break
 		}
 	}
 	if len(frozen) > 0 {

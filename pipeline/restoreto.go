@@ -46,7 +46,9 @@ func RestoreTo(ctx context.Context, store storage.Store, m *manifest.Manifest, r
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(w, h), in)
 	if err == nil {
-		err = compare(audio, storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))})
+		if err = compare(audio, storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}); err != nil && o.Refuted != nil {
+			o.Refuted(row, err)
+		}
 	}
 	if err != nil {
 		return r.result(begin), fmt.Errorf("%w: %w", ErrUntrusted, err)

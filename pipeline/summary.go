@@ -26,7 +26,9 @@ type Stats struct {
 	Skipped         atomic.Int64 // purges held back
 	Exported        atomic.Int64 // recordings whose audio came out of an export
 	Retries         atomic.Int64
-	Listing         atomic.Bool // nothing but the listing is going on
+	ReadBack        atomic.Int64 // copies that were read once more before their purge
+	ReadBackBytes   atomic.Int64 // their bytes
+	Listing         atomic.Bool  // nothing but the listing is going on
 }
 
 // Summary is what a run has done. Its JSON is a contract.
@@ -51,6 +53,8 @@ type Summary struct {
 
 	Exported  int64         `json:"exported"` // fetched by export, not one by one
 	Downloads int64         `json:"downloads"`
+	ReadBack  int64         `json:"read_back"`         // copies read once more before their purge, at the store and not at VBC
+	ReadBytes int64         `json:"read_back_bytes"`   // their bytes
 	Throttled int64         `json:"throttled"`         // requests refused for the quota
 	Stopped   string        `json:"stopped,omitempty"` // why the run ended before its end
 	Elapsed   time.Duration `json:"-"`
@@ -69,7 +73,7 @@ func (r *run) summary() Summary {
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
-		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), Throttled: int64(r.vbc.Quota().Throttled),
+		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}
 }

@@ -104,6 +104,7 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 				}
 				return r.resolve(row.damaged, has)
 			},
+			Reread: row.Refuted,
 		}, storage.Attrs{ContentType: contentType})
 	}
 	o, err := put(key)

@@ -47,6 +47,7 @@ func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 	if err != nil {
 		return manifest.Copy{}, err
 	}
+	row.wrote = !audio.Adopted && !t.sidecar.Adopted
 	return t.copied(audio), nil
 }
 
@@ -114,6 +115,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 		Reader: src, Size: max(audio.Length, 0),
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
 		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row.damaged, o) },
+		Reread:   t.row.Refuted,
 	}, storage.Attrs{ContentType: contentType, Bulk: true})
 	t.bad = src.err != nil || isA[*sizeError](err) || isA[*manifest.AlikeError](err)
 	return o, t.blame(src, err)
@@ -186,6 +188,7 @@ func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Ob
 				}
 				return t.resolve(t.row.damaged, occupant)
 			},
+			Reread: t.row.Refuted,
 		}, storage.Attrs{ContentType: "application/json"})
 	}
 	o, err := put(key)

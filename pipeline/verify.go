@@ -23,28 +23,74 @@ func (r *run) verify(row *item) error {
 // prove asks the store what it holds of a recording. What it returns is true
 // now and justifies a purge now; nobody keeps it.
 func (r *run) prove(row *item) (evidence.Verified, error) {
+	// What a reading has refuted, only a reading proves.
+	return r.proveBy(row, row.Refuted && !wasSeen(row.Copy))
+}
+
+// wasSeen reports whether a copy was read in this run, and the store can tell
+// whether it is still that.
+func wasSeen(c manifest.Copy) bool {
+	return c.Audio.Seen != "" && c.Sidecar.Seen != "" && (c.Transcript.Key == "" || c.Transcript.Seen != "")
+}
+
+// proveBy is prove by asking, or by reading.
+func (r *run) proveBy(row *item, reading bool) (evidence.Verified, error) {
 	if err := r.checkClock(); err != nil {
 		return evidence.Verified{}, err // the copy's age would count from a wrong time
 	}
-	ev, err := r.ask(row.Row)
+	ev, err := r.ask(lookWith(r.store, reading), row.Row)
+	return ev, r.judged(row, err)
+}
+
+// judged notes how asking for a copy has ended, and says what that means.
+func (r *run) judged(row *item, err error) error {
 	// What is archived anew after a mismatch says nothing more about the store.
 	if !row.mismatched {
 		if tripped := r.breaker.proved(err); tripped != nil {
-			return evidence.Verified{}, tripped
+			return tripped
 		}
 	}
 	row.mismatched = row.mismatched || isA[*evidence.Mismatch](err)
-	if err != nil && !isA[*evidence.Mismatch](err) && judge(err) != systemic {
+	if err != nil && !isA[*evidence.Mismatch](err) && !isA[*evidence.Changed](err) && judge(err) != systemic {
 		err = &storeError{err}
 	}
-	return ev, err
+	return err
+}
+
+// readsBack reports whether a copy is read, every byte, before its purge. Where a
+// store reads in any case, that is done before the slot is taken: it may take
+// longer than evidence may be old.
+func (r *run) readsBack(row *item) bool {
+	memory := r.store.Memory()
+	switch {
+	case row.Refuted, memory == storage.NoMemory, r.policy.ReadBack == ReadBackAlways:
+		return true
+	case r.policy.ReadBack == ReadBackNever:
+		return false
+	}
+	return memory == storage.ForeignMemory && !row.wrote
+}
+
+// reread reads a copy, and notes what it has read, so that the store can be asked
+// later whether it is still that. It asks VBC nothing.
+func (r *run) reread(row *item) error {
+	ev, err := r.ask(rereader{r.store}, row.Row)
+	if err := r.judged(row, err); err != nil {
+		return err
+	}
+	row.Copy = proofOf(ev, row.Copy)
+	if r.store.Memory() != storage.NoMemory {
+		r.stats.ReadBack.Add(1)
+		r.stats.ReadBackBytes.Add(ev.Audio().Size + ev.Sidecar().Size + ev.Transcript().Size)
+	}
+	return nil
 }
 
 // ask asks the store, and where it wasn't told from the beginning how to keep
 // this copy, tells it now: once for each of its objects.
-func (r *run) ask(row manifest.Row) (evidence.Verified, error) {
+func (r *run) ask(look evidence.Stater, row manifest.Row) (evidence.Verified, error) {
 	for again := 0; ; again++ {
-		ev, err := proveWith(r.work, r.store, row)
+		ev, err := proveWith(r.work, look, row)
 		lacking, ok := errors.AsType[*evidence.Unprotected](err)
 		keeper, can := r.store.(storage.Protector)
 		if !ok || !can || again == 3 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -24,6 +25,8 @@ type item struct {
 	entry      *packed // its audio in an export; nil = fetch it directly
 	patience   patience
 	mismatched bool // the store didn't hold a copy of it as it should
+	wrote      bool // its audio was written by this run, not found
+	sent       bool // a DELETE for it may have been sent
 
 	damaged     manifest.Copy // was verified once, and the store no longer holds it as it was; else empty
 	transcribed bool          // a transcript was added to the copy, and isn't proven yet
@@ -110,7 +113,7 @@ func (r *run) handle(ctx context.Context, t task) error {
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
 	r.stats.WorkBegan.CompareAndSwap(0, time.Now().UnixMilli())
-	err := r.lead(ctx, &item{Row: row, entry: t.entry})
+	err := r.lead(ctx, &item{Row: row, entry: t.entry, sent: row.State == manifest.Purging})
 	switch {
 	case err == nil:
 		r.breaker.done()
@@ -233,6 +236,12 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
 		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
+		if refutes(err) {
+			row.Refuted = true // so that what lies there isn't taken for whole again
+			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
+				return errors.Join(err, e)
+			}
+		}
 		if e := r.manifest.Relist(r.work, row.Recording); e != nil || fresh {
 			return errors.Join(err, e)
 		}
@@ -241,6 +250,12 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		}
 		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt
 	}
+}
+
+// refutes reports whether an error says that something was read and found wrong.
+func refutes(err error) bool {
+	wrong, ok := errors.AsType[*evidence.Mismatch](err)
+	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
 }
 
 // verifyRest verifies a new copy whose transcript couldn't be had, so that at

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -111,27 +109,6 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 }
 
 const maxItem = 1 << 20 // bytes of one recording's JSON; they are about one thousand
-
-// Delete deletes the recording at VBC, for ever. On nil VBC has confirmed it,
-// with this HTTP status. On an error it may have happened or not. It is called
-// by purge alone.
-func (s *Slot) Delete(ctx context.Context, r Recording) (status int, err error) {
-	op := "delete " + r.String()
-	u, err := s.c.itemURL(r)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", op, err)
-	}
-	resp, err := s.do(ctx, op, http.MethodDelete, u)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if resp.StatusCode != http.StatusNoContent && strings.Contains(media, "html") {
-		return 0, &Error{Op: op, Status: resp.StatusCode, Message: "a web page came in place of the documented 204", Malformed: true}
-	}
-	return resp.StatusCode, nil
-}
 
 // ErrStalled says that an answer stood still for too long.
 var ErrStalled = errors.New("the connection stood still")

@@ -50,6 +50,7 @@ type Client struct {
 	userAgent string
 	stall     time.Duration
 	http      *http.Client
+	deletes   *http.Client // whose connections can be gated
 	tokens    *tokens
 	pacer     *pacer
 	clock     *clock
@@ -86,8 +87,10 @@ func New(o Options) (*Client, error) {
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
 		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
 	}
-	c.clock = &clock{RoundTripper: transport(o.Connections)}
-	c.http = &http.Client{Transport: c.clock, CheckRedirect: c.checkRedirect}
+	c.clock = &clock{}
+	t := transport(o.Connections)
+	c.http = &http.Client{Transport: c.clock.watch(t), CheckRedirect: c.checkRedirect}
+	c.deletes = &http.Client{Transport: c.clock.watch(gated(t)), CheckRedirect: c.checkRedirect}
 	c.tokens = &tokens{
 		oauth: oauth2.Config{
 			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: []string{"openid"},
@@ -121,7 +124,7 @@ func isLoopback(host string) bool {
 // transport is the standard one (HTTPS_PROXY, SSL_CERT_FILE), with as many
 // idle connections as there are workers, and without transparent gzip: what
 // is stored must be what was sent.
-func transport(connections int) http.RoundTripper {
+func transport(connections int) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = connections
 	t.DisableCompression = true
@@ -143,29 +146,47 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 
 // clock compares the server's clock with ours, by the Date of each answer.
 type clock struct {
-	http.RoundTripper
-	offset atomic.Pointer[time.Duration]
+	mu      sync.Mutex
+	offsets []time.Duration // the latest two
 }
 
-func (c *clock) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.RoundTripper.RoundTrip(req)
+// watched is a way to the server whose answers the clock looks at.
+type watched struct {
+	http.RoundTripper
+	clock *clock
+}
+
+func (c *clock) watch(r http.RoundTripper) http.RoundTripper { return &watched{r, c} }
+
+func (w *watched) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := w.RoundTripper.RoundTrip(req)
 	if err == nil {
 		// What a cache kept has the time at which it was made.
 		if date, e := http.ParseTime(resp.Header.Get("Date")); e == nil && resp.Header.Get("Age") == "" {
-			offset := time.Since(date).Truncate(time.Second)
-			c.offset.Store(&offset)
+			w.clock.note(time.Since(date).Truncate(time.Second))
 		}
 	}
 	return resp, err
 }
 
+func (c *clock) note(offset time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offsets = append(c.offsets[max(0, len(c.offsets)-1):], offset)
+}
+
 // ClockOffset says by how much this machine's clock is ahead of the server's,
-// to a second or so; 0 as long as no answer has told.
-func (c *Client) ClockOffset() time.Duration {
-	if offset := c.clock.offset.Load(); offset != nil {
-		return *offset
+// to a second or so; 0 as long as no answer has told. One odd answer among others
+// tells nothing.
+func (c *Client) ClockOffset() (offset time.Duration) {
+	c.clock.mu.Lock()
+	defer c.clock.mu.Unlock()
+	for i, o := range c.clock.offsets {
+		if i == 0 || o.Abs() < offset.Abs() {
+			offset = o
+		}
 	}
-	return 0
+	return offset
 }
 
 // sameHost reports whether u is on the API's scheme, host and port.
@@ -292,7 +313,11 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 	if s.c.userAgent != "" {
 		req.Header.Set("User-Agent", s.c.userAgent)
 	}
-	resp, err := s.c.http.Do(req)
+	client := s.c.http
+	if method == http.MethodDelete {
+		client = s.c.deletes
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		err = watch.explain(err)
 		watch.stop()

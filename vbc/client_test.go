@@ -35,6 +35,9 @@ func client(t *testing.T, url string, change func(*vbc.Options)) *vbc.Client {
 	return c
 }
 
+// now has nothing against a DELETE.
+func now() error { return nil }
+
 func slot(t *testing.T, c *vbc.Client) *vbc.Slot {
 	t.Helper()
 	s, err := c.Slot(t.Context(), vbc.RankFetch)
@@ -94,10 +97,10 @@ func TestOneSlotIsOneRequest(t *testing.T) {
 	a.Generate(1, day, time.Hour)
 	r := recordingOf(t, c, vbc.Query{})
 	s := slot(t, c)
-	if _, err := s.Delete(t.Context(), r); err != nil {
+	if _, err := s.Delete(t.Context(), r, now); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Delete(t.Context(), r); err == nil {
+	if _, err := s.Delete(t.Context(), r, now); err == nil {
 		t.Error("a slot was good for two requests")
 	}
 	if n := a.Counts().ByKind[vbctest.Delete]; n != 1 {
@@ -218,7 +221,7 @@ func TestRedirectedDeleteIsNoSuccess(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := slot(t, c).Delete(t.Context(), r); err == nil {
+	if _, err := slot(t, c).Delete(t.Context(), r, now); err == nil {
 		t.Error("a redirect was taken for a deletion")
 	}
 }
@@ -230,7 +233,7 @@ func TestDeleteTakesNoWebPageForAnAnswer(t *testing.T) {
 	a.Inject(func(*http.Request) *vbctest.Fault {
 		return &vbctest.Fault{Status: 200, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, Body: "<html>Log in to the hotel's network"}
 	})
-	if _, err := slot(t, c).Delete(t.Context(), r); err == nil {
+	if _, err := slot(t, c).Delete(t.Context(), r, now); err == nil {
 		t.Error("a web page was taken for a deletion")
 	}
 }
@@ -241,13 +244,13 @@ func TestNotFoundIsTheApplicationsWordOnly(t *testing.T) {
 	a.Generate(1, day, time.Hour)
 	r := recordingOf(t, c, vbc.Query{})
 	r.ID = 5
-	if e := vbc.AsError(deleted(slot(t, c).Delete(t.Context(), r))); e == nil || !e.NotFound() {
+	if e := vbc.AsError(deleted(slot(t, c).Delete(t.Context(), r, now))); e == nil || !e.NotFound() {
 		t.Errorf("no such recording: %v", e)
 	}
 	server := httptest.NewServer(a)
 	defer server.Close()
 	lost := client(t, server.URL, func(o *vbc.Options) { o.Root = "/t/vbc.prod/nowhere" })
-	if e := vbc.AsError(deleted(slot(t, lost).Delete(t.Context(), r))); e == nil || e.Status != 404 || e.NotFound() {
+	if e := vbc.AsError(deleted(slot(t, lost).Delete(t.Context(), r, now))); e == nil || e.Status != 404 || e.NotFound() {
 		t.Errorf("no such route: %v; want a 404 that says nothing of the recording", e)
 	}
 }

@@ -95,7 +95,7 @@ func TestListingSurvivesDeletionsByOthers(t *testing.T) {
 			// The newest 50 go: everything moves up by 50.
 			for i := range int64(50) {
 				r := vbc.Recording{Kind: vbc.Company, Account: "549825", ID: newest.ID - i}
-				if _, err := slot(t, c).Delete(t.Context(), r); err != nil {
+				if _, err := slot(t, c).Delete(t.Context(), r, now); err != nil {
 					t.Fatal(err)
 				}
 			}

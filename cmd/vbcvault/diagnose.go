@@ -159,6 +159,10 @@ func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool)
 	if d, ok := store.(storage.Diagnoser); ok {
 		out = d.Diagnose(ctx)
 	}
+	if store.Memory() == storage.ForeignMemory {
+		out = append(out, found("reading back", nil, "this is not Amazon's S3: a copy that an earlier run has archived is read once more, in full, before its recording is deleted at VBC. "+
+			"That costs no request at VBC, but a GET of each object and its traffic, and doesn't work with cold storage classes; archive --read-back never leaves it out"))
+	}
 	if c, ok := store.(io.Closer); ok {
 		_ = c.Close() // nothing was written
 	}

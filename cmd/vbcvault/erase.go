@@ -88,6 +88,9 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	m, err := lockManifest(ctx, f.path)
+	if errors.Is(err, manifest.ErrLocked) {
+		return errors.Join(err, underWay(ctx, f.path))
+	}
 	if err != nil {
 		return err
 	}
@@ -106,6 +109,19 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "%s recording %d is erased: %d objects and versions\n", f.what.Kind, f.what.ID, n)
 	return err
+}
+
+// underWay says how many deletions at VBC a run is at, nil if none.
+func underWay(ctx context.Context, path string) error {
+	m, err := manifest.OpenReadOnly(ctx, path)
+	if err != nil {
+		return err
+	}
+	n, err := m.UnderWay(ctx, manifest.Hold{}) // which covers everything
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%d deletions at VBC are under way; erase when the run has ended", n)
+	}
+	return errors.Join(err, m.Close())
 }
 
 // open opens the manifest's destination, for erasing too.

@@ -41,6 +41,7 @@ type holdFlags struct {
 func newHoldAdd(s streams) *cobra.Command {
 	var path string
 	var f holdFlags
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "add (--id ID | --caller-id NUMBER | --extension NUMBER | --since TIME | --until TIME)... --reason TEXT --by NAME",
 		Short: "Put recordings under a hold",
@@ -50,7 +51,9 @@ are archived like all others and not deleted at VBC, whatever the options of a
 run say; the summary counts them as held back.
 
 It takes effect at once, also on a run that is going on: from then on it begins
-no deletion of what is held. Numbers are compared by their digits, with a
+no deletion of what is held. Add waits for the deletions that are under way at
+that moment (--wait). If the outcome of some stays unknown, it says how many and
+exits with 1: the hold is in force, and the next run finds out. Numbers are compared by their digits, with a
 country's code or without.
 
 The next run stores it beside the archive, where other machines and a manifest
@@ -73,8 +76,10 @@ names and numbers.`,
 				if h.Literal() {
 					fmt.Fprintf(s.out, "%q has too few digits for a number, so it covers only a caller that VBC writes just so; vbcvault list --text finds numbers.\n", h.CallerID)
 				}
-				_, err = fmt.Fprintln(s.out, "Only this manifest has it so far: the next run of vbcvault archive stores it beside the archive.")
-				return err
+				if _, err = fmt.Fprintln(s.out, "Only this manifest has it so far: the next run of vbcvault archive stores it beside the archive."); err != nil {
+					return err
+				}
+				return awaitDeletions(cmd.Context(), m, h, wait, s.err)
 			})
 		},
 	}
@@ -84,9 +89,49 @@ names and numbers.`,
 	fs.StringVar(&f.extension, "extension", "", "recordings of this extension `NUMBER`")
 	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01 (midnight UTC) or 2025-01-01T00:00:00Z")
 	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`")
+	fs.DurationVar(&wait, "wait", 70*time.Second, "wait so `LONG`, as in 70s, for deletions that are under way")
 	f.who(fs)
 	manifestFlag(cmd, &path)
 	return cmd
+}
+
+// awaitDeletions waits until it is known what has become of the deletions, of
+// recordings that a hold covers, that had been begun when it was made. A run sends
+// none any more of which it hears that it is held; those that were sent before
+// are answered within a minute. What a run that was interrupted has begun stays
+// open until the next one.
+func awaitDeletions(ctx context.Context, m *manifest.Manifest, h manifest.Hold, wait time.Duration, out io.Writer) error {
+	end := time.NewTimer(wait)
+	defer end.Stop()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for first := true; ; first = false {
+		n, err := m.UnderWay(ctx, h)
+		if err != nil || n == 0 {
+			return err
+		}
+		used, err := manifest.InUse(m.Path())
+		if err != nil {
+			return err
+		}
+		open := func(why string) error {
+			return &exitError{code: exitIncomplete, err: fmt.Errorf("hold %d is in force, but the deletion of %d recordings that it covers had been begun before, and nobody knows yet whether VBC has deleted them: %s. "+
+				"Each has a proven copy in the archive. The next run of vbcvault archive finds out, and deletes none that VBC still has", h.Number, n, why)}
+		}
+		if !used {
+			return open("the run that began it was interrupted")
+		}
+		if first {
+			fmt.Fprintf(out, "waiting for the end of %d deletions that were under way…\n", n)
+		}
+		select {
+		case <-look.C:
+		case <-end.C:
+			return open("the run that began it hasn't ended it in time")
+		case <-ctx.Done():
+			return open("waiting for it was interrupted")
+		}
+	}
 }
 
 func (f *holdFlags) who(fs *pflag.FlagSet) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -36,8 +37,9 @@ func newRestore(s streams) *cobra.Command {
 		Long: `Restore fetches recordings out of the archive: the audio and, beside it under
 the same name, what VBC said of the call (.json) and the transcript
 (.transcript.json or .txt) where there is one. It asks VBC nothing, needs only
-the manifest and the destination, changes neither, and may run while archive
-does. A file gets its name when size and SHA-256 are those that were archived.
+the manifest and the destination, and may run while archive does. It changes
+neither, but for one thing: that a copy was found damaged is written down, and
+the next archive run stores it anew if VBC has the recording still. A file gets its name when size and SHA-256 are those that were archived.
 It has the time of the call, and is readable for you only.
 
 Said again, it fetches what isn't there yet. It never overwrites: where another
@@ -85,7 +87,8 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
 		result = pipeline.Restoration{}
-		err = withManifest(cmd.Context(), f.path, func(_ string, m *manifest.Manifest) error {
+		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
+			f.what.Refuted = refuting(cmd.Context(), path, o)
 			store, err := f.open(cmd.Context(), m, o)
 			if err != nil {
 				return err
@@ -103,6 +106,24 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 		})
 		return result, err
 	})
+}
+
+// refuting writes into the manifest, also while a run uses it, what has been read
+// and found wrong. A manifest that can't be written to doesn't keep anything from
+// being restored.
+func refuting(ctx context.Context, path string, o *output) func(manifest.Row, error) {
+	var one sync.Mutex
+	return func(row manifest.Row, why error) {
+		one.Lock()
+		defer one.Unlock()
+		m, err := manifest.OpenBeside(ctx, path)
+		if err == nil {
+			err = errors.Join(pipeline.Refute(ctx, m, row, why), m.Close())
+		}
+		if err != nil {
+			o.log.Warn("that a copy is damaged could not be written down; vbcvault verify --deep does that", "recording", row.Recording.String(), "reason", err)
+		}
+	}
 }
 
 // parse checks the flags, before anything is touched.

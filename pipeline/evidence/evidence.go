@@ -22,6 +22,7 @@ type Verified struct {
 	sidecar    storage.Object
 	transcript storage.Object // no Key = there is none
 	at         time.Time
+	asked      moment // the same, by other clocks
 }
 
 // Stater is what proof takes: a store that says what it holds.
@@ -52,12 +53,20 @@ func (e *Unprotected) Error() string {
 	return fmt.Sprintf("the copy %s is not kept as was asked for, so it doesn't justify a deletion at VBC: %s", e.Has.Key, e.Has.Lacks)
 }
 
+// Changed says that the store holds another object than the one that was read.
+type Changed struct{ Key string }
+
+func (e *Changed) Error() string {
+	return fmt.Sprintf("the store's %s is another object than the one that was just read", e.Key)
+}
+
 // Verify asks the store for audio and sidecar, and for the transcript if it has
 // a Key, and compares them with what VBC sent. The error is a *Mismatch if the
 // store holds something else or nothing, an *Unprotected if it lacks something
-// of how it is to be kept, and any other error if it couldn't be asked.
+// of how it is to be kept, a *Changed if an object was read a moment ago and is
+// another one now, and any other error if it couldn't be asked.
 func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar, transcript storage.Object) (Verified, error) {
-	v := Verified{recording: r, at: time.Now()} // before asking: never newer than the answers
+	v := Verified{recording: r, at: time.Now(), asked: system.now()} // before asking: never newer than the answers
 	var err error
 	if v.audio, err = confirm(ctx, store, audio); err != nil {
 		return Verified{}, err
@@ -86,6 +95,8 @@ func confirm(ctx context.Context, store Stater, want storage.Object) (storage.Ob
 		return storage.Object{}, fmt.Errorf("verify: %w", err)
 	case has.Content != want.Content:
 		return storage.Object{}, &Mismatch{Want: want, Has: has}
+	case want.Seen != "" && has.Seen != want.Seen:
+		return storage.Object{}, &Changed{Key: want.Key}
 	case has.Lacks != "":
 		return storage.Object{}, &Unprotected{Has: has}
 	}
@@ -104,6 +115,12 @@ func (v Verified) Sidecar() storage.Object { return v.sidecar }
 
 // Transcript is the proven copy of the transcript; without a Key if there is none.
 func (v Verified) Transcript() storage.Object { return v.transcript }
+
+// Read reports whether every byte of the copy was read, in this run.
+func (v Verified) Read() bool {
+	read := func(o storage.Object) bool { return o.Proof == storage.ProofRead }
+	return read(v.audio) && read(v.sidecar) && (v.transcript.Key == "" || read(v.transcript))
+}
 
 // At is when the store was asked.
 func (v Verified) At() time.Time { return v.at }

@@ -136,6 +136,31 @@ func unheld(tx queryer, r vbc.Recording) error {
 	return nil
 }
 
+// UnderWay counts the recordings covered by a hold whose deletion at VBC has been
+// begun, and of which nobody knows yet what becomes of it.
+func (m *Manifest) UnderWay(ctx context.Context, h Hold) (n int, err error) {
+	rows, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY by_state WHERE state = 'purging'`)
+	for _, row := range rows {
+		if h.Covers(row.Recording) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
+// own transaction; this is for afterwards.
+func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
+	holds, err := m.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	if h, held := Covering(holds, r); held {
+		return &HeldError{Recording: r, Number: h.Number}
+	}
+	return nil
+}
+
 // holdRow is a row of the table, as both ways of reading it have it.
 type holdRow struct {
 	Number              int64

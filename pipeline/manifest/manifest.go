@@ -114,6 +114,17 @@ func WithCommits(f func(commit func() error) error) Option {
 	return func(m *Manifest) { m.commits = f }
 }
 
+// InUse reports whether a run, or another command that changes it, is using the
+// manifest at path.
+func InUse(path string) (bool, error) {
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	free, err := lock.TryLock()
+	if err != nil {
+		return false, fmt.Errorf("look whether manifest %s is in use: %w", path, err)
+	}
+	return !free, lock.Close()
+}
+
 // OpenReadOnly opens an existing manifest without locking or changing it, also
 // while a run is using it. The error is fs.ErrNotExist (wrapped) if there is none.
 func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {

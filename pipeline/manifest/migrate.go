@@ -50,7 +50,8 @@ func addNth(tx *sql.Tx) error {
 		DROP TABLE recording; -- and its indexes and triggers
 		DROP TABLE IF EXISTS call;
 		DROP TABLE IF EXISTS export;
-		ALTER TABLE renewed RENAME TO recording;` + indexes + stateIndexes + exports + calls + stales)
+		ALTER TABLE renewed RENAME TO recording;
+		UPDATE recording SET refuted = 1 WHERE damaged <> '';` + indexes + stateIndexes + exports + calls + stales)
 	return err
 }
 
