@@ -80,6 +80,7 @@ const toldOf = -1
 type rebuild struct {
 	*run
 	look  evidence.Stater
+	deep  bool
 	found *findings
 	seen  *atomic.Int64
 	held  []storage.Digest // holds that receipts tell of, in the order in which they were made
@@ -105,7 +106,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	}
 	b := &rebuild{
 		run:  &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		look: lookWith(store, o.Deep), found: newFindings(o.Tell), seen: o.Seen,
+		look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.

@@ -203,9 +203,7 @@ func (b *rebuild) whole(ctx context.Context, g group, all []said, wanted manifes
 		if s.wrong != nil {
 			continue
 		}
-		if row.Raw == nil {
-			row = manifest.Row{Recording: s.recording, State: manifest.Listed}
-		}
+		usable := row.Raw == nil // the latest that says what the recording is
 		for _, c := range g.pairs(s) {
 			if wanted.Known() {
 				if c.Audio.Key != wanted.Audio.Key || c.Audio.Content != wanted.Audio.Content {
@@ -223,20 +221,38 @@ func (b *rebuild) whole(ctx context.Context, g group, all []said, wanted manifes
 				}
 				return manifest.Row{Recording: s.recording, State: manifest.Verified, Copy: c}, why, nil
 			case errors.Is(err, storage.ErrCold):
-				row = manifest.Row{Recording: s.recording, State: manifest.Stored, Copy: c}
+				row, usable = manifest.Row{Recording: s.recording, State: manifest.Stored, Copy: c}, false
 			case !isA[*evidence.Mismatch](err):
 				return row, why, err
+			case isOfKey(err, s.object.Key):
+				usable = false // what has been read isn't what was stored
+				b.found.add(Damaged, s.object.Key, s.recording, err.Error())
+				continue
 			}
 			why[c.Audio.Key] = err
+		}
+		if usable {
+			row = manifest.Row{Recording: s.recording, State: manifest.Listed}
 		}
 	}
 	return row, why, nil
 }
 
+// isOfKey reports whether the store doesn't hold what it should under just this key.
+func isOfKey(err error, key string) bool {
+	wrong, ok := errors.AsType[*evidence.Mismatch](err)
+	return ok && wrong.Want.Key == key
+}
+
 // confirm has the store confirm a copy; a transcript that isn't whole doesn't
 // spoil the rest, unless it is part of what justified a deletion.
 func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (evidence.Verified, error) {
-	ev, err := proveWith(ctx, b.look, row)
+	// Where metadata is all that says what it should be itself, the checksum that
+	// the store keeps of it has a say too.
+	ev, err := proveWith(ctx, b.store, row)
+	if err == nil && b.deep {
+		ev, err = proveWith(ctx, b.look, row)
+	}
 	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
 		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
 		row.Copy.Transcript = storage.Object{}
