@@ -113,8 +113,7 @@ func (w *world) inBucket(hook func(op, key string, r *http.Request) *storagetest
 	w.env = append(w.env, server.EnvFor(w.proxy.URL)...)
 	w.to, w.direct = "s3://"+bucket+"/calls", server.URL
 	w.open = func() storage.Destination {
-		server.Setenv(w.t, server.URL)
-		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls"})
+		s, err := s3store.Open(w.t.Context(), s3store.Options{Bucket: bucket, Prefix: "calls", AWS: server.Config(server.URL)})
 		if err != nil {
 			w.t.Fatal(err)
 		}
