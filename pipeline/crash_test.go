@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,7 +63,11 @@ type lab struct {
 	restored bool
 	fate     func(step int) (f fate, die bool)
 
-	fault func(*http.Request) *vbctest.Fault // nil, or what goes wrong at VBC besides
+	fault  func(*http.Request) *vbctest.Fault // nil, or what goes wrong at VBC besides
+	zip    func([]vbctest.Recording, []vbctest.ZipEntry) []vbctest.ZipEntry
+	stop   func() // nil, or what the run is stopped with at step stopAt
+	stopAt int
+	slow   func() // nil, or what comes before each commit
 }
 
 // next is asked at every step.
@@ -73,6 +78,9 @@ func (l *lab) next() fate {
 		return lost
 	}
 	l.steps++
+	if l.stop != nil && l.steps == l.stopAt {
+		l.stop()
+	}
 	if l.fate == nil {
 		return fine
 	}
@@ -90,7 +98,13 @@ func (l *lab) reset(fate func(int) (fate, bool)) {
 
 func newLab(t testing.TB, to string) *lab {
 	t.Helper()
-	l := &lab{t: t, kinds: map[string]int{}, account: vbctest.New(vbctest.Config{}), path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
+	l := &lab{t: t, kinds: map[string]int{}, path: filepath.Join(t.TempDir(), "manifest"), cutoff: time.Now().AddDate(0, -3, 0)}
+	l.account = vbctest.New(vbctest.Config{Zip: func(all []vbctest.Recording, entries []vbctest.ZipEntry) []vbctest.ZipEntry {
+		if l.zip == nil {
+			return entries
+		}
+		return l.zip(all, entries)
+	}})
 	l.api = l.serve()
 	l.account.Inject(func(r *http.Request) *vbctest.Fault {
 		if r.Method == http.MethodDelete {
@@ -164,6 +178,9 @@ func (l *lab) serve() (url string) {
 }
 
 func (l *lab) commits(commit func() error) error {
+	if l.slow != nil {
+		l.slow()
+	}
 	switch l.next() {
 	case lost, sealed:
 		return errCrash
@@ -265,14 +282,26 @@ func (l *lab) run(o Options) (Summary, error) {
 	}
 	defer m.Close()
 	o.Account, o.Cutoff, o.Pauses = "self", l.cutoff, []time.Duration{time.Microsecond}
-	return Run(context.Background(), Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	l.mu.Lock()
+	l.stop = stop
+	l.mu.Unlock()
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+}
+
+// has reports whether VBC has just this recording: its id may be another's.
+func (l *lab) has(rec vbctest.Recording) bool {
+	return slices.ContainsFunc(l.account.Recordings(), func(r vbctest.Recording) bool {
+		return r.Kind == rec.Kind && r.User == rec.User && r.ID == rec.ID && r.Start.Equal(rec.Start) && r.Size == rec.Size
+	})
 }
 
 // nothingLost is the one thing that must hold after anything.
 func (l *lab) nothingLost(all []vbctest.Recording) {
 	l.t.Helper()
 	for _, rec := range all {
-		if !l.account.Has(rec.Kind, rec.User, rec.ID) && !l.holds(rec) {
+		if !l.has(rec) && !l.holds(rec) {
 			l.t.Errorf("LOST: recording %d is neither at VBC nor whole in the store", rec.ID)
 		}
 	}
@@ -284,7 +313,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 	l.t.Helper()
 	l.nothingLost(all)
 	for _, rec := range all {
-		if l.account.Has(rec.Kind, rec.User, rec.ID) == rec.Start.Before(l.cutoff) {
+		if l.has(rec) == rec.Start.Before(l.cutoff) {
 			l.t.Errorf("recording %d: at VBC is %v", rec.ID, !rec.Start.Before(l.cutoff))
 		}
 	}
