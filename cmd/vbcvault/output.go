@@ -188,6 +188,9 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	if s.Transcripts > 0 {
 		row("transcripts", s.Transcripts, "archived and proven beside their recordings")
 	}
+	if s.ReadBack > 0 {
+		row("read back", s.ReadBack, humanize.IBytes(uint64(s.ReadBytes))+" of copies of earlier runs, every byte, before their deletion")
+	}
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
 		row("held back", s.Skipped, "not deleted yet: --delete-after, --max-deletes, --confirm-plan or a hold")

@@ -39,6 +39,8 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 	unlocked := object("a", "audio")
 	unlocked.Lacks = "it is not locked"
 	unproven := storage.Object{Key: "a", Content: storage.Content{Size: 5}}
+	read, again := object("a", "audio"), object("a", "audio")
+	read.Seen, again.Seen = "1", "2"
 	for name, c := range map[string]struct {
 		store       holds
 		audio, side storage.Object
@@ -54,6 +56,8 @@ func TestVerifyBelievesTheStoreOnly(t *testing.T) {
 		"other sidecar":           {holds{"a": audio, "s": object("s", "x")}, audio, side, true, false, storage.Object{}},
 		"the store has no digest": {holds{"a": unproven, "s": side}, audio, side, true, false, storage.Object{}},
 		"not kept as asked":       {holds{"a": unlocked, "s": side}, audio, side, false, false, storage.Object{}},
+		"still what was read":     {holds{"a": read, "s": side}, read, side, false, true, storage.Object{}},
+		"not what was read":       {holds{"a": again, "s": side}, read, side, false, false, storage.Object{}},
 		"we have no digest":       {holds{"a": unproven, "s": side}, unproven, side, false, false, storage.Object{}},
 		"nothing is known":        {holds{}, storage.Object{}, storage.Object{}, false, false, storage.Object{}},
 		"with its transcript":     {holds{"a": audio, "s": side, "t": text}, audio, side, false, true, text},

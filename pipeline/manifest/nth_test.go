@@ -156,6 +156,12 @@ func TestAudioOfAnother(t *testing.T) {
 	if x, y := state(t, m, 1), state(t, m, 2); x.Alike != manifest.Suspect || y.Alike != manifest.Compared || y.State != manifest.Stored {
 		t.Errorf("%v and %v, which is %s", x.Alike, y.Alike, y.State)
 	}
+	intent := receipt.New(receipt.Intent, 1, a)
+	intent.Audio, intent.Sidecar, intent.Verified, intent.Destination = &copied.Audio, &copied.Sidecar, day, "file:///archive"
+	err = m.Purging(t.Context(), a, copied, intent)
+	if _, suspect := errors.AsType[*manifest.SuspectError](err); !suspect || state(t, m, 1).State != manifest.Stored {
+		t.Errorf("its purge is begun before VBC was asked: %v", err)
+	}
 	if err := m.Compared(t.Context(), a, manifest.Compared); err != nil || state(t, m, 1).Alike != manifest.Compared {
 		t.Errorf("%v", err)
 	}
