@@ -32,14 +32,14 @@ func (t *transfer) storedTwice(o storage.Object) error {
 // else has come out of it is compared, and nothing more is taken.
 func (t *transfer) distrust(from *spooled) error {
 	reason := fmt.Sprintf("an export had another recording's audio for %s", t.row.Recording)
-	if from.distrusted.Swap(true) {
+	from.mu.Lock()
+	first, taken := !from.distrusted.Swap(true), from.taken
+	from.mu.Unlock()
+	if !first {
 		return nil
 	}
 	t.noMore.Store(&reason)
 	t.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
-	from.mu.Lock()
-	taken := from.taken
-	from.mu.Unlock()
 	for _, row := range taken {
 		if err := t.manifest.Suspected(t.work, row.Recording); err != nil {
 			return err
@@ -57,14 +57,16 @@ func (r *run) tellApart(ctx context.Context, row *item) error {
 	}
 	if row.Alike == manifest.Compared {
 		other, err := r.manifest.Twin(r.work, row.Recording, row.Copy.Audio.SHA256)
-		if err != nil || other != nil {
+		last := r.policy.Delete && r.policy.AcceptEqualAudio // what is to be purged all the same is compared once more
+		if err != nil || other != nil && !last {
 			return err
 		}
-		row.Alike = manifest.Unlike // the other one has been archived anew
-		return r.manifest.Compared(r.work, row.Recording, manifest.Unlike)
+		row.Alike = manifest.Suspect // the other one has been archived anew: this one's is looked at again
 	}
-	if row.Displaced {
-		return r.compared(row)
+	if there, err := r.stillHas(ctx, row); err != nil {
+		return err
+	} else if !there {
+		return r.compared(row) // what its id brings now is another recording's
 	}
 	direct, err := r.contentAtVBC(ctx, row.Recording, &row.patience)
 	if e := vbc.AsError(err); e != nil && e.NotFound() {

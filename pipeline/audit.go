@@ -59,6 +59,51 @@ type recordingKey struct {
 	id    int64
 }
 
+// openIntents are deletions whose outcome isn't known yet: bytes of audio by
+// recording and, in Unix seconds, its start, 0 in entries of earlier versions.
+type openIntents map[recordingKey]map[int64]int64
+
+func (o openIntents) open(e receipt.Entry) {
+	key := recordingKey{e.Kind, e.Owner, e.ID}
+	if o[key] == nil {
+		o[key] = map[int64]int64{}
+	}
+	o[key][startOf(e)] = e.Audio.Size
+}
+
+// end returns the intent that an outcome goes with: that of the same start, or
+// the only one where either entry has none.
+func (o openIntents) end(e receipt.Entry) (size int64, intended bool) {
+	key := recordingKey{e.Kind, e.Owner, e.ID}
+	start := startOf(e)
+	size, intended = o[key][start]
+	if !intended && len(o[key]) == 1 {
+		for other, bytes := range o[key] {
+			if start == 0 || other == 0 {
+				start, size, intended = other, bytes, true
+			}
+		}
+	}
+	if delete(o[key], start); len(o[key]) == 0 {
+		delete(o, key)
+	}
+	return size, intended
+}
+
+func (o openIntents) count() (n int64) {
+	for _, starts := range o {
+		n += int64(len(starts))
+	}
+	return n
+}
+
+func startOf(e receipt.Entry) int64 {
+	if e.Start.IsZero() {
+		return 0
+	}
+	return e.Start.Unix()
+}
+
 // CheckReceipts checks the manifest's chain, and with a store also what lies
 // there. It changes nothing. The error says that something couldn't be read;
 // a broken chain is no error but a finding.
@@ -74,7 +119,7 @@ func CheckReceipts(ctx context.Context, m *manifest.Manifest, store storage.Stor
 	}
 	a.Chain = c.ID
 	c = receipt.Chain{ID: c.ID}
-	intents := map[recordingKey]int64{} // bytes of those that are open
+	intents := openIntents{}
 	for line, err := range m.Receipts(ctx, 0) {
 		if err != nil {
 			return a, err
@@ -86,7 +131,7 @@ func CheckReceipts(ctx context.Context, m *manifest.Manifest, store storage.Stor
 		}
 		a.count(e, intents)
 	}
-	a.Entries, a.Head, a.Open = c.Last, c.Head, int64(len(intents))
+	a.Entries, a.Head, a.Open = c.Last, c.Head, intents.count()
 	if store == nil || a.Account == "" {
 		return a, nil
 	}
@@ -94,7 +139,7 @@ func CheckReceipts(ctx context.Context, m *manifest.Manifest, store storage.Stor
 }
 
 // count takes one entry into the report.
-func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
+func (a *Audit) count(e receipt.Entry, intents openIntents) {
 	if a.First.IsZero() {
 		a.First = e.At
 	}
@@ -112,13 +157,11 @@ func (a *Audit) count(e receipt.Entry, intents map[recordingKey]int64) {
 		a.Erased++
 		return
 	}
-	key := recordingKey{e.Kind, e.Owner, e.ID}
 	if e.Type == receipt.Intent {
-		intents[key] = e.Audio.Size
+		intents.open(e)
 		return
 	}
-	size, intended := intents[key]
-	delete(intents, key)
+	size, intended := intents.end(e)
 	if e.Audio != nil {
 		size, intended = e.Audio.Size, true // it brings its own proof
 	}

@@ -140,7 +140,11 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 			w.keys = append(w.keys, key)
 		}
 	}
-	for _, o := range others { // in the same place, if VBC has changed nothing but the size
+	for _, o := range others {
+		if o.State == manifest.Erasing || o.State == manifest.Erased {
+			continue // it keeps nothing
+		}
+		// in the same place, if VBC has changed nothing but the size
 		w.keys = slices.DeleteFunc(w.keys, func(key string) bool { return slices.Contains(keysOf(o.Copy), key) })
 	}
 	slices.Sort(w.keys)

@@ -10,13 +10,14 @@ import (
 )
 
 // find looks in the store for a copy of a recording that VBC has no more and
-// of which the manifest knows no copy. If there is a proven one, the recording
+// of which the manifest knows no whole copy. If there is a proven one, the recording
 // is archived, and that is written down.
 func (r *run) find(row *item) (found bool, err error) {
 	candidates, err := r.search(row.Recording)
 	if err != nil {
 		return false, &storeError{fmt.Errorf("look for a copy of %s: %w", row.Recording, err)}
 	}
+	known := row.Copy
 	for _, row.Copy = range candidates {
 		ev, err := r.prove(row)
 		if isA[*evidence.Mismatch](err) {
@@ -28,6 +29,11 @@ func (r *run) find(row *item) (found bool, err error) {
 		outcome := receipt.New(receipt.Result, r.id, row.Recording)
 		outcome.Outcome = receipt.NotThere
 		r.testify(&outcome, ev)
+		if known.Known() { // a damaged one
+			if err := r.manifest.Relist(r.work, row.Recording); err != nil {
+				return false, err
+			}
+		}
 		if err := r.manifest.Found(r.work, row.Recording, proofOf(ev, row.Copy), outcome); err != nil {
 			return false, err
 		}
@@ -35,6 +41,7 @@ func (r *run) find(row *item) (found bool, err error) {
 		r.log.Info("VBC has this recording no more, and the destination has a proven copy that this manifest didn't know", "recording", row.Recording.String())
 		return true, nil
 	}
+	row.Copy = known
 	return false, nil
 }
 

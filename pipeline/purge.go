@@ -24,7 +24,7 @@ const deleteTimeout = time.Minute
 // as most such are, that costs no more than the DELETE would.
 func (r *run) purge(ctx context.Context, row *item) error {
 	if row.SeenRun != r.id {
-		there, err := r.isThere(ctx, row)
+		there, err := r.stillHas(ctx, row)
 		if err != nil {
 			return err
 		}

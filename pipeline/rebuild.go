@@ -111,7 +111,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
 	err := m.Bind(ctx, manifest.Binding{Account: o.Account})
-	for _, step := range []func(context.Context) error{b.strangers, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.manifest.Displace, b.holds, b.bind} {
+	for _, step := range []func(context.Context) error{b.strangers, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.manifest.Displace, b.manifest.SuspectTwins, b.holds, b.bind} {
 		if err == nil {
 			err = step(ctx)
 		}

@@ -106,11 +106,15 @@ type spooled struct {
 	taken      []manifest.Row
 }
 
-// took notes that a recording's audio has come out of the ZIP.
-func (f *spooled) took(r manifest.Row) {
+// take notes that a recording's audio comes out of the ZIP, unless that isn't
+// believed any more. Whoever takes it looks again when it is written down.
+func (f *spooled) take(r manifest.Row) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.taken = append(f.taken, r)
+	if !f.distrusted.Load() {
+		f.taken = append(f.taken, r)
+	}
+	return !f.distrusted.Load()
 }
 
 // keep writes a ZIP into a new file of the spool. Longer ones than most bytes

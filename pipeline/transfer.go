@@ -56,7 +56,7 @@ func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 // was told to stop, hence r.work: a download thrown away is a request wasted.
 func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
 	packed := t.row.entry
-	if packed != nil && !packed.in.distrusted.Load() {
+	if packed != nil && packed.in.take(t.row.Row) {
 		o, err = t.unpack()
 		if err == nil || !t.bad {
 			return o, err // the store's fault: another download wouldn't help
@@ -88,7 +88,10 @@ func (t *transfer) unpack() (storage.Object, error) {
 	o, err := t.put(audio, func(int) {}) // its bytes were counted when they arrived
 	if err == nil {
 		t.stats.Exported.Add(1)
-		t.row.entry.in.took(t.row.Row)
+		if t.row.entry.in.distrusted.Load() { // meanwhile, and perhaps before this copy was written down
+			t.row.Alike = manifest.Suspect
+			err = t.manifest.Suspected(t.work, t.row.Recording)
+		}
 	}
 	return o, err
 }

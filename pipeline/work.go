@@ -24,9 +24,10 @@ type item struct {
 	manifest.Row
 	entry      *packed // its audio in an export; nil = fetch it directly
 	patience   patience
-	mismatched bool // the store didn't hold a copy of it as it should
-	wrote      bool // its audio was written by this run, not found
-	sent       bool // a DELETE for it may have been sent
+	mismatched bool  // the store didn't hold a copy of it as it should
+	wrote      bool  // its audio was written by this run, not found
+	sent       bool  // a DELETE for it may have been sent
+	there      *bool // whether VBC has it, if this run has asked
 
 	damaged     manifest.Copy // was verified once, and the store no longer holds it as it was; else empty
 	transcribed bool          // a transcript was added to the copy, and isn't proven yet
@@ -190,6 +191,14 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 			}
 			row.Copy = c
 			fresh = true
+			if row.Alike == manifest.Suspect {
+				if err := r.tellApart(ctx, row); err != nil {
+					return err
+				}
+				if !row.Copy.Known() {
+					continue
+				}
+			}
 			if may, held := r.policy.mayPurge(row.Row); purge && !may {
 				purge = false // the copy that was old enough is no more
 				if held {
@@ -229,8 +238,10 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		} else if again {
 			continue
 		}
-		if row.Displaced {
-			return errors.Join(err, r.manifest.Damaged(r.work, row.Recording, err.Error()))
+		if there, e := r.stillHas(ctx, row); e != nil {
+			return errors.Join(err, e)
+		} else if !there {
+			return r.onlyCopy(row, err)
 		}
 		// The recording is still at VBC, so nothing is lost: it is archived
 		// anew. A store that doesn't hold what it has just been given gets no
@@ -250,6 +261,32 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		}
 		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt
 	}
+}
+
+// stillHas reports whether VBC has this recording: what this run's listing has
+// shown it has, and where that hasn't, it is asked, once. An id may have been
+// given again.
+func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
+	if row.SeenRun == r.id && !row.Displaced {
+		return true, nil
+	}
+	if row.there == nil {
+		if there, err = r.isThere(ctx, row); err != nil {
+			return false, err
+		}
+		row.there = &there
+	}
+	return *row.there, nil
+}
+
+// onlyCopy ends with a recording whose copy isn't what it should be, and that
+// VBC has no more: nothing is downloaded in its place, and what lies there stays,
+// unless a whole copy lies beside it.
+func (r *run) onlyCopy(row *item, wrong error) error {
+	if found, err := r.find(row); err != nil || found {
+		return err
+	}
+	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
 }
 
 // refutes reports whether an error says that something was read and found wrong.

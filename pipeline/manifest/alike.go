@@ -124,3 +124,54 @@ func isSuspect(tx txn, r vbc.Recording) (is bool) {
 	err := tx.QueryRow("SELECT alike = 1 FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&is)
 	return err == nil && is
 }
+
+// SuspectTwins has the next run ask VBC about recordings that have another one's
+// audio, as far as VBC may have them. It is for Create, when all are written.
+func (m *Manifest) SuspectTwins(ctx context.Context) error {
+	return m.create(ctx, suspectTwins)
+}
+
+func suspectTwins(tx txn) error {
+	all, err := sharing(tx)
+	if err != nil {
+		return err
+	}
+	for sum, recordings := range all {
+		for _, r := range recordings {
+			others, err := twins(tx, r, sum)
+			if err == nil && len(others) > 0 {
+				_, err = tx.Exec(suspect, r.Kind, r.Owner, r.ID, r.Nth)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sharing are the recordings whose audio another row has.
+func sharing(q rower) (map[storage.Digest][]vbc.Recording, error) {
+	rows, err := q.Query(`SELECT kind, owner, id, nth, raw, audio ->> '$.sha256' FROM recording WHERE audio <> '' AND ` + audioSum + ` IN
+		(SELECT ` + audioSum + ` FROM recording WHERE audio <> '' GROUP BY 1 HAVING count(*) > 1)`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[storage.Digest][]vbc.Recording{}
+	for rows.Next() {
+		var kind, owner, raw, digest string
+		var id, nth int64
+		if err := rows.Scan(&kind, &owner, &id, &nth, &raw, &digest); err != nil {
+			return nil, err
+		}
+		sum, err := storage.ParseDigest(digest)
+		if err != nil {
+			return nil, err
+		}
+		r := vbc.ParseRecording(vbc.Kind(kind), owner, json.RawMessage(raw))
+		r.Owner, r.ID, r.Nth = owner, id, nth
+		all[sum] = append(all[sum], r)
+	}
+	return all, rows.Err()
+}

@@ -52,7 +52,10 @@ func addNth(tx *sql.Tx) error {
 		DROP TABLE IF EXISTS export;
 		ALTER TABLE renewed RENAME TO recording;
 		UPDATE recording SET refuted = 1 WHERE damaged <> '';` + indexes + stateIndexes + exports + calls + stales)
-	return err
+	if err != nil {
+		return err
+	}
+	return suspectTwins(tx)
 }
 
 // addSearches leads to format 6: recordings can be found by their calls, and
