@@ -41,6 +41,9 @@ func (t *transfer) distrust(from *spooled) error {
 	t.noMore.Store(&reason)
 	t.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
 	for _, row := range taken {
+		if row.ID == t.row.ID && row.Owner == t.row.Owner && row.Nth == t.row.Nth {
+			continue // this is what VBC has just sent for it
+		}
 		if err := t.manifest.Suspected(t.work, row.Recording); err != nil {
 			return err
 		}

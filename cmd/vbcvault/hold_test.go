@@ -121,7 +121,10 @@ func TestHoldOnABegunPurge(t *testing.T) {
 		if r := w.signalled(syscall.SIGKILL, isDelete, 1, applied, "--older-than", "90d", "--delete"); r.code != -1 {
 			t.Fatalf("exit %d, want a kill", r.code)
 		}
-		w.hold(append([]string{"add", "--id", "100001"}, byCounsel...)...)
+		r := w.run(append([]string{"hold", "add", "--id", "100001"}, byCounsel...)...)
+		if r.code != 1 || !strings.Contains(r.stderr, "the deletion of 1 recordings that it covers had been begun before") {
+			t.Errorf("exit %d; it doesn't say that one was begun", r.code)
+		}
 		w.account.ResetCounts()
 		want := map[string]int{"deleted": 0, "skipped": 1, "failed": 0}
 		if applied {

@@ -119,6 +119,12 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 		Proof: storage.ProofRead, Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
+	if has.Lacks != "" { // some servers say only to a HEAD how an object is kept
+		now, _, err := s.head(ctx, storage.Object{Key: o.Key})
+		if err == nil && now.Seen == has.Seen {
+			has.Lacks, has.LockedUntil, has.Encryption = now.Lacks, now.LockedUntil, now.Encryption
+		}
+	}
 	if has.ETag == o.ETag {
 		has.Checksum = o.Checksum // of these very bytes
 	}
