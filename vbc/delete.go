@@ -130,7 +130,7 @@ func gated(t *http.Transport) *http.Transport {
 	t.ForceAttemptHTTP2, t.TLSNextProto, t.Protocols = false, map[string]func(string, *tls.Conn) http.RoundTripper{}, &http.Protocols{}
 	t.Protocols.SetHTTP1(true)
 	if t.TLSClientConfig == nil {
-		t.TLSClientConfig = &tls.Config{} //nolint:gosec // the least version is the standard library's
+		t.TLSClientConfig = &tls.Config{}
 	}
 	t.TLSClientConfig.NextProtos = []string{"http/1.1"} // a clone's own
 	dial := t.DialContext
