@@ -107,7 +107,7 @@ var mutations = []mutation{
 	{"a window that others have used teaches a pace", "vbc/pacer.go", "	case !p.whole: // of", "	case false: // of", "TestForeignUse", "./vbc"},
 	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
-	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestHoldDuringARun", "./cmd/vbcvault"},
+	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestNothingHeldIsBegun", "./pipeline/manifest"},
 	{"a held recording uses up --max-deletes", "pipeline/policy.go", "; onHold {", "; false && onHold {", "TestHoldBeatsEverything", "./cmd/vbcvault"},
 	{"a hold whose content is lost holds nothing", "pipeline/manifest/hold.go", "	if h.Lost || !h.Selects() {\n		return true", "	if h.Lost || !h.Selects() {\n		return false", "TestHoldWhoseTextIsLost", "./cmd/vbcvault"},
 	{"a run goes on although it can't see the archive's holds", "pipeline/run.go", "	if err := r.learnHolds(r.work); err != nil {\n		return err", "	if err := r.learnHolds(r.work); err != nil && false {\n		return err", "TestUnreadableHoldsStopARun", "./cmd/vbcvault"},

@@ -220,3 +220,20 @@ func TestWithdrawn(t *testing.T) {
 		t.Error("what was never begun was withdrawn")
 	}
 }
+
+// What is put under a hold gets no intent.
+func TestNothingHeldIsBegun(t *testing.T) {
+	m := fresh(t)
+	r := recording(1, day)
+	add(t, m, 1, r)
+	if err := steps(m, r)[manifest.Stored](t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "why", By: "who"}); err != nil {
+		t.Fatal(err)
+	}
+	err := steps(m, r)[manifest.Purging](t.Context())
+	if _, held := errors.AsType[*manifest.HeldError](err); !held || state(t, m, 1).State != manifest.Stored {
+		t.Errorf("begun: %v", err)
+	}
+}
