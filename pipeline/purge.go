@@ -24,10 +24,11 @@ const deleteTimeout = time.Minute
 // as most such are, that costs no more than the DELETE would.
 func (r *run) purge(ctx context.Context, row *item) error {
 	if row.SeenRun != r.id {
-		there, err := r.stillHas(ctx, row)
+		there, err := r.isThere(ctx, row) // now, whatever was known before
 		if err != nil {
 			return err
 		}
+		row.there = &there
 		err = r.transcribe(ctx, row)
 		if !there {
 			if err != nil { // as where VBC has deleted it too
