@@ -35,7 +35,14 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles}
+
+// addTroubles leads to format 8: what keeps an account from being done for sure
+// is written down, and uploads in parts are.
+func addTroubles(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP TABLE IF EXISTS upload; DROP TABLE IF EXISTS trouble;" + uploads + troubles)
+	return err
+}
 
 // addNth leads to format 7: recordings that have had the same id, one after the
 // other, have a row each. The key of all rows changes with it, so they are

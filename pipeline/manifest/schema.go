@@ -9,7 +9,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 7
+const format = 8
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -20,7 +20,7 @@ CREATE TABLE meta (
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + calls + staleness + `
+CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + uploads + troubles + calls + staleness + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -169,6 +169,32 @@ CREATE TABLE export (          -- export jobs at VBC that were started and not u
 	until INTEGER NOT NULL,      -- exclusively
 	valid INTEGER NOT NULL,      -- until then; 0 = VBC hasn't said
 	listed TEXT   NOT NULL       -- JSON: what VBC's listing had of the slice, see Export.Listed
+) WITHOUT ROWID;
+`
+
+// What is stored in parts is invisible until it is whole, and what a crash leaves
+// of it lies there for ever unless somebody knows of it: not every server lists it.
+const uploads = `
+CREATE TABLE upload (          -- uploads in parts that were begun and not ended
+	key   TEXT    NOT NULL,
+	id    TEXT    NOT NULL,      -- as the store calls it
+	begun INTEGER NOT NULL,      -- Unix milliseconds
+	PRIMARY KEY (key, id)
+) WITHOUT ROWID;
+`
+
+// Why something that VBC was asked for can't be relied on, until it can.
+const troubles = `
+CREATE TABLE trouble (
+	kind    TEXT    NOT NULL,    -- of the collection
+	owner   TEXT    NOT NULL,
+	code    TEXT    NOT NULL,    -- what it is, a short stable word
+	item    TEXT    NOT NULL DEFAULT '', -- what it is about, '' = all of the collection
+	reason  TEXT    NOT NULL,    -- for people
+	since   INTEGER NOT NULL,    -- Unix milliseconds
+	last    INTEGER NOT NULL,
+	acknowledged TEXT NOT NULL DEFAULT '', -- why somebody takes it for granted
+	PRIMARY KEY (kind, owner, code, item)
 ) WITHOUT ROWID;
 `
 
