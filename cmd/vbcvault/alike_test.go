@@ -69,6 +69,7 @@ func zips() map[string]func([]vbctest.Recording, []vbctest.ZipEntry) []vbctest.Z
 // meant: whether that is archived already, is none that the run is about, came
 // late, or was listed by a run that was killed.
 func TestExportOfEqualNames(t *testing.T) {
+	t.Parallel()
 	for way, zip := range zips() {
 		for name, test := range map[string]func(t *testing.T, w *world, all []vbctest.Recording){
 			"archived already": func(t *testing.T, w *world, all []vbctest.Recording) {
@@ -128,6 +129,7 @@ func TestExportOfEqualNames(t *testing.T) {
 // One recording of each ZIP is fetched by itself as well, one of those that are
 // as large as most others. Where it is another one, nothing of the ZIP is taken.
 func TestExportIsSampled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{Zip: func(_ []vbctest.Recording, e []vbctest.ZipEntry) []vbctest.ZipEntry {
 		for i := range 3 {
 			e[5+2*i].Body, e[6+2*i].Body = e[6+2*i].Body, e[5+2*i].Body
@@ -154,6 +156,7 @@ func TestExportIsSampled(t *testing.T) {
 // The sample was right, and another entry is another recording's: that is found
 // out by what it is, and what has come out of the ZIP before is compared.
 func TestExportWithAnothersAudio(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{Zip: func(_ []vbctest.Recording, e []vbctest.ZipEntry) []vbctest.ZipEntry {
 		b, err := io.ReadAll(e[20].Body)
 		if err != nil {
@@ -190,6 +193,7 @@ func TestExportWithAnothersAudio(t *testing.T) {
 // VBC sends another recording's audio. Once, and it is asked again; each time, and
 // the recording is archived, reported, and not deleted before somebody says so.
 func TestEqualAudio(t *testing.T) {
+	t.Parallel()
 	t.Run("once", func(t *testing.T) {
 		w := newWorld(t, vbctest.Config{}).inS3(nil)
 		all := w.twoAlike()

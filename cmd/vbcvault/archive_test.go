@@ -20,6 +20,7 @@ func both(t *testing.T, test func(t *testing.T, w *world), cfg vbctest.Config) {
 }
 
 func TestArchiveThenDelete(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(12)
 		r := w.archive("--older-than", "90d")
@@ -55,6 +56,7 @@ func TestArchiveThenDelete(t *testing.T) {
 
 // The sidecar has what VBC sent, byte for byte.
 func TestSidecar(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	start := time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC)
 	w.account.Add(vbctest.Recording{ID: 193228, Start: start, Extra: map[string]any{"new_field": map[string]any{"a": "<b>"}, "file_name": "../../../../etc/passwd"}})
@@ -85,6 +87,7 @@ func TestSidecar(t *testing.T) {
 // Ids of the two kinds may collide, and the audio endpoint doesn't tell them
 // apart.
 func TestOnDemandWithCollidingIDs(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 		for i := range int64(5) {
@@ -103,6 +106,7 @@ func TestOnDemandWithCollidingIDs(t *testing.T) {
 }
 
 func TestUsersRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{ProvisioningForbidden: true}).inDir()
 	all := w.someRecordings(3)
 	r := w.archive("--older-than", "90d", "--kind", "company,on-demand", "--users", "all", "--delete")
@@ -114,6 +118,7 @@ func TestUsersRefused(t *testing.T) {
 }
 
 func TestDryRunTouchesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	w.someRecordings(7)
 	manifests := func() int {
@@ -148,6 +153,7 @@ func TestDryRunTouchesNothing(t *testing.T) {
 
 // What is held back on purpose is no failure.
 func TestHoldingBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(9)
 	w.want(w.archive("--older-than", "90d", "--delete", "--delete-after", "7d"), 0, map[string]int{"archived": 9, "deleted": 0, "skipped": 9})
@@ -161,6 +167,7 @@ func TestHoldingBack(t *testing.T) {
 }
 
 func TestAccountNumber(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cfg    vbctest.Config
 		args   []string
@@ -197,6 +204,7 @@ func TestAccountNumber(t *testing.T) {
 
 // Every saved request is hours for someone.
 func TestRequestsPerRecording(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	const n = 200
 	w.someRecordings(n)
@@ -214,6 +222,7 @@ func TestRequestsPerRecording(t *testing.T) {
 // At the size of a migration: every request counts, those for the listing,
 // the token and the exports included.
 func TestRequestsOfAMigration(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("archives 10,000 recordings twice; not with -short")
 	}
@@ -235,6 +244,7 @@ func TestRequestsOfAMigration(t *testing.T) {
 }
 
 func TestFaultsOfS3CostNoRequestAtVBC(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
 		if k := op + key; (op == "PutObject" || op == "HeadObject") && !strings.Contains(key, "probe") && !seen[k] {

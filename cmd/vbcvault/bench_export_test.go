@@ -65,6 +65,7 @@ func BenchmarkExport(b *testing.B) {
 // A catalogue is written row by row: ten times as many recordings take no more
 // memory to speak of.
 func TestMemoryOfExport(t *testing.T) {
+	t.Parallel()
 	needsPeak(t)
 	if testing.Short() {
 		t.Skip("makes a manifest of 100,000 recordings; not with -short")

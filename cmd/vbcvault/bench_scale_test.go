@@ -121,6 +121,7 @@ func BenchmarkManifest(b *testing.B) {
 
 // A night costs in proportion to what is new, and not to the history.
 func TestNightAfterALongHistory(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("makes a manifest of 100,000 recordings; not with -short")
 	}

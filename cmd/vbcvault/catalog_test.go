@@ -85,6 +85,7 @@ var nightly = []string{"--older-than", "90d", "--full-scan", "--catalog"}
 // A night makes the months anew of which it has changed something, and no
 // others; what it can't store, or didn't get to, a later one does.
 func TestCatalogIsKept(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(*world, func(op, key string) bool) *world{
 		"directory": func(w *world, _ func(op, key string) bool) *world { return w.inDir() },
 		"bucket": func(w *world, fails func(op, key string) bool) *world {
@@ -159,6 +160,7 @@ func TestCatalogIsKept(t *testing.T) {
 // A run that is killed, or told to stop, leaves the catalogue as it was, and
 // the next one with --catalog brings it up to date.
 func TestCatalogAfterAnInterruption(t *testing.T) {
+	t.Parallel()
 	for fails := 1; ; fails++ {
 		var n atomic.Int64
 		var cmd atomic.Value
@@ -193,6 +195,7 @@ func TestCatalogAfterAnInterruption(t *testing.T) {
 // The catalogue is not locked, since it is replaced, but encrypted as all else,
 // also by export and erase. Copies stay locked.
 func TestCatalogUnderObjectLock(t *testing.T) {
+	t.Parallel()
 	var bare atomic.Int64
 	kms := []string{"--sse", "aws:kms", "--kms-key", "alias/recordings"}
 	w := newWorld(t, vbctest.Config{}).inLockedS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
@@ -224,6 +227,7 @@ func TestCatalogUnderObjectLock(t *testing.T) {
 // Each manifest knows its own part. The one that keeps the catalogue is left
 // alone by others, until somebody says otherwise.
 func TestCatalogOfAnotherManifest(t *testing.T) {
+	t.Parallel()
 	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
 		w := place(newWorld(t, vbctest.Config{}))
 		all := []vbctest.Recording{w.in(5, 1), w.in(6, 2)}
@@ -301,6 +305,7 @@ func (w *world) callerIn(t *testing.T, caller string) (n int) {
 // What is erased is in no version of the catalogue any more, save its id, its
 // size and its digest. The other recordings are still in it.
 func TestEraseFromTheCatalog(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(*world) *world{
 		"directory": (*world).inDir,
 		"bucket":    func(w *world) *world { return w.inS3(nil) },
@@ -346,6 +351,7 @@ func TestEraseFromTheCatalog(t *testing.T) {
 // An erasure that breaks off at any request is finished by saying it again, and
 // a night between the two doesn't bring the caller back.
 func TestEraseFromTheCatalogGoesOn(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("tries every request, as TestEraseGoesOn does; not with -short")
 	}
@@ -392,6 +398,7 @@ func TestEraseFromTheCatalogGoesOn(t *testing.T) {
 // A catalogue that is locked, as by the bucket's default, isn't erased, and then
 // nothing is.
 func TestEraseFromALockedCatalog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inLockedS3(nil)
 	r := w.in(5, 1)
 	w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 1})
@@ -416,6 +423,7 @@ func TestEraseFromALockedCatalog(t *testing.T) {
 
 // A month of more than one part is uploaded as such, found again, and replaced.
 func TestCatalogOfManyParts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("makes a catalogue of 15,000 recordings; not with -short")
 	}

@@ -44,6 +44,7 @@ func calls(w *world) []vbctest.Recording {
 // Each way to choose deletes just what is chosen, whether VBC heeds filters or
 // not.
 func TestChoosing(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		want []int64
@@ -81,6 +82,7 @@ func TestChoosing(t *testing.T) {
 
 // What VBC can choose, it is asked to: with few of many, one page.
 func TestChoosingSavesRequests(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 10}).inDir()
 	w.someRecordings(100)
 	calls(w)
@@ -103,6 +105,7 @@ func TestChoosingSavesRequests(t *testing.T) {
 // the rows of the manifest are chosen from as listed ones are, and the dry run
 // says the same.
 func TestShortCallsOfAnArchive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := calls(w)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 8})
@@ -117,6 +120,7 @@ func TestShortCallsOfAnArchive(t *testing.T) {
 
 // A recording that doesn't say how long it is is no short one.
 func TestUnknownDurationIsNotShort(t *testing.T) {
+	t.Parallel()
 	for _, unknown := range []any{nil, 0, -5, "long", []int{1}} {
 		w := newWorld(t, vbctest.Config{IgnoreFilters: true}).inDir()
 		w.account.Add(vbctest.Recording{ID: 1, Start: time.Now().AddDate(-1, 0, 0), Extra: map[string]any{"duration": unknown}})
@@ -129,6 +133,7 @@ func TestUnknownDurationIsNotShort(t *testing.T) {
 // A listing of what was chosen says nothing of the rest, for the nights to
 // come, and each choice knows how far it has come.
 func TestChosenTodayRestTomorrow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := calls(w)
 	w.want(w.archive("--older-than", "90d", "--direction", "inbound"), 0, map[string]int{"archived": 3})
@@ -140,6 +145,7 @@ func TestChosenTodayRestTomorrow(t *testing.T) {
 // An export packs what is chosen; a job that was started for another choice
 // isn't taken up.
 func TestExportOfTheChosen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(60)
 	args := []string{"--older-than", "90d", "--fetch", "export", "--delete", "--direction"}

@@ -77,6 +77,7 @@ func sameSecond(w *world) []vbctest.Recording {
 
 // An archive that is what the manifest says is said to be.
 func TestDiffOfTheSame(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("compares hundreds of recordings in many orders, as TestDiff does a few; not with -short")
 	}
@@ -95,6 +96,7 @@ func TestDiffOfTheSame(t *testing.T) {
 // Each difference is found and named, and --fix has archived anew just what VBC
 // has still.
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
 		start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 		w.account.Generate(8, start, time.Minute)
@@ -171,6 +173,7 @@ func TestDiff(t *testing.T) {
 // What a killed run leaves is told from what nobody knows, and the next run
 // takes care of it.
 func TestDiffAfterAKill(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		w.someRecordings(6)
 		if r := w.signalled(syscall.SIGKILL, isAudio, 4, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
@@ -191,6 +194,7 @@ func TestDiffAfterAKill(t *testing.T) {
 // Another directory in the place of the archive, as where a disk isn't mounted,
 // is refused, and nothing called missing.
 func TestDiffOfAnUnmountedDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{})
 	dir := filepath.Join(t.TempDir(), "archive")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -213,6 +217,7 @@ func TestDiffOfAnUnmountedDisk(t *testing.T) {
 
 // A bucket that doesn't show uploads is compared all the same.
 func TestDiffWithoutTheRightToListUploads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op == "ListMultipartUploads" {
 			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "AccessDenied"}

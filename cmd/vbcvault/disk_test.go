@@ -73,6 +73,7 @@ func (w *world) under(units string, args ...string) result {
 
 // Nothing more can be written, to the destination or to the manifest.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	t.Run("destination", func(t *testing.T) {
 		dir := tmpfs(t, "size=300k")
 		w := newWorld(t, vbctest.Config{}).inDir()
@@ -261,6 +262,7 @@ func (u *unprivileged) chmod(dir string, mode os.FileMode) {
 
 // A directory that may be read and not written.
 func TestReadOnlyDirectory(t *testing.T) {
+	t.Parallel()
 	t.Run("new destination", func(t *testing.T) {
 		u := newUnprivileged(t)
 		all := u.someRecordings(3)
@@ -341,6 +343,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 // Where the disk has no room for an export, that is said, and recordings are
 // downloaded one by one.
 func TestSpoolHasNoRoom(t *testing.T) {
+	t.Parallel()
 	dir := tmpfs(t, "size=10m")
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(12)

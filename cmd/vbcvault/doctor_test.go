@@ -37,6 +37,7 @@ func (w *world) doctor(code int, args ...string) map[string]storage.Finding {
 
 // All is well: doctor says so with three requests, and leaves nothing.
 func TestDoctorChangesNothing(t *testing.T) {
+	t.Parallel()
 	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
 		w := place(newWorld(t, vbctest.Config{}))
 		w.someRecordings(3)
@@ -75,6 +76,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 
 // Whatever is wrong is named, with how to mend it, and the rest is looked at.
 func TestDoctorFindings(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cfg   vbctest.Config
 		spoil func(w *world)

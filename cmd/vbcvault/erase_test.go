@@ -46,6 +46,7 @@ func (w *world) inVersionedS3(hook func(op, key string, r *http.Request) *storag
 // What is erased is nowhere any more: no version of it, no caller in the
 // manifest. The others are untouched, and everything else goes on.
 func TestErase(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(*world) *world{
 		"directory": (*world).inDir,
 		"bucket":    func(w *world) *world { return w.inS3(nil) },
@@ -118,6 +119,7 @@ func (w *world) manifestFiles() (all []byte) {
 
 // What is held or locked is not erased, and nothing of it is changed.
 func TestEraseIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inLockedS3(nil)
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete", "--object-lock", "governance", "--retain", "30d"), 0, map[string]int{"deleted": 2})
@@ -138,6 +140,7 @@ func TestEraseIsRefused(t *testing.T) {
 
 // An erasure that breaks off at any request is finished by saying it again.
 func TestEraseGoesOn(t *testing.T) {
+	t.Parallel()
 	for fails := int64(1); fails < 12; fails++ {
 		for _, applied := range []bool{false, true} {
 			var erasing atomic.Bool
@@ -173,6 +176,7 @@ func TestEraseGoesOn(t *testing.T) {
 // A manifest that was restored from before an erasure learns of it, and misses
 // nothing.
 func TestErasedInARestoredManifest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
@@ -194,6 +198,7 @@ func TestErasedInARestoredManifest(t *testing.T) {
 // What was erased and is listed again is neither archived nor deleted, and not
 // passed over in silence.
 func TestErasedAndListedAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})

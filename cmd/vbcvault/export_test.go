@@ -22,6 +22,7 @@ func isJob(r *http.Request) bool { return strings.Contains(r.URL.Path, "/jobs/")
 // One ZIP in place of forty downloads, one of them to compare, and the same proof
 // for each recording.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(40)
 		w.account.Add(vbctest.Recording{ID: 7, Start: time.Now()}) // younger than the cutoff
@@ -63,6 +64,7 @@ func TestExportInSeveralJobs(t *testing.T) {
 // Whatever is wrong with an export: what it lacks is downloaded by itself, and
 // each copy is as proven as any.
 func TestExportGoesWrong(t *testing.T) {
+	t.Parallel()
 	zip := func(change func(entries []vbctest.ZipEntry) []vbctest.ZipEntry) vbctest.Config {
 		return vbctest.Config{Zip: func(_ []vbctest.Recording, entries []vbctest.ZipEntry) []vbctest.ZipEntry { return change(entries) }}
 	}
@@ -180,6 +182,7 @@ func TestExportGoesWrong(t *testing.T) {
 // Killed at any moment of an export, the next run takes up the job and leaves
 // nothing behind.
 func TestExportSurvivesKill(t *testing.T) {
+	t.Parallel()
 	for name, at := range map[string]func(*http.Request) bool{"while VBC packs": isJob, "in the download": isZIP, "in the purges": isDelete} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,6 +224,7 @@ func TestExportSurvivesKill(t *testing.T) {
 
 // A job that is no longer valid isn't asked for.
 func TestExpiredExportIsStartedAnew(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{ExportTTL: 61 * time.Second}).inDir() // valid for a minute and no more
 	all := w.someRecordings(20)
 	w.nth(1, isDelete, func() *vbctest.Fault { return &vbctest.Fault{Status: 403, Body: `{"msg":"no","status":403}`} })
@@ -249,6 +253,7 @@ func TestExpiredExportIsStartedAnew(t *testing.T) {
 // auto saves requests where there is a quota, and asks for nothing special
 // where there is none.
 func TestFetchAuto(t *testing.T) {
+	t.Parallel()
 	free := newWorld(t, vbctest.Config{}).inDir()
 	free.someRecordings(30)
 	free.want(free.archive("--older-than", "90d"), 0, map[string]int{"downloads": 30, "exported": 0})
@@ -285,6 +290,7 @@ func TestFetchAuto(t *testing.T) {
 // A spool directory of one's own; where it has no room, recordings are
 // downloaded one by one.
 func TestSpoolDirectory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(12)
 	dir := t.TempDir()
@@ -312,6 +318,7 @@ func TestSpoolDirectory(t *testing.T) {
 
 // Slices keep below --export-limit.
 func TestExportLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	for i := range int64(42) {

@@ -13,6 +13,7 @@ import (
 
 // What isn't a recording doesn't become one, and its recording stays at VBC.
 func TestBadAudioStaysAtVBC(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]vbctest.Fault{
 		"an error page":        {Status: 200, Header: http.Header{"Content-Type": {"audio/mpeg"}}, Body: "<html><body>Service unavailable</body></html>"},
 		"JSON":                 {Status: 200, Body: `{"msg":"try later"}`},
@@ -58,6 +59,7 @@ func TestBadAudioStaysAtVBC(t *testing.T) {
 }
 
 func TestPassingFaultsOfVBCHeal(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]vbctest.Fault{
 		"503":                {Status: 503, Body: "busy"},
 		"reset":              {Reset: true},
@@ -88,6 +90,7 @@ func TestPassingFaultsOfVBCHeal(t *testing.T) {
 
 // A DELETE that takes effect and is reported as failed is found to be done.
 func TestLostAnswerOfADelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(3)
 	var once sync.Once
@@ -104,6 +107,7 @@ func TestLostAnswerOfADelete(t *testing.T) {
 // A DELETE that says 204 and does nothing is noticed by the same run, at the
 // price of one listing, and done again by the next.
 func TestDeleteWithoutEffectIsNoticed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault { return &vbctest.Fault{NoEffect: isDelete(r)} })
@@ -121,6 +125,7 @@ func TestDeleteWithoutEffectIsNoticed(t *testing.T) {
 }
 
 func TestDeleteForbidden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -139,6 +144,7 @@ func TestDeleteForbidden(t *testing.T) {
 
 // A quota: everything gets done, without a storm of refused requests.
 func TestQuotaIsLearned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{Quota: 20, QuotaWindow: time.Second}).inDir()
 	all := w.someRecordings(40)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 40})

@@ -205,6 +205,7 @@ var everyKind = []string{"--older-than", "90d", "--kind", "company,on-demand", "
 // What DuckDB finds in the catalogue, as it lies beside the archive, is in every
 // column of every row what VBC had said and the destination holds.
 func TestCatalogSaysWhatVBCSaid(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(*world) *world{"directory": (*world).inDir, "bucket": func(w *world) *world { return w.inS3(nil) }} {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{Users: []int64{745250}}))
@@ -243,6 +244,7 @@ func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 
 // Each format of export says the same, and filters choose.
 func TestExportFormats(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{Users: []int64{745250}}).inDir()
 	all := varied(w)
 	w.want(w.archive(everyKind...), 1, map[string]int{"deleted": 5})
@@ -360,6 +362,7 @@ func readParquet(t *testing.T, name string) (rows []string) {
 // The README's table for Athena has the columns that the files have, with
 // their types, and its statements are those that are tested here.
 func TestAthenaTable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d", "--catalog"), 0, nil)
@@ -408,6 +411,7 @@ func TestAthenaTable(t *testing.T) {
 // What has no value is null in Parquet, whatever stands around it, over many
 // groups of rows: DuckDB reads just what the lines of JSON say.
 func TestParquetOverManyGroups(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("writes 25,001 rows; not with -short")
 	}
@@ -477,6 +481,7 @@ func nullsAdded(t *testing.T, line []byte) map[string]any {
 // A file of export's has its name once it is whole: whoever stops the program,
 // or fills the disk, leaves nothing under it. What is there stays.
 func TestExportIsWholeOrNot(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals, and no ulimit")
 	}

@@ -38,6 +38,7 @@ func (w *world) atVBC() []int64 {
 // What is held is archived and stays at VBC until the hold ends. Both are in
 // the chain of receipts, which names nobody.
 func TestLegalHold(t *testing.T) {
+	t.Parallel()
 	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
 		w := place(newWorld(t, vbctest.Config{}))
 		all := calls(w)
@@ -75,6 +76,7 @@ func TestLegalHold(t *testing.T) {
 
 // A hold that is made while a run goes on counts from that moment.
 func TestHoldDuringARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(6)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 6})
@@ -99,6 +101,7 @@ func TestHoldDuringARun(t *testing.T) {
 // A plan, a filter and a limit don't beat a hold; what is held doesn't use up
 // the limit.
 func TestHoldBeatsEverything(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(6)
 	plan := filepath.Join(t.TempDir(), "plan")
@@ -115,6 +118,7 @@ func TestHoldBeatsEverything(t *testing.T) {
 // A purge that was begun before the hold, and whose end nobody knows, is
 // settled by looking, and not begun again.
 func TestHoldOnABegunPurge(t *testing.T) {
+	t.Parallel()
 	for _, applied := range []bool{false, true} {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(1)
@@ -150,6 +154,7 @@ func (w *world) loseManifest() {
 // A manifest that is lost, and one of another machine, learn from the archive
 // what is held, and that it isn't any more.
 func TestLostManifestKeepsHolds(t *testing.T) {
+	t.Parallel()
 	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
 		w := place(newWorld(t, vbctest.Config{}))
 		all := calls(w)
@@ -175,6 +180,7 @@ func TestLostManifestKeepsHolds(t *testing.T) {
 // A hold that is made on a restored manifest before any run doesn't cost what
 // the archive knows, of holds and of receipts.
 func TestHoldOnARestoredManifest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(4)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -197,6 +203,7 @@ func TestHoldOnARestoredManifest(t *testing.T) {
 // Where a hold is known and its text isn't, everything is held until it is
 // said anew.
 func TestHoldWhoseTextIsLost(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(4)
@@ -232,6 +239,7 @@ func TestHoldWhoseTextIsLost(t *testing.T) {
 
 // Nothing is deleted by a run that can't see the archive's holds.
 func TestUnreadableHoldsStopARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, r *http.Request) *storagetest.S3Fault {
 		if op == "ListObjects" && strings.Contains(r.URL.Query().Get("prefix"), "holds/") {
 			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}

@@ -44,6 +44,7 @@ func (w *world) signal(cmd *exec.Cmd, sig os.Signal) {
 // kill -9 in the middle of everything that VBC is asked for. The next run
 // finishes, and downloads at most what was in flight a second time.
 func TestKillThenResume(t *testing.T) {
+	t.Parallel()
 	const n, workers = 30, 4
 	matches := map[string]func(*http.Request) bool{"list": isList, "audio": isAudio, "delete": isDelete}
 	for _, to := range []string{"s3", "directory"} {
@@ -86,6 +87,7 @@ func TestKillThenResume(t *testing.T) {
 
 // kill -9 while S3 is being asked, also between the parts of a large upload.
 func TestKillDuringUploads(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"} {
 		for _, applied := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s applied %v", op, applied), func(t *testing.T) {
@@ -139,6 +141,7 @@ func TestKillDuringUploads(t *testing.T) {
 // kill -9 at random moments, again and again, until the work is done in spite
 // of it. Each time a recording is at VBC or whole in the destination.
 func TestKillAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		const batch = 30
 		kills := 25
@@ -197,6 +200,7 @@ func TestKillAtRandomMoments(t *testing.T) {
 // SIGTERM: what is in flight comes to its end, nothing new is begun, and no
 // DELETE goes out any more.
 func TestTerminationDrains(t *testing.T) {
+	t.Parallel()
 	const n, workers = 40, 4
 	w := newWorld(t, vbctest.Config{Latency: 2 * time.Millisecond}).inS3(nil)
 	all := w.someRecordings(n)
@@ -221,6 +225,7 @@ func TestTerminationDrains(t *testing.T) {
 
 // The first signal drains, the second doesn't wait for that.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(3)
 	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete")
@@ -254,6 +259,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 
 // A second copy started by cron.
 func TestSecondRunIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
 	first := w.command("archive", "--to", w.to, "--older-than", "90d")

@@ -49,6 +49,7 @@ func idsOf(all []map[string]any) (ids []int64) {
 // Each filter finds just what it says, the newest first, whatever way VBC
 // writes numbers, in an archive of any kind, and asks nobody.
 func TestListFinds(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(*world) *world{
 		"directory": (*world).inDir,
 		"bucket":    func(w *world) *world { return w.inS3(nil) },
@@ -112,6 +113,7 @@ func TestListFinds(t *testing.T) {
 
 // A line says all that is known of a recording, the same in JSON and in CSV.
 func TestListSaysAllThatIsKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	rec := vbctest.Recording{ID: 193228, Start: time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC), Size: 20000, Duration: 61500 * time.Millisecond, Transcript: "hello",
 		Extra: map[string]any{"caller_id": "+17325550100", "cnam": `=HYPERLINK("http://x")`, "extensions": []any{101, "102"}, "rule_ids": []int{7}}}
@@ -156,6 +158,7 @@ func TestListSaysAllThatIsKnown(t *testing.T) {
 // The table is for people: it ends somewhere and says so, it has their times,
 // and no caller's name can move the cursor.
 func TestListTable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	start := time.Date(2025, 6, 1, 3, 30, 0, 0, time.UTC)
 	for i := range int64(60) {
@@ -192,6 +195,7 @@ func TestListTable(t *testing.T) {
 // Recordings are counted and their bytes added up, also by what they have in
 // common, and their months are where somebody is.
 func TestListCounts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	for i, c := range []struct {
 		start      string
@@ -244,6 +248,7 @@ func TestListCounts(t *testing.T) {
 
 // List works beside a run that holds the manifest, and sees what that has done.
 func TestListBesideARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
 	var shown atomic.Value
@@ -262,6 +267,7 @@ func TestListBesideARun(t *testing.T) {
 
 // Of what was erased list knows that it was there, and nothing of the call.
 func TestListForgetsTheErased(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := calls(w)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 8})
@@ -289,6 +295,7 @@ func TestListForgetsTheErased(t *testing.T) {
 
 // Memory stays the same, however many recordings are shown or counted.
 func TestListInFlatMemory(t *testing.T) {
+	t.Parallel()
 	needsPeak(t)
 	if testing.Short() {
 		t.Skip("makes a manifest of 50,000 recordings; not with -short")
@@ -323,6 +330,7 @@ func TestListInFlatMemory(t *testing.T) {
 
 // What can't be meant is said, and no file comes into being.
 func TestListRefusesNonsense(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).alone()
 	for _, c := range []struct{ args, want string }{
 		{"--json --csv", "exclude each other"},

@@ -15,6 +15,7 @@ import (
 // Every night without --delete: what is known isn't listed again, late
 // arrivals are found, at once or by the full scan that comes every so often.
 func TestNightlyListsWhatIsNew(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	newest := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -100)
 	w.account.Generate(950, newest, time.Hour)
@@ -42,6 +43,7 @@ func TestNightlyListsWhatIsNew(t *testing.T) {
 
 // An interrupted first run doesn't begin its listing anew.
 func TestInterruptedListingGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.account.Generate(450, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), 5*24*time.Hour)
 	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--json", "--page-size", "100")
@@ -70,6 +72,7 @@ func TestInterruptedListingGoesOn(t *testing.T) {
 // A migration works on the oldest before it has listed the rest, and asks for
 // pages as large as VBC allows: what it refuses isn't asked for again.
 func TestMigrationMakesProgressFromTheStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{RejectPageSizeAbove: 130}).inDir()
 	all := w.account.Generate(800, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 800})

@@ -33,6 +33,7 @@ func certificate(t *testing.T, s *httptest.Server) string {
 // TLS to both sides with certificates of one's own, and VBC through a proxy.
 // The API's name is one that only the proxy can resolve.
 func TestProxyAndCertificates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(3)
 	w.account.Add(vbctest.Recording{ID: 1, Start: all[0].Start, Size: 6 << 20}) // more than one part
@@ -98,6 +99,7 @@ func tunnel(t *testing.T, w http.ResponseWriter, addr string) {
 
 // Which user "self" is must be known before anything of theirs is stored.
 func TestSelfUserMustBeKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{NoSelfLinks: true}).inDir()
 	w.account.Add(vbctest.Recording{ID: 1, Kind: vbctest.OnDemand, Start: w.someRecordings(1)[0].Start})
 	r := w.archive("--older-than", "90d", "--kind", "on-demand")

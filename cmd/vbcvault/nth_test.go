@@ -36,6 +36,7 @@ func again() map[string][2]vbctest.Recording {
 
 // One recording, one row, for ever: whatever VBC shows under its id later.
 func TestOneRecordingOneRow(t *testing.T) {
+	t.Parallel()
 	for name, both := range again() {
 		for place, in := range map[string]func(*world) *world{"s3": func(w *world) *world { return w.inS3(nil) }, "directory": (*world).inDir} {
 			t.Run(name+"/"+place, func(t *testing.T) {
@@ -131,6 +132,7 @@ func (w *world) copiesOf(id int64) (keys []string) {
 // In a run without --delete, too, and where the first is still only archived:
 // its copy stays known, and when VBC is asked to delete, the first isn't there.
 func TestStartCorrectedBeforeThePurge(t *testing.T) {
+	t.Parallel()
 	both := again()["start corrected"]
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.account.Add(both[0])

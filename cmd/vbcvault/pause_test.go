@@ -41,6 +41,7 @@ func (w *world) pause(cmd *exec.Cmd) {
 // longer than a proof may be old. What was proven is gone when it goes on: the
 // DELETE isn't sent on that proof.
 func TestStoppedBetweenProofAndDelete(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(w *world, rec vbctest.Recording){
 		"the copy is removed": func(w *world, rec vbctest.Recording) { w.remove(key(rec, "mp3")) },
 		"the copy rots":       func(w *world, rec vbctest.Recording) { w.flip(key(rec, "mp3")) },
@@ -103,6 +104,7 @@ func TestStoppedBetweenProofAndDelete(t *testing.T) {
 // arrives any more, whatever becomes of the program; and it has said how many may
 // have been under way.
 func TestHoldWhileStopped(t *testing.T) {
+	t.Parallel()
 	rounds := 12
 	if testing.Short() {
 		rounds = 3

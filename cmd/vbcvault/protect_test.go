@@ -29,6 +29,7 @@ var forSevenYears = []string{"--older-than", "90d", "--object-lock", "governance
 // Everything that is stored is locked and tagged, that is part of the proof,
 // and the receipts say so.
 func TestProtectedArchive(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	class := map[string]bool{} // of each kind of object, with its class
 	w := newWorld(t, vbctest.Config{}).inLockedS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
@@ -85,6 +86,7 @@ func TestProtectedArchive(t *testing.T) {
 // What was archived without a lock doesn't justify a deletion under one: it is
 // locked first, and where that is refused the recording stays.
 func TestUnprotectedCopyIsNotPurged(t *testing.T) {
+	t.Parallel()
 	var refuse atomic.Bool
 	refuse.Store(true)
 	w := newWorld(t, vbctest.Config{}).inLockedS3(func(_, _ string, r *http.Request) *storagetest.S3Fault {
@@ -111,6 +113,7 @@ func TestUnprotectedCopyIsNotPurged(t *testing.T) {
 // A bucket that ignores what it is asked for is refused before anything is
 // downloaded.
 func TestBucketWithoutProtection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	w.someRecordings(2)
 	for what, args := range map[string][]string{
@@ -135,6 +138,7 @@ func TestBucketWithoutProtection(t *testing.T) {
 // A copy that turns out not to be encrypted is no reason to delete; one that is,
 // is, and the receipts say so.
 func TestUnencryptedCopyIsNotPurged(t *testing.T) {
+	t.Parallel()
 	var encrypts atomic.Bool
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, r *http.Request) *storagetest.S3Fault {
 		h := r.Header

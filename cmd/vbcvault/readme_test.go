@@ -22,6 +22,7 @@ func readme(t *testing.T) string {
 
 // Every test that the README names exists.
 func TestReadmeNamesRealTests(t *testing.T) {
+	t.Parallel()
 	var tests strings.Builder
 	err := filepath.WalkDir("../..", func(path string, _ os.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, "_test.go") {
@@ -48,6 +49,7 @@ func TestReadmeNamesRealTests(t *testing.T) {
 // Every flag in the README is one that the program has, every link leads
 // somewhere, and the policy is JSON without a way to delete.
 func TestReadmeIsTrue(t *testing.T) {
+	t.Parallel()
 	text := readme(t)
 	var help strings.Builder
 	for _, sub := range []string{"archive", "status", "verify", "audit", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "export", "restore", "rebuild", "diff", "manifest backup", "manifest check", "demo"} {

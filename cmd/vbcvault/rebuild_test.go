@@ -181,6 +181,7 @@ func owner(r vbctest.Recording) string {
 // A manifest that is made of the archive says what the lost one said, and a run
 // with it does what one with that would have done.
 func TestRebuild(t *testing.T) {
+	t.Parallel()
 	everywhere(t, vbctest.Config{Users: []int64{745249, 745250}}, func(t *testing.T, w *world, reading *atomic.Value) {
 		args := w.variedArchive()
 		path := w.manifest()
@@ -231,6 +232,7 @@ func TestRebuild(t *testing.T) {
 // A run that was killed in the middle, then its manifest lost: what it was about
 // to do is done, once, and what it was deleting is looked at.
 func TestRebuildAfterAKill(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("kills at many moments; not with -short")
 	}
@@ -287,6 +289,7 @@ func TestRebuildAfterAKill(t *testing.T) {
 // A deletion whose intent is beside the archive, and whose outcome isn't: the
 // next run asks VBC, and its outcome follows on a proven copy.
 func TestRebuildSettlesWhatWasBegun(t *testing.T) {
+	t.Parallel()
 	for _, applied := range []bool{false, true} {
 		t.Run(fmt.Sprint(applied), func(t *testing.T) {
 			everywhere(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
@@ -333,6 +336,7 @@ func (w *world) place(key, text string) {
 // Everything that is wrong with an archive is said, and what is lost stays
 // known as that.
 func TestRebuildSaysWhatHasNoPlace(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(9)
 		w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "3"), 0, map[string]int{"deleted": 3})
@@ -399,6 +403,7 @@ func (w *world) nothingLostBut(all, lost []vbctest.Recording) {
 // For people the first of each kind are shown, and a foreign file is no reason
 // to fail.
 func TestRebuildForPeople(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -416,6 +421,7 @@ func TestRebuildForPeople(t *testing.T) {
 // Two machines and a lost manifest make three chains. All are read, the last
 // word about each recording counts, whichever chain has it, and none is continued.
 func TestRebuildReadsAllChains(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(6)
 		slices.SortFunc(all, func(a, b vbctest.Recording) int { return a.Start.Compare(b.Start) })
@@ -454,6 +460,7 @@ func TestRebuildReadsAllChains(t *testing.T) {
 // Of an id that VBC has given again both recordings are in the manifest, whether
 // both were deleted or the first alone.
 func TestRebuildOfAnIDGivenAgain(t *testing.T) {
+	t.Parallel()
 	for _, both := range []bool{false, true} {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
@@ -485,6 +492,7 @@ func TestRebuildOfAnIDGivenAgain(t *testing.T) {
 // An erasure that broke off is still one that has begun, and is finished by
 // saying it again; one that was finished stays finished.
 func TestRebuildOfABegunErasure(t *testing.T) {
+	t.Parallel()
 	var erasing atomic.Bool
 	w := newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
 		if erasing.Load() && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
@@ -531,6 +539,7 @@ func TestRebuildOfABegunErasure(t *testing.T) {
 
 // A hold that receipts tell of, and whose text is nowhere, holds everything.
 func TestRebuildWithAHoldWhoseTextIsLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -548,6 +557,7 @@ func TestRebuildWithAHoldWhoseTextIsLost(t *testing.T) {
 // What is in the way is refused before anything is read, and nothing is left
 // where archive would look for a manifest.
 func TestRebuildIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	if r := w.run("rebuild", "--from", w.to); r.code != 2 || !strings.Contains(r.stderr, "holds no archive of vbcvault") {
@@ -588,6 +598,7 @@ func TestRebuildIsRefused(t *testing.T) {
 // kill -9 in the middle leaves nothing that could be taken for a manifest, and
 // is no obstacle.
 func TestRebuildKilled(t *testing.T) {
+	t.Parallel()
 	var running atomic.Pointer[exec.Cmd]
 	var seen atomic.Int64
 	w := newWorld(t, vbctest.Config{})
@@ -629,6 +640,7 @@ func TestRebuildKilled(t *testing.T) {
 // Bytes that have rotted behind the store's back are found by reading, and large
 // recordings need no reading the second time.
 func TestRebuildDeep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(3)
 	w.account.Add(vbctest.Recording{ID: 1, Start: all[0].Start.Add(-time.Hour), Size: 11 << 20})
@@ -647,6 +659,7 @@ func TestRebuildDeep(t *testing.T) {
 
 // A thousand recordings take no more memory than a hundred.
 func TestRebuildOfMany(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("archives 1,000 recordings; not with -short")
 	}
@@ -683,6 +696,7 @@ func TestRebuildOfMany(t *testing.T) {
 // Metadata that is damaged or in cold storage doesn't take a call from under the
 // hold that covers it.
 func TestRebuildDoesNotForgetWhatIsHeld(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
@@ -701,6 +715,7 @@ func TestRebuildDoesNotForgetWhatIsHeld(t *testing.T) {
 // While metadata lies in cold storage, nobody knows what it says: no manifest is
 // made, and no recording is called gone.
 func TestColdMetadata(t *testing.T) {
+	t.Parallel()
 	var cold, broken atomic.Bool
 	broken.Store(true)
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
@@ -738,6 +753,7 @@ func TestColdMetadata(t *testing.T) {
 // An erasure that broke off is known outside its manifest, from before the first
 // object went.
 func TestBegunErasureIsKnownOutside(t *testing.T) {
+	t.Parallel()
 	var erasing atomic.Bool
 	w := newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
 		if erasing.Load() && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
@@ -761,6 +777,7 @@ func TestBegunErasureIsKnownOutside(t *testing.T) {
 
 // Holds keep the numbers by which people know them.
 func TestRebuildKeepsHoldNumbers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(6)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

@@ -44,6 +44,7 @@ func (w *world) manifest() string {
 // Each purge leaves an intent and an outcome, in the manifest and beside the
 // archive. Whatever is changed, removed or slipped in is found and named.
 func TestReceiptsAreAChain(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		w.account.Add(vbctest.Recording{ID: 1, Start: time.Now().AddDate(-1, 0, 0).Truncate(time.Second), Extra: map[string]any{"file_name": "secret caller.mp3", "caller_id": "+15550100"}})
 		w.someRecordings(4)
@@ -137,6 +138,7 @@ func (w *world) restore(saved string) {
 // listed only, others that it holds for archived, and that are all purged
 // since. Nothing is lost, nothing called lost, and the receipts go on.
 func TestRestoredOlderManifest(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(10)
 		w.account.Transcribe(all[9].ID, plain)
@@ -170,6 +172,7 @@ func TestRestoredOlderManifest(t *testing.T) {
 
 // A backup while a run goes on is whole, and never overwrites.
 func TestBackupDuringARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(10)
 	saved := filepath.Join(t.TempDir(), "saved")
@@ -201,6 +204,7 @@ func TestBackupDuringARun(t *testing.T) {
 // Verify finds what is damaged or missing. Where VBC has the recording still,
 // the next run stores it anew; where it hasn't, that is said loudly.
 func TestVerifyTheArchive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(8)
 	dir := strings.TrimPrefix(w.to, "file://")
@@ -246,6 +250,7 @@ func TestVerifyTheArchive(t *testing.T) {
 
 // A server's own checksum says nothing about its disk: --deep reads.
 func TestVerifyDeep(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})

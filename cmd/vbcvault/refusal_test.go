@@ -25,6 +25,7 @@ func (w *world) setenv(name, value string) {
 }
 
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	w.someRecordings(2)
 	w.setenv("VBC_PASSWORD", "not the one")
@@ -39,6 +40,7 @@ func TestWrongPassword(t *testing.T) {
 }
 
 func TestApplicationWithoutSubscription(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{NotSubscribed: true}).inDir()
 	w.someRecordings(2)
 	r := w.archive("--older-than", "90d")
@@ -49,6 +51,7 @@ func TestApplicationWithoutSubscription(t *testing.T) {
 }
 
 func TestWrongRouteIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.setenv("VBC_API_ROOT", "/t/vbc.prod/call_recording/v9/api")
 	r := w.archive("--older-than", "90d")
@@ -60,6 +63,7 @@ func TestWrongRouteIsSaid(t *testing.T) {
 
 // India has another root, and a form without v1 exists.
 func TestOtherRoots(t *testing.T) {
+	t.Parallel()
 	for _, root := range []string{"/t/vbc.prod/call_recording_india/api", "/t/vbc.prod/call_recording/api"} {
 		w := newWorld(t, vbctest.Config{APIRoot: root, NoSelfLinks: true}).inDir()
 		w.setenv("VBC_API_ROOT", root)
@@ -70,6 +74,7 @@ func TestOtherRoots(t *testing.T) {
 }
 
 func TestUnusableBucket(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]*storagetest.S3Fault{
 		"no such bucket": {Status: http.StatusNotFound, Code: "NoSuchBucket"},
 		"access denied":  {Status: http.StatusForbidden, Code: "AccessDenied"},
@@ -90,6 +95,7 @@ func TestUnusableBucket(t *testing.T) {
 
 // A bucket that becomes unwritable in the middle ends the run.
 func TestBucketBecomesUnwritable(t *testing.T) {
+	t.Parallel()
 	puts := 0
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
 		if op == "PutObject" && !strings.Contains(key, "probe") {
@@ -109,6 +115,7 @@ func TestBucketBecomesUnwritable(t *testing.T) {
 }
 
 func TestManifestBelongsToOneAccountAndDestination(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	m := filepath.Join(w.state, "m")
@@ -131,6 +138,7 @@ func TestManifestBelongsToOneAccountAndDestination(t *testing.T) {
 
 // A manifest that can't be written: nothing is deleted without it.
 func TestUnwritableManifest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	file := filepath.Join(w.state, "not-a-database")
@@ -144,6 +152,7 @@ func TestUnwritableManifest(t *testing.T) {
 }
 
 func TestSecretsFromFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	file := filepath.Join(t.TempDir(), "password")
@@ -169,6 +178,7 @@ func TestSecretsFromFiles(t *testing.T) {
 
 // No secret is in any file that a run leaves behind, nor in what it prints.
 func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {

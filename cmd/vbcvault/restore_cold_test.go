@@ -95,6 +95,7 @@ func newGlacier(t *testing.T, class, tier string) (*world, *glacier, []vbctest.R
 // What lies in cold storage is asked for when somebody says so, once, and
 // fetched when it is ready.
 func TestRestoreFromColdStorage(t *testing.T) {
+	t.Parallel()
 	w, g, all := newGlacier(t, "GLACIER", "")
 	out := newOut(t)
 	names := []string{"--all", "--name-template", "{id}.mp3"}
@@ -141,6 +142,7 @@ func TestRestoreFromColdStorage(t *testing.T) {
 
 // Classes and tiers have their own ways, and --out - knows them too.
 func TestRestoreFromDeepArchive(t *testing.T) {
+	t.Parallel()
 	w, g, all := newGlacier(t, "DEEP_ARCHIVE", "")
 	r := w.retrieve(newOut(t), "--all", "--thaw", "--tier", "expedited")
 	w.want(r, 1, map[string]int{"failed": 3, "thaw_asked": 0})

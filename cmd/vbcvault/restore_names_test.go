@@ -29,6 +29,7 @@ func callers(w *world, names ...string) []vbctest.Recording {
 // Whatever VBC says of a call, its files lie in the directory, under names that
 // every file system takes.
 func TestRestoreHostileNames(t *testing.T) {
+	t.Parallel()
 	hostile := []string{
 		"../../../etc/passwd", "/etc/passwd", `..\..\x`, "a\x00b", "a\nb", "\x1b[2J", "CON", "nul.txt", "com1", "trailing...", " spaces ", "",
 		strings.Repeat("long", 200), strings.Repeat("ü", 300), "\u202egpj.exe", "Мария", "李雷", "e\u0301", "..", ".", "-rf", "a:b|c?d*e<f>g\"h", ".vbcvault-tmp-x", "~root", "$(reboot)", "%PATH%", "\xff\xfe",
@@ -71,6 +72,7 @@ func TestRestoreHostileNames(t *testing.T) {
 // Names that two recordings would share, be it on a disk that knows no case, are
 // refused before anything is made.
 func TestRestoreNamesCollide(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := callers(w, "Anna", "ANNA", "x", "x.transcript", "\u00e9", "e\u0301")
 	w.account.Transcribe(3, `{"text":"Hello"}`)
@@ -89,6 +91,7 @@ func TestRestoreNamesCollide(t *testing.T) {
 
 // Whatever has a name already keeps it, and the others are restored.
 func TestRestoreNeverOverwrites(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("it makes symbolic links")
 	}
@@ -140,6 +143,7 @@ func TestRestoreNeverOverwrites(t *testing.T) {
 // A directory of an archive's own is none to restore into, and one that isn't
 // the manifest's is none to restore from.
 func TestRestoreKnowsArchives(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -168,6 +172,7 @@ func TestRestoreKnowsArchives(t *testing.T) {
 
 // What isn't in the archive is counted, and is an error if it was asked for.
 func TestRestoreStates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(4)
 	w.nth(2, isAudio, func() *vbctest.Fault { return &vbctest.Fault{Status: 404} })
@@ -192,6 +197,7 @@ func TestRestoreStates(t *testing.T) {
 // What somebody has the right to have forgotten isn't handed out any more once
 // that has begun.
 func TestRestoreKnowsErasures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op == http.MethodDelete {
 			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}

@@ -13,6 +13,7 @@ import (
 // --out - writes the audio of one recording and nothing else, and its exit code
 // says whether that is the recording.
 func TestRestoreToStdout(t *testing.T) {
+	t.Parallel()
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{}))
@@ -48,6 +49,7 @@ func TestRestoreToStdout(t *testing.T) {
 
 // Half of it is not it.
 func TestRestoreToStdoutBreaksOff(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op == "GetObject" {
 			return &storagetest.S3Fault{CutAfter: 5000}

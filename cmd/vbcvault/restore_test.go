@@ -84,6 +84,7 @@ func (w *world) mustBeRestored(dir, stem string, r vbctest.Recording) {
 // What was archived comes back as VBC had it, deleted there or not, and neither
 // VBC nor the archive nor the manifest notices.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{Users: []int64{745249}}))
@@ -146,6 +147,7 @@ func (w *world) manifestFile() []byte {
 // Killed in the middle, it goes on when it is said again, and leaves nothing
 // unfinished behind.
 func TestRestoreGoesOn(t *testing.T) {
+	t.Parallel()
 	const n = 12
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
@@ -222,6 +224,7 @@ func TestRestoreGoesOn(t *testing.T) {
 
 // A signal ends it cleanly, and it goes on.
 func TestRestoreIsInterrupted(t *testing.T) {
+	t.Parallel()
 	var stop atomic.Pointer[func()]
 	var gets atomic.Int64
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
@@ -255,6 +258,7 @@ func TestRestoreIsInterrupted(t *testing.T) {
 
 // It may run while archive does, and takes what is proven by then.
 func TestRestoreDuringARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(4)
 	w.nth(4, isAudio, func() *vbctest.Fault {
@@ -270,6 +274,7 @@ func TestRestoreDuringARun(t *testing.T) {
 // What isn't what was archived doesn't get a name, and keeps nothing else from
 // being restored.
 func TestDamagedCopyIsNotRestored(t *testing.T) {
+	t.Parallel()
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{}))
@@ -306,6 +311,7 @@ func TestDamagedCopyIsNotRestored(t *testing.T) {
 
 // A download that breaks off is tried again.
 func TestBrokenDownloadIsRestored(t *testing.T) {
+	t.Parallel()
 	var cut sync.Map
 	var cuts atomic.Int64
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {

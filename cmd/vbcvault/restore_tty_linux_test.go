@@ -14,6 +14,7 @@ import (
 
 // Nobody wants an MP3 on the screen.
 func TestRestoreNotToATerminal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

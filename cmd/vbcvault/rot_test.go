@@ -16,6 +16,7 @@ import (
 // arrived. However that was read and found: the next run, whatever its options,
 // archives the recording anew, and nothing is deleted on the server's word.
 func TestRottenCopyIsArchivedAnew(t *testing.T) {
+	t.Parallel()
 	for name, finds := range map[string]func(w *world, all []vbctest.Recording){
 		"verify --deep": func(w *world, _ []vbctest.Recording) {
 			w.want(w.run("verify", "--deep", "--json"), 1, map[string]int{"damaged": 1})
@@ -85,6 +86,7 @@ func TestRottenCopyIsArchivedAnew(t *testing.T) {
 // What VBC has no more, and was read and found wrong, stays lost until a reading
 // finds it whole.
 func TestRottenOnlyCopyStaysLost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
@@ -102,6 +104,7 @@ func TestRottenOnlyCopyStaysLost(t *testing.T) {
 // those of this run are not; --read-back says otherwise. VBC is asked for nothing
 // more.
 func TestReadBack(t *testing.T) {
+	t.Parallel()
 	const n = 5
 	for flag, want := range map[string][2]int{"auto": {0, n}, "always": {n, n}, "never": {0, 0}} {
 		t.Run(flag, func(t *testing.T) {
@@ -130,6 +133,7 @@ func TestReadBack(t *testing.T) {
 // The copy is another object when it is proven than when it was read: it is read
 // again.
 func TestReplacedBetweenReadingAndProof(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{})
 	var replace func(key string)
 	w.inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {

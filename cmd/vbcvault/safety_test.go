@@ -21,6 +21,7 @@ import (
 // Recordings exactly at the cutoff, newer ones that are served in spite of the
 // filter, and those whose start can't be read: never deleted.
 func TestCutoffHolds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{IgnoreStartFilter: true}).inDir()
 	cutoff := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	w.account.Add(
@@ -48,6 +49,7 @@ func TestCutoffHolds(t *testing.T) {
 // A run is interrupted, and the next has another cutoff: rows of the manifest
 // pass the same check as listed ones.
 func TestLaterCutoffHoldsForTheManifest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	for i := range int64(30) {
@@ -75,6 +77,7 @@ func TestLaterCutoffHoldsForTheManifest(t *testing.T) {
 // --since narrows what the manifest holds as well as what is listed: rows that
 // an interrupted run has left are neither archived nor deleted outside of it.
 func TestSinceHoldsForTheManifest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(10)
 	since := all[5].Start.Format(time.RFC3339)
@@ -103,6 +106,7 @@ func TestSinceHoldsForTheManifest(t *testing.T) {
 
 // Another account's recordings in the middle of a listing.
 func TestAccountChangesInAListing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 3}).inDir()
 	all := w.someRecordings(5)
 	w.account.Add(vbctest.Recording{ID: 7, Start: all[0].Start.Add(-time.Hour), Extra: map[string]any{
@@ -117,6 +121,7 @@ func TestAccountChangesInAListing(t *testing.T) {
 // 1,000 recordings, 300 of them in the same second, pages of 50, and purges:
 // one run gets them all, and never asks for more than --workers at once.
 func TestThousandRecordingsInOneRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 50, Latency: time.Millisecond}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	for i := range int64(1000) {
@@ -137,6 +142,7 @@ func TestThousandRecordingsInOneRun(t *testing.T) {
 
 // A store that says 200 and keeps nothing, for audio and for the sidecar.
 func TestSwallowedUploadIsNeverPurged(t *testing.T) {
+	t.Parallel()
 	for _, ending := range []string{".mp3", ".json"} {
 		t.Run(ending, func(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
@@ -156,6 +162,7 @@ func TestSwallowedUploadIsNeverPurged(t *testing.T) {
 
 // A copy that is damaged, or gone, after it was verified, in a later run.
 func TestDamageBetweenTwoRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(6)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 6})
@@ -180,6 +187,7 @@ func TestDamageBetweenTwoRuns(t *testing.T) {
 
 // Somebody else's object under our key stays, and ours lies beside it.
 func TestWholeCopiesAreNeverOverwritten(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(2)
 		store := w.open()
@@ -207,6 +215,7 @@ func TestWholeCopiesAreNeverOverwritten(t *testing.T) {
 
 // Copies that a lifecycle rule will remove don't justify a deletion.
 func TestExpiringCopyIsNotPurged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op != "HeadObject" {
 			return nil
@@ -223,6 +232,7 @@ func TestExpiringCopyIsNotPurged(t *testing.T) {
 }
 
 func TestSizeMismatchAcceptedWhenTwoDownloadsAgree(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	w.account.Add(vbctest.Recording{ID: 1, Start: start, Size: 20000, DeclaredSize: 19999})
@@ -233,6 +243,7 @@ func TestSizeMismatchAcceptedWhenTwoDownloadsAgree(t *testing.T) {
 }
 
 func TestUnmountedDestination(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 2})
@@ -257,6 +268,7 @@ func TestUnmountedDestination(t *testing.T) {
 
 // Losing the manifest loses nothing, and stores nothing twice.
 func TestLostManifest(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(5)
 		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 5})
@@ -275,6 +287,7 @@ func TestLostManifest(t *testing.T) {
 // Two machines on one account, each with a manifest of its own: safe, and
 // twice the downloads.
 func TestTwoMachines(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(40)
 	var wg sync.WaitGroup

@@ -41,6 +41,7 @@ var largeSize = flag.Int64("large", 90_000_000, "bytes of a large recording")
 
 // Memory is bounded by workers and parts, whatever the size of recordings.
 func TestMemoryWithLargeRecordings(t *testing.T) {
+	t.Parallel()
 	needsPeak(t)
 	if testing.Short() {
 		t.Skip("moves 1.8 GB and more; not with -short")
@@ -61,6 +62,7 @@ func TestMemoryWithLargeRecordings(t *testing.T) {
 
 // A hundred thousand listed recordings add nothing to speak of.
 func TestMemoryWithManyRecordings(t *testing.T) {
+	t.Parallel()
 	needsPeak(t)
 	peaks := map[int]int64{}
 	for _, n := range []int{1000, 100_000} {

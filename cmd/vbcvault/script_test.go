@@ -16,6 +16,7 @@ import (
 // file for each topic. $API is a simulated account with three old recordings
 // and one of today.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	bin := filepath.Dir(program(t))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",

@@ -15,6 +15,7 @@ import (
 // Secrets appear nowhere: not in logs at any level, not where the server's
 // error repeats them, not in a dump of all stacks, not in a file.
 func TestSecretsAreNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{Password: "pass/word&1", ClientSecret: "client secret 2"}).inDir()
 	w.setenv("VBC_PASSWORD", "pass/word&1")
 	w.setenv("VBC_CLIENT_SECRET", "client secret 2")
@@ -69,6 +70,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 
 // What holds data of calls is readable for its owner only.
 func TestFilesArePrivate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
 	w.setenv("VBCVAULT_STATE_DIR", filepath.Join(w.state, "made", "by it"))
@@ -92,6 +94,7 @@ func TestFilesArePrivate(t *testing.T) {
 
 // Plain http is for this host only, unless somebody insists.
 func TestPlainHTTPIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	w.someRecordings(1)
 	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "VBC_API_URL"} {

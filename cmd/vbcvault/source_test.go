@@ -21,6 +21,7 @@ func isToken(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/toke
 // The token expires at any request: a new one comes, and that request is sent
 // again, and nothing else.
 func TestTokenExpiresAtAnyRequest(t *testing.T) {
+	t.Parallel()
 	for n := 1; n <= 7; n++ { // a listing, one of transcripts, two downloads, two DELETEs, a listing
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(2)
@@ -35,6 +36,7 @@ func TestTokenExpiresAtAnyRequest(t *testing.T) {
 
 // A refresh token that is dead costs one request; then the password is asked for.
 func TestDeadRefreshToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(3)
 	expired, refused := false, 0
@@ -61,6 +63,7 @@ func TestDeadRefreshToken(t *testing.T) {
 
 // Every shape of "you have used up your quota" is waited out.
 func TestQuotaInEveryShape(t *testing.T) {
+	t.Parallel()
 	soon := func() string { return time.Now().UTC().Add(time.Second).Format("2006-Jan-02 15:04:05-0700 MST") }
 	for name, f := range map[string]func() vbctest.Fault{
 		"wrapped": func() vbctest.Fault {
@@ -94,6 +97,7 @@ func TestQuotaInEveryShape(t *testing.T) {
 // A listing that fails for a moment heals. One that can't be read to its end
 // is said, what was seen of it is done, and nothing is called gone.
 func TestListingFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 3}).inDir()
 	all := w.someRecordings(9)
 	w.nth(2, isList, once(vbctest.Fault{Status: 500, Body: "oops"}))
@@ -123,6 +127,7 @@ func TestListingFails(t *testing.T) {
 
 // Slow is not broken: a body may take its time as long as it moves.
 func TestSlowBody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault { return &vbctest.Fault{Trickle: isAudio(r)} })
@@ -132,6 +137,7 @@ func TestSlowBody(t *testing.T) {
 
 // The gateway's "no such route" says nothing of a recording.
 func TestWrongRouteOfADelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -151,6 +157,7 @@ func TestWrongRouteOfADelete(t *testing.T) {
 
 // Two pages show the same recording: it is done once.
 func TestDuplicatesAreDoneOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 4}).inDir()
 	all := w.someRecordings(8)
 	added := false
@@ -170,6 +177,7 @@ func TestDuplicatesAreDoneOnce(t *testing.T) {
 
 // What fails for good stays at VBC, and status says what to do about it.
 func TestStatusSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	w.nth(1, isAudio, once(vbctest.Fault{Status: 404, Body: `{"msg":"Audio not found"}`}))

@@ -16,6 +16,7 @@ import (
 // Twenty failures in a row that are nobody's own: going on would repeat them
 // with every recording, and spend a request on each.
 func TestStopsWhenEverythingFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(60)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -44,6 +45,7 @@ func TestStopsWhenEverythingFails(t *testing.T) {
 // Causes of the recordings' own neither stop a run nor keep others from
 // getting done.
 func TestBrokenRecordingsDontStopARun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(40)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -59,6 +61,7 @@ func TestBrokenRecordingsDontStopARun(t *testing.T) {
 
 // A destination that has lost most of what it was given isn't trusted with more.
 func TestStopsWhenCopiesAreGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(80)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 80})
@@ -80,6 +83,7 @@ func TestStopsWhenCopiesAreGone(t *testing.T) {
 
 // Only what somebody has seen on the plan is deleted.
 func TestConfirmedPlan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(6)
 	plan := filepath.Join(w.state, "plan.jsonl")
@@ -140,6 +144,7 @@ func TestConfirmedPlan(t *testing.T) {
 // What fails for good rests after three runs, stays in the exit code until
 // somebody acknowledges it, and is news again when it fails in another way.
 func TestKnownFailures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.someRecordings(2)
 	var status atomic.Int64

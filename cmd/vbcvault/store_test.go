@@ -18,6 +18,7 @@ import (
 // A byte that changes on its way into the store is noticed there: nothing is
 // stored or deleted, and the next run heals it.
 func TestFlippedUpload(t *testing.T) {
+	t.Parallel()
 	for _, ending := range []string{".mp3", ".json"} {
 		flipped := map[string]bool{}
 		w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
@@ -37,6 +38,7 @@ func TestFlippedUpload(t *testing.T) {
 // The store has taken the upload, and its answer is lost: what the next try
 // finds there (412) is the copy, and is adopted.
 func TestLostAnswerOfAPut(t *testing.T) {
+	t.Parallel()
 	lost := map[string]bool{}
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
 		if op == "PutObject" && !strings.Contains(key, "probe") && !lost[key] {
@@ -55,6 +57,7 @@ func TestLostAnswerOfAPut(t *testing.T) {
 
 // The copy changes after it was verified: noticed right before the purge.
 func TestCopyChangesBeforeThePurge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	all := w.someRecordings(4)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 4})
@@ -76,6 +79,7 @@ func TestCopyChangesBeforeThePurge(t *testing.T) {
 
 // A bucket with versions: what lies below a delete marker is no copy.
 func TestVersionedBucket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	client, bucket := storagetest.StartS3(t).Client(), strings.Split(w.to, "/")[2]
 	_, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &bucket,
@@ -108,6 +112,7 @@ func TestVersionedBucket(t *testing.T) {
 
 // A bucket that locks whatever comes in, for a while.
 func TestDefaultObjectLock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t, func(in *s3.CreateBucketInput) { in.ObjectLockEnabledForBucket = aws.Bool(true) })

@@ -57,6 +57,7 @@ func (w *world) mustFinish(recs []vbctest.Recording) {
 // Transcripts lie beside the audio as VBC sent them, proven, before anything is
 // deleted, in whatever way VBC lists them; receipts say so, and verify knows.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	for name, cfg := range map[string]vbctest.Config{
 		"by the recording's id": {}, "ids of their own": {TranscriptsOwnIDs: true}, "listed as recordings": {TranscriptsElsewhere: true},
 		"they stay at VBC": {TranscriptsStay: true}, "no limits of time": {RejectTranscriptFilter: true}, "listed by when they were made": {TranscriptsLater: true},
@@ -99,6 +100,7 @@ func TestTranscripts(t *testing.T) {
 // Listing them costs one request per page, and fetching one each; what has none
 // costs nothing.
 func TestRequestsOfTranscripts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{MaxPageSize: 20}).inDir()
 	recs := transcribed(w, 50)
 	for _, rec := range recs[2:30] {
@@ -114,6 +116,7 @@ func TestRequestsOfTranscripts(t *testing.T) {
 // An account that has none, or may not see them, costs one request in each run,
 // and --no-transcripts none. Everything else is done.
 func TestAccountWithoutTranscripts(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cfg      vbctest.Config
 		args     []string
@@ -140,6 +143,7 @@ func TestAccountWithoutTranscripts(t *testing.T) {
 // While nobody knows which recordings have transcripts, company recordings are
 // archived and not deleted. On-demand ones have no such listing.
 func TestTranscriptsUnknown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := transcribed(w, 3)
 	w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, ID: 7, Start: recs[0].Start})
@@ -162,6 +166,7 @@ func TestTranscriptsUnknown(t *testing.T) {
 // An account whose transcripts have been listed once, and are refused now, has
 // perhaps lost the right to see them, and not them.
 func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := transcribed(w, 3)
 	w.want(w.archive("--older-than", "90d", "--max-duration", "1s"), 0, map[string]int{"archived": 0}) // nothing
@@ -188,6 +193,7 @@ func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
 
 // The same of a manifest that was made anew out of the archive.
 func TestRebuiltManifestKnowsOfTranscripts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := transcribed(w, 3)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
@@ -212,6 +218,7 @@ func TestRebuiltManifestKnowsOfTranscripts(t *testing.T) {
 // A transcript that can't be had keeps its recording at VBC, archived, and the
 // others are done.
 func TestTranscriptNotFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	recs := transcribed(w, 4)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -238,6 +245,7 @@ func TestTranscriptNotFound(t *testing.T) {
 
 // What passes is tried again, and doesn't fail.
 func TestTranscriptFaultsHeal(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func() *vbctest.Fault{
 		"500": once(vbctest.Fault{Status: 500}), "the connection": once(vbctest.Fault{Reset: true}), "breaks off": once(vbctest.Fault{Status: 200, Body: "{"}),
 		"the token": once(vbctest.Fault{Status: 401, Body: `{"fault":{"code":900903,"message":"Access Token Expired"}}`}),
@@ -258,6 +266,7 @@ func TestTranscriptFaultsHeal(t *testing.T) {
 // What VBC has transcribed after the recording was archived is added before the
 // recording is deleted, and by a full scan; the audio isn't downloaded again.
 func TestTranscriptComesLater(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string][]string{"purge": deleteOld, "full scan": {"--older-than", "90d", "--full-scan"}} {
 		w := newWorld(t, vbctest.Config{}).inS3(nil)
 		recs := w.someRecordings(3)
@@ -277,6 +286,7 @@ func TestTranscriptComesLater(t *testing.T) {
 
 // A call of just before the cutoff, whose transcript VBC dates after it.
 func TestTranscriptMadeAfterTheCutoff(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{TranscriptsLater: true}).inDir()
 	w.account.Add(vbctest.Recording{ID: 7, Start: time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -91), Transcript: plain})
 	w.want(w.archive(deleteOld...), 0, map[string]int{"deleted": 1, "transcripts": 1})
@@ -286,6 +296,7 @@ func TestTranscriptMadeAfterTheCutoff(t *testing.T) {
 // before any purge, without the audio; if VBC shows it no more, the recording
 // stays.
 func TestDamagedTranscript(t *testing.T) {
+	t.Parallel()
 	for _, removed := range []bool{false, true} {
 		for _, still := range []bool{false, true} {
 			w := newWorld(t, vbctest.Config{}).inDir()
@@ -317,6 +328,7 @@ func TestDamagedTranscript(t *testing.T) {
 // Audio that is archived anew keeps the transcript that it has, also when VBC
 // shows that no more.
 func TestTranscriptOutlivesItsAudio(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := transcribed(w, 2)
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 2})
@@ -340,6 +352,7 @@ func TestTranscriptOutlivesItsAudio(t *testing.T) {
 // A store that keeps no transcript although it says 200 gets no recording
 // deleted.
 func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {
+	t.Parallel()
 	var swallow atomic.Bool
 	swallow.Store(true)
 	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
@@ -361,6 +374,7 @@ func TestSwallowedTranscriptIsNeverPurged(t *testing.T) {
 // listing doesn't show: what VBC has transcribed since is fetched before the
 // next DELETE.
 func TestTranscriptBeforeASecondDelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	recs := w.someRecordings(2)
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
