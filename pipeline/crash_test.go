@@ -344,6 +344,7 @@ func (l *lab) fill() []vbctest.Recording {
 // and in the case of an upload in between. The next run finishes, with at most
 // one more download, and no invariant is hurt on the way.
 func TestCrashAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{"directory", "s3"} {
 		t.Run(to, func(t *testing.T) {
 			if to == "s3" && testing.Short() {

@@ -29,6 +29,7 @@ func (l *lab) fillMany() []vbctest.Recording {
 // of it: before the step took effect, and after. The next run takes up the
 // job, leaves nothing in the spool, and downloads the ZIP once more at most.
 func TestCrashInAnExport(t *testing.T) {
+	t.Parallel()
 	options := Options{Delete: true, Workers: 1, Fetch: FetchExport, PollPause: time.Microsecond}
 	l := newLab(t, "directory")
 	all := l.fillMany()

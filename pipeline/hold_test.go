@@ -11,6 +11,7 @@ import (
 // what is held stays, the rest gets done, and the chain and the archive have
 // the hold once.
 func TestCrashWithAHold(t *testing.T) {
+	t.Parallel()
 	prepare := func(t *testing.T) *lab {
 		l := newLab(t, "directory")
 		l.fill()

@@ -29,6 +29,7 @@ import (
 // Nothing is lost, no DELETE goes out without a whole copy (watchDelete sees to
 // that), and a run that is left alone finishes.
 func TestNothingIsEverLost(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLab(&checking{TB: t, rt: rt}, "directory")
 		defer func() { _ = l.clean.(io.Closer).Close() }()

@@ -42,6 +42,7 @@ func (l *lab) catalogIsCurrent() {
 // The process ends at each durable step of a run that changes a catalogue. The
 // next run brings it up to date, and nothing else suffers.
 func TestCrashWithACatalog(t *testing.T) {
+	t.Parallel()
 	o := Options{Delete: true, Catalog: true, Workers: 1}
 	prepare := func(t *testing.T) (*lab, []vbctest.Recording) {
 		l := newLab(t, "directory")

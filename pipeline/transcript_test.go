@@ -45,6 +45,7 @@ func (l *lab) swallow(part string) {
 // While nobody knows which recordings have transcripts, whatever the reason,
 // they are archived and not purged.
 func TestTranscriptsCantBeListed(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]vbctest.Fault{
 		"500":                 {Status: 500, Body: `{"msg":"internal","status":500}`},
 		"400":                 {Status: 400, Body: `{"msg":"no","status":400}`},
@@ -82,6 +83,7 @@ func TestTranscriptsCantBeListed(t *testing.T) {
 // A transcript that can't be had, whatever the reason, keeps its recording at
 // VBC, archived, and the others are done.
 func TestTranscriptCantBeHad(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]vbctest.Fault{
 		"404":               {Status: 404, Body: `{"msg":"Transcription not found","status":404}`},
 		"403":               {Status: 403, Body: `{"msg":"not allowed","status":403}`},
