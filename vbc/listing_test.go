@@ -148,8 +148,12 @@ func TestListingErrorsAreTyped(t *testing.T) {
 				t.Errorf("%s: %v; want a temporary error about %q", body, err, want)
 			}
 		}
-		if n := a.Counts().ByKind[vbctest.List]; n != 2 {
-			t.Errorf("%s: tried %d times, want 2", body, n)
+		tries := 2
+		if strings.HasSuffix(body, "1}") {
+			tries = 4 // it breaks off, so the page may be too large
+		}
+		if n := a.Counts().ByKind[vbctest.List]; n != tries {
+			t.Errorf("%s: tried %d times, want %d", body, n, tries)
 		}
 	}
 }

@@ -43,7 +43,9 @@ func (c *Client) Transcripts(account string, since, before time.Time, pageSize i
 	if !before.IsZero() {
 		v.Set("start:lte", FormatTime(before))
 	}
-	return &TranscriptListing{walk{op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, size: pageSize, field: "transcriptions", guess: true}}
+	return &TranscriptListing{c.walk(walk{
+		op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, wanted: pageSize, field: "transcriptions", guess: true,
+	})}
 }
 
 // Pages yields the transcripts page by page. An error ends it, and so does an
