@@ -216,13 +216,13 @@ func firstValue(text []byte) (json.RawMessage, *misread) {
 // in puts it into words. It shows nothing of the text, which may be anybody's
 // number or name. before is how many bytes came before it.
 func (m *misread) in(text []byte, before int) error {
-	begin := strings.ToLower(string(bytes.TrimSpace(text[:min(len(text), 512)])))
+	begin := bytes.TrimSpace(text[:min(len(text), 512)])
 	switch {
-	case begin == "":
+	case len(begin) == 0:
 		return errors.New("it is empty")
-	case strings.HasPrefix(begin, "<"):
+	case begin[0] == '<':
 		return errWebPage
-	case strings.HasPrefix(begin, "\x1f\x8b"):
+	case bytes.HasPrefix(begin, []byte("\x1f\x8b")):
 		return errors.New("it is compressed, which was not asked for")
 	case m.another:
 		return fmt.Errorf("more of it follows at byte %d", m.at+before)

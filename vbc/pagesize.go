@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 )
 
@@ -100,7 +101,7 @@ func forSize(err error) refusal {
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 			return bySize
 		case http.StatusServiceUnavailable:
-			if e.Throttled() || e.Code == codeSuspended {
+			if e.Throttled() || strings.Contains(strings.ToLower(e.Message), "suspend") { // by the gateway, for a while
 				return notForSize
 			}
 			return perhapsSize
@@ -118,9 +119,6 @@ func forSize(err error) refusal {
 	}
 	return notForSize
 }
-
-// codeSuspended is the gateway's for a backend that it doesn't ask for a while.
-const codeSuspended = 303001
 
 // cutError is an answer that came in part.
 type cutError struct{ error }

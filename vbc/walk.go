@@ -55,9 +55,10 @@ type walk struct {
 	read    int    // pages that brought something new in this pass
 	places  int    // of the collection that the pages so far have covered
 	last    page   // the latest page
+	served  int    // items that the server makes of a larger page; 0 = it has made none smaller
 	first   int    // what the server calls its first page; unnamed = not known
 	before  bool   // which has one before it
-	shifted bool   // an item came twice in this pass: others have added or deleted meanwhile
+	shifted bool   // an item came twice in this pass, as others have added or deleted, or the pages are others now
 	probed  bool   // page 0 was asked for although the first page is called 1
 	shrunk  bool   // the page before was refused for its size
 	back    bool   // the page overlaps with those before, because its size is another
@@ -90,6 +91,7 @@ func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessa
 			w.pass++
 			w.count, w.total, w.latest, w.read, w.places, w.first = 0, 0, 0, 0, 0, unnamed
 			w.before, w.shifted, w.probed, w.over, w.odd, w.last = false, false, false, false, "", page{}
+			w.served = 0
 			err := w.once(ctx, try, func(items []json.RawMessage) bool { return yield(items, nil) })
 			switch {
 			case errors.Is(err, errEnough):
@@ -142,13 +144,14 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 		case err != nil && w.beyond(err, number):
 			return w.finish(p)
 		case err != nil && ctx.Err() == nil && w.shrink(err, number):
-			number = w.renumber(number)
+			number, stale = w.renumber(number), w.overlap()
 			continue
 		case err != nil:
 			return err
 		}
 		grown := w.grow()
 		w.over = p.news > 0 && w.ends(p)
+		smaller := !w.over && w.isSmaller(p)
 		if len(p.fresh) > 0 && !yield(p.fresh) {
 			return errEnough
 		}
@@ -181,8 +184,8 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 			relabelled = true
 			number -= 2
 		}
-		if number++; grown {
-			number = w.renumber(number)
+		if number++; grown || smaller && w.read > 1 {
+			number, stale = w.renumber(number), w.overlap()
 		}
 	}
 }
@@ -247,7 +250,7 @@ func (w *walk) contradict(what string) {
 // at their end, and something is missing: a server that counts from 0 while
 // its default is 1 looks like that.
 func (w *walk) mayHavePageZero() bool {
-	return w.first == 1 && !w.probed && (w.count < w.latest || w.read > 0 && w.read < w.last.pages || w.before)
+	return w.first == 1 && !w.probed && (w.count < w.latest || w.read > 0 && w.read < w.last.pages && w.count != w.total || w.before)
 }
 
 func (w *walk) pageZero(ctx context.Context, try Attempt, yield func([]json.RawMessage) bool) error {
@@ -291,6 +294,21 @@ func (w *walk) grow() bool {
 	return true
 }
 
+// isSmaller notes whether the server has made a page smaller than before.
+func (w *walk) isSmaller(p page) bool {
+	served := p.size
+	if served == 0 {
+		served = p.n
+	}
+	if served == 0 || served >= p.asked || w.served > 0 && served >= w.served {
+		return false
+	}
+	if w.served = served; w.read > 1 {
+		w.places -= p.n // it wasn't where it was thought to be
+	}
+	return true
+}
+
 // renumber is the page with which to go on where the pages' size is another now.
 // It may begin with something that has come already.
 func (w *walk) renumber(number int) int {
@@ -298,16 +316,20 @@ func (w *walk) renumber(number int) int {
 		return unnamed
 	}
 	size := w.size
-	if p := w.last; p.size > 0 && p.size < p.asked {
-		size = min(size, p.size) // what the server makes of it
+	if w.served > 0 {
+		size = min(size, w.served)
 	}
 	skip := w.places / size
 	if w.first == 1 && w.read > 0 && size > w.last.asked {
 		skip = max(0, skip-1) // perhaps there is a page 0 before it
 	}
-	w.places, w.back = skip*size, true
+	w.places, w.back, w.shifted = skip*size, true, true
 	return w.first + skip
 }
+
+// overlap is how many pages may bring nothing new after a renumber, as what a
+// walk begins to count stale pages from.
+func (w *walk) overlap() int { return -w.last.asked/w.size - 1 }
 
 // page asks for one page and notes what is on it.
 func (w *walk) page(ctx context.Context, try Attempt, number int) (p page, err error) {
@@ -342,7 +364,7 @@ func (w *walk) page(ctx context.Context, try Attempt, number int) (p page, err e
 	if p.news > 0 {
 		w.read++
 	}
-	w.back = false
+	w.back = w.back && p.news < p.n
 	if number != 0 || w.first == 0 {
 		w.places += p.n
 		w.last = p
