@@ -178,7 +178,10 @@ func (s *Slot) AccountNumber(ctx context.Context, account string) (string, error
 			} `json:"data"`
 		} `json:"_embedded"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&w); err != nil || !isNumber(string(w.Embedded.Data.ID)) {
+	if err := decode(op, resp, &w); err != nil {
+		return "", err
+	}
+	if !isNumber(string(w.Embedded.Data.ID)) {
 		return "", &Error{Op: op, Status: resp.StatusCode, Message: "the answer has no account number", Malformed: true}
 	}
 	return string(w.Embedded.Data.ID), nil

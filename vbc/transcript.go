@@ -113,7 +113,7 @@ const maxTranscript = 32 << 20 // bytes; an hour's call has about fifty thousand
 // recording's, is a *NotTranscriptError.
 func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSON bool, err error) {
 	op := fmt.Sprintf("fetch the transcript of company recording %d", t.Recording)
-	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID))
+	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID), -1)
 	if err != nil {
 		return nil, false, err
 	}
