@@ -232,6 +232,7 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 	if err := l.learnTheirTranscripts(ctx, recordings); err != nil {
 		return err
 	}
+	l.compareTranscripts(recordings)
 	eligible, seen, err := l.admit(ctx, l.collection, recordings)
 	for i, rec := range eligible {
 		if seen[i] == manifest.Repeated || seen[i] == manifest.ErasedAgain {
@@ -291,6 +292,11 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 	picks := l.picks
 	l.picks = nil
 	slices.SortStableFunc(picks, func(a, b pick) int { return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.id, b.id)) })
+	if l.kind == vbc.Company && !upTo.IsZero() {
+		if err := l.unclaimedTranscripts(ctx, l.begun, upTo); err != nil {
+			return err
+		}
+	}
 	cuts, err := l.cuts(ctx, l.numbered())
 	if err != nil {
 		return err

@@ -83,6 +83,14 @@ func (c *coverage) set(of collection, from, to time.Time) {
 	c.spans[of] = span{from, to}
 }
 
+// span is from when to when a collection has been listed without gaps.
+func (c *coverage) span(of collection) (first, last time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.spans[of]
+	return s.first, s.last
+}
+
 // has reports whether a listing without gaps would have shown the recording.
 func (c *coverage) has(r vbc.Recording) bool {
 	c.mu.Lock()

@@ -41,7 +41,7 @@ type Planned struct {
 	Owner    string        `json:"owner,omitempty"`
 	ID       int64         `json:"id"`
 	Start    time.Time     `json:"start"`
-	Duration time.Duration `json:"duration_ns"`
+	Duration time.Duration `json:"duration_ns"` // negative = unknown
 	Size     int64         `json:"size"`
 	Archived bool          `json:"archived"`
 }

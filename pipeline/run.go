@@ -210,7 +210,7 @@ func (r *run) recall(ctx context.Context) error {
 		return err
 	}
 	r.recalled = known
-	r.granted.Store(int64(known.PageSize))
+	r.expectPages(known.PageSize)
 	r.vbc.Expect(known.Pace)
 	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
 	return err
@@ -219,7 +219,7 @@ func (r *run) recall(ctx context.Context) error {
 // remember writes down what this run has found out about VBC. A pace that it
 // was only told isn't news: one day it is to be forgotten.
 func (r *run) remember(ctx context.Context) error {
-	found := manifest.Learned{PageSize: int(r.granted.Load()), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
+	found := manifest.Learned{PageSize: r.learnedPages(), PagesRefused: r.vbc.PagesRefused(), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
 	if found.Pace == r.recalled.Pace {
 		found.Pace = 0
 	}

@@ -46,7 +46,9 @@ func (s sidecar) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-const maxSidecar = 1 << 20 // bytes; they are about one thousand
+// maxSidecar is how many bytes a sidecar may have: the recording's JSON, as large
+// as package vbc takes it, and what surrounds it.
+const maxSidecar = vbc.MaxRecording + 64<<10
 
 // errTooLarge says that an object can't be what it is taken for.
 var errTooLarge = errors.New("it is too large")

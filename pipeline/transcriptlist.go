@@ -2,9 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,38 +20,65 @@ import (
 // of company recordings only.
 type transcripts struct {
 	mu      sync.RWMutex
-	listed  bool             // to the end,
-	from    time.Time        // from here on
-	ids     map[int64]string // by recording, which most have for their own id: then ""
-	several map[int64]bool   // recordings with more than one
-	unknown bool             // the listing failed: nothing is purged
-	inARow  int              // that could not be had, though VBC has them
+	listed  bool              // to the end,
+	from    time.Time         // from here on
+	entries map[int64]*entry  // by recording, as far as the entries tell
+	calls   map[string]*entry // those that name no recording, by their call
+	several map[int64]bool    // recordings with more than one
+	unknown bool              // nobody knows whose they are, or which there are: nothing is purged
+	inARow  int               // that could not be had, though VBC has them
 
 	// Of the goroutine that lists.
-	absent bool // the account has none, or shows none
-	pages  int64
+	absent  bool // the account has none, or shows none
+	pages   int64
+	made    bool     // they are dated by their making: some start where their recordings don't
+	matched int      // that are of recordings which are known
+	dated   []*entry // in the order of their start, from the first on that isn't looked at yet
+	undated []*entry
+}
+
+// entry is what VBC's listing of transcripts says of one.
+type entry struct {
+	vbc.Transcript
+	matched bool // a recording is known that it is of
 }
 
 func newTranscripts() *transcripts {
-	return &transcripts{ids: map[int64]string{}, several: map[int64]bool{}}
+	return &transcripts{entries: map[int64]*entry{}, calls: map[string]*entry{}, several: map[int64]bool{}}
 }
 
 // of returns a recording's transcript, if VBC lists one.
 func (t *transcripts) of(r vbc.Recording) (vbc.Transcript, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	id, ok := t.ids[r.ID]
-	if id == "" {
-		id = fmt.Sprint(r.ID)
+	e := t.entries[r.ID]
+	if e == nil || !e.Of(r) {
+		return vbc.Transcript{}, false
 	}
-	return vbc.Transcript{Recording: r.ID, ID: id}, ok && r.Kind == vbc.Company
+	return e.Transcript, true
 }
 
 // unsure reports whether a recording may have a transcript that nobody has seen.
 func (t *transcripts) unsure(r vbc.Recording) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.unknown && r.Kind == vbc.Company
+	return r.Kind == vbc.Company && (t.unknown || t.doubt(r) != "")
+}
+
+// doubt says why nobody knows whether a recording has a transcript: one has its
+// id and may be another's, or its call and another id; "" if there is none such.
+// The caller holds mu.
+func (t *transcripts) doubt(r vbc.Recording) string {
+	if r.Kind != vbc.Company {
+		return ""
+	}
+	if e := t.entries[r.ID]; e != nil && !e.Of(r) {
+		return fmt.Sprintf("one is listed with the id %d, and nothing says that it is the transcript of %s and not of another", r.ID, r)
+	}
+	if e := t.calls[r.CallID]; e != nil && r.CallID != "" && e.Recording != r.ID && !e.matched && (e.Start.IsZero() || e.SameStart(r)) {
+		return fmt.Sprintf("one is listed with the call of %s, and with another id", r)
+	}
+	return ""
 }
 
 // complete reports whether a recording's transcript would have been listed.
@@ -71,14 +99,141 @@ func (t *transcripts) add(page []vbc.Transcript) {
 	defer t.mu.Unlock()
 	t.pages++
 	for _, text := range page {
-		if text.ID == fmt.Sprint(text.Recording) {
-			text.ID = ""
-		}
-		if known, ok := t.ids[text.Recording]; ok && known != text.ID {
+		e := t.entries[text.Recording]
+		if e != nil && e.ID != text.ID {
 			t.several[text.Recording] = true
 		}
-		t.ids[text.Recording] = text.ID
+		if e == nil {
+			e = &entry{}
+			t.entries[text.Recording] = e
+		}
+		if e.Transcript = text; !text.Named && text.CallID != "" {
+			t.calls[text.CallID] = e
+		}
 	}
+}
+
+// met notes which transcripts are those of recordings that VBC has listed. A
+// problem is that of a recording of which that can't be told.
+func (t *transcripts) met(recordings []vbc.Recording) (problem string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range recordings {
+		if e := t.entries[r.ID]; e != nil && r.Kind == vbc.Company && (e.Of(r) || r.Unreadable != "") {
+			t.matched += once(!e.matched)
+			e.matched = true
+			t.made = t.made || r.Unreadable == "" && !e.Start.IsZero() && !e.SameStart(r)
+		}
+	}
+	for _, r := range recordings {
+		if why := t.doubt(r); why != "" && r.Unreadable == "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// settle sorts what has been listed.
+func (t *transcripts) settle(from time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.listed, t.from, t.dated, t.undated = true, from, nil, nil
+	for _, e := range t.entries {
+		if e.Start.IsZero() {
+			t.undated = append(t.undated, e)
+		} else {
+			t.dated = append(t.dated, e)
+		}
+	}
+	slices.SortFunc(t.dated, func(a, b *entry) int { return a.Start.Compare(b.Start) })
+}
+
+// strangers are the transcripts that VBC dates between two moments, of recordings
+// that it hasn't listed. Each is looked at once.
+func (t *transcripts) strangers(from, to time.Time) (out []*entry) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for ; len(t.dated) > 0 && t.dated[0].Start.Before(to); t.dated = t.dated[1:] {
+		if e := t.dated[0]; !e.matched && !e.Start.Before(from) && !t.made {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// compareTranscripts is told of recordings that VBC has just listed. Where it is
+// in doubt which of them have transcripts, nothing of their kind is purged.
+func (r *run) compareTranscripts(recordings []vbc.Recording) {
+	if why := r.policy.transcripts.met(recordings); why != "" {
+		r.withoutTranscripts("it can't be told whose they are: " + why)
+	}
+}
+
+// unclaimedTranscripts looks, before anything of what has been listed is purged,
+// whether transcripts are listed of recordings that nobody has ever seen. Then
+// their ids aren't those of recordings, or VBC doesn't list all recordings. All
+// company recordings between two moments have been listed. Where transcripts
+// don't say when their calls were, one that is of a recording is enough. A filter
+// hides what it doesn't select, so it says nothing.
+func (r *run) unclaimedTranscripts(ctx context.Context, from, to time.Time) error {
+	t := r.policy.transcripts
+	if t.unknown || !t.listed || r.policy.Filter.String() != "" {
+		return nil
+	}
+	unclaimed, err := r.unclaimed(ctx, t.strangers(from, to))
+	if err == nil && t.matched == 0 && len(t.undated) > 0 {
+		var undated []*entry
+		if undated, err = r.unclaimed(ctx, t.undated); t.matched == 0 {
+			unclaimed = append(unclaimed, undated...)
+		}
+	}
+	if err != nil || len(unclaimed) == 0 {
+		return err
+	}
+	r.withoutTranscripts(fmt.Sprintf("VBC lists %d of recordings that it doesn't list and that were never archived, such as %s",
+		len(unclaimed), vbc.Recording{Kind: vbc.Company, ID: unclaimed[0].Recording}))
+	return nil
+}
+
+// unclaimed are those whose recordings the manifest doesn't know either.
+func (r *run) unclaimed(ctx context.Context, strangers []*entry) (out []*entry, err error) {
+	for _, e := range strangers {
+		known, err := r.claims(ctx, e)
+		switch {
+		case err != nil:
+			return nil, err
+		case known:
+			r.policy.transcripts.match(e)
+		default:
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// claims reports whether the manifest knows the recording that a transcript is of.
+func (r *run) claims(ctx context.Context, e *entry) (bool, error) {
+	if r.reads == nil {
+		return false, nil
+	}
+	rows, err := r.reads.All(ctx, vbc.Company, "", e.Recording)
+	return slices.ContainsFunc(rows, func(row manifest.Row) bool {
+		return e.Of(row.Recording) || row.State == manifest.Erasing || row.State == manifest.Erased // of which little is left
+	}), err
+}
+
+func (t *transcripts) match(e *entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.matched += once(!e.matched)
+	e.matched = true
+}
+
+func once(first bool) int {
+	if first {
+		return 1
+	}
+	return 0
 }
 
 // learnTranscriptOf is learnTranscripts for a row of the manifest that may lack
@@ -88,7 +243,12 @@ func (r *run) learnTranscriptOf(ctx context.Context, row manifest.Row) error {
 	if row.Kind != vbc.Company || hasTranscript(row) || !r.policy.eligible(row.Recording) || !r.policy.Delete && row.Copy.Transcript.Key == "" {
 		return nil
 	}
-	return r.learnTranscripts(ctx, row.Start)
+	known := r.policy.transcripts.pages
+	if err := r.learnTranscripts(ctx, row.Start); err != nil || r.policy.transcripts.pages == known {
+		return err
+	}
+	first, last := r.covered.span(collection{kind: vbc.Company})
+	return r.unclaimedTranscripts(ctx, first, last)
 }
 
 // learnTranscripts lists the transcripts of company recordings that start from
@@ -115,15 +275,16 @@ func (r *run) learnTranscripts(ctx context.Context, from time.Time) error {
 	}
 	switch e := vbc.AsError(err); {
 	case err == nil:
-		t.mu.Lock()
-		t.listed, t.from = true, from
-		t.mu.Unlock()
+		t.settle(from)
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case isA[*vbc.AuthError](err):
 		return err
-	case e != nil && !e.Gateway && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound):
+	case e != nil && !e.Gateway && e.Status == http.StatusForbidden:
+		r.withoutTranscripts("VBC refuses to show them, so there may be some; give the user of VBC_USERNAME the right to see them: " + err.Error())
+		return nil
+	case e != nil && !e.Gateway && e.Status == http.StatusNotFound:
 		return r.noTranscripts(ctx, e)
 	}
 	r.withoutTranscripts(err.Error())
@@ -136,12 +297,20 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 		if err != nil {
 			return err
 		}
-		if first := len(r.policy.transcripts.ids) == 0; first && len(page) > 0 && r.manifest != nil {
+		if first := len(r.policy.transcripts.entries) == 0; first && len(page) > 0 && r.manifest != nil {
 			if err := r.manifest.SetLearned(ctx, manifest.Learned{Transcripts: true}); err != nil {
 				return err
 			}
 		}
 		r.policy.transcripts.add(page)
+		for _, text := range page {
+			if !text.Named && text.Start.IsZero() && text.CallID == "" {
+				return fmt.Errorf("an entry has an id (%s) and nothing else that says whose it is: no recording, no call, no start", text.ID)
+			}
+		}
+	}
+	if why := listing.Contradiction(); why != "" {
+		return errors.New(why)
 	}
 	if n := listing.Missing(); n > 0 {
 		return fmt.Errorf("VBC counted %d more than it showed", n)
@@ -152,7 +321,7 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 // noTranscripts takes VBC's word that the account has no transcripts, unless
 // it had some before: then it may be a right that is gone, and not they.
 func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
-	had := len(r.policy.transcripts.ids) > 0
+	had := len(r.policy.transcripts.entries) > 0
 	if r.reads != nil {
 		known, err := r.reads.Learned(ctx)
 		if err != nil {
@@ -165,11 +334,7 @@ func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
 		return nil
 	}
 	r.policy.transcripts.absent = true
-	level := slog.LevelInfo
-	if why.Status == http.StatusForbidden {
-		level = slog.LevelWarn // there may be some
-	}
-	r.log.Log(ctx, level, "VBC shows no transcripts of this account, so none are archived", "reason", why)
+	r.log.Info("VBC shows no transcripts of this account, so none are archived", "reason", why)
 	return nil
 }
 
@@ -177,11 +342,15 @@ func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
 func (r *run) withoutTranscripts(why string) {
 	t := r.policy.transcripts
 	t.mu.Lock()
+	known := t.unknown
 	t.unknown = true
 	t.mu.Unlock()
+	if known {
+		return
+	}
 	fate := ""
 	if r.policy.Delete {
 		fate = ", so no company recording is deleted in this run (--no-transcripts leaves transcripts out)"
 	}
-	r.problem("the transcripts could not be listed" + fate + ": " + why)
+	r.problem("the transcripts of company recordings are not known" + fate + ": " + why)
 }

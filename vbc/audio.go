@@ -1,12 +1,14 @@
 package vbc
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -16,23 +18,35 @@ type Audio struct {
 	Length int64 // bytes announced, or -1
 
 	media string // Content-Type as the server says it
+	watch *watch
 }
 
 // Audio asks for a recording's audio. The bytes come as a stream without a
-// total time limit; a stream that stands still for the client's StallTimeout
-// fails with ErrStalled. A connection that ends early is io.ErrUnexpectedEOF,
-// but a short body of unannounced length looks complete: compare with Size.
+// total time limit; one that stands still for the client's StallTimeout, or is
+// slower than leastSpeed for leastOver, fails with ErrStalled. A connection that
+// ends early is io.ErrUnexpectedEOF, but a short body of unannounced length looks
+// complete: compare with Size.
 func (s *Slot) Audio(ctx context.Context, r Recording) (*Audio, error) {
 	op := "download " + r.String()
 	u, err := s.c.audioURL(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	return s.body(ctx, op, u)
+	return s.stream(ctx, op, u, r.Size)
 }
 
-// body asks for something that is streamed.
-func (s *Slot) body(ctx context.Context, op string, u *url.URL) (*Audio, error) {
+// stream asks for something that may take its time. size is how many bytes of
+// it VBC has declared, -1 if none.
+func (s *Slot) stream(ctx context.Context, op string, u *url.URL, size int64) (*Audio, error) {
+	a, err := s.body(ctx, op, u, size)
+	if err == nil {
+		a.watch.takeTime()
+	}
+	return a, err
+}
+
+// body asks for something that isn't JSON, or needn't be.
+func (s *Slot) body(ctx context.Context, op string, u *url.URL, size int64) (*Audio, error) {
 	resp, err := s.do(ctx, op, http.MethodGet, u)
 	if err != nil {
 		return nil, err
@@ -41,11 +55,46 @@ func (s *Slot) body(ctx context.Context, op string, u *url.URL) (*Audio, error) 
 		resp.Body.Close()
 		return nil, &Error{Op: op, Status: resp.StatusCode, Message: "want 200 and the content", Malformed: true}
 	}
-	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+	watch, _ := resp.Body.(*watch)
+	a := &Audio{ReadCloser: resp.Body, Length: resp.ContentLength, media: resp.Header.Get("Content-Type"), watch: watch}
+	if enc := a.encoding(resp.Header, size); enc != "" {
 		resp.Body.Close()
 		return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("content encoding %.20q was not asked for", enc), Malformed: true}
 	}
-	return &Audio{ReadCloser: resp.Body, Length: resp.ContentLength, media: resp.Header.Get("Content-Type")}, nil
+	return a, nil
+}
+
+// codings are what a Content-Encoding may say that content is coded in, and how
+// such content begins where that is certain.
+var codings = map[string]string{
+	"gzip": "\x1f\x8b", "x-gzip": "\x1f\x8b", "zstd": "\x28\xb5\x2f\xfd", "compress": "\x1f\x9d", "x-compress": "\x1f\x9d",
+	"deflate": "", "br": "", "dcb": "", "dcz": "", "exi": "", "pack200-gzip": "", "aes128gcm": "",
+}
+
+// encoding is what content is coded in, "" if in nothing. Other names than those
+// of codings (identity, UTF-8, binary, none, aws-chunked) mean nothing. One that
+// is none says no more where the content has just the size that VBC declared of
+// it and doesn't begin as such content does.
+func (a *Audio) encoding(h http.Header, size int64) string {
+	for _, enc := range strings.FieldsFunc(strings.ToLower(strings.Join(h.Values("Content-Encoding"), ",")), func(c rune) bool { return c == ',' || c == ' ' }) {
+		magic, known := codings[enc]
+		if !known || magic != "" && size > 0 && a.Length == size && !a.begins(magic) {
+			continue
+		}
+		return enc
+	}
+	return ""
+}
+
+// begins looks whether content begins so. An error comes again with the content.
+func (a *Audio) begins(magic string) bool {
+	r := bufio.NewReaderSize(a.ReadCloser, 16)
+	head, _ := r.Peek(len(magic))
+	a.ReadCloser = struct {
+		io.Reader
+		io.Closer
+	}{r, a.ReadCloser}
+	return string(head) == magic
 }
 
 // ErrNoAddress says that a listing gave no download_url for a recording.
@@ -100,6 +149,9 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	if err != nil {
 		return false, networkError(op, err)
 	}
+	if value, err := repair(body); err == nil {
+		body = value
+	}
 	has := ParseRecording(r.Kind, r.Owner, body)
 	if has.Unreadable != "" {
 		return false, &Error{Op: op, Status: resp.StatusCode, Message: "the answer is not the recording: " + has.Unreadable, Malformed: true}
@@ -108,24 +160,46 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	return has.ID == r.ID && has.Start.Equal(r.Start) && (has.Size == r.Size || has.Size < 0) && (has.CallID == r.CallID || has.CallID == "" || r.CallID == ""), nil
 }
 
-const maxItem = 1 << 20 // bytes of one recording's JSON; they are about one thousand
+// maxItem is how many bytes of an answer about one thing are read: a recording
+// and what may surround it.
+const maxItem = MaxRecording + 64<<10
 
-// ErrStalled says that an answer stood still for too long.
+// ErrStalled says that an answer stood still for too long, or came too slowly to
+// be waited for.
 var ErrStalled = errors.New("the connection stood still")
+
+// How long answers may take. What is JSON has a time in which it must be
+// complete, however it trickles. What is streamed has a least speed, far below
+// that of any line: slow is not broken.
+const (
+	answerTime = 3 * time.Minute
+	leastSpeed = 1 << 10 // bytes a second
+	leastOver  = 2 * time.Minute
+)
 
 // watch cancels a request that makes no progress.
 type watch struct {
 	io.ReadCloser
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	timer  *time.Timer // until the next byte
 	limit  time.Duration
+	total  *time.Timer // until the end; stopped for what is streamed
+
+	// Of what is streamed: what came since the speed was last looked at, and in
+	// which time, of that in which we waited for it.
+	streamed bool
+	got      int64
+	waited   time.Duration
 }
 
 func watchdog(ctx context.Context, limit time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{ctx: ctx, cancel: cancel, limit: limit}
 	w.timer = time.AfterFunc(limit, func() { cancel(fmt.Errorf("%w for %v", ErrStalled, limit)) })
+	w.total = time.AfterFunc(answerTime, func() {
+		cancel(fmt.Errorf("%w, or nearly so: after %v the answer was not complete", ErrStalled, answerTime))
+	})
 	return ctx, w
 }
 
@@ -135,16 +209,43 @@ func (w *watch) wrap(body io.ReadCloser) io.ReadCloser {
 	return w
 }
 
+// takeTime lifts the limit for the whole, and sets one for the speed.
+func (w *watch) takeTime() {
+	w.total.Stop()
+	w.streamed = true
+}
+
 func (w *watch) Read(p []byte) (int, error) {
 	// The clock runs while we wait for the other side, and stands while our
 	// own store takes its time between two reads.
 	w.timer.Reset(w.limit)
+	begun := time.Now()
 	n, err := w.ReadCloser.Read(p)
 	w.timer.Stop()
+	if err == nil && w.streamed {
+		err = w.keepsUp(n, time.Since(begun))
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = w.explain(err)
 	}
 	return n, err
+}
+
+// keepsUp ends a stream whose speed was too low over leastOver.
+func (w *watch) keepsUp(n int, took time.Duration) error {
+	w.got += int64(n)
+	if w.waited += took; w.waited < leastOver {
+		return nil
+	}
+	speed := float64(w.got) / w.waited.Seconds()
+	over := w.waited.Round(time.Second)
+	w.got, w.waited = 0, 0
+	if speed >= leastSpeed {
+		return nil
+	}
+	err := fmt.Errorf("%w, or nearly so: %.0f bytes a second over %v, and less than %d is given up", ErrStalled, speed, over, leastSpeed)
+	w.cancel(err)
+	return err
 }
 
 // explain replaces "context canceled" by what the watchdog knows.
@@ -163,5 +264,6 @@ func (w *watch) Close() error {
 
 func (w *watch) stop() {
 	w.timer.Stop()
+	w.total.Stop()
 	w.cancel(nil)
 }

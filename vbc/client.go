@@ -54,6 +54,7 @@ type Client struct {
 	tokens    *tokens
 	pacer     *pacer
 	clock     *clock
+	pageSizes sync.Map // of each kind of listing, see pageSizes
 
 	mu      sync.Mutex
 	secrets []string

@@ -3,6 +3,7 @@ package vbc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -87,8 +88,8 @@ func (s *Slot) ExportJob(ctx context.Context, account, user, id string) (Job, er
 	defer resp.Body.Close()
 	var w struct {
 		Status     loose `json:"status"`
-		Total      int   `json:"files_total"`
-		Completed  int   `json:"files_completed"`
+		Total      loose `json:"files_total"`
+		Completed  loose `json:"files_completed"`
 		Address    loose `json:"download_url"`
 		ValidUntil loose `json:"valid_until"`
 	}
@@ -97,7 +98,7 @@ func (s *Slot) ExportJob(ctx context.Context, account, user, id string) (Job, er
 	}
 	// "complete" is the only status that the documents name.
 	status := strings.ToLower(string(w.Status))
-	j := Job{ID: id, Total: w.Total, Completed: w.Completed, Address: string(w.Address), Done: strings.HasPrefix(status, "complete")}
+	j := Job{ID: id, Total: number(w.Total, 0), Completed: number(w.Completed, 0), Address: string(w.Address), Done: strings.HasPrefix(status, "complete")}
 	for _, word := range []string{"fail", "error", "cancel", "abort", "expire", "reject"} {
 		j.Failed = j.Failed || strings.Contains(status, word)
 	}
@@ -115,7 +116,7 @@ func (s *Slot) Export(ctx context.Context, j Job) (*Audio, error) {
 		u = s.c.url("bulkDownload", "retrieve")
 		u.RawQuery = url.Values{"job_id": {j.ID}, "login_name": {s.c.tokens.username}}.Encode()
 	}
-	return s.body(ctx, op, s.c.base.ResolveReference(u))
+	return s.stream(ctx, op, s.c.base.ResolveReference(u), -1)
 }
 
 // decode reads an answer in JSON.
@@ -124,9 +125,16 @@ func decode(op string, resp *http.Response, v any) error {
 	if err != nil {
 		return networkError(op, err)
 	}
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if json.Unmarshal(body, v) != nil {
-		return &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer (%.40q) is not what the API documents", media), Malformed: true}
+	value, err := repair(body)
+	if err == nil {
+		err = json.Unmarshal(value, v)
+		if err != nil {
+			err = errors.New("it has another form")
+		}
+	}
+	if err != nil {
+		media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		return &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer (%.40q) is not what the API documents: %v", media, err), Malformed: true}
 	}
 	return nil
 }

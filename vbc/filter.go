@@ -62,5 +62,5 @@ func (f Filter) Matches(r Recording) bool {
 	return same(f.Direction, r.Direction) && same(f.CallerID, r.CallerID) && same(f.DNIS, r.DNIS) &&
 		same(f.CNAM, r.CNAM) && same(f.CallID, r.CallID) && among(f.Extension, r.Extensions) && among(f.RuleID, r.RuleIDs) &&
 		(f.MinDuration <= 0 || r.Duration >= f.MinDuration) &&
-		(f.MaxDuration <= 0 || r.Duration > 0 && r.Duration <= f.MaxDuration)
+		(f.MaxDuration <= 0 || r.Duration >= 0 && r.Duration <= f.MaxDuration)
 }

@@ -53,7 +53,7 @@ func FuzzListing(f *testing.F) {
 					continue
 				}
 				y := r.Start.Year()
-				if r.ID <= 0 || y < 1990 || y > 9999 || r.Size < -1 || r.Duration < 0 || !json.Valid(r.Raw) || r.Account != "" && !isNumber(r.Account) {
+				if r.ID <= 0 || y < 1990 || y > 9999 || r.Size < -1 || r.Duration < -1 || !json.Valid(r.Raw) || r.Account != "" && !isNumber(r.Account) {
 					t.Errorf("%+v", r)
 				}
 				if id := itemID(r.Raw); seen[id] {

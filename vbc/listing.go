@@ -52,9 +52,21 @@ func (c *Client) List(q Query) *Listing {
 	if q.PageSize <= 0 {
 		q.PageSize = DefaultPageSize
 	}
-	return &Listing{query: q, walk: walk{
-		op: "list " + collectionName(q.Kind, q.User), url: c.collection(q.Kind, q.Account, q.User), query: v, size: q.PageSize, field: "recordings",
-	}}
+	return &Listing{query: q, walk: c.walk(walk{
+		op: "list " + collectionName(q.Kind, q.User), url: c.collection(q.Kind, q.Account, q.User), query: v, wanted: q.PageSize, field: recordingsField,
+		alike: func(item json.RawMessage) bool {
+			return has(item, "start") && has(item, "download_url", "file_size_in_bytes")
+		},
+	})}
+}
+
+const recordingsField = "recordings"
+
+// walk makes a walk ready that wants pages of a certain size.
+func (c *Client) walk(w walk) walk {
+	w.sizes = c.sizes(w.field)
+	w.size = w.sizes.begin(w.wanted)
+	return w
 }
 
 func collectionName(kind Kind, user string) string {
@@ -85,35 +97,70 @@ func (l *Listing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]Recording,
 	}
 }
 
-// Total is how many recordings VBC has last counted.
-func (l *Listing) Total() int { return l.walk.latest }
+// Total is how many recordings VBC has last counted. Where its count is of no
+// use, it is how many it has shown, and one while more is to come.
+func (l *Listing) Total() int { return l.walk.counted() }
 
-// PageSize is the largest that VBC hasn't refused.
+// More reports whether VBC says that recordings are to come behind those that
+// Pages has yielded, or doesn't say that there are none.
+func (l *Listing) More() bool { return !l.walk.over }
+
+// PageSize is how many recordings are asked for at once: the most that VBC
+// hasn't refused lately.
 func (l *Listing) PageSize() int { return l.walk.size }
 
-// Missing is how many recordings VBC counted and did not show. It is known
-// when Pages has ended.
+// Missing is how many recordings VBC counted and did not show, and at least 1
+// where there is a Contradiction. It is known when Pages has ended.
 func (l *Listing) Missing() int { return l.walk.missing() }
 
+// Contradiction says in which way VBC says that there is more than it shows, in
+// its links or its number of pages; "" if it doesn't. It is known when Pages has
+// ended.
+func (l *Listing) Contradiction() string { return l.walk.odd }
+
 // Users yields the numbers of the account's users, from the Provisioning API.
+// An error comes last: also where these are not all, for some have no number, or
+// there are none, while an account has at least the user who asks.
 func (c *Client) Users(ctx context.Context, account string, try Attempt) iter.Seq2[string, error] {
-	w := walk{op: "list the account's users", url: c.provisioning(account, "users"), size: DefaultPageSize, field: "data"}
+	w := c.walk(walk{op: "list the account's users", url: c.provisioning(account, "users"), wanted: DefaultPageSize, field: "data",
+		alike: func(item json.RawMessage) bool {
+			return has(item, "id") && has(item, "login_name", "loginName", "username", "user_name", "email", "first_name", "firstName")
+		}})
 	return func(yield func(string, error) bool) {
+		all, strange := 0, 0
 		for items, err := range w.pages(ctx, try) {
 			if err != nil {
 				yield("", err)
 				return
 			}
 			for _, item := range items {
-				if id := itemID(item); isNumber(id) && !yield(id, nil) {
+				all++
+				if id := itemID(item); !isNumber(id) {
+					strange++
+				} else if !yield(id, nil) {
 					return
 				}
 			}
 		}
-		if n := w.missing(); n > 0 {
-			yield("", fmt.Errorf("%s: VBC counted %d more users than it showed", w.op, n))
+		if why := notAllUsers(all, strange, &w); why != "" {
+			yield("", fmt.Errorf("%s: %s", w.op, why))
 		}
 	}
+}
+
+// notAllUsers says why what a walk has shown isn't all users, "" if it is.
+func notAllUsers(all, strange int, w *walk) string {
+	switch {
+	case w.odd != "":
+		return w.odd
+	case w.short() > 0:
+		return fmt.Sprintf("VBC counted %d more users than it showed", w.short())
+	case all == 0:
+		return "VBC shows no users, and an account has at least the one who asks"
+	case strange > 0:
+		return fmt.Sprintf("%d of %d users have an id that is not a number, so their recordings can't be asked for", strange, all)
+	}
+	return ""
 }
 
 // AccountNumber asks the Provisioning API for the number behind account ("self").
@@ -131,7 +178,10 @@ func (s *Slot) AccountNumber(ctx context.Context, account string) (string, error
 			} `json:"data"`
 		} `json:"_embedded"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&w); err != nil || !isNumber(string(w.Embedded.Data.ID)) {
+	if err := decode(op, resp, &w); err != nil {
+		return "", err
+	}
+	if !isNumber(string(w.Embedded.Data.ID)) {
 		return "", &Error{Op: op, Status: resp.StatusCode, Message: "the answer has no account number", Malformed: true}
 	}
 	return string(w.Embedded.Data.ID), nil

@@ -19,13 +19,38 @@ import (
 
 // Transcript says that VBC has a transcript of a company recording.
 //
-// No document says what the entries of the listing look like. Taken for
-// granted is what all of VBC's listings have in common, the frame and an id;
-// that this is the recording's, unless the entry names the recording by a field
-// of its own; and that the id is what a transcript is asked for by.
+// No document says what the entries of the listing look like. Taken for granted
+// is what all of VBC's listings have in common, the frame and an id, by which a
+// transcript is asked for. Whose it is says a field that names the recording, or
+// a link to it. Without either the id may be the recording's or the transcript's
+// own: see Of.
 type Transcript struct {
 	Recording int64  // the company recording's id
 	ID        string // by which to ask for it
+
+	Named  bool      // the entry names the recording; else Recording is its own id
+	Start  time.Time // what the entry says of when; UTC, zero = nothing
+	CallID string    // and of which call, "" = nothing
+}
+
+// Of reports whether a transcript is that recording's, as far as its entry tells:
+// it names the recording, and no other call, or it has the recording's id and
+// also its call or its start. That VBC may date it by when it was made counts
+// against nothing.
+func (t Transcript) Of(r Recording) bool {
+	switch {
+	case r.Kind != Company || t.Recording != r.ID:
+		return false
+	case t.CallID != "" && r.CallID != "":
+		return t.CallID == r.CallID
+	}
+	return t.Named || t.SameStart(r)
+}
+
+// SameStart reports whether a transcript's entry has the start of a recording, to
+// the second.
+func (t Transcript) SameStart(r Recording) bool {
+	return !t.Start.IsZero() && t.Start.Truncate(time.Second).Equal(r.Start.Truncate(time.Second))
 }
 
 // TranscriptListing is a listing of transcripts on its way. It is used by one
@@ -43,7 +68,9 @@ func (c *Client) Transcripts(account string, since, before time.Time, pageSize i
 	if !before.IsZero() {
 		v.Set("start:lte", FormatTime(before))
 	}
-	return &TranscriptListing{walk{op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, size: pageSize, field: "transcriptions", guess: true}}
+	return &TranscriptListing{c.walk(walk{
+		op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, wanted: pageSize, field: "transcriptions", guess: true,
+	})}
 }
 
 // Pages yields the transcripts page by page. An error ends it, and so does an
@@ -70,31 +97,77 @@ func (l *TranscriptListing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]
 	}
 }
 
-// Missing is how many transcripts VBC counted and did not show. It is known
-// when Pages has ended.
+// Missing is how many transcripts VBC counted and did not show, and at least 1
+// where there is a Contradiction. It is known when Pages has ended.
 func (l *TranscriptListing) Missing() int { return l.walk.missing() }
+
+// Contradiction is as that of a Listing.
+func (l *TranscriptListing) Contradiction() string { return l.walk.odd }
 
 var transcriptID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,100}$`)
 
-// wireTranscript is what may say whose a transcript is.
-type wireTranscript struct {
-	ID        loose `json:"id"`
-	Recording loose `json:"recording_id"`
-	Call      loose `json:"call_recording_id"`
-	Company   loose `json:"company_call_recording_id"`
+// naming are the fields that name a recording, in small letters and without what
+// separates words.
+var naming = []string{
+	"recordingid", "callrecordingid", "companyrecordingid", "companycallrecordingid",
+	"recording", "callrecording", "companyrecording", "companycallrecording",
 }
 
+// named is the id of the recording that an entry names by a field, or links to; ""
+// if it doesn't. Where it names several, ok is false.
+func named(fields map[string]json.RawMessage) (id string, ok bool) {
+	ids := map[string]bool{}
+	for name, value := range fields {
+		name = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
+		if !slices.Contains(naming, name) {
+			continue
+		}
+		var text loose
+		if _ = text.UnmarshalJSON(value); text == "" { // never fails
+			text = loose(itemID(value))
+		}
+		if text != "" && (strings.HasSuffix(name, "id") || isNumber(string(text))) {
+			ids[string(text)] = true
+		}
+	}
+	var links map[string]json.RawMessage
+	if json.Unmarshal(fields["_links"], &links) == nil {
+		for _, link := range links {
+			if m := recordingLink.FindStringSubmatch(href(link)); m != nil {
+				ids[m[1]] = true
+			}
+		}
+	}
+	for id = range ids {
+	}
+	return id, len(ids) <= 1
+}
+
+var recordingLink = regexp.MustCompile(`/company_call_recordings/([0-9]{1,18})(?:[/?]|$)`)
+
 func parseTranscript(item json.RawMessage) (t Transcript, ok bool) {
-	var w wireTranscript
-	if json.Unmarshal(item, &w) != nil {
+	var fields map[string]json.RawMessage
+	var w struct {
+		Start     loose `json:"start"`
+		CallID    loose `json:"call_id"`
+		CallCamel loose `json:"callId"`
+	}
+	if json.Unmarshal(item, &fields) != nil || json.Unmarshal(item, &w) != nil {
 		return t, false
 	}
-	of := cmp.Or(w.Recording, w.Call, w.Company, w.ID)
-	if t.ID = string(w.ID); t.ID == "" {
-		t.ID = string(of)
+	of, ok := named(fields)
+	if !ok {
+		return t, false
 	}
+	t.Named, t.CallID = of != "", string(cmp.Or(w.CallID, w.CallCamel))
+	if start, err := ParseTime(string(w.Start)); err == nil {
+		t.Start = start
+	}
+	t.ID = itemID(item)
+	of = cmp.Or(of, t.ID)
+	t.ID = cmp.Or(t.ID, of)
 	var err error
-	t.Recording, err = strconv.ParseInt(string(of), 10, 64)
+	t.Recording, err = strconv.ParseInt(of, 10, 64)
 	return t, err == nil && t.Recording > 0 && transcriptID.MatchString(t.ID)
 }
 
@@ -111,7 +184,7 @@ const maxTranscript = 32 << 20 // bytes; an hour's call has about fifty thousand
 // recording's, is a *NotTranscriptError.
 func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSON bool, err error) {
 	op := fmt.Sprintf("fetch the transcript of company recording %d", t.Recording)
-	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID))
+	answer, err := s.body(ctx, op, s.c.url("transcription", t.ID), -1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -156,11 +229,8 @@ func notTranscript(body []byte, t Transcript) string {
 	if json.Unmarshal(body, &fields) != nil {
 		return "" // a list, or text
 	}
-	var w wireTranscript
-	if json.Unmarshal(body, &w) == nil {
-		if of := cmp.Or(w.Recording, w.Call, w.Company); of != "" && string(of) != strconv.FormatInt(t.Recording, 10) {
-			return "the answer says that it is another recording's"
-		}
+	if of, ok := named(fields); !ok || of != "" && of != strconv.FormatInt(t.Recording, 10) {
+		return "the answer says that it is another recording's"
 	}
 	for name := range fields {
 		if !slices.Contains(reporting, name) {

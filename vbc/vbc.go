@@ -45,7 +45,7 @@ type Recording struct {
 	Nth int64
 
 	Start       time.Time     // UTC
-	Duration    time.Duration // 0 if unknown
+	Duration    time.Duration // whole milliseconds, or negative if unknown
 	Size        int64         // file_size_in_bytes, or -1 if unknown
 	DownloadURL string        // where the audio is; data, not to be trusted
 	FileName    string
@@ -60,11 +60,14 @@ type Recording struct {
 	Extensions []string
 	RuleIDs    []string
 
-	// Raw is the recording's JSON exactly as VBC sent it.
+	// Raw is the recording's JSON exactly as VBC sent it. Where that was none for
+	// a control character or a backslash in a text, these are escaped, as they
+	// must be, so that it says the same and can be read.
 	Raw json.RawMessage
 
 	// Unreadable says why the recording can't be worked on: "" if it can.
-	// Of an unreadable recording only Kind, Owner, FileName, Raw and perhaps ID are set.
+	// Of an unreadable recording nothing but Kind, Owner, FileName, Raw and perhaps
+	// ID is of use.
 	Unreadable string
 }
 
@@ -132,12 +135,17 @@ func (l *looseList) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// MaxRecording is how many bytes of JSON one recording may have; they are about
+// one thousand. What has more can't be read back out of an archive.
+const MaxRecording = 1 << 20
+
 // ParseRecording reads one recording's JSON. user is whose collection it came
-// from, "" for company recordings. It is strict about what the program can't
+// from, "" for company recordings, and whose it is: where the recording's own
+// link names somebody else, nobody knows. Only of "self" the link says who that is. It is strict about what the program can't
 // do without, the id and the start, and tolerant about the rest; where it
 // can't do without, the answer's Unreadable says why.
 func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
-	r := Recording{Kind: kind, Size: -1, Raw: raw}
+	r := Recording{Kind: kind, Size: -1, Duration: -1, Raw: raw}
 	var w wireRecording
 	if err := json.Unmarshal(raw, &w); err != nil {
 		r.Unreadable = "it is not a JSON object"
@@ -152,11 +160,11 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	if json.Unmarshal(w.Links, &links) == nil {
 		self = links.Self.Href
 	}
-	r.Account, r.Owner = parseSelfLink(self)
-	if kind == Company {
-		r.Owner = ""
-	} else if r.Owner == "" && user != "self" {
-		r.Owner = user
+	var linked string
+	r.Account, linked = parseSelfLink(self)
+	r.Owner = ownerOf(kind, user)
+	if kind == OnDemand && r.Owner == "" {
+		r.Owner = linked
 	}
 
 	r.FileName = string(w.FileName)
@@ -166,11 +174,15 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 		return r
 	}
 	r.ID = id
+	if kind == OnDemand && linked != "" && linked != r.Owner {
+		r.Unreadable = fmt.Sprintf("VBC shows it in user %s's listing, and its own link names user %s", r.Owner, linked)
+		return r
+	}
 	if r.Start, err = ParseTime(string(w.Start)); err != nil {
 		r.Unreadable = fmt.Sprintf("its start %.40q is not a time", string(w.Start))
 		return r
 	}
-	if ms, err := strconv.ParseInt(string(w.Duration), 10, 64); err == nil && ms > 0 && ms < 1<<40 {
+	if ms, err := strconv.ParseInt(string(w.Duration), 10, 64); err == nil && ms >= 0 && ms < 1<<40 {
 		r.Duration = time.Duration(ms) * time.Millisecond
 	}
 	if n, err := strconv.ParseInt(string(w.Size), 10, 64); err == nil && n >= 0 {
@@ -179,7 +191,19 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	r.DownloadURL, r.CallID = string(w.DownloadURL), string(w.CallID)
 	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.Direction), string(w.CallerID), string(w.DNIS), string(w.CNAM)
 	r.Extensions, r.RuleIDs = w.Extensions, w.RuleIDs
+	if len(raw) > MaxRecording {
+		r.Unreadable = fmt.Sprintf("its JSON has %d bytes, and more than %d could not be read back out of an archive", len(raw), MaxRecording)
+	}
 	return r
+}
+
+// ownerOf is who owns what is in a user's collection; "" if only the recordings
+// themselves say who that is, or nobody does.
+func ownerOf(kind Kind, user string) string {
+	if kind == Company || user == "self" {
+		return ""
+	}
+	return user
 }
 
 var selfLink = regexp.MustCompile(`/accounts/([0-9]{1,18})/(?:users/([0-9]{1,18})/)?(?:company_)?call_recordings/`)

@@ -21,18 +21,27 @@ type Attempt func(ctx context.Context, op func(context.Context, *Slot) error) er
 // others may delete while we read; so a walk takes nothing for granted:
 //
 //   - The first request names no page; the answer says what the first is called.
-//   - A page_size that is refused (400) is halved, one that the server makes
-//     smaller is believed. Items that come twice are dropped by their id.
-//   - It is over when as many items were seen as the server counts, or when a
-//     page comes back empty and the server's own count agrees.
+//   - A page that may be too large is asked for in smaller ones (pageSizes), and
+//     a size that the server makes smaller is believed. Items that come twice
+//     are dropped by their id.
+//   - It is over when all that the server says agrees (ends): as many items were
+//     seen as it counts, no link leads on, and there are no more pages. Where it
+//     doesn't agree, or says nothing, the walk reads on until a page comes back
+//     empty.
+//   - It always advances. Pages that bring nothing new are few, and what the
+//     server said to be still to come is a contradiction then, and not the end.
 //   - Where fewer were seen than the server counted, it reads everything once
 //     more; what is missing even then is reported, not hidden.
 type walk struct {
 	op    string
 	url   *url.URL   // of the collection
 	query url.Values // without page and page_size
-	size  int        // page size to ask for
 	field string     // of _embedded, where the items are
+	alike func(json.RawMessage) bool
+
+	size   int // page size to ask for
+	wanted int // and if the server can do that
+	sizes  *pageSizes
 
 	// Of a listing that no document describes: the name of its list is a guess,
 	// so if there is one other list, that is it; and a 400 is about the query.
@@ -40,148 +49,331 @@ type walk struct {
 
 	seen    map[string]int // id → the last pass that showed it
 	pass    int
-	count   int  // distinct items in this pass
-	total   int  // the highest count of the server in this pass
-	latest  int  // its latest
-	first   int  // what the server calls its first page; -1 = not known
-	shifted bool // an item came twice in this pass: others have added or deleted meanwhile
-	probed  bool // page 0 was asked for although the first page is called 1
+	count   int    // distinct items in this pass
+	total   int    // the highest count of the server in this pass
+	latest  int    // its latest; 0 = none of use
+	read    int    // pages that brought something new in this pass
+	places  int    // of the collection that the pages so far have covered
+	last    page   // the latest page
+	served  int    // items that the server makes of a larger page; 0 = it has made none smaller
+	first   int    // what the server calls its first page; unnamed = not known
+	before  bool   // which has one before it
+	shifted bool   // an item came twice in this pass, as others have added or deleted, or the pages are others now
+	probed  bool   // page 0 was asked for although the first page is called 1
+	shrunk  bool   // the page before was refused for its size
+	back    bool   // the page overlaps with those before, because its size is another
+	over    bool   // nothing more is to come
+	odd     string // what the server says and doesn't keep
 }
 
-// wirePage is the frame around every listing (HAL).
-type wirePage struct {
-	Embedded   map[string]json.RawMessage `json:"_embedded"`
-	Page       *int                       `json:"page"`
-	TotalItems *int                       `json:"total_items"`
+// page is one page as it came.
+type page struct {
+	frame
+	n     int // items
+	asked int // for
+	news  int // items that this pass hadn't shown
+	fresh []json.RawMessage
 }
 
 const (
 	unnamed     = -1 // asks for no page by number
 	smallest    = 10 // page size; the API's own default
 	maxPageBody = 64 << 20
-	maxStale    = 3 // pages in a row without anything new: the server ignores the page's number
+	maxStale    = 3       // pages in a row without anything new: the server ignores the page's number
+	mostPages   = 1 << 20 // with something new: the server makes them up
 )
-
-var errSmallerPages = errors.New("the server refuses the page size")
 
 // pages yields the items of every page that haven't been yielded before.
 func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessage, error] {
 	return func(yield func([]json.RawMessage, error) bool) {
 		w.seen = map[string]int{}
-		for full := 0; full < 2; {
+		for range 2 {
 			w.pass++
-			w.count, w.total, w.latest, w.first, w.probed, w.shifted = 0, 0, 0, unnamed, false, false
+			w.count, w.total, w.latest, w.read, w.places, w.first = 0, 0, 0, 0, 0, unnamed
+			w.before, w.shifted, w.probed, w.over, w.odd, w.last = false, false, false, false, "", page{}
+			w.served = 0
 			err := w.once(ctx, try, func(items []json.RawMessage) bool { return yield(items, nil) })
 			switch {
-			case errors.Is(err, errSmallerPages):
-				w.size = max(smallest, w.size/2) // other pages now, so from the beginning
-				continue
 			case errors.Is(err, errEnough):
 				return
 			case err != nil:
+				if w.size < w.wanted && forSize(err) != notForSize {
+					err = fmt.Errorf("%w (pages of %d were asked for too)", err, w.size)
+				}
 				yield(nil, err)
 				return
-			case w.missing() == 0:
+			case w.short() == 0 || w.odd != "":
 				return
 			}
-			full++
 		}
 	}
 }
 
-// missing is how many items the server counted and didn't show.
-func (w *walk) missing() int { return max(0, w.total-len(w.seen)) }
+// short is how many items the server counted and didn't show.
+func (w *walk) short() int { return max(0, w.total-len(w.seen)) }
+
+// missing is short, and at least 1 where the server says that there is more and
+// doesn't show it.
+func (w *walk) missing() int {
+	if w.odd != "" {
+		return max(1, w.short())
+	}
+	return w.short()
+}
+
+// counted is how many items there are, as far as the server's count is of use:
+// at least those that came, and one where more is to come.
+func (w *walk) counted() int {
+	switch {
+	case w.over && w.latest == 0:
+		return len(w.seen)
+	case w.over || w.latest > w.count:
+		return w.latest
+	}
+	return len(w.seen) + 1
+}
 
 var errEnough = errors.New("the consumer wants no more")
 
 // once reads all pages.
 func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessage) bool) error {
-	for number, stale := unnamed, 0; stale < maxStale; {
-		before := w.count
-		n, err := w.page(ctx, try, number, yield)
-		if err != nil {
+	relabelled := false
+	for number, stale := unnamed, 0; ; {
+		p, err := w.page(ctx, try, number)
+		switch {
+		case err != nil && w.beyond(err, number):
+			return w.finish(p)
+		case err != nil && ctx.Err() == nil && w.shrink(err, number):
+			number, stale = w.renumber(number), w.overlap()
+			continue
+		case err != nil:
 			return err
 		}
-		if w.total > 0 && w.count >= w.total {
+		grown := w.grow()
+		w.over = p.news > 0 && w.ends(p)
+		smaller := !w.over && w.isSmaller(p)
+		if len(p.fresh) > 0 && !yield(p.fresh) {
+			return errEnough
+		}
+		if w.over {
 			return nil
 		}
-		if n == 0 {
-			if !w.mayHavePageZero() {
-				return nil
-			}
+		if stale++; p.news > 0 {
+			stale = 0
+		}
+		switch {
+		case p.n == 0 && w.mayHavePageZero():
 			if err := w.pageZero(ctx, try, yield); err != nil {
 				return err
 			}
 			if w.count >= w.total {
-				return nil
+				return w.finish(p)
 			}
 			continue // the same page again; being empty is a fault now
-		}
-		if stale++; w.count > before {
-			stale = 0
+		case p.n == 0 && (number != unnamed || p.next == "" || p.total == 0), w.repeats(p, stale):
+			return w.finish(p)
+		case stale >= maxStale, w.read >= mostPages:
+			w.contradict("VBC says that more comes, and its pages bring nothing new")
+			return nil
 		}
 		if number == unnamed {
 			number = w.first
+		} else if p.number == number+1 && !relabelled {
+			// Its pages count from 0 and call themselves from 1 on: this was the
+			// one after the next.
+			relabelled = true
+			number -= 2
 		}
-		number++
+		if number++; grown || smaller && w.read > 1 {
+			number, stale = w.renumber(number), w.overlap()
+		}
+	}
+}
+
+// ends reports whether a page is the last: all that the server says of it
+// agrees, and says something.
+func (w *walk) ends(p page) bool {
+	told := p.paged || p.pages > 0
+	switch {
+	case p.next != "" || w.read < p.pages || w.before && !w.probed || w.latest > 0 && w.count < w.total:
+		return false
+	case w.latest > 0 && w.count == w.total:
+		// A count that is the page's own, or a limit of the server's, looks like
+		// the end.
+		return !p.isFull() || told && w.total%roundCount != 0
+	}
+	return told // there is no count, or one that is wrong
+}
+
+// isFull reports whether a page has as many items as it may have.
+func (p page) isFull() bool {
+	if p.size > 0 && p.size < p.asked {
+		return p.n >= p.size
+	}
+	// Where a page says nothing of itself, the server may have made it smaller.
+	return p.n >= p.asked || !p.paged && p.pages == 0 && p.size == 0 && p.n%smallest == 0
+}
+
+// roundCount is what the limits of servers, up to which they count, are multiples of.
+const roundCount = 10_000
+
+// repeats reports whether a page that brings nothing new is how the server says
+// that there is none of that number: its count and its pages agree with that.
+func (w *walk) repeats(p page, stale int) bool {
+	return stale > 0 && p.n > 0 && p.pages > 0 && w.read >= p.pages && w.latest > 0 && w.count >= w.total
+}
+
+// beyond reports whether an error says that there is no page of that number,
+// where none has to be.
+func (w *walk) beyond(err error, number int) bool {
+	e, last := AsError(err), w.last
+	if e == nil || e.Gateway || e.Malformed || e.Status != http.StatusNotFound && e.Status != http.StatusBadRequest || number == unnamed || w.read < last.pages {
+		return false
+	}
+	return w.latest > 0 && w.count >= w.total || w.latest == 0 && w.count > 0 && last.next == "" && !last.isFull()
+}
+
+// finish ends a pass at a page that is empty, or isn't there.
+func (w *walk) finish(p page) error {
+	w.over = true
+	if pages := max(p.pages, w.last.pages); w.read+1 < pages { // some servers count one too many
+		w.contradict(fmt.Sprintf("VBC says that there are %d pages, and %d of them have something", pages, w.read))
 	}
 	return nil
+}
+
+func (w *walk) contradict(what string) {
+	w.over, w.odd = true, what
 }
 
 // mayHavePageZero is true where the first page called itself 1, the pages are
 // at their end, and something is missing: a server that counts from 0 while
 // its default is 1 looks like that.
 func (w *walk) mayHavePageZero() bool {
-	return w.first == 1 && !w.probed && w.count < w.latest
+	return w.first == 1 && !w.probed && (w.count < w.latest || w.read > 0 && w.read < w.last.pages && w.count != w.total || w.before)
 }
 
 func (w *walk) pageZero(ctx context.Context, try Attempt, yield func([]json.RawMessage) bool) error {
 	w.probed = true
-	_, err := w.page(ctx, try, 0, yield)
+	p, err := w.page(ctx, try, 0)
 	if e := AsError(err); e != nil && !e.Temporary() {
 		return nil // there is none
+	}
+	if err == nil && len(p.fresh) > 0 && !yield(p.fresh) {
+		return errEnough
 	}
 	return err
 }
 
-// page asks for one page and yields what is new on it. n counts all its items.
-func (w *walk) page(ctx context.Context, try Attempt, number int, yield func([]json.RawMessage) bool) (n int, err error) {
+// shrink makes the pages smaller that are asked for, if the error of one may
+// come from its size and smaller ones haven't been tried.
+func (w *walk) shrink(err error, number int) bool {
+	how := forSize(err)
+	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.guess && len(w.query) > 0 {
+		how = notForSize
+	}
+	if how == notForSize || w.size <= smallest || number == 0 && w.first != 0 {
+		return false
+	}
+	if w.shrunk = true; how == bySize {
+		w.size = max(smallest, w.size/2)
+	} else {
+		w.size = smallest // if it isn't the size, little is lost; if it is, they grow again
+	}
+	return true
+}
+
+// grow notes a page that came, and makes those to come larger after so many.
+func (w *walk) grow() bool {
+	size := w.sizes.worked(w.size, w.wanted, w.shrunk)
+	w.shrunk = false
+	if size == w.size {
+		return false
+	}
+	w.size = size
+	return true
+}
+
+// isSmaller notes whether the server has made a page smaller than before.
+func (w *walk) isSmaller(p page) bool {
+	served := p.size
+	if served == 0 {
+		served = p.n
+	}
+	if served == 0 || served >= p.asked || w.served > 0 && served >= w.served {
+		return false
+	}
+	if w.served = served; w.read > 1 {
+		w.places -= p.n // it wasn't where it was thought to be
+	}
+	return true
+}
+
+// renumber is the page with which to go on where the pages' size is another now.
+// It may begin with something that has come already.
+func (w *walk) renumber(number int) int {
+	if number == unnamed || w.first == unnamed {
+		return unnamed
+	}
+	size := w.size
+	if w.served > 0 {
+		size = min(size, w.served)
+	}
+	skip := w.places / size
+	if w.first == 1 && w.read > 0 && size > w.last.asked {
+		skip = max(0, skip-1) // perhaps there is a page 0 before it
+	}
+	w.places, w.back, w.shifted = skip*size, true, true
+	return w.first + skip
+}
+
+// overlap is how many pages may bring nothing new after a renumber, as what a
+// walk begins to count stale pages from.
+func (w *walk) overlap() int { return -w.last.asked/w.size - 1 }
+
+// page asks for one page and notes what is on it.
+func (w *walk) page(ctx context.Context, try Attempt, number int) (p page, err error) {
 	var items []json.RawMessage
 	err = try(ctx, func(ctx context.Context, s *Slot) error {
-		items, err = w.fetch(ctx, s, number)
+		p, items, err = w.fetch(ctx, s, number)
 		return err
 	})
-	if e := AsError(err); e != nil && e.Status == http.StatusBadRequest && w.size > smallest && number != 0 && (!w.guess || len(w.query) == 0) {
-		return 0, errSmallerPages
-	}
 	if err != nil {
-		return 0, err
+		return page{}, err
 	}
-	var fresh []json.RawMessage
 	for _, item := range items {
 		id := itemID(item)
-		if id == "" {
+		named := id != ""
+		if !named {
 			id = "no id: " + string(item) // by what it is: where it is changes with every page
 		}
 		pass, known := w.seen[id]
 		if pass != w.pass {
 			w.count++
-		} else {
+			if named { // else it may be the same in other words
+				p.news++
+			}
+		} else if !w.back {
 			w.shifted = true
 		}
 		if !known {
-			fresh = append(fresh, item)
+			p.fresh = append(p.fresh, item)
 		}
 		w.seen[id] = w.pass
 	}
-	if len(fresh) > 0 && !yield(fresh) {
-		return 0, errEnough
+	if p.news > 0 {
+		w.read++
 	}
-	return len(items), nil
+	w.back = w.back && p.news < p.n
+	if number != 0 || w.first == 0 {
+		w.places += p.n
+		w.last = p
+	}
+	return p, nil
 }
 
 // fetch sends the request for one page and takes its answer apart.
-func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessage, error) {
+func (w *walk) fetch(ctx context.Context, s *Slot, number int) (p page, items []json.RawMessage, err error) {
 	q := url.Values{"page_size": {strconv.Itoa(w.size)}}
 	for k, v := range w.query {
 		q[k] = v
@@ -193,52 +385,62 @@ func (w *walk) fetch(ctx context.Context, s *Slot, number int) ([]json.RawMessag
 	u.RawQuery = q.Encode()
 	resp, err := s.do(ctx, w.op, http.MethodGet, &u)
 	if err != nil {
-		return nil, err
+		return p, nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPageBody))
 	if err != nil {
-		return nil, networkError(w.op, err)
+		return p, nil, &cutError{networkError(w.op, err)}
 	}
 	malformed := func(why string) error {
 		return &Error{Op: w.op, Status: resp.StatusCode, Message: why, Malformed: true}
 	}
-	var p wirePage
-	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, malformed("the answer is not a listing in JSON")
+	f, err := parseFrame(body)
+	if err != nil {
+		bad := malformed(err.Error())
+		if !json.Valid(body) && !errors.Is(err, errWebPage) {
+			bad = &cutError{bad}
+		}
+		return p, nil, bad
 	}
-	var items []json.RawMessage
-	raw, ok := p.Embedded[w.field]
-	if !ok && w.guess && len(p.Embedded) == 1 {
-		for _, raw = range p.Embedded {
-			ok = true
+	items, ok, err := f.items(w.field, w.guess, w.alike)
+	if err != nil {
+		return p, nil, malformed(err.Error())
+	}
+	p = page{frame: f, n: len(items), asked: w.size}
+	if !ok && (f.filled() || f.total != 0 && (number == unnamed || w.guess)) {
+		return p, nil, malformed(fmt.Sprintf("the answer has no list of %s, and doesn't say that there are none", w.field))
+	}
+	w.note(p, number)
+	return p, items, w.lacking(p, number, malformed)
+}
+
+// note keeps what a page says of all of them.
+func (w *walk) note(p page, number int) {
+	if number == unnamed && w.first == unnamed {
+		w.first, w.before = 1, p.prev // the documented default
+		if p.number != unnamed {
+			w.first = p.number
 		}
 	}
-	if ok && json.Unmarshal(raw, &items) != nil {
-		return nil, malformed("the answer's list of items is not a list")
-	}
-	if !ok && w.guess && (p.TotalItems == nil || *p.TotalItems != 0) {
-		return nil, malformed("the answer has no list of items, and doesn't say that there are none")
-	}
-	if p.Embedded == nil && p.Page == nil && p.TotalItems == nil {
-		return nil, malformed("the answer is JSON, but not a listing")
-	}
-	if w.first == unnamed && number == unnamed {
-		w.first = 1 // the documented default
-		if p.Page != nil {
-			w.first = *p.Page
-		}
-	}
-	if p.TotalItems != nil {
-		w.latest = *p.TotalItems
+	if p.total > 0 || p.total == 0 && p.n == 0 {
+		w.latest = p.total
 		w.total = max(w.total, w.latest)
 	}
-	// An empty page before the end is a fault of the server, to be asked again;
-	// but not where items have moved between pages, which takes another pass.
-	if len(items) == 0 && w.count < w.latest && !w.shifted && number != 0 && (number == unnamed || !w.mayHavePageZero()) {
-		return nil, malformed(fmt.Sprintf("the page is empty, although %d of %d items are still to come", w.latest-w.count, w.latest))
+}
+
+// lacking is an empty page before the end: a fault of the server, to be asked
+// again. But not where items have moved between pages, which takes another pass.
+func (w *walk) lacking(p page, number int, malformed func(string) error) error {
+	switch {
+	case p.n > 0 || w.shifted || number == 0 && w.first != 0 || number != unnamed && w.mayHavePageZero():
+		return nil
+	case w.count < w.latest:
+		return malformed(fmt.Sprintf("the page is empty, although %d of %d items are still to come", w.latest-w.count, w.latest))
+	case w.read+1 < p.pages && (w.latest == 0 || w.count == 0):
+		return malformed(fmt.Sprintf("the page is empty, although it is number %d of %d", w.read+1, p.pages))
 	}
-	return items, nil
+	return nil
 }
 
 // itemID reads the id that every item of every collection has.

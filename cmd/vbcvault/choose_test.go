@@ -121,13 +121,36 @@ func TestShortCallsOfAnArchive(t *testing.T) {
 // A recording that doesn't say how long it is is no short one.
 func TestUnknownDurationIsNotShort(t *testing.T) {
 	t.Parallel()
-	for _, unknown := range []any{nil, 0, -5, "long", []int{1}} {
+	for _, unknown := range []any{nil, "", -5, "long", []int{1}} {
 		w := newWorld(t, vbctest.Config{IgnoreFilters: true}).inDir()
 		w.account.Add(vbctest.Recording{ID: 1, Start: time.Now().AddDate(-1, 0, 0), Extra: map[string]any{"duration": unknown}})
 		w.want(w.archive("--older-than", "90d", "--delete", "--max-duration", "30s"), 0, map[string]int{"listed": 0, "deleted": 0})
 		w.want(w.archive("--older-than", "90d", "--delete", "--min-duration", "1s"), 0, map[string]int{"listed": 0, "deleted": 0})
 		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 1})
 	}
+}
+
+// One of no length at all is short, for a run, for the archive's catalogue and
+// for whoever looks for it.
+func TestNoDurationIsKnown(t *testing.T) {
+	w := newWorld(t, vbctest.Config{IgnoreFilters: true}).inDir()
+	for id, length := range []any{0, "0", nil} {
+		w.account.Add(vbctest.Recording{ID: int64(id + 1), Start: time.Now().AddDate(-1, 0, id).Truncate(time.Second), Extra: map[string]any{"duration": length}})
+	}
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
+	for _, args := range [][]string{{"--json"}, {"--count", "--json"}} {
+		r := w.run(append([]string{"list", "--max-duration", "30s"}, args...)...)
+		if r.code != 0 || args[0] == "--json" && strings.Count(r.stdout, `"duration_ms":0,`) != 2 || args[0] == "--count" && !strings.Contains(r.stdout, `"recordings":2`) {
+			t.Errorf("%v: exit %d", args, r.code)
+		}
+	}
+	if r := w.run("list", "--csv"); strings.Count(r.stdout, "Z,0,") != 2 || strings.Count(r.stdout, "Z,,") != 1 {
+		t.Error("the CSV doesn't tell no length from an unknown one")
+	}
+	if r := w.run("list", "--min-duration", "1s", "--json"); r.stdout != "" {
+		t.Error("no length is taken for a long one")
+	}
+	w.want(w.archive("--older-than", "90d", "--delete", "--max-duration", "30s"), 0, map[string]int{"listed": 2, "deleted": 2})
 }
 
 // A listing of what was chosen says nothing of the rest, for the nights to

@@ -81,8 +81,11 @@ func diagnoseTranscripts(ctx context.Context, client *vbc.Client, account string
 		switch e := vbc.AsError(err); {
 		case err == nil:
 			return found(check, nil, "VBC lists them; they are archived beside their recordings")
-		case e != nil && !e.Gateway && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound):
+		case e != nil && !e.Gateway && e.Status == http.StatusNotFound:
 			return found(check, nil, "VBC shows none of this account: "+err.Error())
+		case e != nil && !e.Gateway && e.Status == http.StatusForbidden:
+			return warning(check, "VBC refuses to show them, so there may be some, and no company recording would be deleted: "+err.Error(),
+				"give the user of VBC_USERNAME the right to see transcripts; --no-transcripts leaves them out")
 		}
 		return warning(check, "they can't be listed, so no company recording would be deleted: "+err.Error(), "look again later; --no-transcripts leaves transcripts out")
 	}

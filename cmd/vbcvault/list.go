@@ -233,10 +233,7 @@ func inZone(at *time.Location) string {
 
 func (f *listFlags) line(w io.Writer, r manifest.Row) {
 	e := catalog.Of(r)
-	length, size := "", "?"
-	if r.Duration > 0 {
-		length = r.Duration.Round(time.Second).String()
-	}
+	size := "?"
 	if e.Bytes >= 0 {
 		size = humanize.IBytes(uint64(e.Bytes))
 	}
@@ -248,8 +245,16 @@ func (f *listFlags) line(w io.Writer, r manifest.Row) {
 	if len(e.Extensions) > 0 {
 		to = append(to, "ext "+strings.Join(e.Extensions, ","))
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Start.In(f.location).Format(time.DateTime), length,
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Start.In(f.location).Format(time.DateTime), length(r.Duration),
 		printable(strings.ReplaceAll(strings.ToLower(e.Direction), "_", "-"), 12), printable(e.CallerID+" "+e.CNAM, 36), printable(strings.Join(to, " "), 30), size, e.State, kind, e.ID)
+}
+
+// length is how long a call was, "" if nobody knows.
+func length(d time.Duration) string {
+	if d < 0 {
+		return ""
+	}
+	return d.Round(time.Second).String()
 }
 
 // printable is a text for one cell of a table on a terminal: anybody can call

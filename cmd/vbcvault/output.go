@@ -247,7 +247,7 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 		if i == 0 {
 			fmt.Fprintf(o.out, "\nThe oldest:\n")
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%s\n", r.Start.Format(time.RFC3339), r.Kind, r.ID, r.Duration.Round(time.Second), humanize.IBytes(uint64(max(r.Size, 0))))
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%s\n", r.Start.Format(time.RFC3339), r.Kind, r.ID, length(r.Duration), humanize.IBytes(uint64(max(r.Size, 0))))
 	}
 	w.Flush()
 	if p.File != nil {

@@ -113,8 +113,8 @@ func TestRequestsOfTranscripts(t *testing.T) {
 	}
 }
 
-// An account that has none, or may not see them, costs one request in each run,
-// and --no-transcripts none. Everything else is done.
+// An account that has none costs one request in each run, and --no-transcripts
+// none. Everything else is done.
 func TestAccountWithoutTranscripts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -123,7 +123,6 @@ func TestAccountWithoutTranscripts(t *testing.T) {
 		requests int
 	}{
 		"none (404)":       {vbctest.Config{NoTranscripts: true}, nil, 1},
-		"forbidden (403)":  {vbctest.Config{TranscriptsForbidden: true}, nil, 1},
 		"empty":            {vbctest.Config{}, nil, 1},
 		"--no-transcripts": {vbctest.Config{}, []string{"--no-transcripts"}, 0},
 	} {
@@ -137,6 +136,131 @@ func TestAccountWithoutTranscripts(t *testing.T) {
 			t.Errorf("%s: %v", name, n)
 		}
 		w.mustHold(recs...)
+	}
+}
+
+// Where nobody may see them, there may be some: exit 1, and nothing is deleted,
+// until somebody says that they don't matter.
+func TestTranscriptsForbidden(t *testing.T) {
+	w := newWorld(t, vbctest.Config{TranscriptsForbidden: true}).inDir()
+	recs := w.someRecordings(120) // more than a slice
+	for _, args := range [][]string{{"--older-than", "90d"}, append(deleteOld, "--dry-run"), deleteOld} {
+		r := w.archive(args...)
+		w.want(r, 1, nil)
+		if !strings.Contains(r.stderr, "VBC refuses to show them, so there may be some") || strings.Count(r.stderr, "the listing is incomplete") != 1 {
+			t.Error("it isn't said why, once")
+		}
+	}
+	if len(w.account.Recordings()) != 120 {
+		t.Error("something was deleted that may have a transcript")
+	}
+	w.mustHold(recs...)
+	if n := w.account.Counts().ByKind[vbctest.Transcripts]; n != 3 {
+		t.Errorf("%d requests, want one in each run", n)
+	}
+	w.want(w.archive(append(deleteOld, "--no-transcripts")...), 0, map[string]int{"deleted": 120, "downloads": 0})
+}
+
+// Whatever the entries of the listing of transcripts look like: what says whose
+// it is is archived with it, and where it can't be told, nothing is deleted.
+func TestWhoseTranscripts(t *testing.T) {
+	times := func(r vbctest.Recording) string { return r.Start.Format("2006-01-02T15:04:05-0700") }
+	call := func(r vbctest.Recording) string { return fmt.Sprintf("c91150a6-8cc4-4e73-9fef-%012d", r.ID) }
+	for name, c := range map[string]struct {
+		entry func(vbctest.Recording) map[string]any
+		fine  bool
+	}{
+		"recordingId": {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID, "recordingId": r.ID} }, true},
+		"Company_Recording_ID": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "Company_Recording_ID": fmt.Sprint(r.ID)}
+		}, true},
+		"the recording": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "recording": map[string]any{"id": r.ID}}
+		}, true},
+		"a link": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "_links": map[string]any{"recording": map[string]any{"href": fmt.Sprintf("/accounts/self/company_call_recordings/%d", r.ID)}}}
+		}, true},
+		"id and start": {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID, "start": times(r)} }, true},
+		"id and call":  {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID, "call_id": call(r)} }, true},
+		"named, dated by making": {func(r vbctest.Recording) map[string]any {
+			r.Start = r.Start.Add(time.Minute)
+			return map[string]any{"id": r.ID, "recording_id": r.ID, "start": times(r)}
+		}, true},
+		"an id and nothing else": {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID} }, false},
+		"an id of another call": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "call_id": "another", "start": times(r)}
+		}, false},
+		"names another call": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "recording_id": r.ID, "call_id": "another"}
+		}, false},
+		"names two": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "recording_id": r.ID, "call_recording_id": r.ID + 1}
+		}, false},
+		"numbers of its own": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID + 7_000_000, "start": times(r), "call_id": call(r)}
+		}, false},
+		"… and a start": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID + 7_000_000, "start": times(r)}
+		}, false},
+		"… of when it was made": {func(r vbctest.Recording) map[string]any {
+			r.Start = r.Start.Add(time.Minute)
+			return map[string]any{"id": r.ID + 7_000_000, "start": times(r)}
+		}, false},
+		"… and a call": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID + 7_000_000, "call_id": call(r)}
+		}, false},
+		"… of the next recording": {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID + 1, "start": times(r)} }, false},
+		"named by other numbers": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "recording_id": r.ID + 7_000_000}
+		}, false},
+		"… and dated": {func(r vbctest.Recording) map[string]any {
+			return map[string]any{"id": r.ID, "recording_id": r.ID + 7_000_000, "start": times(r)}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, vbctest.Config{TranscriptEntry: c.entry}).inDir()
+			recs := transcribed(w, 5)
+			if c.fine {
+				w.want(w.archive(deleteOld...), 0, map[string]int{"deleted": 5, "transcripts": 2})
+				w.holdsTranscripts(recs)
+				w.want(w.archive(deleteOld...), 0, nil)
+				return
+			}
+			r := w.archive(deleteOld...)
+			w.want(r, 1, map[string]int{"archived": 5, "deleted": 0})
+			if !strings.Contains(r.stderr, "the transcripts of company recordings are not known, so no company recording is deleted") {
+				t.Error("it isn't said why")
+			}
+			w.want(w.archive("--older-than", "90d", "--full-scan"), 1, nil)
+			w.want(w.archive(append(deleteOld, "--no-transcripts")...), 0, map[string]int{"deleted": 5})
+		})
+	}
+}
+
+// Transcripts of recordings that this run isn't about, or that are gone from VBC
+// and in the archive, leave nothing in doubt; those of recordings that nobody has
+// seen do.
+func TestTranscriptsOfOthers(t *testing.T) {
+	for name, cfg := range map[string]vbctest.Config{"dated": {TranscriptsStay: true, IgnoreStartFilter: true}, "named": {TranscriptsStay: true, TranscriptsOwnIDs: true}} {
+		w := newWorld(t, cfg).inDir()
+		recs := transcribed(w, 5)
+		w.account.Add(vbctest.Recording{ID: 7, Start: time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -30), Transcript: plain}, // too new
+			vbctest.Recording{ID: 8, Start: time.Now().UTC().Truncate(time.Second).AddDate(-9, 0, 0), Transcript: plain})
+		since := time.Now().AddDate(-2, 0, 0).Format(time.DateOnly)
+		w.want(w.archive(append(deleteOld, "--since", since)...), 0, map[string]int{"deleted": 5, "transcripts": 2})
+		w.want(w.archive(deleteOld...), 0, map[string]int{"deleted": 1})
+		w.account.Add(vbctest.Recording{ID: 9, Start: recs[2].Start.Add(time.Second)}, vbctest.Recording{ID: 10, Start: recs[3].Start.Add(time.Second), Transcript: plain})
+		w.account.Remove(10)
+		w.want(w.archive(append(deleteOld, "--caller-id", "1732555109")...), 0, nil)
+		r := w.archive(deleteOld...)
+		w.want(r, 1, map[string]int{"archived": 1, "deleted": 0})
+		if !strings.Contains(r.stderr, "VBC lists 1 of recordings that it doesn't list and that were never archived, such as company recording 10") {
+			t.Error("it isn't said why")
+		}
+		if t.Failed() {
+			t.Fatal(name)
+		}
 	}
 }
 
@@ -157,7 +281,7 @@ func TestTranscriptsUnknown(t *testing.T) {
 	w.want(w.archive(append(args, "--dry-run")...), 1, map[string]int{"to_delete": 1, "held_back": 3})
 	r := w.archive(args...)
 	w.want(r, 1, map[string]int{"archived": 4, "deleted": 1, "skipped": 3})
-	if !strings.Contains(r.stderr, "the transcripts could not be listed, so no company recording is deleted in this run (--no-transcripts leaves transcripts out)") {
+	if !strings.Contains(r.stderr, "the transcripts of company recordings are not known, so no company recording is deleted in this run (--no-transcripts leaves transcripts out)") {
 		t.Error("it isn't said why")
 	}
 	w.mustFinish(recs)
@@ -174,7 +298,7 @@ func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
 	w.account.Add(vbctest.Recording{ID: 7, Start: recs[0].Start.AddDate(0, -1, 0), Transcript: plain})
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
 		if isTranscripts(r) {
-			return &vbctest.Fault{Status: 403, Body: `{"msg":"not allowed","status":403}`}
+			return &vbctest.Fault{Status: 404, Body: `{"msg":"Transcription is not enabled","status":404}`}
 		}
 		return nil
 	})

@@ -19,9 +19,9 @@ type Entry struct {
 	Kind       string    `json:"kind"`           // company | on-demand
 	User       string    `json:"user,omitempty"` // owner's number, on-demand only
 	ID         int64     `json:"id"`
-	Start      time.Time `json:"start"` // UTC
-	DurationMS int64     `json:"duration_ms,omitempty"`
-	Direction  string    `json:"direction,omitempty"` // INBOUND | OUTBOUND | INTRA_PBX
+	Start      time.Time `json:"start"`                 // UTC
+	DurationMS *int64    `json:"duration_ms,omitempty"` // nil = unknown
+	Direction  string    `json:"direction,omitempty"`   // INBOUND | OUTBOUND | INTRA_PBX
 	CallerID   string    `json:"caller_id,omitempty"`
 	CNAM       string    `json:"cnam,omitempty"`
 	DNIS       string    `json:"dnis,omitempty"`
@@ -45,9 +45,12 @@ type Entry struct {
 // Of makes an entry of a row.
 func Of(r manifest.Row) Entry {
 	e := Entry{
-		Account: r.Account, Kind: string(r.Kind), User: r.Owner, ID: r.ID, Start: r.Start.UTC(), DurationMS: r.Duration.Milliseconds(),
+		Account: r.Account, Kind: string(r.Kind), User: r.Owner, ID: r.ID, Start: r.Start.UTC(),
 		Direction: r.Direction, CallerID: r.CallerID, CNAM: r.CNAM, DNIS: r.DNIS, Extensions: r.Extensions, RuleIDs: r.RuleIDs,
 		CallID: r.CallID, FileName: r.FileName, State: string(r.State), Bytes: r.Size,
+	}
+	if r.Duration >= 0 {
+		e.DurationMS = new(r.Duration.Milliseconds())
 	}
 	if !r.Copy.ArchivedAt.IsZero() {
 		e.ArchivedAt, e.Bytes, e.Key, e.SHA256 = r.Copy.ArchivedAt, r.Copy.Audio.Size, r.Copy.Audio.Key, r.Copy.Audio.SHA256

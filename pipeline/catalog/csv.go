@@ -21,10 +21,10 @@ var columns = []struct {
 	{"id", func(e Entry) string { return strconv.FormatInt(e.ID, 10) }},
 	{"start", func(e Entry) string { return moment(e.Start) }},
 	{"duration_ms", func(e Entry) string {
-		if e.DurationMS == 0 {
+		if e.DurationMS == nil {
 			return ""
 		}
-		return strconv.FormatInt(e.DurationMS, 10)
+		return strconv.FormatInt(*e.DurationMS, 10)
 	}},
 	{"direction", func(e Entry) string { return e.Direction }},
 	{"caller_id", func(e Entry) string { return e.CallerID }},

@@ -14,7 +14,7 @@ import (
 
 // CSV has the names of JSON, in the same order, and the same values.
 func TestCSVHasTheNamesOfJSON(t *testing.T) {
-	e := Entry{Account: "549825", Kind: "on-demand", User: "7", ID: 9007199254740993, Start: time.Date(2026, 5, 12, 10, 15, 0, 5e6, time.UTC), DurationMS: 61500,
+	e := Entry{Account: "549825", Kind: "on-demand", User: "7", ID: 9007199254740993, Start: time.Date(2026, 5, 12, 10, 15, 0, 5e6, time.UTC), DurationMS: new(int64(61500)),
 		Direction: "INBOUND", CallerID: "+17325550100", CNAM: "a, \"b\"\nc", DNIS: "12125550100", Extensions: []string{"101", "102"}, RuleIDs: []string{"7"}, CallID: "c-1",
 		FileName: "f.mp3", State: "purged", ArchivedAt: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Bytes: -1, Key: "k.mp3", SHA256: storage.SumOf([]byte("abc")),
 		Sidecar: "k.json", Transcript: "k.txt"}

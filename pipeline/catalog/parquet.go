@@ -36,12 +36,9 @@ type recording struct {
 
 func recordingOf(e Entry) recording {
 	r := recording{
-		Account: e.Account, Kind: e.Kind, User: known(e.User), ID: e.ID, Start: e.Start, Direction: known(e.Direction),
+		Account: e.Account, Kind: e.Kind, User: known(e.User), ID: e.ID, Start: e.Start, DurationMS: e.DurationMS, Direction: known(e.Direction),
 		CallerID: known(e.CallerID), CNAM: known(e.CNAM), DNIS: known(e.DNIS), Extensions: e.Extensions, RuleIDs: e.RuleIDs,
 		CallID: known(e.CallID), FileName: known(e.FileName), State: e.State, Key: known(e.Key), Sidecar: known(e.Sidecar), Transcript: known(e.Transcript),
-	}
-	if e.DurationMS > 0 {
-		r.DurationMS = &e.DurationMS
 	}
 	if !e.ArchivedAt.IsZero() {
 		ms := e.ArchivedAt.UnixMilli()

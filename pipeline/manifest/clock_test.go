@@ -32,3 +32,54 @@ func TestPaceFromTheFuture(t *testing.T) {
 		}
 	}
 }
+
+// A size of pages is believed for a week from when it was learned or VBC has
+// confirmed it, and not from when it was last used.
+func TestPageSizeIsForgotten(t *testing.T) {
+	t.Parallel()
+	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		stored string
+		found  Learned // by a run that ends now
+		later  time.Duration
+		want   int
+	}{
+		"never learned":             {"", Learned{}, 0, 0},
+		"learned just now":          {"", Learned{PageSize: 62}, 0, 62},
+		"of an earlier version":     {"62", Learned{}, 0, 0},
+		"six days old":              {dated(62, time.Now().Add(-6*day)), Learned{}, 0, 62},
+		"eight days old":            {dated(62, time.Now().Add(-8*day)), Learned{}, 0, 0},
+		"six days old, used":        {dated(62, time.Now().Add(-6*day)), Learned{PageSize: 62}, 2 * day, 0},
+		"six days old, confirmed":   {dated(62, time.Now().Add(-6*day)), Learned{PageSize: 62, PagesRefused: true}, 2 * day, 62},
+		"six days old, another now": {dated(62, time.Now().Add(-6*day)), Learned{PageSize: 500}, 2 * day, 500},
+		"of the future":             {dated(62, time.Now().Add(day)), Learned{}, 0, 0},
+	} {
+		if err := m.exec(t.Context(), setMeta, "page_size", c.stored); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.SetLearned(t.Context(), c.found); err != nil {
+			t.Fatal(err)
+		}
+		if c.later > 0 {
+			text, err := m.meta(t.Context(), "page_size")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var n, at int64
+			if _, err := fmt.Sscanf(text, "%d@%d", &n, &at); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.exec(t.Context(), setMeta, "page_size", dated(n, time.UnixMilli(at).Add(-c.later))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if l, err := m.Learned(t.Context()); err != nil || l.PageSize != c.want {
+			t.Errorf("%s: %d, %v; want %d", name, l.PageSize, err, c.want)
+		}
+	}
+}

@@ -78,11 +78,31 @@ type Learned struct {
 	PageSize int           // the largest that VBC hasn't refused; 0 = not known
 	Pace     time.Duration // between two requests; 0 = not known
 
+	// PagesRefused says, to SetLearned, that VBC has refused larger pages just now.
+	PagesRefused bool
+
 	Transcripts bool // VBC has listed some
 }
 
-// paceLasts is how long a pace is believed: the account's tier may change.
-const paceLasts = 7 * 24 * time.Hour
+// learnedLasts is how long a pace and a size of pages are believed: the account's
+// tier may change, and what is learned in a bad hour is not for ever.
+const learnedLasts = 7 * 24 * time.Hour
+
+// dated is a number and when it was learned.
+func dated(n int64, at time.Time) string { return fmt.Sprintf("%d@%d", n, at.UnixMilli()) }
+
+// believed reads a number that was learned, 0 if that is too long ago or, by a
+// clock that was wrong, in the future.
+func believed(text string) int64 {
+	var n, at int64
+	if found, err := fmt.Sscanf(text, "%d@%d", &n, &at); err != nil || found != 2 {
+		return 0
+	}
+	if age := time.Since(fromMillis(at)); age >= learnedLasts || age <= -ClockSlack {
+		return 0
+	}
+	return n
+}
 
 // Learned returns what is known and still believed.
 func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
@@ -98,14 +118,8 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 	if err != nil {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
-	l.PageSize, _ = strconv.Atoi(size)
+	l.PageSize, l.Pace = int(believed(size)), time.Duration(believed(pace))*time.Millisecond
 	l.Transcripts = transcripts != ""
-	var ms, at int64
-	if n, _ := fmt.Sscanf(pace, "%d@%d", &ms, &at); n == 2 {
-		if age := time.Since(fromMillis(at)); age < paceLasts && age > -ClockSlack {
-			l.Pace = time.Duration(ms) * time.Millisecond
-		}
-	}
 	return l, nil
 }
 
@@ -123,12 +137,12 @@ func learnTranscripts(tx txn) error {
 func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 	return m.do(ctx, func(tx txn) error {
 		if l.PageSize > 0 {
-			if _, err := tx.Exec(setMeta, "page_size", strconv.Itoa(l.PageSize)); err != nil {
+			if err := setPageSize(tx, l); err != nil {
 				return &WriteError{err}
 			}
 		}
 		if l.Pace > 0 {
-			if _, err := tx.Exec(setMeta, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
+			if _, err := tx.Exec(setMeta, "pace", dated(l.Pace.Milliseconds(), time.Now())); err != nil {
 				return &WriteError{err}
 			}
 		}
@@ -137,6 +151,23 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 		}
 		return nil
 	})
+}
+
+// setPageSize writes down a size. One that is known already keeps its date, so
+// that it is forgotten one day, unless VBC has just confirmed it.
+func setPageSize(tx txn, l Learned) error {
+	if !l.PagesRefused {
+		var known string
+		err := tx.QueryRow("SELECT value FROM meta WHERE key = 'page_size'").Scan(&known)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if int(believed(known)) == l.PageSize {
+			return nil
+		}
+	}
+	_, err := tx.Exec(setMeta, "page_size", dated(int64(l.PageSize), time.Now()))
+	return err
 }
 
 // SetAhead writes down how many recordings VBC counts behind what is listed.

@@ -128,7 +128,7 @@ func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
 		return Row{}, err
 	}
 	r.Recording = vbc.ParseRecording(vbc.Kind(kind), owner, json.RawMessage(raw))
-	if r.Unreadable != "" {
+	if r.Unreadable != "" && len(raw) <= vbc.MaxRecording { // else an earlier version took it
 		return Row{}, fmt.Errorf("%s %s: %s", kind, owner, r.Unreadable)
 	}
 	r.Account, r.Owner, r.Nth = m.account, owner, nth

@@ -74,7 +74,7 @@ func (q Query) readable() (c clause) {
 		c = c.and("duration >= ?", notBefore(time.Unix(0, 0).Add(f.MinDuration)))
 	}
 	if f.MaxDuration > 0 {
-		c = c.and("duration BETWEEN 1 AND ?", f.MaxDuration.Milliseconds())
+		c = c.and("duration BETWEEN 0 AND ?", f.MaxDuration.Milliseconds()) // 0 is unknown too, see unsure
 	}
 	if !q.Since.IsZero() {
 		c = c.and("start >= ?", notBefore(q.Since))
@@ -104,10 +104,14 @@ func (q Query) withText(c clause) clause {
 
 // unsure is the condition for rows that fulfil where and may yet not match.
 func (q Query) unsure() string {
+	text := "odd = 1"
 	if q.Text != "" {
-		return "odd <> 0"
+		text = "odd <> 0"
 	}
-	return "odd = 1"
+	if q.Filter.MaxDuration > 0 {
+		text = "(" + text + " OR duration = 0)" // which is no time at all, or unknown
+	}
+	return text
 }
 
 // notBefore is the first whole millisecond that isn't before t.

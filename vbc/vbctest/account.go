@@ -40,6 +40,11 @@ type Config struct {
 	RejectOrder         bool // start:ASC is answered with 400
 	NoSelfLinks         bool // recordings carry no _links
 	NullEmbedded        bool // an empty page has "_embedded": null
+	IgnorePage          bool // every page is the first
+	PastEnd             int  // of pages behind the last: 0 = they are empty, 1 = they are the last, else the status that they are answered with
+
+	Frame   func(map[string]any) // changes what surrounds the items of a page; nil = the truth
+	Rewrite func([]byte) []byte  // changes the bytes of a page
 
 	Quota       int           // requests per window, 0 = unlimited; tokens don't count
 	QuotaWindow time.Duration // 0 = a minute; windows are aligned to the clock
@@ -55,6 +60,9 @@ type Config struct {
 	TranscriptsElsewhere bool // they are listed as "recordings"
 	TranscriptsStay      bool // a transcript outlives its recording
 	TranscriptsLater     bool // their listing is filtered by when they were made, a week after the call
+
+	// TranscriptEntry is an entry of their listing; nil = id, start and call_id.
+	TranscriptEntry func(Recording) map[string]any
 
 	RejectTranscriptFilter bool // their listing knows no limits of time: 400
 

@@ -1,6 +1,7 @@
 package vbctest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -124,8 +125,10 @@ func (a *Account) serveList(w http.ResponseWriter, r *http.Request, f *Fault) {
 		return
 	}
 	matching := q.filter(a, a.sorted(k))
-	from := min(max(0, q.page-a.firstPage())*q.size, len(matching))
-	to := min(from+q.size, len(matching))
+	from, to, ok := a.extent(w, &q, len(matching))
+	if !ok {
+		return
+	}
 	items := make([]any, 0, to-from)
 	for i := from; i < to; i++ {
 		rec := matching[i]
@@ -139,6 +142,24 @@ func (a *Account) serveList(w http.ResponseWriter, r *http.Request, f *Fault) {
 	}
 	path := hostOf(r) + a.collectionPath(k, r.PathValue("account"), r.PathValue("user"))
 	a.writePage(w, path, "recordings", items, q.page, q.size, len(matching))
+}
+
+// extent is which of so many items are on the page that is asked for, and
+// answers where there is no such page.
+func (a *Account) extent(w http.ResponseWriter, q *listQuery, total int) (from, to int, ok bool) {
+	first := a.firstPage()
+	last := max(first, first+(total+q.size-1)/q.size-1)
+	switch {
+	case a.cfg.IgnorePage:
+		q.page = first
+	case q.page > last && a.cfg.PastEnd == 1:
+		q.page = last
+	case q.page > last && a.cfg.PastEnd > 1:
+		backendError(w, a.cfg.PastEnd, "no such page")
+		return 0, 0, false
+	}
+	from = min(max(0, q.page-first)*q.size, total)
+	return from, min(from+q.size, total), true
 }
 
 func (a *Account) firstPage() int {
@@ -166,7 +187,19 @@ func (a *Account) writePage(w http.ResponseWriter, path, field string, items []a
 	} else if a.cfg.NullEmbedded {
 		m["_embedded"] = nil
 	}
-	writeJSON(w, http.StatusOK, m)
+	if a.cfg.Frame != nil {
+		a.cfg.Frame(m)
+	}
+	if a.cfg.Rewrite == nil {
+		writeJSON(w, http.StatusOK, m)
+		return
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // maps of plain values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(a.cfg.Rewrite(body)) // the client may have gone away
 }
 
 // listQuery is a listing's query, checked.
@@ -304,8 +337,11 @@ func (a *Account) serveUsers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var items []any
-	from := min(max(0, q.page-a.firstPage())*q.size, len(a.cfg.Users))
-	for _, u := range a.cfg.Users[from:min(from+q.size, len(a.cfg.Users))] {
+	from, to, ok := a.extent(w, &q, len(a.cfg.Users))
+	if !ok {
+		return
+	}
+	for _, u := range a.cfg.Users[from:to] {
 		items = append(items, map[string]any{"id": u, "login_name": fmt.Sprintf("user%d", u), "email": fmt.Sprintf("user%d@example.com", u)})
 	}
 	a.writePage(w, hostOf(r)+r.URL.Path, "data", items, q.page, q.size, len(a.cfg.Users))

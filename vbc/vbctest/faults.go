@@ -24,13 +24,14 @@ type Fault struct {
 	Hang  bool // no answer until the client gives up
 
 	// Of an audio, the first one of a ZIP too:
-	CutAfter   int64 // the connection ends after so many bytes of the body
-	ShortAfter int64 // the body ends cleanly after so many bytes, its length unannounced
-	Gzip       bool  // the body comes with an encoding nobody asked for
-	Trickle    bool  // the body comes in many small pieces, with a pause before each
-	FlipBit    bool  // one bit in the middle is another; VBC has no checksum, so only proofs by other means notice
-	OtherSize  int64 // so many bytes more (or less) than declared
-	Other      int64 // the audio of the recording with this id comes, also if it has been deleted
+	CutAfter   int64  // the connection ends after so many bytes of the body
+	ShortAfter int64  // the body ends cleanly after so many bytes, its length unannounced
+	Gzip       bool   // the body comes with an encoding nobody asked for
+	Encoding   string // the body is said to have this encoding, and hasn't
+	Trickle    bool   // the body comes in many small pieces, with a pause before each
+	FlipBit    bool   // one bit in the middle is another; VBC has no checksum, so only proofs by other means notice
+	OtherSize  int64  // so many bytes more (or less) than declared
+	Other      int64  // the audio of the recording with this id comes, also if it has been deleted
 
 	// Of a listing:
 	Hide int64 // the recording with this id is counted, and not shown
@@ -89,6 +90,9 @@ func (f *Fault) writeAudio(w http.ResponseWriter, r Recording) {
 		body = &flipper{r: body, at: r.Size / 2}
 	}
 	w.Header().Set("Content-Type", "audio/mpeg")
+	if f.Encoding != "" {
+		w.Header().Set("Content-Encoding", f.Encoding)
+	}
 	switch {
 	case f.Trickle:
 		w.Header().Set("Content-Length", strconv.FormatInt(r.Size, 10))

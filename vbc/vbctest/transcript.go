@@ -74,11 +74,17 @@ func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request, f *Fa
 		hidden = 1
 	}
 	var items []any
-	from := min(max(0, q.page-a.firstPage())*q.size, len(matching))
-	for _, rec := range matching[from:min(from+q.size, len(matching))] {
+	from, to, ok := a.extent(w, &q, len(matching))
+	if !ok {
+		return
+	}
+	for _, rec := range matching[from:to] {
 		item := map[string]any{"id": rec.ID, "start": rec.Start.Format(timeLayout), "call_id": rec.callID()}
 		if a.cfg.TranscriptsOwnIDs {
 			item["id"], item["recording_id"] = rec.transcriptID(a), rec.ID
+		}
+		if a.cfg.TranscriptEntry != nil {
+			item = a.cfg.TranscriptEntry(*rec)
 		}
 		items = append(items, item)
 	}
