@@ -28,7 +28,7 @@ func (s *Slot) Audio(ctx context.Context, r Recording) (*Audio, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	return s.body(ctx, op, u)
+	return s.body(mayLeave(ctx), op, u)
 }
 
 // body asks for something that is streamed.

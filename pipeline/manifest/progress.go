@@ -79,6 +79,8 @@ type Learned struct {
 	Pace     time.Duration // between two requests; 0 = not known
 
 	Transcripts bool // VBC has listed some
+
+	ClientAuth string // how VBC wants the application to be named when it logs in, "" = not known
 }
 
 // paceLasts is how long a pace is believed: the account's tier may change.
@@ -96,6 +98,9 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 	}
 	transcripts, err := m.meta(ctx, "transcripts")
 	if err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
+	if l.ClientAuth, err = m.meta(ctx, "client_auth"); err != nil {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
 	l.PageSize, _ = strconv.Atoi(size)
@@ -129,6 +134,11 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 		}
 		if l.Pace > 0 {
 			if _, err := tx.Exec(setMeta, "pace", fmt.Sprintf("%d@%d", l.Pace.Milliseconds(), time.Now().UnixMilli())); err != nil {
+				return &WriteError{err}
+			}
+		}
+		if l.ClientAuth != "" {
+			if _, err := tx.Exec(setMeta, "client_auth", l.ClientAuth); err != nil {
 				return &WriteError{err}
 			}
 		}
