@@ -315,13 +315,13 @@ func (s *tokens) disbelieve(t *token, saw sighting) (over bool) {
 		t.rests = t.doubted.Add(freshPauses[t.doubts-1])
 		return false
 	}
-	if guest {
-		t.doubts, s.asked = 0, true
-		return false // nobody knows yet what the other API says of it
-	}
 	saw.err.NewToken = true
 	t.refused = true
 	s.unused++
+	if guest {
+		s.asked = true
+		return false // nobody knows yet what the other API says of it
+	}
 	return s.unused >= maxUnused && (!s.ever || s.unused >= maxUnusedLate)
 }
 

@@ -153,7 +153,7 @@ func (c *Client) provisioningRoot() string {
 
 // isProvisioning reports whether an address is in the Provisioning API.
 func (c *Client) isProvisioning(u *url.URL) bool {
-	return strings.HasPrefix(u.Path, c.provisioningRoot()+"/")
+	return strings.HasPrefix(strings.TrimLeft(u.Path, "/"), strings.TrimLeft(c.provisioningRoot(), "/")+"/")
 }
 
 func isNumber(s string) bool {
