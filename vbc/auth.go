@@ -60,7 +60,7 @@ var (
 	// The second token and those after it get fewer.
 	freshPauses = []time.Duration{time.Second, 5 * time.Second}
 	// unusedPauses come before the next token, if so many never worked.
-	unusedPauses = []time.Duration{0, 10 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
+	unusedPauses = []time.Duration{0, 5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
 	// earlyPauses do if so many in a row worked and ended before their time.
 	earlyPauses = []time.Duration{0, 0, 2 * time.Second, 10 * time.Second, time.Minute, 2 * time.Minute, 3 * time.Minute}
 	// failedPauses do if so many requests for one failed for other causes; those
@@ -310,7 +310,7 @@ func (s *tokens) disbelieve(t *token, saw sighting) (over bool) {
 		return false
 	}
 	// It is new, and may not be known yet.
-	if tries := max(0, len(freshPauses)-s.unused); t.doubts <= tries {
+	if tries := max(0, len(freshPauses)-s.unused); t.doubts <= tries && saw.err.Code != codeExpired {
 		saw.err.NewToken = true
 		t.rests = t.doubted.Add(freshPauses[t.doubts-1])
 		return false

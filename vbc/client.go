@@ -406,6 +406,7 @@ func (s *Slot) change(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		s.c.beside.expect(s.c.tokens.way()) // the same server, as far as is known
 		if _, err = s.c.beside.get(ctx); err != nil {
 			return err
 		}

@@ -82,6 +82,9 @@ func (e *Error) NotSubscribed() bool {
 	return e.Status == http.StatusForbidden && e.Code == codeNotSubscribed
 }
 
+// AtLogin reports whether it was a token that was asked for.
+func (e *Error) AtLogin() bool { return e.Op == opToken }
+
 // NotFound reports whether the application said that there is no such thing.
 // The gateway's "no such route" looks similar and says nothing of a recording.
 func (e *Error) NotFound() bool { return e.Status == http.StatusNotFound && !e.Gateway && e.Host == "" }

@@ -207,7 +207,9 @@ func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, g
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	if basic {
-		req.SetBasicAuth(url.QueryEscape(app.id), url.QueryEscape(app.secretKey)) // RFC 6749, 2.3.1
+		// As they are. RFC 6749 wants them encoded as in a form first, which WSO2 doesn't
+		// undo; there they are letters and digits, and it makes no difference.
+		req.SetBasicAuth(app.id, app.secretKey)
 	}
 	resp, err := l.http.Do(req)
 	if err != nil {

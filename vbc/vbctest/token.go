@@ -153,6 +153,9 @@ func (a *Account) forgiveRefused() {
 	a.auth.refused = 0
 }
 
+// Unlock is what an administrator does for a locked user.
+func (a *Account) Unlock() { a.forgiveRefused() }
+
 // Locked reports whether the user is locked now.
 func (a *Account) Locked() bool {
 	a.auth.mu.Lock()
