@@ -49,10 +49,10 @@ func judge(err error) verdict {
 	}
 	if e := vbc.AsError(err); e != nil {
 		switch {
-		case e.Denied() && !e.Provisioning:
-			return systemic
+		case e.Denied() && e.Aside():
+			return final // the run can do without
 		case e.Denied():
-			return final // whoever asked the Provisioning API may do without
+			return systemic
 		case e.Throttled():
 			return closed
 		case e.Unauthorized() && e.NewToken:

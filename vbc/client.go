@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -380,7 +381,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 	resp.Body = watch.wrap(resp.Body)
 	err = check(op, resp, s.c.redact)
 	if e := AsError(err); e != nil {
-		e.Provisioning = provisioning
+		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
 		if at := resp.Request.URL; !s.c.sameHost(at) {
 			e.Host, e.Code, e.Gateway = at.Host, 0, true
 		}
@@ -394,6 +395,9 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 	}
 	return resp, nil
 }
+
+// isAside matches the paths of exports and transcripts.
+var isAside = regexp.MustCompile(`/(export|jobs/[^/]*|bulkDownload/.*|transcriptions?(/.*)?)$`)
 
 // change takes a token of the second application in place of the first's. Where
 // it has to ask for one, that takes this turn.

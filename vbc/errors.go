@@ -33,6 +33,7 @@ type Error struct {
 	// known everywhere yet; the client waits, and bounds how often.
 	NewToken bool
 
+	aside  bool   // what was asked for isn't needed by every run
 	denied bool   // no token cures it
 	advice string // what to do, where denials doesn't know
 	again  bool   // the next request is written in another way

@@ -109,6 +109,10 @@ var denials = []struct {
 // a subscription is missing, or the address is another region's.
 func (e *Error) Denied() bool { return e.denied || e.Advice() != "" }
 
+// Aside reports whether it was something that a run can do without that was asked
+// for: the Provisioning API, an export, a transcript.
+func (e *Error) Aside() bool { return e.aside || e.Provisioning }
+
 // Advice says what to do about it; "" if that isn't known.
 func (e *Error) Advice() string {
 	if e.advice != "" || e.Host != "" || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {

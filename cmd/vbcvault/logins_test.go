@@ -266,6 +266,15 @@ func TestWhatNoTokenCures(t *testing.T) {
 	}
 }
 
+// A refusal of what a run can do without ends none.
+func TestExportsThatAreDenied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{Denials: map[vbctest.RequestKind]vbctest.Denial{vbctest.ExportStart: vbctest.NoSearchRight}}).inDir()
+	all := w.someRecordings(14)
+	w.want(w.archive("--older-than", "90d", "--fetch", "export"), 0, map[string]int{"archived": 14})
+	w.mustHold(all...)
+}
+
 // A new token that the gateway doesn't know yet is tried again after a pause.
 func TestNewTokenGetsAPause(t *testing.T) {
 	t.Parallel()
