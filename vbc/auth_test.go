@@ -423,6 +423,19 @@ func TestBasicForTheApplication(t *testing.T) {
 	}
 }
 
+// What is sent as HTTP Basic is a secret too.
+func TestBasicIsSecret(t *testing.T) {
+	t.Parallel()
+	c := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `{"message":"can't read `+r.Header.Get("Authorization")+`"}`)
+	}), func(o *Options) { o.ClientSecret = "s3cret" })
+	c.ExpectClientAuth("basic")
+	if err := c.Login(t.Context()); err == nil || !strings.Contains(err.Error(), "[secret]") || strings.Contains(err.Error(), basicAuth("client", "s3cret")) {
+		t.Errorf("%v", err)
+	}
+}
+
 // Whom an answer refuses decides whether the password may be sent again.
 func TestWhoIsRefused(t *testing.T) {
 	t.Parallel()
@@ -753,7 +766,7 @@ func TestAnswersFromElsewhere(t *testing.T) {
 				return inner.RoundTrip(req)
 			}
 			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
-				Body: io.NopCloser(strings.NewReader(`{"fault":{"code":900802,"message":"missing user data"}}`))}, nil
+				Body: io.NopCloser(strings.NewReader(`{"fault":{"code":900802,"message":"missing user data at https://bucket.example/a?X-Amz-Signature=pr3signed"}}`))}, nil
 		})
 		s, err := client.Slot(t.Context(), RankFetch)
 		if err != nil {

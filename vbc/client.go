@@ -107,7 +107,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
-		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret},
+		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret, basicAuth(o.ClientID, o.ClientSecret), basicAuth(o.ProvisioningClientID, o.ProvisioningClientSecret)},
 	}
 	c.clock = &clock{}
 	t := transport(o.Connections)
@@ -384,6 +384,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
 		if at := resp.Request.URL; !s.c.sameHost(at) {
 			e.Host, e.Code, e.Gateway = at.Host, 0, true
+			e.Message = http.StatusText(e.Status) // its own may repeat the address, which is a secret
 		}
 		e.again = (withZ || bodyWithZ.Match(body)) && s.c.refusesTimes(e)
 	}

@@ -3,6 +3,7 @@ package vbc
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,6 +227,14 @@ func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, g
 		return l.token(w), nil
 	}
 	return nil, l.refusal(resp, body, string(w.Error), granted)
+}
+
+// basicAuth is what names an application in HTTP Basic, as a secret.
+func basicAuth(id, secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))
 }
 
 // network is networkError of a request for a token.
