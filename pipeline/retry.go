@@ -20,6 +20,7 @@ const (
 	passing                  // VBC may well do it in a moment
 	closed                   // the quota is used up: the next slot waits, nothing else
 	expired                  // the token was refused: the next slot brings a new one
+	unknown                  // a new token isn't known everywhere yet: the next slot waits, and the client bounds how often
 	doubtful                 // looks permanent; one more try decides
 	systemic                 // nothing will work from here on: the run must end
 	cancelled                // nobody wants it any more
@@ -48,8 +49,14 @@ func judge(err error) verdict {
 	}
 	if e := vbc.AsError(err); e != nil {
 		switch {
+		case e.Denied() && e.Aside():
+			return final // the run can do without
+		case e.Denied():
+			return systemic
 		case e.Throttled():
 			return closed
+		case e.Unauthorized() && e.NewToken:
+			return unknown
 		case e.Unauthorized():
 			return expired
 		case e.NotSubscribed():
@@ -93,7 +100,7 @@ func isA[E error](err error) bool {
 // permanent reports whether a failure won't heal by waiting.
 func permanent(err error) bool {
 	switch judge(err) {
-	case passing, closed, expired:
+	case passing, closed, expired, unknown:
 		return false
 	}
 	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err)
@@ -125,7 +132,7 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 		err := try()
 		verdict := judge(err)
 		switch verdict {
-		case closed: // waiting for the quota is no failure
+		case closed, unknown: // waiting for the quota is no failure
 		case expired, passing:
 			if p.passed++; p.passed >= maxPassing {
 				return err

@@ -219,7 +219,7 @@ func (r *run) recall(ctx context.Context) error {
 // remember writes down what this run has found out about VBC. A pace that it
 // was only told isn't news: one day it is to be forgotten.
 func (r *run) remember(ctx context.Context) error {
-	found := manifest.Learned{PageSize: r.learnedPages(), PagesRefused: r.vbc.PagesRefused(), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond)}
+	found := manifest.Learned{PageSize: r.learnedPages(), PagesRefused: r.vbc.PagesRefused(), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond), ClientAuth: r.vbc.ClientAuth()}
 	if found.Pace == r.recalled.Pace {
 		found.Pace = 0
 	}
@@ -277,9 +277,16 @@ func fromTheFuture(t time.Time) bool { return time.Until(t) > MaxClockOffset }
 // prepare logs in, and where the account's number is given, looks at the
 // destination before anything is listed.
 func (r *run) prepare(ctx context.Context) error {
+	if r.reads != nil {
+		known, err := r.reads.Learned(ctx)
+		if err != nil {
+			return err
+		}
+		r.vbc.ExpectClientAuth(known.ClientAuth)
+	}
 	if err := r.retry(ctx, &patience{}, func() error { return r.vbc.Login(ctx) }); err != nil {
 		if ctx.Err() == nil && judge(err) == passing {
-			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
+			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
 		}
 		return err
 	}

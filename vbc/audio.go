@@ -32,7 +32,7 @@ func (s *Slot) Audio(ctx context.Context, r Recording) (*Audio, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	return s.stream(ctx, op, u, r.Size)
+	return s.stream(mayLeave(ctx), op, u, r.Size)
 }
 
 // stream asks for something that may take its time. size is how many bytes of

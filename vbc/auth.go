@@ -3,50 +3,82 @@ package vbc
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
-// tokens hands out access tokens. They live in memory only.
+// tokens hands out the access tokens of one application. They live in memory
+// only.
 //
 // VBC's refresh tokens are dead after one use, and the password must be asked
-// for rarely: a wrong one locks the user out. So there is one token at a time,
-// one request for it at a time, and no second try with a refused password.
+// for rarely: a few refused logins lock the user out. So there is one token at
+// a time, one request for it at a time, and no second try with a refused
+// password. What the gateway says of a token is believed slowly: a new one may
+// be unknown to it for a moment, and another machine's login may end ours.
 type tokens struct {
-	oauth    oauth2.Config
-	username string
-	password string
-	http     *http.Client
-	pacer    *pacer
-	redact   func(string) string
-	secret   func(string) // registers what must never be shown
-
-	turn chan struct{} // held while a token is asked for; a channel, so that waiting can be cancelled
+	*logins
+	id, secretKey string // of the application
+	beside        bool   // of a second application, for the Provisioning API
 
 	mu      sync.Mutex // guards what follows and the fields of current
 	current *token
-	unused  int   // tokens in a row that were refused on first use
+	ever    bool  // some token has been accepted
+	unused  int   // tokens since then that were refused without having worked
+	gained  int   // tokens since then, whatever became of them
+	early   int   // tokens in a row that worked, and were refused before their time
 	fatal   error // set once, when no token can be had any more
+
+	basic  bool // the application is named by HTTP Basic, else in the form
+	proven bool // and that is right
+
+	asked       bool // the Provisioning API has refused a token that worked
+	deadRefresh bool // refresh tokens of tokens that are refused early are no good
 }
 
 // token is one access token.
 type token struct {
 	access  string
 	refresh string
+	made    time.Time
 	expires time.Time // zero: unknown
+	rests   time.Time // not to be used before
+
 	worked  bool      // has been accepted at least once
-	refused bool      // has been answered with 401
+	refused bool      // has been answered with 401, and that is believed
+	doubts  int       // 401s since it was last accepted that aren't believed yet
+	doubted time.Time // the latest of them
 }
 
-// tokenTimeout bounds a token request, its answer included.
-const tokenTimeout = 2 * time.Minute
+// What bounds the logins. All pauses together are a minute for credentials that
+// never work, and a few minutes for those that have.
+var (
+	// freshPauses come between the tries with a token that has never worked.
+	// The second token and those after it get fewer.
+	freshPauses = []time.Duration{time.Second, 5 * time.Second}
+	// unusedPauses come before the next token, if so many never worked.
+	unusedPauses = []time.Duration{0, 5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
+	// earlyPauses do if so many in a row worked and ended before their time.
+	earlyPauses = []time.Duration{0, 0, 2 * time.Second, 10 * time.Second, time.Minute, 2 * time.Minute, 3 * time.Minute}
+	// failedPauses do if so many requests for one failed for other causes; those
+	// who ask have pauses of their own for the first.
+	failedPauses = []time.Duration{0, 0, 0, 0, 5 * time.Second, 15 * time.Second, time.Minute}
+)
 
-// expiryMargin keeps a token from expiring on its way to the server.
-const expiryMargin = 30 * time.Second
+const (
+	maxUnused     = 3  // tokens that never worked, where none ever has
+	maxUnusedLate = 5  // where some has: others may be logging in too
+	maxGained     = 10 // tokens without one accepted request
+
+	earlyEnds = 10 * time.Minute // a token that lives longer wasn't ended by somebody's game with ours
+	stranger  = time.Minute      // a 401 of unclear origin says nothing against a token younger than this
+
+	freeLogins = 3 // in a row; then one in each refill
+	refill     = time.Minute
+)
 
 // get returns a token that should work, asking for a new one if need be.
 func (s *tokens) get(ctx context.Context) (*token, error) {
@@ -56,117 +88,297 @@ func (s *tokens) get(ctx context.Context) (*token, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	t, refresh, err := s.held()
-	if t != nil || err != nil {
-		return t, err
-	}
-	if refresh != "" {
-		t, err = s.request(ctx, func(ctx context.Context) (*oauth2.Token, error) {
-			return s.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
-		})
-		if e := AsError(err); err == nil || e != nil && e.Throttled() {
-			return t, err
+	for {
+		t, err := s.usable()
+		if t == nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			break
 		}
-		s.forgetRefresh() // dead, or perhaps used up: the password it is
+		rest := s.rest(t)
+		if rest <= 0 {
+			return t, nil
+		}
+		if err := wait(ctx, rest); err != nil {
+			return nil, err
+		}
 	}
-	t, err = s.request(ctx, func(ctx context.Context) (*oauth2.Token, error) {
-		return s.oauth.PasswordCredentialsToken(ctx, s.username, s.password)
-	})
-	if e := AsError(err); e != nil && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
-		return nil, s.giveUp(&AuthError{Reason: e.Error()})
+	if err := s.space(ctx); err != nil {
+		return nil, err
+	}
+	if refresh := s.takeRefresh(); refresh != "" {
+		t, err := s.ask(ctx, s, "refresh_token", refresh)
+		refused, _ := errors.AsType[*AuthError](err)
+		switch e := AsError(err); {
+		case err == nil:
+			return s.keep(t), nil
+		case e != nil && e.Throttled():
+			s.mu.Lock()
+			s.current.refresh = refresh // wasn't looked at
+			s.mu.Unlock()
+			return nil, err
+		case ctx.Err() != nil:
+			return nil, err
+		case refused != nil && refused.Locked:
+			return nil, s.refuse(s.login(), refused)
+		}
+		// It is dead, or perhaps used up: the password it is.
+		s.noteDeadRefresh()
+	}
+	t, err := s.logIn(ctx, s)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	return s.keep(t), nil
+}
+
+// usable returns the current token if it may be used, now or after its rest.
+func (s *tokens) usable() (*token, error) {
+	if err := s.logins.over(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch t := s.current; {
+	case s.fatal != nil:
+		return nil, s.fatal
+	case t == nil, t.refused, !t.expires.IsZero() && !time.Now().Before(t.expires):
+		return nil, nil
+	default:
+		return t, nil
+	}
+}
+
+// held returns the current token if it may be used now.
+func (s *tokens) held() (*token, error) {
+	t, err := s.usable()
+	if t != nil && s.rest(t) > 0 {
+		return nil, nil
 	}
 	return t, err
 }
 
-// held returns the current token if it is good, else the refresh token to use.
-func (s *tokens) held() (t *token, refresh string, err error) {
+// rest is how long a token isn't to be used yet.
+func (s *tokens) rest(t *token) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch t = s.current; {
-	case s.fatal != nil:
-		return nil, "", s.fatal
-	case t == nil:
-		return nil, "", nil
-	case !t.refused && (t.expires.IsZero() || time.Now().Before(t.expires)):
-		return t, "", nil
-	}
-	return nil, t.refresh, nil
+	return time.Until(t.rests)
 }
 
-func (s *tokens) forgetRefresh() {
+// keep makes a token the current one.
+func (s *tokens) keep(t *token) *token {
+	s.logins.gained()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current.refresh = ""
-}
-
-func (s *tokens) giveUp(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fatal = err
-	return err
-}
-
-// request sends one token request and keeps the token that it brings.
-func (s *tokens) request(ctx context.Context, send func(context.Context) (*oauth2.Token, error)) (*token, error) {
-	granted, err := s.pacer.wait(ctx, RankToken)
-	if err != nil {
-		return nil, err
-	}
-	defer s.pacer.ended()
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	got, err := send(context.WithValue(ctx, oauth2.HTTPClient, s.http))
-	if err != nil {
-		return nil, s.explain(err, granted)
-	}
-	t := &token{access: got.AccessToken, refresh: got.RefreshToken}
-	s.secret(t.access)
-	s.secret(t.refresh)
-	if !got.Expiry.IsZero() {
-		life := time.Until(got.Expiry)
-		t.expires = got.Expiry.Add(-min(expiryMargin, life/10))
-	}
-	s.mu.Lock()
 	s.current = t
+	s.gained++
+	return t
+}
+
+// takeRefresh returns the refresh token to use, once; "" if there is none. A
+// login elsewhere that ends our token may end its refresh token too; where that
+// was seen once, it isn't tried again.
+func (s *tokens) takeRefresh() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil || s.deadRefresh && s.current.refused {
+		return ""
+	}
+	refresh := s.current.refresh
+	s.current.refresh = ""
+	return refresh
+}
+
+func (s *tokens) noteDeadRefresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deadRefresh = s.deadRefresh || s.current.refused
+}
+
+// space waits before a new token is asked for, if the last ones did no good, or
+// if there were many of them.
+func (s *tokens) space(ctx context.Context) error {
+	s.mu.Lock()
+	if s.current != nil && !s.current.refused {
+		s.early = 0 // it lived as long as it should
+	}
+	pause := max(at(unusedPauses, s.unused), at(earlyPauses, s.early))
+	early, unused, gained := s.early, s.unused, s.gained
 	s.mu.Unlock()
-	return t, nil
+	if gained >= maxGained {
+		return s.end(&AuthError{Cause: RefusedToken, Reason: "VBC has given ten tokens one after the other, and has accepted no request with any of them"})
+	}
+	pause = max(pause, s.logins.pause())
+	if pause <= 0 {
+		return nil
+	}
+	if pause >= 10*time.Second {
+		pause += rand.N(pause / 5) // so that two machines don't keep step
+	}
+	if early > 1 || unused > 0 {
+		level := slog.LevelInfo
+		if early == 2 || early < 2 && unused == 1 {
+			level = slog.LevelWarn // each time would be too often
+		}
+		s.log.Log(ctx, level, "VBC refuses tokens soon after it gave them; does another program log in as the same user, or with the same client id? Waiting before the next login",
+			"wait", pause.Round(time.Second).String())
+	}
+	return wait(ctx, pause)
 }
 
-// explain makes an *Error of what oauth2 returned, whose own text may repeat
-// the answer's body.
-func (s *tokens) explain(err error, granted time.Time) error {
-	const op = "get a token"
-	var re *oauth2.RetrieveError
-	if !errors.As(err, &re) {
-		return networkError(op, errors.New(s.redact(err.Error())))
+// failed is what the caller gets to hear of a request for a token that brought
+// none. What refuses the application or the user ends it for good.
+func (s *tokens) failed(err error) error {
+	refused, ok := errors.AsType[*AuthError](err)
+	switch {
+	case !ok:
+		return err
+	case refused.Cause == RefusedUser:
+		return err // for every application; logins knows
 	}
-	f := parseFault(re.Body)
-	e := &Error{Op: op, Status: re.Response.StatusCode, Code: f.code, Gateway: f.gateway, Message: s.redact(clean(f.text)), Malformed: re.Response.StatusCode < 300}
-	if e.Throttled() {
-		e.until = windowOpens(re.Response.Header, f.nextAccess, time.Now())
-		s.pacer.refused(granted, e.until)
-	}
-	return e
+	return s.end(refused)
 }
 
-// report tells what became of a request that carried t. A 401 is fatal only
-// when two tokens, obtained one after the other, were refused on first use
-// without a success between: an expired or revoked token is no such thing.
-func (s *tokens) report(t *token, authorized bool) {
+// end says that no token can be had any more. What is about the second
+// application concerns nothing but the Provisioning API.
+func (s *tokens) end(why *AuthError) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fatal = why
+	if s.beside {
+		s.fatal = &Error{Op: "get a token for the Provisioning API", Status: http.StatusUnauthorized, Provisioning: true, denied: true,
+			Message: why.Error(), advice: "VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET are those of an application that is subscribed to the Provisioning API"}
+	}
+	return s.fatal
+}
+
+// sighting is what an answer says of the token that its request carried.
+type sighting struct {
+	at           time.Time // when the request was permitted
+	provisioning bool
+	err          *Error // nil: the token was accepted
+}
+
+// report tells what became of a request that carried t, and says what that
+// means: Error.NewToken, or an error that ends everything.
+//
+// A 401 is fatal only when several tokens, obtained one after the other, were
+// refused without having worked: an expired or revoked token is no such thing.
+func (s *tokens) report(t *token, saw sighting) error {
+	s.mu.Lock()
+	if saw.err == nil {
+		t.worked, t.doubts, s.ever, s.unused, s.gained, s.asked = true, 0, true, 0, 0, s.asked && !saw.provisioning
+		s.mu.Unlock()
+		return nil
+	}
+	over := s.disbelieve(t, saw)
+	s.mu.Unlock()
+	if !over {
+		return nil
+	}
+	return s.end(&AuthError{Cause: RefusedToken, Reason: saw.err.Error()})
+}
+
+// disbelieve notes a 401, and reports whether it is one too many. The caller
+// holds mu.
+func (s *tokens) disbelieve(t *token, saw sighting) (over bool) {
+	if t.refused || t.doubts > 0 && saw.at.Before(t.doubted) {
+		saw.err.NewToken = !t.worked && !t.refused
+		return false // another request, which was under way too, has told already
+	}
+	// Where both APIs share an application, the Provisioning API may refuse a
+	// token that is good for the other. Another token is tried once.
+	guest := saw.provisioning && !s.beside
+	if guest && s.asked {
+		return false
+	}
+	s.asked = guest && s.ever
+	unclear := !saw.err.aboutToken()
+	t.doubts++
+	t.doubted = time.Now()
+	switch {
+	case t.worked && unclear && t.doubts < 2:
+		return false // the next answer tells
+	case s.ever && unclear && time.Since(t.made) < stranger:
+		return false // it is the request
+	case t.worked:
+		t.refused = true
+		if s.early++; time.Since(t.made) >= earlyEnds {
+			s.early = 1
+		}
+		return false
+	}
+	// It is new, and may not be known yet.
+	if tries := max(0, len(freshPauses)-s.unused); t.doubts <= tries && saw.err.Code != codeExpired {
+		saw.err.NewToken = true
+		t.rests = t.doubted.Add(freshPauses[t.doubts-1])
+		return false
+	}
+	saw.err.NewToken = true
+	t.refused = true
+	s.unused++
+	if guest {
+		s.asked = true
+		return false // nobody knows yet what the other API says of it
+	}
+	return s.unused >= maxUnused && (!s.ever || s.unused >= maxUnusedLate)
+}
+
+// login is what tells this login from others. It is secret.
+func (s *tokens) login() string {
+	return strings.Join([]string{s.username, s.password, s.id, s.secretKey, s.url}, "\x00")
+}
+
+// otherWay changes how the application is named, unless that is known.
+func (s *tokens) otherWay() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.proven {
+		s.basic = !s.basic
+	}
+	return !s.proven
+}
+
+// expect begins with a way of naming the application that worked earlier.
+func (s *tokens) expect(way string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.proven {
+		s.basic = way == wayBasic
+	}
+}
+
+// way is how the application is named, "" if that isn't known.
+func (s *tokens) way() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case authorized:
-		t.worked, s.unused = true, 0
-	case t.refused: // another request has told already
-	default:
-		t.refused = true
-		if t.worked {
-			return
-		}
-		if s.unused++; s.unused >= 2 {
-			s.fatal = &AuthError{Reason: "two new access tokens in a row were refused (401)"}
-		}
+	case !s.proven:
+		return ""
+	case s.basic:
+		return wayBasic
+	}
+	return wayForm
+}
+
+const (
+	wayForm  = "form"
+	wayBasic = "basic"
+)
+
+// at is the n-th pause, or the last.
+func at(pauses []time.Duration, n int) time.Duration { return pauses[min(n, len(pauses)-1)] }
+
+// wait waits.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
 // Defaults of Options.
@@ -22,17 +22,27 @@ const (
 	DefaultURL  = "https://api.vonage.com"
 	DefaultRoot = "/t/vbc.prod/call_recording/v1/api"
 
+	// ResellerTokenURL is where some resellers' tenants get their tokens.
+	ResellerTokenURL = "https://apimanager.auth.prod.vonagenetworks.net/t/vbc.prod/oauth2/token"
+
 	defaultStall = time.Minute
 )
 
 // Options says how to reach an account. URL, Root, StallTimeout and Logger
 // have defaults; the credentials are required.
 type Options struct {
-	URL  string // scheme and host of the API; the token goes nowhere else
-	Root string // path of the call recording API
+	URL      string // scheme and host of the API; the token goes nowhere else
+	TokenURL string // where tokens are; password and secrets go nowhere else. "" = /token at URL
+	Root     string // path of the call recording API
 
 	Username, Password     string // of a VBC integration user
 	ClientID, ClientSecret string // of an application of the developer portal
+
+	// Of a second application, where the first isn't subscribed to the
+	// Provisioning API; "" = the first.
+	ProvisioningClientID, ProvisioningClientSecret string
+
+	Memory Memory // of refused logins; nil = none
 
 	Interval     time.Duration // at least so much time between two requests; 0 = learn from 429s
 	Connections  int           // kept open between requests; 0 = 8
@@ -52,6 +62,8 @@ type Client struct {
 	http      *http.Client
 	deletes   *http.Client // whose connections can be gated
 	tokens    *tokens
+	beside    *tokens     // for the Provisioning API; mostly the same
+	zones     atomic.Bool // times are written with +0000: VBC refuses them with Z
 	pacer     *pacer
 	clock     *clock
 	pageSizes sync.Map // of each kind of listing, see pageSizes
@@ -81,40 +93,77 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokenURL, err := parseTokenURL(o.TokenURL, base, o.InsecureHTTP)
+	if err != nil {
+		return nil, err
+	}
+	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
+		return nil, errors.New("of the application for the Provisioning API only one of id and secret is given")
+	}
+	if o.Memory == nil {
+		o.Memory = forgetful{}
+	}
 	if !strings.HasPrefix(o.Root, "/") {
 		return nil, fmt.Errorf("API root %q: it must begin with a slash, as in %s", o.Root, DefaultRoot)
 	}
 	c := &Client{
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
-		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret},
+		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret, basicAuth(o.ClientID, o.ClientSecret), basicAuth(o.ProvisioningClientID, o.ProvisioningClientSecret)},
 	}
 	c.clock = &clock{}
 	t := transport(o.Connections)
-	c.http = &http.Client{Transport: c.clock.watch(t), CheckRedirect: c.checkRedirect}
+	c.http = &http.Client{Transport: &elsewhere{c.clock.watch(t), t}, CheckRedirect: c.checkRedirect}
 	c.deletes = &http.Client{Transport: c.clock.watch(gated(t)), CheckRedirect: c.checkRedirect}
-	c.tokens = &tokens{
-		oauth: oauth2.Config{
-			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: []string{"openid"},
-			// In the form, as the API wants it. Left to itself, the library
-			// tries a second way after a refusal: two tries per password.
-			Endpoint: oauth2.Endpoint{TokenURL: base.JoinPath("/token").String(), AuthStyle: oauth2.AuthStyleInParams},
-		},
-		username: login(o.Username), password: o.Password, http: c.http,
-		pacer: c.pacer, redact: c.redact, secret: c.secret,
-		turn: make(chan struct{}, 1),
+	l := &logins{
+		url: tokenURL, username: login(o.Username), password: o.Password, http: c.http, pacer: c.pacer,
+		redact: c.redact, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),
+	}
+	c.tokens = &tokens{logins: l, id: o.ClientID, secretKey: o.ClientSecret}
+	c.beside = c.tokens
+	if o.ProvisioningClientID != "" {
+		c.beside = &tokens{logins: l, id: o.ProvisioningClientID, secretKey: o.ProvisioningClientSecret, beside: true}
 	}
 	return c, nil
 }
 
 func parseBase(s string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
-		return nil, fmt.Errorf("API address %q: want scheme and host only, as in %s", s, DefaultURL)
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
-		return u, nil
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "" {
+		return nil, fmt.Errorf("API address %s: want scheme and host only, as in %s", shown(u, err), DefaultURL)
 	}
-	return nil, fmt.Errorf("API address %q: want https; over %s the password could be read on the way (--insecure-http allows it all the same)", s, u.Scheme)
+	return u, secure("API address", u, insecure)
+}
+
+// parseTokenURL reads the address of the tokens, which may be on a host of its
+// own. Without a path it is /token, where the API's own are.
+func parseTokenURL(s string, base *url.URL, insecure bool) (string, error) {
+	if s == "" {
+		return base.JoinPath("/token").String(), nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("token address %s: want scheme, host and path only, as in %s", shown(u, err), ResellerTokenURL)
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/token"
+	}
+	return u.String(), secure("token address", u, insecure)
+}
+
+// shown is an address fit for a message: one that is wrong may hold a password.
+func shown(u *url.URL, err error) string {
+	if err != nil {
+		return "(not one at all)"
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return strconv.Quote(u.Redacted())
+}
+
+func secure(what string, u *url.URL, insecure bool) error {
+	if u.Scheme == "https" || u.Scheme == "http" && (insecure || isLoopback(u.Hostname())) {
+		return nil
+	}
+	return fmt.Errorf("%s %q: want https; over %s the password could be read on the way (--insecure-http allows it all the same)", what, u, u.Scheme)
 }
 
 func isLoopback(host string) bool {
@@ -131,18 +180,6 @@ func transport(connections int) *http.Transport {
 	t.DisableCompression = true
 	t.ResponseHeaderTimeout = time.Minute
 	return t
-}
-
-// checkRedirect follows a redirect only within the API's own host and only
-// for reads: a redirected DELETE would become a GET, whose 200 proves nothing.
-func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
-	if via[0].Method != http.MethodGet || len(via) > 5 {
-		return http.ErrUseLastResponse
-	}
-	if !c.sameHost(req.URL) {
-		return &ForeignHostError{Op: "follow redirect", Host: req.URL.Host}
-	}
-	return nil
 }
 
 // clock compares the server's clock with ours, by the Date of each answer.
@@ -232,6 +269,14 @@ func (c *Client) Quota() Quota { return c.pacer.quota() }
 // teaches another. 0 is none.
 func (c *Client) Expect(pace time.Duration) { c.pacer.expect(pace) }
 
+// ExpectClientAuth begins with the way of naming the application that worked in
+// an earlier run, as ClientAuth said it; "" is none.
+func (c *Client) ExpectClientAuth(way string) { c.tokens.expect(way) }
+
+// ClientAuth is how VBC wants the application to be named: "form", "basic", or
+// "" if that isn't known.
+func (c *Client) ClientAuth() string { return c.tokens.way() }
+
 // Login gets a token, unless there is one that is good. Errors are Slot's.
 func (c *Client) Login(ctx context.Context) error {
 	_, err := c.tokens.get(ctx)
@@ -251,7 +296,7 @@ func (c *Client) Slot(ctx context.Context, rank Rank) (*Slot, error) {
 		if err != nil {
 			return nil, err
 		}
-		t, _, err := c.tokens.held()
+		t, err := c.tokens.held()
 		if err == nil && t != nil {
 			return &Slot{c: c, token: t, granted: granted}, nil
 		}
@@ -296,10 +341,17 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 	if s.used.Swap(true) {
 		return nil, fmt.Errorf("%s: %w", op, errSlotUsed)
 	}
+	provisioning := s.c.isProvisioning(u)
+	if provisioning && s.c.beside != s.c.tokens {
+		if err := s.change(ctx); err != nil {
+			return nil, err
+		}
+	}
 	defer s.c.pacer.ended()
 	if !s.c.sameHost(u) {
 		return nil, &ForeignHostError{Op: op, Host: u.Host}
 	}
+	u, withZ := s.c.rewriteTimes(u)
 	ctx, watch := watchdog(ctx, s.c.stall)
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
@@ -325,32 +377,72 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 		if foreign, ok := errors.AsType[*ForeignHostError](err); ok {
 			return nil, &ForeignHostError{Op: op, Host: foreign.Host}
 		}
-		return nil, networkError(op, err)
+		return nil, redirectError(op, err)
 	}
 	resp.Body = watch.wrap(resp.Body)
 	err = check(op, resp, s.c.redact)
-	s.learn(err)
+	if e := AsError(err); e != nil {
+		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
+		if at := resp.Request.URL; !s.c.sameHost(at) {
+			e.Host, e.Code, e.Gateway = at.Host, 0, true
+			e.Message = http.StatusText(e.Status) // its own may repeat the address, which is a secret
+		}
+		e.again = (withZ || bodyWithZ.Match(body)) && s.c.refusesTimes(e)
+	}
+	if over := s.learn(err, provisioning); over != nil {
+		err = over
+	}
 	if err != nil {
 		return nil, err
 	}
 	return resp, nil
 }
 
-// learn tells the pacer and the tokens what the answer says about them.
-func (s *Slot) learn(err error) {
+// isAside matches the paths of exports and transcripts.
+var isAside = regexp.MustCompile(`/(export|jobs/[^/]*|bulkDownload/.*|transcriptions?(/.*)?)$`)
+
+// change takes a token of the second application in place of the first's. Where
+// it has to ask for one, that takes this turn.
+func (s *Slot) change(ctx context.Context) (err error) {
+	for {
+		if s.token, err = s.c.beside.held(); s.token != nil {
+			return nil
+		}
+		s.c.pacer.giveBack(s.granted)
+		if err != nil {
+			return err
+		}
+		s.c.beside.expect(s.c.tokens.way()) // the same server, as far as is known
+		if _, err = s.c.beside.get(ctx); err != nil {
+			return err
+		}
+		if s.granted, err = s.c.pacer.wait(ctx, RankList); err != nil {
+			return err
+		}
+	}
+}
+
+// learn tells the pacer and the tokens what the answer says about them. An
+// error is what ends everything.
+func (s *Slot) learn(err error, provisioning bool) error {
+	tokens := s.c.tokens
+	if provisioning {
+		tokens = s.c.beside
+	}
 	e := AsError(err)
 	switch {
-	case e == nil, e.NotFound():
+	case e == nil, e.NotFound(), e.Host != "":
 		s.c.pacer.accepted()
-		s.c.tokens.report(s.token, true)
+		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning})
 	case e.Throttled():
 		s.c.pacer.refused(s.granted, e.until)
 	case e.Unauthorized():
 		s.c.pacer.accepted()
-		s.c.tokens.report(s.token, false)
+		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning, err: e})
 	default:
 		s.c.pacer.accepted()
 	}
+	return nil
 }
 
 // url joins path elements to the call recording API's root.

@@ -25,12 +25,29 @@ type Error struct {
 	// Malformed says that the status was a success and the content wasn't.
 	Malformed bool
 
+	// Host is who answered, if it isn't VBC: a server that VBC has redirected to.
+	Host string
+	// Provisioning says that the Provisioning API was asked.
+	Provisioning bool
+	// NewToken says that a token was refused that has never worked. It may not be
+	// known everywhere yet; the client waits, and bounds how often.
+	NewToken bool
+
+	aside  bool   // what was asked for isn't needed by every run
+	denied bool   // no token cures it
+	advice string // what to do, where denials doesn't know
+	again  bool   // the next request is written in another way
+
 	until time.Time // of a 429: when the window opens, by our own clock
 }
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: VBC answered %d", e.Op, e.Status)
+	who := "VBC"
+	if e.Host != "" {
+		who = e.Host + ", to which VBC redirects,"
+	}
+	fmt.Fprintf(&b, "%s: %s answered %d", e.Op, who, e.Status)
 	if e.Code != 0 {
 		fmt.Fprintf(&b, " (fault %d)", e.Code)
 	}
@@ -49,11 +66,16 @@ const (
 
 // Throttled reports whether the quota was used up. Nothing else is wrong.
 func (e *Error) Throttled() bool {
+	if e.Host != "" {
+		return false // not VBC's quota
+	}
 	return e.Status == http.StatusTooManyRequests || e.Code >= codeThrottledFirst && e.Code <= codeThrottledLast
 }
 
 // Unauthorized reports whether the token was refused; the next Slot has a new one.
-func (e *Error) Unauthorized() bool { return e.Status == http.StatusUnauthorized }
+func (e *Error) Unauthorized() bool {
+	return e.Status == http.StatusUnauthorized && e.Host == "" && !e.Denied()
+}
 
 // NotSubscribed reports whether the application isn't subscribed to the API:
 // no recording can be reached.
@@ -61,23 +83,21 @@ func (e *Error) NotSubscribed() bool {
 	return e.Status == http.StatusForbidden && e.Code == codeNotSubscribed
 }
 
+// AtLogin reports whether it was a token that was asked for.
+func (e *Error) AtLogin() bool { return e.Op == opToken }
+
 // NotFound reports whether the application said that there is no such thing.
 // The gateway's "no such route" looks similar and says nothing of a recording.
-func (e *Error) NotFound() bool { return e.Status == http.StatusNotFound && !e.Gateway }
+func (e *Error) NotFound() bool { return e.Status == http.StatusNotFound && !e.Gateway && e.Host == "" }
 
 // Temporary reports whether the same request may well succeed later.
 func (e *Error) Temporary() bool {
-	return e.Malformed || e.Status >= 500 || e.Status == http.StatusRequestTimeout ||
+	if e.Host != "" && (e.Status == http.StatusForbidden || e.Status == http.StatusTooManyRequests) {
+		return true // asked again, VBC gives another address
+	}
+	return e.again || e.Malformed || e.Status >= 500 || e.Status == http.StatusRequestTimeout ||
 		e.Status == http.StatusTooEarly || e.Throttled() || e.Unauthorized()
 }
-
-// AuthError says that VBC refuses the credentials. Trying again with the same
-// ones can't help, and may lock the user out.
-type AuthError struct {
-	Reason string
-}
-
-func (e *AuthError) Error() string { return "VBC refuses the credentials: " + e.Reason }
 
 // ForeignHostError says that a URL out of VBC's data points to another host.
 // The token goes to no other host, so the request was not sent.

@@ -38,10 +38,10 @@ func (s *Slot) StartExport(ctx context.Context, q Query) (ids []string, err erro
 		}
 	}
 	if !q.Since.IsZero() {
-		filters["start:gte"] = FormatTime(q.Since)
+		filters["start:gte"] = s.c.queryTime(q.Since)
 	}
 	if !q.Before.IsZero() {
-		filters["start:lte"] = FormatTime(q.Before)
+		filters["start:lte"] = s.c.queryTime(q.Before)
 	}
 	body, err := json.Marshal(filters)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Slot) Export(ctx context.Context, j Job) (*Audio, error) {
 		u = s.c.url("bulkDownload", "retrieve")
 		u.RawQuery = url.Values{"job_id": {j.ID}, "login_name": {s.c.tokens.username}}.Encode()
 	}
-	return s.stream(ctx, op, s.c.base.ResolveReference(u), -1)
+	return s.stream(mayLeave(ctx), op, s.c.base.ResolveReference(u), -1)
 }
 
 // decode reads an answer in JSON.

@@ -44,10 +44,10 @@ func (c *Client) List(q Query) *Listing {
 		v.Set("order", "start:ASC")
 	}
 	if !q.Before.IsZero() {
-		v.Set("start:lte", FormatTime(q.Before))
+		v.Set("start:lte", c.queryTime(q.Before))
 	}
 	if !q.Since.IsZero() {
-		v.Set("start:gte", FormatTime(q.Since))
+		v.Set("start:gte", c.queryTime(q.Since))
 	}
 	if q.PageSize <= 0 {
 		q.PageSize = DefaultPageSize
@@ -190,11 +190,20 @@ func (s *Slot) AccountNumber(ctx context.Context, account string) (string, error
 // provisioning is an address in the Provisioning API, which lies beside the
 // call recording API: /t/vbc.prod/provisioning/v1/api.
 func (c *Client) provisioning(account string, elem ...string) *url.URL {
+	return c.base.JoinPath(append([]string{c.provisioningRoot(), "accounts", account}, elem...)...)
+}
+
+func (c *Client) provisioningRoot() string {
 	tenant, _, found := strings.Cut(c.root, "/call_recording")
 	if !found {
 		tenant = "/t/vbc.prod"
 	}
-	return c.base.JoinPath(append([]string{tenant, "provisioning/v1/api/accounts", account}, elem...)...)
+	return tenant + "/provisioning/v1/api"
+}
+
+// isProvisioning reports whether an address is in the Provisioning API.
+func (c *Client) isProvisioning(u *url.URL) bool {
+	return strings.HasPrefix(strings.TrimLeft(u.Path, "/"), strings.TrimLeft(c.provisioningRoot(), "/")+"/")
 }
 
 func isNumber(s string) bool {

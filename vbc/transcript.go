@@ -63,10 +63,10 @@ type TranscriptListing struct{ walk walk }
 func (c *Client) Transcripts(account string, since, before time.Time, pageSize int) *TranscriptListing {
 	v := url.Values{}
 	if !since.IsZero() {
-		v.Set("start:gte", FormatTime(since))
+		v.Set("start:gte", c.queryTime(since))
 	}
 	if !before.IsZero() {
-		v.Set("start:lte", FormatTime(before))
+		v.Set("start:lte", c.queryTime(before))
 	}
 	return &TranscriptListing{c.walk(walk{
 		op: "list transcripts", url: c.collection(Company, account, "").JoinPath("transcriptions"), query: v, wanted: pageSize, field: "transcriptions", guess: true,

@@ -33,48 +33,6 @@ func warning(check, means, mend string) storage.Finding {
 	return storage.Finding{Check: check, Level: storage.Warning, Means: means, Mend: mend}
 }
 
-// diagnoseVBC looks whether VBC lets a run do what it has to, with four
-// requests that change nothing: a token, the smallest page of two listings, and
-// the account. It tries nothing twice. known is the pace that earlier runs have
-// learned, 0 if none.
-func diagnoseVBC(ctx context.Context, client *vbc.Client, account string, known time.Duration) []storage.Finding {
-	credentials := found("credentials", client.Login(ctx), "VBC gives a token for them")
-	if credentials.Level != storage.OK {
-		return []storage.Finding{credentials} // nothing else can be looked at
-	}
-	return []storage.Finding{
-		credentials, diagnoseListing(ctx, client, account), diagnoseTranscripts(ctx, client, account), diagnoseProvisioning(ctx, client, account),
-		diagnoseQuota(client, known), diagnoseClock(client.ClockOffset()),
-	}
-}
-
-func diagnoseListing(ctx context.Context, client *vbc.Client, account string) storage.Finding {
-	const check = "call recording API"
-	listing := client.List(vbc.Query{Kind: vbc.Company, Account: account, PageSize: 10})
-	for _, err := range listing.Pages(ctx, once(client)) {
-		if e := vbc.AsError(err); e != nil && e.Throttled() {
-			return warning(check, "the quota is used up at this moment: "+err.Error(), "look again when nothing else uses this application")
-		}
-		if err != nil {
-			return found(check, err, "")
-		}
-		break // the first page is enough
-	}
-	return found(check, nil, fmt.Sprintf("subscribed; VBC lists %s company recordings. Whether it allows to delete them shows only when one is deleted", humanize.Comma(int64(listing.Total()))))
-}
-
-// once tries nothing twice.
-func once(client *vbc.Client) vbc.Attempt {
-	return func(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-		slot, err := client.Slot(ctx, vbc.RankList)
-		if err != nil {
-			return err
-		}
-		defer slot.Release()
-		return op(ctx, slot)
-	}
-}
-
 func diagnoseTranscripts(ctx context.Context, client *vbc.Client, account string) storage.Finding {
 	const check = "transcripts"
 	for _, err := range client.Transcripts(account, time.Time{}, time.Time{}, 10).Pages(ctx, once(client)) {
@@ -101,8 +59,12 @@ func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account strin
 			return found(check, nil, "subscribed; this is account "+number)
 		}
 	}
+	mend := "subscribe your application to the Provisioning API"
+	if e := vbc.AsError(err); e != nil {
+		mend = cmp.Or(e.Advice(), mend)
+	}
 	return warning(check, err.Error()+". It is needed for --users all, and where recordings don't carry the account's number",
-		"subscribe your application to the Provisioning API, or name --account and --users by number")
+		mend+"; or name --account and --users by number")
 }
 
 func diagnoseQuota(client *vbc.Client, known time.Duration) storage.Finding {

@@ -33,8 +33,10 @@ and checks what it is sent; its versioning, public access, lifecycle rules and
 Object Lock; where the manifest lies, and the room on the disks.
 
 For each it says ok, warning or failure, what that means and how to mend it. It
-sends VBC three requests. It changes nothing; only an S3 server that doesn't
-check what it is sent keeps one small object, as in a run. The exit code is 1 if
+sends VBC four requests; where the API or its tokens aren't found, a few more, to
+find out where they are. It changes nothing; only an S3 server that doesn't
+check what it is sent keeps one small object, as in a run, and a password that
+VBC refuses is remembered, as in a run, so that nothing tries it again too soon. The exit code is 1 if
 something has failed, else 0.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
   vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
@@ -83,10 +85,6 @@ func (d *doctor) examine(ctx context.Context, changed func(string) bool) ([]stor
 		return nil, err
 	}
 	options.InsecureHTTP = d.insecureHTTP
-	client, err := vbc.New(options)
-	if err != nil {
-		return nil, usagef("check VBC_API_URL and VBC_API_ROOT", "%v", err)
-	}
 	path := d.manifest
 	if path == "" {
 		dir, err := stateDir()
@@ -95,9 +93,13 @@ func (d *doctor) examine(ctx context.Context, changed func(string) bool) ([]stor
 		}
 		path = manifestPath(dir, d.account, options.Username, options.URL, to)
 	}
+	vbcs := vbcDoctor{options: options, manifest: path, account: d.account}
+	if vbcs.client, err = newClient(options, path); err != nil {
+		return nil, err
+	}
 	ours, known := diagnoseManifest(ctx, path, to)
 	out := diagnoseNetwork(cmp.Or(options.URL, vbc.DefaultURL))
-	out = append(out, diagnoseVBC(ctx, client, d.account, known.Pace)...)
+	out = append(out, vbcs.diagnose(ctx, known)...)
 	out = append(out, diagnoseDestination(ctx, to, d.insecureHTTP)...)
 	return append(out, ours...), context.Cause(ctx)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -14,6 +15,11 @@ const environmentHelp = `Environment:
   VBC_API_URL         address of the API (default https://api.vonage.com)
   VBC_API_ROOT        path of the call recording API
                       (default /t/vbc.prod/call_recording/v1/api)
+  VBC_TOKEN_URL       address of the tokens, where it isn't /token at VBC_API_URL
+                      (resellers' accounts may have one of their own)
+  VBC_PROVISIONING_CLIENT_ID, VBC_PROVISIONING_CLIENT_SECRET
+                      a second application, where the first isn't subscribed to
+                      the Provisioning API
       Each VBC_... also as VBC_..._FILE, the path of a file that holds it.
   AWS_*               the standard AWS credentials, profiles, roles and region
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server in place of AWS
@@ -33,6 +39,9 @@ func vbcOptions() (vbc.Options, error) {
 	}{
 		{"VBC_API_URL", &o.URL, false},
 		{"VBC_API_ROOT", &o.Root, false},
+		{"VBC_TOKEN_URL", &o.TokenURL, false},
+		{"VBC_PROVISIONING_CLIENT_ID", &o.ProvisioningClientID, false},
+		{"VBC_PROVISIONING_CLIENT_SECRET", &o.ProvisioningClientSecret, false},
 		{"VBC_USERNAME", &o.Username, true},
 		{"VBC_PASSWORD", &o.Password, true},
 		{"VBC_CLIENT_ID", &o.ClientID, true},
@@ -50,7 +59,20 @@ func vbcOptions() (vbc.Options, error) {
 		return vbc.Options{}, usagef("set it, or name a file that holds it, as in "+missing[0]+"_FILE=/path",
 			"not set: %s", strings.Join(missing, ", "))
 	}
+	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
+		return vbc.Options{}, usagef("set both, or none to use VBC_CLIENT_ID for both APIs", "of VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET only one is set")
+	}
 	return o, nil
+}
+
+// newClient makes a client that remembers refused logins beside the manifest.
+func newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
+	o.Memory = &refusedLogins{path: filepath.Join(filepath.Dir(manifest), refusedFile)}
+	client, err := vbc.New(o)
+	if err != nil {
+		return nil, usagef("check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT", "%v", err)
+	}
+	return client, nil
 }
 
 // setting reads NAME, or the file that NAME_FILE names. One newline at the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -74,11 +75,14 @@ func hintFor(err error) string {
 	if h := pipeline.Hint(err); h != "" {
 		return h
 	}
-	if _, ok := errors.AsType[*vbc.AuthError](err); ok {
-		return "VBC_USERNAME and VBC_PASSWORD are those of a VBC integration user (not of the developer portal), VBC_CLIENT_ID and VBC_CLIENT_SECRET those of your application"
+	if e, ok := errors.AsType[*vbc.AuthError](err); ok {
+		return loginHint(e)
 	}
-	if e := vbc.AsError(err); e != nil && e.NotSubscribed() {
-		return "subscribe your application to the Call Recording API in the developer portal, then run again"
+	if e := vbc.AsError(err); e != nil && e.Advice() != "" {
+		return e.Advice()
+	}
+	if e := vbc.AsError(err); e != nil && e.AtLogin() {
+		return "VBC_TOKEN_URL says where tokens are; vbcvault doctor tries the other addresses"
 	}
 	if e := vbc.AsError(err); e != nil && e.Status == 404 {
 		return "VBC_API_URL and VBC_API_ROOT say where the API is"
@@ -100,4 +104,26 @@ func hintFor(err error) string {
 		return "run the same command again: it goes on where this one stopped"
 	}
 	return ""
+}
+
+// loginHint says how to mend a login that is refused.
+func loginHint(e *vbc.AuthError) string {
+	user := "VBC_USERNAME and VBC_PASSWORD are those of a VBC integration user (not of the developer portal)"
+	until := ""
+	if !e.Until.IsZero() {
+		until = e.Until.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case e.Cause == vbc.RefusedToken:
+		return "do VBC_API_URL and VBC_TOKEN_URL belong together, and is the application subscribed to the Call Recording API? If another program logs in as the same user, give vbcvault a user and an application of its own"
+	case e.Cause == vbc.RefusedClient:
+		return "VBC_CLIENT_ID and VBC_CLIENT_SECRET are those of your application in the developer portal, and it must allow the password grant; some accounts get tokens at another address (VBC_TOKEN_URL), and vbcvault doctor tries that"
+	case e.Cause == vbc.RefusedLogin:
+		return "is this VBC's answer, or a proxy's? VBC_TOKEN_URL says where tokens are; vbcvault doctor tries the other addresses"
+	case e.Locked:
+		return "VBC has locked the user after refused logins. Stop whatever else logs in as this user, and wait until " + until + ": each try before locks it for another 30 minutes. Then, or when an administrator has unlocked it and set another password, run again"
+	case until != "":
+		return user + ". With another password vbcvault tries at once, with the same one from " + until + " on"
+	}
+	return user
 }

@@ -122,11 +122,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 
 func (j *job) client(o *output) (*vbc.Client, error) {
 	j.vbc.Logger = o.log
-	client, err := vbc.New(j.vbc)
-	if err != nil {
-		return nil, usagef("check VBC_API_URL and VBC_API_ROOT", "%v", err)
-	}
-	return client, nil
+	return newClient(j.vbc, j.manifest)
 }
 
 // writePlan lets do write to the plan's file, a new one. Where that is cut off,

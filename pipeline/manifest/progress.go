@@ -82,6 +82,8 @@ type Learned struct {
 	PagesRefused bool
 
 	Transcripts bool // VBC has listed some
+
+	ClientAuth string // how VBC wants the application to be named when it logs in, "" = not known
 }
 
 // learnedLasts is how long a pace and a size of pages are believed: the account's
@@ -119,6 +121,9 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
 	l.PageSize, l.Pace = int(believed(size)), time.Duration(believed(pace))*time.Millisecond
+	if l.ClientAuth, err = m.meta(ctx, "client_auth"); err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
 	l.Transcripts = transcripts != ""
 	return l, nil
 }
@@ -143,6 +148,11 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 		}
 		if l.Pace > 0 {
 			if _, err := tx.Exec(setMeta, "pace", dated(l.Pace.Milliseconds(), time.Now())); err != nil {
+				return &WriteError{err}
+			}
+		}
+		if l.ClientAuth != "" {
+			if _, err := tx.Exec(setMeta, "client_auth", l.ClientAuth); err != nil {
 				return &WriteError{err}
 			}
 		}

@@ -51,6 +51,20 @@ type Config struct {
 	TokenTTL    time.Duration // 0 = 24 h
 	Latency     time.Duration // before every answer
 
+	BasicOnly      bool   // the application is named by HTTP Basic, and a form that names it is refused
+	TokenPath      string // of the tokens; "" = /token
+	ExpiresIn      string // expires_in as JSON, whatever TokenTTL is; "" = the truth
+	UnknownAtFirst int    // so many requests with a new token are refused
+	SingleToken    bool   // a new token ends all others, and their refresh tokens
+	LockAfter      int    // refused logins that lock the user; 0 = none do
+	// A second application: tokens of each are good for one API only.
+	ProvisioningClientID, ProvisioningClientSecret string
+
+	RefuseZ      bool // a time that ends in Z is answered with 400
+	RefuseOffset bool // one that ends in +0000 is
+
+	Denials map[RequestKind]Denial // what is refused although the token is good
+
 	NotSubscribed         bool // the call recording API answers 403 (900908)
 	ProvisioningForbidden bool // the Provisioning API does
 
@@ -93,6 +107,9 @@ type Account struct {
 	windowN  int
 	inject   func(*http.Request) *Fault
 
+	tokenHost string // where tokens are, and nothing else; "" = everywhere
+	storage   string // to which downloads are redirected; "" = they are not
+
 	inFlight, maxInFlight atomic.Int64
 }
 
@@ -115,6 +132,7 @@ func New(cfg Config) *Account {
 	def(&cfg.Password, "correct horse")
 	def(&cfg.ClientID, "client")
 	def(&cfg.ClientSecret, "secret")
+	def(&cfg.TokenPath, "/token")
 	def(&cfg.APIRoot, "/t/vbc.prod/call_recording/v1/api")
 	cfg.Account = cmp.Or(cfg.Account, 549825)
 	cfg.SelfUser = cmp.Or(cfg.SelfUser, 745249)

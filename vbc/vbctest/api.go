@@ -225,7 +225,7 @@ func (a *Account) parseListQuery(u *url.URL) (q listQuery, err error) {
 		if len(vs) != 1 {
 			return q, fmt.Errorf("%s is given twice", name)
 		}
-		if err := q.set(name, vs[0]); err != nil {
+		if err := q.set(a, name, vs[0]); err != nil {
 			return q, fmt.Errorf("invalid %s: %w", name, err)
 		}
 	}
@@ -241,7 +241,7 @@ func (a *Account) parseListQuery(u *url.URL) (q listQuery, err error) {
 	return q, nil
 }
 
-func (q *listQuery) set(name, v string) (err error) {
+func (q *listQuery) set(a *Account, name, v string) (err error) {
 	ms := func() (time.Duration, error) {
 		n, err := strconv.ParseInt(v, 10, 64)
 		return time.Duration(n) * time.Millisecond, err
@@ -259,9 +259,9 @@ func (q *listQuery) set(name, v string) (err error) {
 			err = fmt.Errorf("start:ASC or start:DESC")
 		}
 	case "start:gte":
-		q.gte, err = time.Parse(timeLayout, v)
+		q.gte, err = a.parseTime(v)
 	case "start:lte":
-		q.lte, err = time.Parse(timeLayout, v)
+		q.lte, err = a.parseTime(v)
 	case "duration:gte":
 		q.durationGTE, err = ms()
 	case "duration:lte":
@@ -277,6 +277,16 @@ func (q *listQuery) set(name, v string) (err error) {
 		err = fmt.Errorf("unknown parameter")
 	}
 	return err
+}
+
+// parseTime reads a time as filters may have it. One without a zone is refused.
+func (a *Account) parseTime(v string) (time.Time, error) {
+	for layout, refused := range map[string]bool{timeLayout: a.cfg.RefuseOffset, "2006-01-02T15:04:05Z": a.cfg.RefuseZ, "2006-01-02T15:04:05.000Z": a.cfg.RefuseZ} {
+		if t, err := time.Parse(layout, v); err == nil && !refused {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("Invalid format: %q is malformed at %q", v, v[min(len(v), 19):])
 }
 
 // filter returns what matches, in ascending order. Where only the time

@@ -67,8 +67,12 @@ func (a *Account) serveExport(w http.ResponseWriter, r *http.Request) {
 		if duration {
 			text = number.String()
 		}
-		if name == "page" || name == "page_size" || name == "order" || isText == duration || isNumber != duration || q.set(name, text) != nil {
+		if name == "page" || name == "page_size" || name == "order" || isText == duration || isNumber != duration || text == "" {
 			backendError(w, http.StatusBadRequest, fmt.Sprintf("invalid filter %.40q", name))
+			return
+		}
+		if err := q.set(a, name, text); err != nil {
+			backendError(w, http.StatusBadRequest, err.Error())
 			return
 		}
 	}

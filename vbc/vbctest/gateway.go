@@ -36,18 +36,18 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Account) serve(w http.ResponseWriter, r *http.Request, kind RequestKind, f *Fault) {
-	switch kind {
-	case Token:
+	switch {
+	case kind == Token && a.here(kind, r.Host):
 		a.serveToken(w, r)
 		return
-	case Other:
+	case kind == Other, !a.here(kind, r.Host):
 		gatewayError(w, http.StatusNotFound, 404, "Runtime Error", "No matching resource found for given API Request")
 		return
 	}
-	if !a.authorized(w, r) || !a.withinQuota(w) {
+	if !a.authorized(w, r, kind) || !a.withinQuota(w) || a.denied(w, kind) || a.redirected(w, r, kind) {
 		return
 	}
-	provisioning := kind == AccountLookup || kind == Users
+	provisioning := kind.provisioning()
 	if provisioning && a.cfg.ProvisioningForbidden || !provisioning && a.cfg.NotSubscribed {
 		fault(w, http.StatusForbidden, 900908, "Resource forbidden", "User is NOT authorized to access the Resource. API Subscription validation failed.")
 		return
@@ -170,9 +170,11 @@ const (
 	Other         RequestKind = "other" // no such route
 )
 
+func (k RequestKind) provisioning() bool { return k == AccountLookup || k == Users }
+
 func (a *Account) kindOf(r *http.Request) RequestKind {
 	path := r.URL.Path
-	if path == "/token" {
+	if path == a.cfg.TokenPath {
 		return Token
 	}
 	if rest, ok := strings.CutPrefix(path, provisioningRoot+"/accounts/"); ok {

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// refusedFile is where refused logins are kept, beside the manifests: a user is
+// locked whichever of them a run is about, and doctor and dry runs, which write no
+// manifest, count as well.
+const refusedFile = "refused-logins.json"
+
+// refusedLogins is a file of refused logins. It is there only while there are
+// some. Each is told by a digest that is slow to make and has its own salt, so that
+// the password can't be tried out on it cheaply; what makes it, the client's secret
+// among it, is nowhere in the file.
+//
+// Two programs that write it at the same moment may lose one entry: that costs one
+// more try.
+type refusedLogins struct {
+	path string
+}
+
+// refusedLogin is one entry.
+type refusedLogin struct {
+	Salt   []byte    `json:"salt"`
+	Digest []byte    `json:"digest"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	Locked bool      `json:"locked,omitempty"`
+}
+
+// slowness is how often a digest is made of a digest: about a tenth of a second.
+const slowness = 300_000
+
+func digestOf(login string, salt []byte) ([]byte, error) {
+	return pbkdf2.Key(sha256.New, login, salt, slowness, sha256.Size)
+}
+
+// read returns the entries that still count. One from the future is of a clock
+// that was wrong, and of no use.
+func (f *refusedLogins) read() (all []refusedLogin, there bool, err error) {
+	b, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var kept []refusedLogin
+	if json.Unmarshal(b, &kept) != nil {
+		return nil, true, nil // not ours any more
+	}
+	for _, l := range kept {
+		if age := time.Since(l.At); age >= -time.Minute && age < vbc.LockLasts {
+			all = append(all, l)
+		}
+	}
+	return all, true, nil
+}
+
+// split returns the entry of a login, and the others.
+func split(all []refusedLogin, login string) (its *refusedLogin, others []refusedLogin) {
+	for _, l := range all {
+		digest, err := digestOf(login, l.Salt)
+		if err == nil && subtle.ConstantTimeCompare(digest, l.Digest) == 1 {
+			its = &l
+		} else {
+			others = append(others, l)
+		}
+	}
+	return its, others
+}
+
+// Refused implements vbc.Memory.
+func (f *refusedLogins) Refused(login string) (vbc.Refusal, bool) {
+	all, _, err := f.read()
+	if err != nil {
+		return vbc.Refusal{}, false // SetRefused will say so, should it come to that
+	}
+	its, _ := split(all, login)
+	if its == nil {
+		return vbc.Refusal{}, false
+	}
+	return vbc.Refusal{At: its.At, Reason: its.Reason, Locked: its.Locked}, true
+}
+
+// SetRefused implements vbc.Memory.
+func (f *refusedLogins) SetRefused(login string, r vbc.Refusal) error {
+	all, _, err := f.read()
+	if err != nil {
+		return err
+	}
+	_, others := split(all, login)
+	l := refusedLogin{Salt: make([]byte, 16), At: r.At.UTC(), Reason: r.Reason, Locked: r.Locked}
+	if _, err := rand.Read(l.Salt); err != nil {
+		return err
+	}
+	if l.Digest, err = digestOf(login, l.Salt); err != nil {
+		return err
+	}
+	return f.write(append(others, l))
+}
+
+// Forget implements vbc.Memory.
+func (f *refusedLogins) Forget(login string) error {
+	all, there, err := f.read()
+	if err != nil || !there {
+		return err
+	}
+	_, others := split(all, login)
+	if len(others) > 0 {
+		return f.write(others)
+	}
+	if err := os.Remove(f.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// write puts the entries in the place of the file, all or none of them.
+func (f *refusedLogins) write(all []refusedLogin) (err error) {
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(f.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(dir, ".vbcvault-unfinished-") // readable for its owner only
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write %s: %w", f.path, err), os.Remove(temp.Name()))
+		}
+	}()
+	_, err = temp.Write(append(b, '\n'))
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), f.path)
+}
