@@ -338,17 +338,19 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 // learn tells the pacer and the tokens what the answer says about them.
 func (s *Slot) learn(err error) {
 	e := AsError(err)
+	if e != nil && e.Throttled() {
+		if e.named {
+			s.c.pacer.name()
+		}
+		s.c.pacer.refused(s.granted, e.until)
+		return
+	}
+	s.c.pacer.accepted(s.granted)
 	switch {
 	case e == nil, e.NotFound():
-		s.c.pacer.accepted()
 		s.c.tokens.report(s.token, true)
-	case e.Throttled():
-		s.c.pacer.refused(s.granted, e.until)
 	case e.Unauthorized():
-		s.c.pacer.accepted()
 		s.c.tokens.report(s.token, false)
-	default:
-		s.c.pacer.accepted()
 	}
 }
 
