@@ -38,8 +38,8 @@ type lessons struct {
 	blocked      bool      // nothing goes through
 	blockedSince time.Time // since then
 
-	window   time.Duration // how long the windows are that have taught base
-	changed  time.Time     // when the pace last did
+	window  time.Duration // how long the windows are that have taught base
+	changed time.Time     // when the pace last did
 
 	quiet    int  // requests that weren't refused since the pace last changed
 	patience int  // so many of them before a faster pace is tried; what is refused for other people's use doesn't begin the count anew
@@ -76,6 +76,7 @@ const (
 
 	// Where requests are so few that this takes for ever, it is so many windows.
 	fewestWindows = 15
+	trialWindows  = 3 // at least two of them whole
 
 	fewestSpaced = 3 // fewer requests in a window aren't spaced as widely as they could be
 
@@ -128,6 +129,9 @@ func (p *pacer) due() bool {
 		need = fewestQuiet
 	}
 	windows := time.Duration(fewestWindows * min(need, 2*fewestQuiet) / fewestQuiet)
+	if p.trying {
+		windows = trialWindows
+	}
 	return p.quiet >= need || p.window > 0 && p.quiet > 1 && time.Since(p.changed) >= windows*p.window
 }
 
