@@ -139,7 +139,7 @@ func TestBadHourTeachesNothingThatLasts(t *testing.T) {
 		if took := time.Since(begin); took > 225*time.Minute {
 			t.Errorf("1,500 requests at 10 a minute took %v", took)
 		}
-		if q := p.quota(); q.Learned > 6500*time.Millisecond {
+		if q := p.quota(); q.Learned > 7*time.Second {
 			t.Errorf("one request every %v is remembered, at 10 a minute", q.Learned)
 		}
 	})
