@@ -58,6 +58,8 @@ type run struct {
 	unsorted  []collection // that VBC doesn't list in order
 	purges    atomic.Int64
 	breaker   breaker
+	gate      *gate
+	postponed postponed
 	purged    purged
 	probed    bool // the destination is fit for use
 
@@ -107,6 +109,7 @@ func newRun(p Parts, o Options) *run {
 	if len(r.pauses) == 0 {
 		r.pauses = defaultPauses
 	}
+	r.gate = newGate(r.log, r.stats, r.pauses, o.MaxWait, o.Workers)
 	return r
 }
 
@@ -196,6 +199,9 @@ func (r *run) do() (err error) {
 	if err := each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
 		return err
 	}
+	if err := each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
+		return err
+	}
 	if err := r.rest(r.ctx, sel); err != nil {
 		return err
 	}
@@ -277,7 +283,7 @@ func fromTheFuture(t time.Time) bool { return time.Until(t) > MaxClockOffset }
 // prepare logs in, and where the account's number is given, looks at the
 // destination before anything is listed.
 func (r *run) prepare(ctx context.Context) error {
-	if err := r.retry(ctx, &patience{}, func() error { return r.vbc.Login(ctx) }); err != nil {
+	if err := r.login(ctx); err != nil {
 		if ctx.Err() == nil && judge(err) == passing {
 			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE)"}
 		}
@@ -290,6 +296,20 @@ func (r *run) prepare(ctx context.Context) error {
 		return r.settleAccount(ctx, r.policy.Account)
 	}
 	return nil
+}
+
+// login gets a token. A network that is away when a run begins, as while a router
+// starts, is waited for.
+func (r *run) login(ctx context.Context) error {
+	for {
+		var p patience
+		err := r.retry(ctx, &p, func() error {
+			return r.gate.pass(ctx, vbc.RankToken, &p, func() error { return r.vbc.Login(ctx) })
+		})
+		if !isOutage(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // settleAccount fixes the account's number for the run: the manifest is bound
