@@ -35,6 +35,8 @@ type gate struct {
 	maxWait        time.Duration // so long may it refuse everything for the quota; 0 = for ever
 	need           int           // so many must fail one after the other
 
+	alive func(context.Context) bool // asks VBC for something small, and whether it answers
+
 	mu      sync.Mutex
 	ranks   [vbc.RankList + 1]outage
 	refused time.Time // the first refusal for the quota since the last request that wasn't refused; zero = none
@@ -50,6 +52,7 @@ type outage struct {
 	until    time.Time          // nobody goes ahead before
 	pauses   int
 	probing  bool // somebody has gone ahead
+	spent    bool // nobody waits any more until something is answered: the rest of VBC works
 	waiting  []*patience
 	changed  chan struct{} // closed when something of this changes
 }
@@ -65,6 +68,9 @@ func newGate(log *slog.Logger, stats *Stats, pauses []time.Duration, maxWait tim
 	}
 	return g
 }
+
+// fewestProbes must fail before a run ends, however short its limit is.
+const fewestProbes = 3
 
 // enough is how many must fail before everything waits. Whoever gets a token, or
 // lists, has nothing else to compare with.
@@ -85,7 +91,39 @@ func (g *gate) pass(ctx context.Context, rank vbc.Rank, p *patience, send func()
 	if err != nil {
 		return err
 	}
-	return g.leave(rank, p, probe, send())
+	sent := send()
+	err = g.leave(rank, p, probe, sent)
+	if err != errTooLong {
+		return err
+	}
+	if g.alive(ctx) {
+		g.spend(rank)
+		return sent // and each fails by itself
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.end(outOfOrder(sent, g.ranks[rank].opened))
+}
+
+// errTooLong says that requests of a rank have been out of order for too long.
+var errTooLong = errors.New("out of order for too long")
+
+// spend has requests of a rank fail by themselves from now on.
+func (g *gate) spend(rank vbc.Rank) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := &g.ranks[rank]
+	c.close()
+	c.spent = true
+	g.stats.Waiting.Store(nil)
+	g.log.Warn("VBC has answered none of these requests for too long, and answers others; going on without waiting")
+}
+
+// close lets all requests pass.
+func (c *outage) close() {
+	c.opened, c.until, c.pauses = time.Time{}, time.Time{}, 0
+	clear(c.failing)
+	c.tell()
 }
 
 // enter waits until a request may be sent. probe says that it goes ahead of others.
@@ -169,13 +207,13 @@ func (g *gate) leave(rank vbc.Rank, p *patience, probe bool, err error) error {
 // answer notes that VBC has answered: if it was out of order, that is over.
 func (g *gate) answer(c *outage) {
 	c.answered++
+	c.spent = false
 	clear(c.failing)
 	if c.opened.IsZero() {
 		return
 	}
 	lasted := time.Since(c.opened)
-	c.opened, c.until, c.pauses = time.Time{}, time.Time{}, 0
-	c.tell()
+	c.close()
 	if !g.anyOpen() {
 		g.stats.Waiting.Store(nil)
 		g.log.Info("VBC answers again; going on", "after", lasted.Round(time.Second))
@@ -192,11 +230,15 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 	if c.failing == nil {
 		c.failing = map[*patience]bool{}
 	}
-	if !c.failing[p] {
-		p.rank, p.answered = rank, c.answered
+	if !p.marked || p.rank != rank {
+		p.marked, p.rank, p.answered = true, rank, c.answered
 	}
-	c.failing[p] = true
+	if p.answered == c.answered { // else others were answered while this one failed: it is its own fault
+		c.failing[p.self()] = true
+	}
 	switch {
+	case c.spent:
+		return err
 	case c.opened.IsZero():
 		if len(c.failing) < g.enough(rank) {
 			return err
@@ -207,14 +249,17 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 		c.opened = now
 	case !probe:
 		return err // it was under way when the gate opened
-	case now.Sub(c.opened) >= g.limit:
+	case now.Sub(c.opened) >= g.limit && c.pauses >= fewestProbes:
+		if (rank == vbc.RankFetch || rank == vbc.RankPurge) && g.alive != nil {
+			return errTooLong
+		}
 		return g.end(outOfOrder(err, c.opened))
 	}
 	pause := min(g.first<<min(c.pauses, 10), g.longest)
 	c.pauses++
 	c.until = now.Add(pause)
-	if e := vbc.AsError(err); e != nil && e.Opens().After(c.until) {
-		c.until = e.Opens()
+	if e := vbc.AsError(err); e != nil && e.Opens.After(c.until) {
+		c.until = e.Opens
 	}
 	if last := c.opened.Add(g.limit); c.until.After(last) {
 		c.until = last
@@ -242,7 +287,7 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 	}
 	const hint = "is something else using this application's quota? Run the same command again later: it resumes, and nothing is lost; --max-wait sets how long a run waits"
 	since := g.refused.UTC().Format(time.RFC3339)
-	switch opens := e.Opens(); {
+	switch opens := e.Opens; {
 	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait:
 		return g.end(&refusal{Reason: fmt.Sprintf("VBC takes no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
 			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal spares it"})
@@ -284,7 +329,7 @@ func (g *gate) unproven(p *patience) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := &g.ranks[p.rank]
-	return c.failing[p] && c.answered == p.answered
+	return p.marked && c.answered == p.answered && !c.spent
 }
 
 // isOutage reports whether an error says that VBC can't be reached, or is out of

@@ -3,35 +3,32 @@ package pipeline
 import (
 	"iter"
 	"sync"
-
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 // postponed are the recordings that failed while nothing at all was answered:
 // VBC may have been out of order, and no recording is to blame for that. They are
 // begun once more at the end of the run.
 type postponed struct {
-	mu   sync.Mutex
-	rows []manifest.Row
+	mu    sync.Mutex
+	items []*item
 }
 
-func (r *run) postpone(row manifest.Row, why error) {
+func (r *run) postpone(row *item, why error) {
 	r.log.Info("a recording failed while VBC answered nothing; it is tried again at the end of this run", "recording", row.Recording.String(), "reason", why)
 	r.postponed.mu.Lock()
 	defer r.postponed.mu.Unlock()
-	row.Raw = nil // which is large, and in the manifest
-	r.postponed.rows = append(r.postponed.rows, row)
+	r.postponed.items = append(r.postponed.items, row)
 }
 
 // postponedTasks are those, as the manifest has them now.
 func (r *run) postponedTasks() iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
 		r.postponed.mu.Lock()
-		rows := r.postponed.rows
+		items := r.postponed.items
 		r.postponed.mu.Unlock()
-		for _, p := range rows {
+		for _, p := range items {
 			row, err := r.manifest.Row(r.work, p.Kind, p.Owner, p.ID, p.Nth)
-			if !yield(task{Row: row, again: true}, err) || err != nil {
+			if !yield(task{Row: row, again: &p.patience}, err) || err != nil {
 				return
 			}
 		}

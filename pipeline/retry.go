@@ -33,10 +33,20 @@ type patience struct {
 	doubted int // those that don't look like it
 	odd     int // refusals of which nobody knows whether they pass
 
-	// Of the gate: when it began to fail, what was it, and how many requests had
-	// been answered.
+	// Of the gate: what began to fail, and how many requests of that rank had been
+	// answered by then.
+	marked   bool
 	rank     vbc.Rank
 	answered int
+	earlier  *patience // the same recording's, before it was postponed
+}
+
+// self tells what it is about from all else.
+func (p *patience) self() *patience {
+	if p.earlier != nil {
+		return p.earlier
+	}
+	return p
 }
 
 const (
@@ -219,8 +229,8 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 // up to a minute.
 func (r *run) pauseAfter(err error, failures int) time.Duration {
 	d := r.pauses[min(failures, len(r.pauses))-1]
-	if e := vbc.AsError(err); e != nil && !e.Opens().IsZero() {
-		d = max(d, min(time.Until(e.Opens()), 10*r.pauses[len(r.pauses)-1]))
+	if e := vbc.AsError(err); e != nil && !e.Opens.IsZero() {
+		d = max(d, min(time.Until(e.Opens), 10*r.pauses[len(r.pauses)-1]))
 	}
 	return d
 }

@@ -110,6 +110,7 @@ func newRun(p Parts, o Options) *run {
 		r.pauses = defaultPauses
 	}
 	r.gate = newGate(r.log, r.stats, r.pauses, o.MaxWait, o.Workers)
+	r.gate.alive = func(ctx context.Context) bool { return !isOutage(r.askAnything(ctx)) }
 	return r
 }
 

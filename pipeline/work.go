@@ -37,9 +37,9 @@ type item struct {
 // task is one recording to be led on.
 type task struct {
 	manifest.Row
-	entry *packed // its audio in an export; nil = fetch it directly
-	done  func()  // nil, or what to call when it is through
-	again bool    // it was postponed
+	entry *packed   // its audio in an export; nil = fetch it directly
+	done  func()    // nil, or what to call when it is through
+	again *patience // of the first time, if it was postponed
 }
 
 // listedTasks are the recordings of slices with work left. What failed in an
@@ -116,7 +116,8 @@ func (r *run) handle(ctx context.Context, t task) error {
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
 	r.stats.WorkBegan.CompareAndSwap(0, time.Now().UnixMilli())
-	it := &item{Row: row, entry: t.entry, sent: row.State == manifest.Purging, again: t.again}
+	it := &item{Row: row, entry: t.entry, sent: row.State == manifest.Purging, again: t.again != nil}
+	it.patience.earlier = t.again
 	err := r.lead(ctx, it)
 	switch {
 	case err == nil:
@@ -127,8 +128,8 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case judge(err) == systemic, judge(err) == cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
-	case !t.again && isOutage(err) && r.gate.unproven(&it.patience):
-		r.postpone(row, err)
+	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
+		r.postpone(it, err)
 		return nil
 	}
 	if e := r.fail(row, err); e != nil {

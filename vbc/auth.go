@@ -142,7 +142,7 @@ func (s *tokens) explain(err error, granted time.Time) error {
 	}
 	f := parseFault(re.Body)
 	e := &Error{Op: op, Status: re.Response.StatusCode, Code: f.code, Gateway: f.gateway, Message: s.redact(clean(f.text)), Malformed: re.Response.StatusCode < 300}
-	e.opens = opens(re.Response.Header, f.nextAccess, time.Now())
+	e.Opens = opens(re.Response.Header, f.nextAccess, time.Now())
 	if e.Throttled() {
 		e.until = windowOpens(re.Response.Header, f.nextAccess, time.Now())
 		s.pacer.refused(granted, e.until)

@@ -25,14 +25,13 @@ type Error struct {
 	// Malformed says that the status was a success and the content wasn't.
 	Malformed bool
 
+	// Opens is when the server says that it takes requests again, by our own
+	// clock and however far away that is; zero if it doesn't say.
+	Opens time.Time
+
 	until time.Time // of a 429: when to ask again, by our own clock
-	opens time.Time // when the server says that it takes requests again, by our own clock; zero = it doesn't say
 	named bool      // the gateway says that it is a quota
 }
-
-// Opens is when VBC says that it takes requests again, by our own clock and
-// however far away that is; zero if it doesn't say.
-func (e *Error) Opens() time.Time { return e.opens }
 
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -144,7 +143,7 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 	}
-	e.opens = opens(resp.Header, f.nextAccess, time.Now())
+	e.Opens = opens(resp.Header, f.nextAccess, time.Now())
 	if e.Throttled() {
 		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
 		e.named = e.ofQuota() || f.nextAccess != ""
