@@ -39,6 +39,8 @@ type Options struct {
 
 	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
+	MaxWait time.Duration // end the run after so long with nothing but refusals for the quota; 0 = never
+
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
 	ExportLimit int64  // bytes of audio in one export; 0 = 2 GiB
@@ -96,7 +98,7 @@ func (p *policy) exports(needed int, started bool, q vbc.Quota) bool {
 	case FetchExport:
 		return worth
 	case FetchAuto:
-		return worth && (started || q.Interval > 0)
+		return worth && (started || q.Interval > 0 || q.Limited)
 	}
 	return false
 }

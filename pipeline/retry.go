@@ -22,6 +22,7 @@ const (
 	expired                  // the token was refused: the next slot brings a new one
 	unknown                  // a new token isn't known everywhere yet: the next slot waits, and the client bounds how often
 	doubtful                 // looks permanent; one more try decides
+	odd                      // a quota's code with another status: whether it passes, nobody knows
 	systemic                 // nothing will work from here on: the run must end
 	cancelled                // nobody wants it any more
 )
@@ -31,11 +32,28 @@ const (
 type patience struct {
 	passed  int // faults that pass
 	doubted int // those that don't look like it
+	odd     int // refusals of which nobody knows whether they pass
+
+	// Of the gate: what began to fail, and how many requests of that rank had been
+	// answered by then.
+	marked   bool
+	rank     vbc.Rank
+	answered int
+	earlier  *patience // the same recording's, before it was postponed
+}
+
+// self tells what it is about from all else.
+func (p *patience) self() *patience {
+	if p.earlier != nil {
+		return p.earlier
+	}
+	return p
 }
 
 const (
 	maxPassing  = 4
 	maxDoubtful = 2
+	maxOdd      = 4
 )
 
 // defaultPauses come before the second, third and fourth try: 8.5 seconds in
@@ -59,8 +77,10 @@ func judge(err error) verdict {
 			return unknown
 		case e.Unauthorized():
 			return expired
-		case e.NotSubscribed():
+		case e.NotSubscribed(), e.Blocked():
 			return systemic
+		case e.Odd():
+			return odd
 		case e.Temporary():
 			return passing
 		}
@@ -109,7 +129,56 @@ func permanent(err error) bool {
 // attempt sends a request that finds more to do, again if need be. It is a
 // vbc.Attempt.
 func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-	return r.attemptFor(ctx, &patience{}, vbc.RankList, op)
+	for {
+		err := r.attemptFor(ctx, &patience{}, vbc.RankList, op)
+		if !isOutage(err) || ctx.Err() != nil {
+			return err
+		}
+		// Nothing else may be going on that says whether it is this request or
+		// all of VBC.
+		waited, ended := r.untilAlive(ctx)
+		if ended != nil {
+			return ended
+		}
+		if !waited {
+			return err
+		}
+	}
+}
+
+// untilAlive asks VBC for the smallest page of a listing, again and again with
+// the gate's pauses, until that is answered, in whatever way. waited says that it
+// wasn't at once. The error is what ends the run.
+func (r *run) untilAlive(ctx context.Context) (waited bool, err error) {
+	var p patience
+	for ; ; waited = true {
+		err := r.gate.pass(ctx, vbc.RankList, &p, func() error { return r.askAnything(ctx) })
+		switch {
+		case ctx.Err() != nil:
+			return waited, context.Cause(ctx)
+		case isA[*refusal](err), judge(err) == systemic && vbc.AsError(err) == nil:
+			return waited, err
+		case vbc.AsError(err) != nil && vbc.AsError(err).Throttled():
+		case !isOutage(err):
+			return waited, nil
+		}
+	}
+}
+
+// askAnything sends the smallest request of all.
+func (r *run) askAnything(ctx context.Context) error {
+	once := func(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
+		slot, err := r.vbc.Slot(ctx, vbc.RankList)
+		if err != nil {
+			return err
+		}
+		defer slot.Release()
+		return op(ctx, slot)
+	}
+	for _, err := range r.vbc.List(vbc.Query{Kind: vbc.Company, Account: r.policy.Account, PageSize: 1, Before: r.policy.Cutoff}).Pages(ctx, once) {
+		return err
+	}
+	return nil
 }
 
 // attemptFor sends a request of that rank for something that may have failed
@@ -117,12 +186,14 @@ func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) e
 // request is done anew.
 func (r *run) attemptFor(ctx context.Context, p *patience, rank vbc.Rank, op func(context.Context, *vbc.Slot) error) error {
 	return r.retry(ctx, p, func() error {
-		slot, err := r.vbc.Slot(ctx, rank)
-		if err != nil {
-			return err
-		}
-		defer slot.Release()
-		return op(ctx, slot)
+		return r.gate.pass(ctx, rank, p, func() error {
+			slot, err := r.vbc.Slot(ctx, rank)
+			if err != nil {
+				return err
+			}
+			defer slot.Release()
+			return op(ctx, slot)
+		})
 	})
 }
 
@@ -137,6 +208,11 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 			if p.passed++; p.passed >= maxPassing {
 				return err
 			}
+		case odd:
+			if p.odd++; p.odd >= maxOdd {
+				return &refusal{Reason: "VBC refuses requests, and it isn't known to pass: " + err.Error(),
+					Hint: "look at the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
+			}
 		case doubtful:
 			if p.doubted++; p.doubted >= maxDoubtful {
 				return err
@@ -148,12 +224,22 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 			return context.Cause(ctx)
 		}
 		r.log.Debug("trying again", "after", err)
-		if verdict == passing {
-			if err := pause(ctx, r.pauses[min(p.passed, len(r.pauses))-1]); err != nil {
+		if verdict == passing || verdict == odd {
+			if err := pause(ctx, r.pauseAfter(err, p.passed+p.odd)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// pauseAfter is how long to wait after so many failures: longer if VBC says so,
+// up to a minute.
+func (r *run) pauseAfter(err error, failures int) time.Duration {
+	d := r.pauses[min(failures, len(r.pauses))-1]
+	if e := vbc.AsError(err); e != nil && !e.Opens.IsZero() {
+		d = max(d, min(time.Until(e.Opens), 10*r.pauses[len(r.pauses)-1]))
+	}
+	return d
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -58,6 +58,8 @@ type run struct {
 	unsorted  []collection // that VBC doesn't list in order
 	purges    atomic.Int64
 	breaker   breaker
+	gate      *gate
+	postponed postponed
 	purged    purged
 	probed    bool // the destination is fit for use
 
@@ -107,6 +109,8 @@ func newRun(p Parts, o Options) *run {
 	if len(r.pauses) == 0 {
 		r.pauses = defaultPauses
 	}
+	r.gate = newGate(r.log, r.stats, r.pauses, o.MaxWait, o.Workers)
+	r.gate.alive = func(ctx context.Context) bool { return !isOutage(r.askAnything(ctx)) }
 	return r
 }
 
@@ -194,6 +198,9 @@ func (r *run) do() (err error) {
 	}
 	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
 	if err := each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
+		return err
+	}
+	if err := each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
@@ -284,7 +291,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 		r.vbc.ExpectClientAuth(known.ClientAuth)
 	}
-	if err := r.retry(ctx, &patience{}, func() error { return r.vbc.Login(ctx) }); err != nil {
+	if err := r.login(ctx); err != nil {
 		if ctx.Err() == nil && judge(err) == passing {
 			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
 		}
@@ -297,6 +304,20 @@ func (r *run) prepare(ctx context.Context) error {
 		return r.settleAccount(ctx, r.policy.Account)
 	}
 	return nil
+}
+
+// login gets a token. A network that is away when a run begins, as while a router
+// starts, is waited for.
+func (r *run) login(ctx context.Context) error {
+	for {
+		var p patience
+		err := r.retry(ctx, &p, func() error {
+			return r.gate.pass(ctx, vbc.RankToken, &p, func() error { return r.vbc.Login(ctx) })
+		})
+		if !isOutage(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // settleAccount fixes the account's number for the run: the manifest is bound

@@ -29,6 +29,8 @@ type Stats struct {
 	ReadBack        atomic.Int64 // copies that were read once more before their purge
 	ReadBackBytes   atomic.Int64 // their bytes
 	Listing         atomic.Bool  // nothing but the listing is going on
+
+	Waiting atomic.Pointer[Waiting] // what everything waits for; nil = nothing
 }
 
 // Summary is what a run has done. Its JSON is a contract.

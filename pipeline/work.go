@@ -27,6 +27,7 @@ type item struct {
 	mismatched bool  // the store didn't hold a copy of it as it should
 	wrote      bool  // its audio was written by this run, not found
 	sent       bool  // a DELETE for it may have been sent
+	again      bool  // it was begun in this run before
 	there      *bool // whether VBC has it, if this run has asked
 
 	damaged     manifest.Copy // was verified once, and the store no longer holds it as it was; else empty
@@ -36,8 +37,9 @@ type item struct {
 // task is one recording to be led on.
 type task struct {
 	manifest.Row
-	entry *packed // its audio in an export; nil = fetch it directly
-	done  func()  // nil, or what to call when it is through
+	entry *packed   // its audio in an export; nil = fetch it directly
+	done  func()    // nil, or what to call when it is through
+	again *patience // of the first time, if it was postponed
 }
 
 // listedTasks are the recordings of slices with work left. What failed in an
@@ -76,7 +78,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 				done()
 				continue
 			}
-			if !yield(task{row, f.entries[p.id], done}, nil) {
+			if !yield(task{Row: row, entry: f.entries[p.id], done: done}, nil) {
 				return
 			}
 		}
@@ -114,7 +116,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	r.stats.Begun.Add(1)
 	defer r.stats.Ended.Add(1)
 	r.stats.WorkBegan.CompareAndSwap(0, time.Now().UnixMilli())
-	err := r.lead(ctx, &item{Row: row, entry: t.entry, sent: row.State == manifest.Purging})
+	it := &item{Row: row, entry: t.entry, sent: row.State == manifest.Purging, again: t.again != nil}
+	it.patience.earlier = t.again
+	err := r.lead(ctx, it)
 	switch {
 	case err == nil:
 		r.breaker.done()
@@ -124,6 +128,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case judge(err) == systemic, judge(err) == cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
+	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
+		r.postpone(it, err)
+		return nil
 	}
 	if e := r.fail(row, err); e != nil {
 		r.stop(e)
@@ -148,7 +155,7 @@ func (r *run) lead(ctx context.Context, row *item) error {
 	if purge && !r.takePurge() {
 		purge, held = false, true
 	}
-	if held {
+	if held && !row.again {
 		r.stats.Skipped.Add(1)
 	}
 	if row.State == manifest.Purging && !purge {

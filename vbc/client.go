@@ -430,17 +430,19 @@ func (s *Slot) learn(err error, provisioning bool) error {
 		tokens = s.c.beside
 	}
 	e := AsError(err)
+	if e != nil && e.Throttled() {
+		if e.named {
+			s.c.pacer.name()
+		}
+		s.c.pacer.refused(s.granted, e.until)
+		return nil
+	}
+	s.c.pacer.accepted(s.granted)
 	switch {
 	case e == nil, e.NotFound(), e.Host != "":
-		s.c.pacer.accepted()
 		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning})
-	case e.Throttled():
-		s.c.pacer.refused(s.granted, e.until)
 	case e.Unauthorized():
-		s.c.pacer.accepted()
 		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning, err: e})
-	default:
-		s.c.pacer.accepted()
 	}
 	return nil
 }

@@ -38,7 +38,12 @@ type Error struct {
 	advice string // what to do, where denials doesn't know
 	again  bool   // the next request is written in another way
 
-	until time.Time // of a 429: when the window opens, by our own clock
+	// Opens is when the server says that it takes requests again, by our own
+	// clock and however far away that is; zero if it doesn't say.
+	Opens time.Time
+
+	until time.Time // of a 429: when to ask again, by our own clock
+	named bool      // the gateway says that it is a quota
 }
 
 func (e *Error) Error() string {
@@ -60,16 +65,43 @@ func (e *Error) Error() string {
 // Fault codes of the WSO2 gateway.
 const (
 	codeThrottledFirst = 900800
+	codeBlocked        = 900805 // by an administrator's policy: no quota, and it doesn't pass
 	codeThrottledLast  = 900807
 	codeNotSubscribed  = 900908
 )
 
 // Throttled reports whether the quota was used up. Nothing else is wrong.
 func (e *Error) Throttled() bool {
-	if e.Host != "" {
+	switch {
+	case e.Host != "":
 		return false // not VBC's quota
+	case e.Status == http.StatusTooManyRequests:
+		return e.Code != codeBlocked
+	case e.Status == http.StatusServiceUnavailable:
+		return e.ofQuota() && e.Code != codeBlocked
 	}
-	return e.Status == http.StatusTooManyRequests || e.Code >= codeThrottledFirst && e.Code <= codeThrottledLast
+	return false
+}
+
+// ofQuota reports whether the gateway's code is one of those of quotas.
+func (e *Error) ofQuota() bool {
+	return e.Host == "" && e.Code >= codeThrottledFirst && e.Code <= codeThrottledLast
+}
+
+// Blocked reports whether an administrator of the gateway has blocked the
+// application, the user or the address: it is no quota, and doesn't pass.
+func (e *Error) Blocked() bool {
+	return e.Host == "" && e.Code == codeBlocked && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
+}
+
+// Odd reports whether the gateway's code is a quota's, and the status isn't:
+// whether that passes, nobody knows.
+func (e *Error) Odd() bool { return e.ofQuota() && !e.Throttled() && !e.Blocked() }
+
+// Outage reports whether VBC, or something on the way, is out of order: nothing
+// that has to do with what was asked for.
+func (e *Error) Outage() bool {
+	return e.Host == "" && !e.Malformed && !e.ofQuota() && (e.Status >= 500 || e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooEarly)
 }
 
 // Unauthorized reports whether the token was refused; the next Slot has a new one.
@@ -96,7 +128,7 @@ func (e *Error) Temporary() bool {
 		return true // asked again, VBC gives another address
 	}
 	return e.again || e.Malformed || e.Status >= 500 || e.Status == http.StatusRequestTimeout ||
-		e.Status == http.StatusTooEarly || e.Throttled() || e.Unauthorized()
+		e.Status == http.StatusTooEarly || e.Throttled() || e.Odd() || e.Unauthorized()
 }
 
 // ForeignHostError says that a URL out of VBC's data points to another host.
@@ -132,8 +164,10 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 	}
+	e.Opens = opens(resp.Header, f.nextAccess, time.Now())
 	if e.Throttled() {
 		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
+		e.named = e.ofQuota() || f.nextAccess != ""
 	}
 	return e
 }
@@ -180,7 +214,7 @@ func parseFault(body []byte) fault {
 		w = *w.Fault
 	}
 	f := fault{text: join(string(w.Message), string(w.Description), string(w.Msg), string(w.Error), string(w.ErrorText)), nextAccess: string(w.NextAccess)}
-	f.code, _ = strconv.Atoi(string(w.Code))
+	f.code, _ = strconv.Atoi(strings.TrimSpace(string(w.Code)))
 	f.gateway = wrapped || f.code >= 900000 || w.Type == "Status report" ||
 		strings.Contains(strings.ToLower(f.text), "no matching resource")
 	if f.code < 900000 {
@@ -189,7 +223,7 @@ func parseFault(body []byte) fault {
 	return f
 }
 
-var xmlField = regexp.MustCompile(`<(?:\w+:)?(code|type|message|description|nextAccessTime)>([^<]*)<`)
+var xmlField = regexp.MustCompile(`<(?:\w+:)?(code|type|message|description|nextAccessTime)(?:\s[^<>]*)?>([^<]*)<`)
 
 // parseXMLFault finds the fields of <am:fault> without minding its
 // namespaces, which differ between gateway versions.
@@ -240,27 +274,36 @@ func clean(s string) string {
 	return s
 }
 
-// windowOpens says when the gateway will take requests again, by our clock.
-// The gateway names a time of its own clock, so what counts is the distance
-// to its Date header. Without any hint it is the next minute: WSO2's tiers
-// count per minute.
+// windowOpens says when the gateway will take requests again, by our clock, or
+// when it is worth asking: WSO2's tiers count per minute.
 func windowOpens(h http.Header, nextAccess string, now time.Time) time.Time {
 	const longest, fallback = time.Hour, time.Minute
+	wait := fallback
+	if at := opens(h, nextAccess, now); !at.IsZero() {
+		wait = at.Sub(now)
+	}
+	return now.Add(min(max(wait, time.Second), longest))
+}
+
+// opens is when a server says that it takes requests again, zero if it doesn't.
+// It names a time of its own clock, so what counts is the distance to its Date
+// header.
+func opens(h http.Header, nextAccess string, now time.Time) time.Time {
 	server := now
 	if d, err := http.ParseTime(h.Get("Date")); err == nil {
 		server = d
 	}
-	wait := fallback
 	if t, err := parseAccessTime(nextAccess); err == nil {
-		wait = t.Sub(server)
-	} else if ra := h.Get("Retry-After"); ra != "" {
-		if s, err := strconv.Atoi(ra); err == nil && s >= 0 && s < 1<<30 {
-			wait = time.Duration(s) * time.Second
-		} else if t, err := http.ParseTime(ra); err == nil {
-			wait = t.Sub(server)
-		}
+		return now.Add(t.Sub(server))
 	}
-	return now.Add(min(max(wait, time.Second), longest))
+	ra := strings.TrimSpace(h.Get("Retry-After"))
+	if s, err := strconv.ParseFloat(ra, 64); err == nil && s >= 0 && s < 1<<30 {
+		return now.Add(time.Duration(s * float64(time.Second)))
+	}
+	if t, err := http.ParseTime(ra); err == nil {
+		return now.Add(t.Sub(server))
+	}
+	return time.Time{}
 }
 
 // parseAccessTime reads nextAccessTime: "2026-Nov-23 10:01:00+0000 UTC", and

@@ -304,6 +304,7 @@ func (l *logins) refusal(resp *http.Response, body []byte, code string, granted 
 	if cause := whoIsRefused(e, code, resp.Header.Get("WWW-Authenticate"), isForeign(body)); cause != nobody {
 		return &AuthError{Cause: cause, Reason: e.Error(), Locked: saysLocked.MatchString(e.Message)}
 	}
+	e.Opens = opens(resp.Header, f.nextAccess, time.Now())
 	if e.Throttled() {
 		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
 		l.pacer.refused(granted, e.until)

@@ -3,6 +3,7 @@ package vbc
 import (
 	"context"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -23,15 +24,12 @@ const (
 // whoever sends them, pass it one by one.
 //
 // With a rate it spaces them evenly. Without one it lets them run until a 429
-// says when the window closes and the next one opens. The window in which
-// that happens may have been used by others before us, so it teaches nothing
-// more. The next one is watched from its beginning: so many requests went
-// through, so many fit into each. From there on they are spaced evenly. It
-// never sends into a window that it knows to be closed.
+// says when the window closes and the next one opens. What it makes of that is
+// in quota.go. It never sends into a window that it knows to be closed.
 //
 // As long as the pace isn't known, only so many requests are under way at once
-// as have gone through, and a quarter of that in the window that is watched:
-// each of them may be refused.
+// as half of those that have gone through, and fewer in a window that is
+// watched: each of them may be refused.
 type pacer struct {
 	log   *slog.Logger
 	floor time.Duration // from the user's rate: never closer together than this
@@ -42,17 +40,11 @@ type pacer struct {
 	inFlight int
 
 	interval time.Duration // between requests; 0 = freely
-	best     time.Duration // the shortest that a whole window has taught; 0 = none yet
 	last     time.Time     // the latest turn
 	next     time.Time     // earliest time of the next request
 	closed   time.Time     // the window is closed until then
-	closedAt time.Time     // when we learned that
-	opened   time.Time     // first request since the last 429
-	whole    bool          // the window was ours to watch from its beginning
-	passed   int           // requests since the last 429 that weren't refused
-	quiet    int           // those since the pace last changed
-	patience int           // so many of them before a faster pace is tried
-	streak   int           // faster paces in a row that weren't refused
+
+	lessons
 
 	sent      int // requests in all that weren't refused
 	throttled int // 429s
@@ -65,18 +57,10 @@ type waiter struct {
 	grant chan time.Time
 }
 
-const (
-	// A faster pace than the learned one is tried after so many requests that
-	// weren't refused, and after ever more where that was in vain: one refused
-	// request in so many is what trying may cost.
-	fewestQuiet = 100
-	mostQuiet   = 400
-
-	mostOver = 16 // whoever was overtaken so often goes next, whatever its rank
-)
+const mostOver = 16 // whoever was overtaken so often goes next, whatever its rank
 
 func newPacer(floor time.Duration, log *slog.Logger) *pacer {
-	return &pacer{log: log, floor: floor, interval: floor, patience: fewestQuiet}
+	return &pacer{log: log, floor: floor, interval: floor, lessons: lessons{patience: fewestQuiet}}
 }
 
 // expect begins with a pace that was learned earlier; 0 = none.
@@ -84,7 +68,7 @@ func (p *pacer) expect(pace time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.best == 0 {
-		p.interval, p.best = max(p.interval, pace), pace
+		p.interval, p.best, p.base = max(p.interval, pace), pace, pace
 	}
 }
 
@@ -122,7 +106,7 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 // dispatch grants what may be granted now, and sees to it that the rest is
 // looked at again. The caller holds mu.
 func (p *pacer) dispatch() {
-	for len(p.queue) > 0 && (p.interval > 0 || p.inFlight < p.mostInFlight()) {
+	for len(p.queue) > 0 && p.inFlight < p.mostInFlight() {
 		now := time.Now()
 		at := p.next
 		if p.closed.After(at) {
@@ -139,6 +123,7 @@ func (p *pacer) dispatch() {
 			})
 			return
 		}
+		p.weigh()
 		// On the beat, however late this one is: else each delay of a timer
 		// would make the whole slower.
 		if p.next = at.Add(p.interval); p.next.Before(now) {
@@ -153,12 +138,20 @@ func (p *pacer) dispatch() {
 	}
 }
 
-// mostInFlight bounds the requests under way as long as the pace isn't known.
+// mostInFlight bounds the requests under way as long as the pace isn't known,
+// or nothing goes through.
 func (p *pacer) mostInFlight() int {
-	if p.whole {
-		return max(1, p.passed/4)
+	switch {
+	case p.blocked:
+		return 1
+	case p.interval > 0:
+		return math.MaxInt
+	case p.whole && p.passed < 2*p.seen.passed:
+		return min(2, max(1, p.passed/4)) // it may close at any moment
+	case p.whole:
+		return max(1, min(p.passed/4, 4+p.passed/32))
 	}
-	return max(4, p.passed)
+	return max(4, p.passed/2)
 }
 
 // take takes whose turn it is out of the queue.
@@ -201,82 +194,4 @@ func (p *pacer) giveBack(granted time.Time) {
 		p.next = time.Time{}
 	}
 	p.dispatch()
-}
-
-// accepted notes that a request was not refused for the quota.
-func (p *pacer) accepted() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sent++
-	p.passed++
-	p.quiet++
-	if p.interval <= p.floor {
-		return
-	}
-	switch {
-	case p.best > 0 && p.interval > p.best*21/20 && p.quiet >= fewestQuiet:
-		// Somebody else had part of the windows, and is perhaps gone.
-		p.interval = max(p.floor, p.best)
-	case p.quiet >= p.patience, p.streak > 0 && p.quiet >= fewestQuiet:
-		p.interval = max(p.floor, p.interval-min(p.interval/2, p.interval<<p.streak/20))
-		p.streak = min(p.streak+1, 5)
-	default:
-		return
-	}
-	p.quiet = 0
-}
-
-// refused notes a 429 to a request that was granted at granted; the window
-// opens at until.
-func (p *pacer) refused(granted, until time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.throttled++
-	if until.After(p.closed) {
-		p.closed = until
-	}
-	if !p.closedAt.IsZero() && !granted.After(p.closedAt) {
-		return // was under way when another 429 closed the window: nothing new in it
-	}
-	switch {
-	case !p.whole: // of this window we don't know what others have used
-	case p.passed == 0: // others have used all of it
-		p.interval = max(2*p.interval, time.Second)
-	default:
-		// A hundredth slower than it seems: on the border of two windows a
-		// request that comes a little early is one too many in the first.
-		p.interval = p.closed.Sub(p.opened) / time.Duration(p.passed) * 101 / 100
-		if p.best == 0 || p.interval < p.best {
-			p.best = p.interval
-		}
-	}
-	p.interval = max(p.interval, p.floor)
-	if p.streak > 0 {
-		p.patience = min(2*p.patience, mostQuiet)
-	}
-	p.closedAt, p.opened, p.whole, p.passed, p.quiet, p.streak = time.Now(), time.Time{}, true, 0, 0, 0
-	then := "as fast as before, to learn how many it takes"
-	if p.interval > 0 {
-		then = "one request every " + p.interval.Round(time.Millisecond).String()
-	}
-	p.log.Info("VBC's request quota is used up; waiting", "until", p.closed.UTC().Format(time.RFC3339), "then", then)
-}
-
-// Quota is what is known of the request quota.
-type Quota struct {
-	Interval    time.Duration // between requests; 0 = no limit known
-	Learned     time.Duration // the pace that VBC has taught or been told to expect; 0 = none
-	ClosedUntil time.Time     // zero or past: open
-	Sent        int           // requests so far that weren't refused
-	Throttled   int           // and those that were
-}
-
-func (p *pacer) quota() Quota {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	learned := p.best
-	if p.interval < learned {
-		learned = p.interval // a faster pace that wasn't refused
-	}
-	return Quota{Interval: p.interval, Learned: learned, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled}
 }

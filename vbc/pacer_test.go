@@ -20,6 +20,8 @@ type gateway struct {
 	count   int
 	refused int
 	times   []time.Time // of what was let through
+
+	leaves func(window int64) int // what others leave of a window; nil = all
 }
 
 // request returns when the window opens, or zero if the request was let through.
@@ -30,7 +32,11 @@ func (g *gateway) request() time.Time {
 	if w := now.UnixNano() / int64(g.window); w != g.current {
 		g.current, g.count = w, 0
 	}
-	if g.count++; g.count > g.quota {
+	quota := g.quota
+	if g.leaves != nil {
+		quota = g.leaves(g.current)
+	}
+	if g.count++; g.count > quota {
 		g.refused++
 		return time.Unix(0, (g.current+1)*int64(g.window))
 	}
@@ -63,7 +69,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 				if until := g.request(); !until.IsZero() {
 					p.refused(granted, until)
 				} else {
-					p.accepted()
+					p.accepted(granted)
 				}
 				p.ended()
 			}

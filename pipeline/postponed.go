@@ -1,0 +1,36 @@
+package pipeline
+
+import (
+	"iter"
+	"sync"
+)
+
+// postponed are the recordings that failed while nothing at all was answered:
+// VBC may have been out of order, and no recording is to blame for that. They are
+// begun once more at the end of the run.
+type postponed struct {
+	mu    sync.Mutex
+	items []*item
+}
+
+func (r *run) postpone(row *item, why error) {
+	r.log.Info("a recording failed while VBC answered nothing; it is tried again at the end of this run", "recording", row.Recording.String(), "reason", why)
+	r.postponed.mu.Lock()
+	defer r.postponed.mu.Unlock()
+	r.postponed.items = append(r.postponed.items, row)
+}
+
+// postponedTasks are those, as the manifest has them now.
+func (r *run) postponedTasks() iter.Seq2[task, error] {
+	return func(yield func(task, error) bool) {
+		r.postponed.mu.Lock()
+		items := r.postponed.items
+		r.postponed.mu.Unlock()
+		for _, p := range items {
+			row, err := r.manifest.Row(r.work, p.Kind, p.Owner, p.ID, p.Nth)
+			if !yield(task{Row: row, again: &p.patience}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
