@@ -138,6 +138,13 @@ var mutations = []mutation{
 	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
 	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
+
+	{"a 404 decides", "pipeline/absent.go", "		return false, r.vouch(ctx, row, err)", "		return false, nil", "TestA404OfEverything", "./pipeline"},
+	{"a 404 of everything decides", "pipeline/absent.go", "	case saysGone(err):\n		return r.unreached(", "	case saysGone(err) && false:\n		return r.unreached(", "TestA404OfEverything", "./pipeline"},
+	{"a listing that covers a begun deletion doesn't settle it", "pipeline/absent.go", "	if row.Displaced || r.listedWithout(row.Row) {", "	if row.Displaced {", "TestBegunDeletions", "./pipeline"},
+	{"a listing with gaps is a witness", "pipeline/absent.go", "r.notListed == 0 // else", "true // else", "TestAListingWithGaps", "./pipeline"},
+	{"a DELETE in vain is sent for ever", "pipeline/unclear.go", "	look := r.breaker.limit > 0 && n >= most", "	look := r.breaker.limit > 0 && n >= most && false", "TestDeletesInVain", "./pipeline"},
+	{"any credentials are the manifest's account's", "pipeline/unclear.go", "	if err != nil || known == r.vbc.Login256() {", "	if true {", "TestOtherCredentials", "./pipeline"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
