@@ -143,7 +143,7 @@ var mutations = []mutation{
 	{"a listing that covers a begun deletion doesn't settle it", "pipeline/absent.go", "	if row.Displaced || r.listedWithout(row.Row) {", "	if row.Displaced {", "TestBegunDeletions", "./pipeline"},
 	{"what a listing shows and nobody can read isn't there", "pipeline/absent.go", " && !s.others[row.ID] &&", " &&", "TestAListingWithGaps", "./pipeline"},
 	{"a DELETE in vain is sent for ever", "pipeline/unclear.go", "	look := r.breaker.limit > 0 && n >= most", "	look := r.breaker.limit > 0 && n >= most && false", "TestDeletesInVain", "./pipeline"},
-	{"a page of the declared size is taken as audio", "pipeline/transfer.go", "	return ok && none.Odd && t.policy", "	return ok && t.policy", "TestAcceptFormat", "./pipeline"},
+	{"a page of the declared size is taken as audio", "pipeline/transfer.go", "	return ok && none.Odd && t.policy", "	return ok && (none.Odd || ok) && t.policy", "TestAcceptFormat", "./pipeline"},
 	{"a message that is filled up to the declared size is taken as audio", "pipeline/format.go", "	case isText(head), isText(unpacked(head)):", "	case false:", "TestFormats", "./pipeline"},
 	{"one download of an unknown format is enough", "pipeline/transfer.go", " && (t.odd == nil || agree) {", " {", "TestAcceptFormat", "./pipeline"},
 	{"a container with video is audio", "pipeline/container.go", "	if strings.Contains(handlers(head, 0), \"vide\") {", "	if false {", "TestFormats", "./pipeline"},

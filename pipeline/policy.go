@@ -59,6 +59,14 @@ type Options struct {
 	PollPause time.Duration
 }
 
+// written is what of the options is written down: no caller's name or number.
+func (o Options) written() any {
+	return struct {
+		Options
+		Filter string
+	}{o, o.Filter.String()}
+}
+
 // ReadBack says which copies are read once more, every byte, before their purge.
 type ReadBack string
 

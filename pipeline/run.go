@@ -157,7 +157,7 @@ func (r *run) do() (err error) {
 	if err := r.manifest.Bind(r.ctx, manifest.Binding{Destination: r.store.String()}); err != nil {
 		return err
 	}
-	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.Options); err != nil {
+	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
 	defer func() {

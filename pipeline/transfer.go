@@ -140,7 +140,7 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 	}
 	side := sidecar{
 		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
-		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: rec.Raw,
+		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: withoutSignatures(rec.Raw),
 	}
 	body, err := side.encode()
 	if err != nil {

@@ -109,7 +109,7 @@ func parseBase(s string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.Trim(u.Path, "/") != "":
-		return nil, fmt.Errorf("API address %q: want scheme and host only, as in %s", s, DefaultURL)
+		return nil, fmt.Errorf("API address %q: want scheme and host only, as in %s", harmless(s), DefaultURL)
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return u, nil
 	}
