@@ -2,22 +2,23 @@ package pipeline
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
-	"strings"
-
-	"github.com/gabriel-vasile/mimetype"
-	"github.com/tcolgate/mp3"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // notAudioError says that what came in place of a recording is none: an error
 // page, JSON, nothing.
-type notAudioError struct{ What string }
+type notAudioError struct {
+	What string
+	Odd  bool // it may be a recording in a format that isn't known here
+}
 
 func (e *notAudioError) Error() string {
+	if e.Odd {
+		return fmt.Sprintf("what VBC sent has a format that is not known as audio (%s)", e.What)
+	}
 	return "what VBC sent is not audio but " + e.What
 }
 
@@ -42,10 +43,8 @@ type source struct {
 	err   error
 }
 
-const sniffLength = 3072 // bytes that mimetype looks at
-
 func newSource(r io.Reader, count func(int)) *source {
-	return &source{r: bufio.NewReaderSize(r, 64<<10), count: count}
+	return &source{r: bufio.NewReaderSize(r, headLength), count: count}
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -58,32 +57,18 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // format looks at the beginning and says what kind of audio it is. The error
-// is a *notAudioError if it is none.
-func (s *source) format() (contentType, ending string, err error) {
-	head, err := s.r.Peek(sniffLength)
+// is a *notAudioError if it is none that is known.
+func (s *source) format() (format, error) {
+	head, err := s.r.Peek(headLength)
 	if err != nil && err != io.EOF {
-		return "", "", err
+		return format{}, err
 	}
 	if len(head) == 0 {
-		return "", "", &notAudioError{"an empty answer"}
+		return format{}, &notAudioError{What: "an empty answer"}
 	}
-	if t := mimetype.Detect(head); strings.HasPrefix(t.String(), "audio/") {
-		media, _, _ := strings.Cut(t.String(), ";")
-		return media, t.Extension(), nil
-	} else if !startsWithFrame(head) {
-		return "", "", &notAudioError{t.String()}
+	f, what, odd := formatOf(head)
+	if what != "" {
+		return format{}, &notAudioError{What: what, Odd: odd}
 	}
-	return "audio/mpeg", ".mp3", nil
-}
-
-// startsWithFrame reports whether MP3 frames begin with the first byte.
-// Telephony MP3 is MPEG-2.5 at 8 kHz, whose sync word general sniffers don't
-// know.
-func startsWithFrame(head []byte) bool {
-	if len(head) < 2 || head[0] != 0xff || head[1]&0xe0 != 0xe0 {
-		return false // the decoder would look for a frame further on
-	}
-	var frame mp3.Frame
-	var skipped int
-	return mp3.NewDecoder(bytes.NewReader(head)).Decode(&frame, &skipped) == nil
+	return f, nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -40,6 +41,24 @@ type Audit struct {
 	Others  []OtherChain `json:"other_chains,omitempty"`
 	Breaks  []string     `json:"breaks,omitempty"`
 	Remarks []string     `json:"remarks,omitempty"`
+
+	there []entries // of the own chain, in the destination
+}
+
+// entries are a piece of a chain, the last one included.
+type entries struct{ first, last int64 }
+
+// without returns the pieces of the entries up to last that are in none of there.
+func without(there []entries, last int64) (missing []entries) {
+	slices.SortFunc(there, func(a, b entries) int { return cmp.Compare(a.first, b.first) })
+	next := int64(1)
+	for _, e := range append(there, entries{last + 1, last + 1}) {
+		if end := min(e.first-1, last); end >= next {
+			missing = append(missing, entries{next, end})
+		}
+		next = max(next, e.last+1)
+	}
+	return missing
 }
 
 // OtherChain is a chain in the destination that isn't this manifest's: of
@@ -217,8 +236,8 @@ func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store sto
 	if err != nil {
 		return err
 	}
-	if stored > a.Stored {
-		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there and are missing", a.Stored+1, stored))
+	for _, e := range without(a.there, stored) {
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there and are missing", e.first, e.last))
 	}
 	for _, id := range slices.Sorted(maps.Keys(others)) {
 		a.Others = append(a.Others, OtherChain{id, others[id].Last})
@@ -248,7 +267,10 @@ func (a *Audit) compare(ctx context.Context, m *manifest.Manifest, b bundle, lin
 	}
 	if seq <= b.last {
 		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
-	} else if b.first <= a.Stored+1 {
+		return nil
+	}
+	a.there = append(a.there, entries{b.first, b.last})
+	if b.first <= a.Stored+1 {
 		a.Stored = max(a.Stored, b.last)
 	}
 	return nil

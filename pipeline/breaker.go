@@ -38,7 +38,11 @@ func (b *breaker) failed(cause error) error {
 	if b.inARow++; b.limit == 0 || b.inARow < b.limit {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", b.inARow, cause),
+	return tooMany(b.inARow, cause)
+}
+
+func tooMany(n int, cause error) error {
+	return &refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
 		Hint: "nothing is lost: mend the cause and run again; --max-failures sets how many are too many"}
 }
 

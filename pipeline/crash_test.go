@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ type lab struct {
 	stop   func() // nil, or what the run is stopped with at step stopAt
 	stopAt int
 	slow   func() // nil, or what comes before each commit
+	user   string // whose credentials a run has; "" = admin
 }
 
 // next is asked at every step.
@@ -272,7 +274,7 @@ func (l *lab) intended(rec vbctest.Recording) bool {
 // run is one process, from its beginning to its end.
 func (l *lab) run(o Options) (Summary, error) {
 	l.t.Helper()
-	client, err := vbc.New(vbc.Options{URL: l.api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"})
+	client, err := vbc.New(vbc.Options{URL: l.api, Username: cmp.Or(l.user, "admin"), Password: "correct horse", ClientID: "client", ClientSecret: "secret"})
 	if err != nil {
 		l.t.Fatal(err)
 	}

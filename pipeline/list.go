@@ -179,10 +179,14 @@ func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (
 			eligible = append(eligible, rec)
 		}
 	}
+	r.shown(c, listed)
 	if len(eligible) == 0 {
 		return nil, nil, nil
 	}
 	if err := r.identify(ctx, eligible); err != nil {
+		return nil, nil, err
+	}
+	if err := r.recognise(ctx, eligible); err != nil {
 		return nil, nil, err
 	}
 	for i := range eligible {

@@ -97,7 +97,7 @@ func TestEachEndsWithTheCause(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	server := errors.New("connection reset")
-	html := fmt.Errorf("download: %w", &notAudioError{"text/html"})
+	html := fmt.Errorf("download: %w", &notAudioError{What: "text/html"})
 	for name, c := range map[string]struct {
 		errs   []error // of each try; the last one repeats
 		tries  int
@@ -217,8 +217,8 @@ func TestOnlyAudioIsAudio(t *testing.T) {
 		"almost a frame":  {[]byte("\xff\xe3"), ""},
 	} {
 		src := newSource(bytes.NewReader(c.body), func(int) {})
-		media, ending, err := src.format()
-		if got := strings.TrimSpace(media + " " + ending); got != c.want || isA[*notAudioError](err) != (c.want == "") {
+		f, err := src.format()
+		if got := strings.TrimSpace(f.media + " " + f.ending); got != c.want || isA[*notAudioError](err) != (c.want == "") {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, c.want)
 		}
 		if rest, err := io.ReadAll(src); err != nil || !bytes.Equal(rest, c.body) {

@@ -16,8 +16,8 @@ import (
 
 // PlanFile is what a dry run would delete, written down so that somebody can
 // look at it and confirm it. It is JSON lines: one for each recording, and a
-// last one with their number, their bytes, and the SHA-256 of the lines before
-// it. It holds ids and times, and no caller's data.
+// last one with what the plan is about, the number of recordings, their bytes, and
+// the SHA-256 of all that. It holds ids and times, and no caller's data.
 type PlanFile struct {
 	PlanTotal
 	listed map[recordingKey]planned
@@ -25,14 +25,29 @@ type PlanFile struct {
 
 // PlanTotal is the last line of a plan.
 type PlanTotal struct {
-	Format      int            `json:"vbcvault_plan"` // 1
+	Format      int            `json:"vbcvault_plan"` // 2
 	Made        time.Time      `json:"made"`          // UTC
 	Account     string         `json:"account"`
 	Destination string         `json:"destination"`
 	Cutoff      time.Time      `json:"cutoff"`
 	Count       int64          `json:"count"`
 	Bytes       int64          `json:"bytes"`
-	SHA256      storage.Digest `json:"sha256"` // of all lines before this one
+	SHA256      storage.Digest `json:"sha256"` // of all lines before this one, and of this one without it
+}
+
+// planFormat is the form of plans. The digest of those in form 1 doesn't cover
+// what they are about.
+const planFormat = 2
+
+// seal is the digest of a plan with these lines, whose sum is given.
+func (t PlanTotal) seal(lines hash.Hash) (storage.Digest, error) {
+	t.SHA256 = storage.Digest{}
+	line, err := json.Marshal(t)
+	if err != nil {
+		return storage.Digest{}, err
+	}
+	lines.Write(line)
+	return storage.Digest(lines.Sum(nil)), nil
 }
 
 type planned struct {
@@ -77,9 +92,12 @@ func (p *planWriter) add(r vbc.Recording) error {
 
 // finish writes the last line.
 func (p *planWriter) finish(account, destination string, cutoff time.Time) (PlanTotal, error) {
-	p.total.Format, p.total.Made = 1, time.Now().UTC().Truncate(time.Second)
+	p.total.Format, p.total.Made = planFormat, time.Now().UTC().Truncate(time.Second)
 	p.total.Account, p.total.Destination, p.total.Cutoff = account, destination, cutoff.UTC()
-	p.total.SHA256 = storage.Digest(p.sum.Sum(nil))
+	var err error
+	if p.total.SHA256, err = p.total.seal(p.sum); err != nil {
+		return p.total, err
+	}
 	return p.total, json.NewEncoder(p.w).Encode(p.total)
 }
 
@@ -110,15 +128,20 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 			return nil, fmt.Errorf("line %d is no line of a plan", n)
 		}
 	}
+	sealed, err := p.seal(sum)
 	switch {
+	case err != nil:
+		return nil, err
 	case lines.Err() != nil:
 		return nil, lines.Err()
 	case p.Format == 0:
 		return nil, errors.New("its last line is missing: it was cut off, or is no plan")
-	case p.Format != 1:
-		return nil, fmt.Errorf("it has format %d, and this program knows 1", p.Format)
-	case p.Count != int64(len(p.listed)) || p.Bytes != size || p.SHA256 != storage.Digest(sum.Sum(nil)):
-		return nil, errors.New("its lines are not those that its last line was made for: it was changed")
+	case p.Format < planFormat:
+		return nil, fmt.Errorf("it was made by an earlier version of vbcvault (format %d), and its digest doesn't cover its account, destination and cutoff: make a new one with --dry-run --plan", p.Format)
+	case p.Format != planFormat:
+		return nil, fmt.Errorf("it has format %d, and this program knows %d", p.Format, planFormat)
+	case p.Count != int64(len(p.listed)) || p.Bytes != size || p.SHA256 != sealed:
+		return nil, errors.New("it was changed: its lines, account, destination and cutoff are not those that its digest was made for")
 	}
 	return p, nil
 }

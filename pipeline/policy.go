@@ -33,6 +33,7 @@ type Options struct {
 	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
 
 	AcceptSizeMismatch bool // take audio that is larger than declared when two downloads agree
+	AcceptFormat       bool // take what isn't known as audio when two downloads agree and have the declared size
 	AcceptEqualAudio   bool // purge what has another recording's audio, when two downloads agree
 
 	ReadBack ReadBack // which copies are read once more before their purge; "" = auto
@@ -58,6 +59,14 @@ type Options struct {
 	// is looked at for the first time. Tests shorten them.
 	Pauses    []time.Duration
 	PollPause time.Duration
+}
+
+// written is what of the options is written down: no caller's name or number.
+func (o Options) written() any {
+	return struct {
+		Options
+		Filter string
+	}{o, o.Filter.String()}
 }
 
 // ReadBack says which copies are read once more, every byte, before their purge.

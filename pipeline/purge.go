@@ -64,6 +64,9 @@ func (r *run) purge(ctx context.Context, row *item) error {
 			}
 			return r.delete(ctx, slot, row, ev)
 		})
+		if isA[*unclearError](err) {
+			return r.unclear(ctx, row, err)
+		}
 		if !isA[*evidence.StaleError](err) && !isA[*evidence.Changed](err) || try == maxStale {
 			return err
 		}
@@ -152,10 +155,10 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	switch e := vbc.AsError(err); {
 	case err == nil:
 		return r.note(row, receipt.Deleted, status)
-	case e != nil && e.NotFound():
-		// An earlier try has taken effect, or somebody else was faster. The
-		// copy is proven, so there is nothing left to do.
-		return r.note(row, receipt.NotThere, e.Status)
+	case saysGone(err):
+		// An earlier try has taken effect, or somebody else was faster, or it is
+		// not about the recording at all. The intent stays open until that is known.
+		return &unclearError{Err: err}
 	case e != nil && !e.Temporary():
 		// VBC has understood and refused: the recording is still there.
 		return errors.Join(err, r.note(row, receipt.StillThere, e.Status))
@@ -183,8 +186,8 @@ func (r *run) withdraw(row *item) error {
 	return r.manifest.Withdrawn(context.WithoutCancel(r.work), row.Recording, entry)
 }
 
-// settle finds out what became of a purge that was begun, by asking VBC, in a
-// run that may not delete the recording itself.
+// settle finds out what became of a purge that was begun, in a run that may not
+// delete the recording itself.
 func (r *run) settle(ctx context.Context, row *item) error {
 	there, err := r.isThere(ctx, row)
 	if err != nil {
@@ -195,19 +198,6 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	}
 	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
 	return r.note(row, receipt.NotThere, 0)
-}
-
-// isThere asks VBC whether it has this very recording. Where a listing has shown
-// another one under its id, that is known.
-func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
-	if row.Displaced {
-		return false, nil
-	}
-	err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		there, err = slot.Exists(r.work, row.Recording)
-		return err
-	})
-	return there, err
 }
 
 // note writes down the outcome of a purge, also when the run is being stopped.

@@ -103,7 +103,7 @@ func judge(err error) verdict {
 // general reports whether a failure says something about more than its own
 // recording: VBC, the network, our rights, the store.
 func general(err error) bool {
-	if isA[*transcriptError](err) || isA[*evidence.Unprotected](err) {
+	if isA[*transcriptError](err) || isA[*evidence.Unprotected](err) || isA[*unclearError](err) {
 		return false
 	}
 	if e := vbc.AsError(err); e != nil {

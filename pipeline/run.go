@@ -53,6 +53,8 @@ type run struct {
 	account   string // number, "" until known
 	selfUser  string
 	covered   coverage
+	witness   witness
+	doubts    doubts
 	problems  []string
 	notListed int64
 	unsorted  []collection // that VBC doesn't list in order
@@ -64,6 +66,7 @@ type run struct {
 	probed    bool // the destination is fit for use
 
 	// Of the listing, whose goroutine they belong to.
+	recognised bool         // the manifest knows whose recordings this user sees
 	newestOnly bool         // VBC refuses the order that is asked for
 	listed     int64        // recordings that slices were yielded with
 	remaining  atomic.Int64 // that VBC counts behind them
@@ -158,7 +161,7 @@ func (r *run) do() (err error) {
 	if err := r.manifest.Bind(r.ctx, manifest.Binding{Destination: r.store.String()}); err != nil {
 		return err
 	}
-	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.Options); err != nil {
+	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
 	defer func() {
@@ -397,7 +400,7 @@ func (r *run) leftovers(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		number, err := r.askAccount(ctx)
+		number, err := r.boundAccount(ctx)
 		if err != nil {
 			return false, err
 		}

@@ -29,7 +29,8 @@ type transfer struct {
 	storedAt time.Time
 	sidecar  storage.Object
 	intended storage.Object
-	bad      bool // what came is not the recording, or not all of it
+	bad      bool  // what came is not the recording, or not all of it
+	odd      error // nil, or why it isn't known as audio, although it may be some
 }
 
 // transfer streams the recording's audio and its sidecar into the store and
@@ -101,7 +102,10 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	defer audio.Close()
 	rec := t.row.Recording
 	src := newSource(audio, count)
-	contentType, ending, err := src.format()
+	kind, err := src.format()
+	if t.odd = nil; t.mayBeOdd(err) {
+		kind, t.odd, err = unknownFormat, err, nil
+	}
 	t.bad = err != nil
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("download %s: %w", rec, err)
@@ -112,15 +116,15 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	}
 	key := t.key
 	if key == "" {
-		key = base + ending
+		key = base + kind.ending
 	}
 	o, err := t.store.Put(t.work, key, storage.Body{
 		Reader: src, Size: max(audio.Length, 0),
-		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", contentType) },
+		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", kind.media) },
 		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row.damaged, o) },
 		Reread:   t.row.Refuted,
-	}, storage.Attrs{ContentType: contentType, Bulk: true})
-	t.bad = src.err != nil || isA[*sizeError](err) || isA[*manifest.AlikeError](err)
+	}, storage.Attrs{ContentType: kind.media, Bulk: true})
+	t.bad = src.err != nil || isA[*sizeError](err) || isA[*notAudioError](err) || isA[*manifest.AlikeError](err)
 	return o, t.blame(src, err)
 }
 
@@ -136,7 +140,7 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 	}
 	side := sidecar{
 		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
-		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: rec.Raw,
+		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: withoutSignatures(rec.Raw),
 	}
 	body, err := side.encode()
 	if err != nil {
@@ -166,17 +170,31 @@ func (t *transfer) copied(audio storage.Object) manifest.Copy {
 // checkSize compares with what the listing declares. Where that is missing, or
 // too small, two downloads that agree are taken if the user has said so. Fewer
 // bytes than declared are never taken: whatever cuts one download off may cut
-// off the next at the same place.
+// off the next at the same place. What isn't known as audio must have just the
+// declared size, twice over.
 func (t *transfer) checkSize(got storage.Content) error {
-	if got.Size == t.row.Size {
+	agree := t.previous != nil && *t.previous == got
+	if got.Size == t.row.Size && (t.odd == nil || agree) {
 		return nil
 	}
-	agree := t.previous != nil && *t.previous == got
 	t.previous = &got
+	if got.Size == t.row.Size {
+		return t.odd
+	}
+	if t.odd != nil {
+		agree = false // neither size nor format is what it should be
+	}
 	if agree && t.policy.AcceptSizeMismatch && got.Size > t.row.Size {
 		return nil
 	}
 	return &sizeError{Declared: t.row.Size, Got: got}
+}
+
+// mayBeOdd reports whether what isn't known as audio is taken all the same, if a
+// second download agrees: because somebody has said so, and never a page or text.
+func (t *transfer) mayBeOdd(err error) bool {
+	none, ok := errors.AsType[*notAudioError](err)
+	return ok && none.Odd && t.policy.AcceptFormat && t.row.entry == nil && t.row.Size > 0
 }
 
 // putSidecar stores the sidecar, or finds that an earlier attempt has stored

@@ -10,7 +10,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
@@ -88,6 +87,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 // pendingTasks are what the manifest holds beside the listing.
 func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
+		r.closeListings()
 		for row, err := range r.manifest.Pending(r.work, sel) {
 			if err == nil {
 				err = r.learnTranscriptOf(r.ctx, row)
@@ -327,15 +327,14 @@ func (r *run) spare(ctx context.Context, row *item, why error) error {
 }
 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
-// without the recording, VBC's word that it doesn't exist, and a store without
-// a copy mean that it is gone. A manifest that was restored from an older
+// without the recording, VBC's answer for the recording itself, and a store
+// without a copy mean that it is gone. A manifest that was restored from an older
 // backup may not know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
-	e := vbc.AsError(cause)
-	if e == nil || !e.NotFound() || row.SeenRun == r.id || !r.covered.has(row.Recording) {
+	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
 		return cause
 	}
-	if there, err := r.isThere(ctx, row); err != nil || there {
+	if there, err := r.askVBC(ctx, row); err != nil || there {
 		return cause
 	}
 	if found, err := r.find(row); err != nil || found {

@@ -128,9 +128,10 @@ func (c *Client) collection(kind Kind, account, user string) *url.URL {
 	return c.url("accounts", account, "company_call_recordings")
 }
 
-// Exists asks for the recording itself and reports whether it is there. The
-// application's own 404 means that it isn't, and so does another recording
-// under its id. An answer that can't be read is an error.
+// Exists asks for the recording itself and reports whether it is there. Another
+// recording under its id means that it isn't. Everything else is an *Error: an
+// answer that can't be read, and a 404, which may be about the recording or about
+// its address.
 func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 	op := "look up " + r.String()
 	u, err := s.c.itemURL(r)
@@ -138,11 +139,8 @@ func (s *Slot) Exists(ctx context.Context, r Recording) (bool, error) {
 		return false, fmt.Errorf("%s: %w", op, err)
 	}
 	resp, err := s.do(ctx, op, http.MethodGet, u)
-	if e := AsError(err); e != nil && e.NotFound() {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return false, err // a 404 too: no document says whose word that is
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxItem))

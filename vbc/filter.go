@@ -1,6 +1,8 @@
 package vbc
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"slices"
 	"strconv"
@@ -44,11 +46,19 @@ func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(d.Milliseconds(), 10)
 }
 
-// String is the same text for the same filter, "" for none.
+// String is the same text for the same filter, "" for none. What may name a
+// caller or a call is a digest in it: it is written down, and may outlive what was
+// erased on request.
 func (f Filter) String() string {
 	v := f.parameters()
 	if f.RuleID != "" {
 		v.Set("rule_id", f.RuleID)
+	}
+	for _, name := range []string{"caller_id", "dnis", "cnam", "call_id", "extension"} {
+		if text := v.Get(name); text != "" {
+			sum := sha256.Sum256([]byte(name + "=" + text))
+			v.Set(name, "sha256:"+hex.EncodeToString(sum[:8]))
+		}
 	}
 	return v.Encode()
 }

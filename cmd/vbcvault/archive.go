@@ -31,6 +31,7 @@ type archiveFlags struct {
 	ifRunning                string
 	acceptSizeMismatch       bool
 	acceptEqualAudio         bool
+	acceptFormat             bool
 	readBack                 string
 	allowExpiring            bool
 	trustMount               bool
@@ -124,6 +125,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
 	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
+	fs.BoolVar(&f.acceptFormat, "accept-format", false, "take recordings in a format that is not known as audio, when two downloads agree and have the size that VBC declares; never a web page or text")
 	fs.Var(newOneOf(&f.readBack, "auto", "always", "never"), "read-back", "read copies once more before they are deleted at VBC: auto (those of earlier runs, on servers other than Amazon's), always, or never")
 	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
@@ -279,6 +281,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	}
 	o.RetryFailed, o.MaxFailures = f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
+	o.AcceptFormat = f.acceptFormat
 	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
 	o.NoTranscripts, o.ReadBack = f.noTranscripts, pipeline.ReadBack(f.readBack)
 	o.Catalog = f.catalog

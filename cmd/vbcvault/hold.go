@@ -73,6 +73,9 @@ names and numbers.`,
 					return err
 				}
 				fmt.Fprintf(s.out, "hold %d is in force: no run deletes %s at VBC.\n", h.Number, covered(h))
+				if isDate(f.since) || isDate(f.until) {
+					fmt.Fprintln(s.out, "A date has no time zone, so the hold is a day wider on that side; a time such as 2025-01-01T00:00:00-05:00 is taken exactly.")
+				}
 				if h.Literal() {
 					fmt.Fprintf(s.out, "%q has too few digits for a number, so it covers only a caller that VBC writes just so; vbcvault list --text finds numbers.\n", h.CallerID)
 				}
@@ -87,8 +90,8 @@ names and numbers.`,
 	fs.Int64SliceVar(&f.ids, "id", nil, "recordings with these `ID`s")
 	fs.StringVar(&f.callerID, "caller-id", "", "recordings with this caller's `NUMBER`")
 	fs.StringVar(&f.extension, "extension", "", "recordings of this extension `NUMBER`")
-	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01 (midnight UTC) or 2025-01-01T00:00:00Z")
-	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`")
+	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01T00:00:00-05:00, or 2025-01-01, which holds the day before too")
+	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`; a date such as 2025-07-01 holds that day too")
 	fs.DurationVar(&wait, "wait", 70*time.Second, "wait so `LONG`, as in 70s, for deletions that are under way")
 	f.who(fs)
 	manifestFlag(cmd, &path)
@@ -155,10 +158,16 @@ func (f *holdFlags) hold(changed func(string) bool) (h manifest.Hold, err error)
 		if h.Since, err = parseMoment("since", f.since); err != nil {
 			return h, err
 		}
+		if isDate(f.since) {
+			h.Since = h.Since.Add(-anyZone)
+		}
 	}
 	if f.until != "" {
 		if h.Until, err = parseMoment("until", f.until); err != nil {
 			return h, err
+		}
+		if isDate(f.until) {
+			h.Until = h.Until.Add(anyZone)
 		}
 		if !h.Since.Before(h.Until) {
 			return h, usagef("--until must be later", "between --since and --until nothing is left")
@@ -168,6 +177,16 @@ func (f *holdFlags) hold(changed func(string) bool) (h manifest.Hold, err error)
 		return h, usagef("--id, --caller-id, --extension, --since or --until", "a hold on what? Nothing is given")
 	}
 	return h, f.checkWho()
+}
+
+// anyZone is what a date of a hold is widened by, on both sides: it is the date of
+// whoever says it, in a zone that nobody asks for, and what is held in vain is
+// still there.
+const anyZone = 24 * time.Hour
+
+func isDate(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
 }
 
 func (f *holdFlags) checkWho() error {

@@ -85,24 +85,18 @@ func (c *CSV) Flush() error {
 	return c.w.Error()
 }
 
-var (
-	// formula is where a spreadsheet may see one. Some take a semicolon for
-	// the end of a cell.
-	formula = regexp.MustCompile("(^|[;\t\r\n])([=+\\-@\t\r\n])")
+// arithmetic is what a spreadsheet may take for a sum, and can't do harm
+// with: without letters it names no function, no cell and no program.
+var arithmetic = regexp.MustCompile(`^[+-][0-9 ()./-]*$`)
 
-	// arithmetic is what a spreadsheet may take for a sum, and can't do harm
-	// with: without letters it names no function, no cell and no program.
-	arithmetic = regexp.MustCompile(`^[+-][0-9 ()./-]*$`)
-)
-
-// Harmless makes a text safe to be opened in a spreadsheet, which runs what
+// Harmless makes a text safe to be opened in a spreadsheet, which runs a cell that
 // begins like a formula, and anybody can call under any name: it gets an
-// apostrophe in front. Telephone numbers, as in +17325550100, stay as they are:
-// they do no harm, and whoever compares them would find none.
+// apostrophe in front. Nothing else in a text is changed. Telephone numbers, as in
+// +17325550100, stay as they are: they do no harm, and whoever compares them would
+// find none.
 func Harmless(cell string) string {
-	const signs, ends = "=+-@\t\r\n", ";\t\r\n"
-	if cell == "" || !strings.ContainsRune(signs, rune(cell[0])) && !strings.ContainsAny(cell, ends) || arithmetic.MatchString(cell) {
+	if cell == "" || !strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) || arithmetic.MatchString(cell) {
 		return cell
 	}
-	return formula.ReplaceAllString(cell, "$1'$2")
+	return "'" + cell
 }

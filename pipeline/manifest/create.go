@@ -27,6 +27,9 @@ func Create(ctx context.Context, path string, fill func(*Manifest) error) (err e
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("create manifest: %w", err)
 	}
+	if path, err = resolve(path); err != nil {
+		return fmt.Errorf("create manifest: %w", err)
+	}
 	// A run that would make a manifest here meanwhile is kept out by the lock.
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	if ok, err := lock.TryLock(); err != nil {

@@ -39,6 +39,14 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		if _, err := tx.Exec("DELETE FROM export WHERE since <= ? AND until > ?", r.Start.UnixMilli(), r.Start.UnixMilli()); err != nil {
 			return &WriteError{err}
 		}
+		// Runs and listings that were narrowed to a caller say to which; earlier
+		// versions wrote it out. What is listed once more costs a few requests.
+		for _, text := range []string{"DELETE FROM listing WHERE filter <> ''", "DELETE FROM export WHERE filter <> ''",
+			"UPDATE run SET options = json_remove(options, '$.Filter') WHERE json_valid(options) AND json_type(options, '$.Filter') IS NOT NULL"} {
+			if _, err := tx.Exec(text); err != nil {
+				return &WriteError{err}
+			}
+		}
 		return move(tx, r, Erased, erasedColumns)
 	})
 }

@@ -66,12 +66,16 @@ type Manifest struct {
 var ErrLocked = errors.New("another run of vbcvault is using this manifest")
 
 // Open opens the manifest at path, creating it (0600, its directory 0700) if
-// need be, and locks it until Close.
+// need be, and locks it until Close. Whatever links lead to it, there is one lock.
 func Open(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	if err := Place(path); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	path, err := resolve(path)
+	if err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
@@ -117,6 +121,10 @@ func WithCommits(f func(commit func() error) error) Option {
 // InUse reports whether a run, or another command that changes it, is using the
 // manifest at path.
 func InUse(path string) (bool, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return false, fmt.Errorf("look whether the manifest is in use: %w", err)
+	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	free, err := lock.TryLock()
 	if err != nil {
