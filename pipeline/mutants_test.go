@@ -147,7 +147,7 @@ var mutations = []mutation{
 	{"a link to the next page means nothing", "vbc/walk.go", "case p.next != \"\" || w.read", "case w.read", "TestEndOfAListing", "./vbc"},
 	{"the number of pages means nothing", "vbc/walk.go", "|| w.read < p.pages || w.before", "|| w.before", "TestEndOfAListing", "./vbc"},
 	{"pages that never come are the end", "vbc/walk.go", "w.read+1 < pages {", "false {", "TestEndOfAListing", "./vbc"},
-	{"a list of another name is an empty one", "vbc/walk.go", "\tif !ok && (f.filled()", "\tif false && (f.filled()", "TestListingWithoutItsList", "./vbc"},
+	{"a list of another name is an empty one", "vbc/walk.go", "\tif !ok && (f.filled()", "\tif !ok && false && (f.filled()", "TestListingWithoutItsList", "./vbc"},
 	{"pages never shrink but for a 400", "vbc/pagesize.go", "\t\t\treturn perhapsSize\n\t\tcase http.StatusInternal", "\t\t\treturn notForSize\n\t\tcase http.StatusTeapot, http.StatusInternal", "TestPageSizes", "./vbc"},
 	{"pages never grow again", "vbc/pagesize.go", "if s.good++; s.good < s.patience {", "if s.good++; true {", "TestPageSizes", "./vbc"},
 	{"a learned size of pages is kept for ever", "pipeline/manifest/progress.go", "\tif !l.PagesRefused {", "\tif false {", "TestPageSizeIsForgotten", "./pipeline/manifest"},
