@@ -55,6 +55,9 @@ func (r *run) lookAgain(ctx context.Context) error {
 				return err
 			}
 		}
+		if why := l.Contradiction(); why != "" {
+			r.problem(fmt.Sprintf("whether VBC has really deleted the %s could not be checked: %s", c, why))
+		}
 	}
 	return nil
 }
