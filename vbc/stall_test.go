@@ -136,7 +136,7 @@ func drain(a *Audio, err error) func(time.Duration) error {
 		}
 		defer a.Close()
 		for buf := make([]byte, 256<<10); ; time.Sleep(between) {
-			if _, err := a.Read(buf); err == io.EOF {
+			if _, err := a.Read(buf); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err
