@@ -88,6 +88,10 @@ func (r *run) lookAgainAt(ctx context.Context, c collection, l *vbc.Listing) (sh
 			return nil, err
 		}
 	}
+	if why := l.Contradiction(); why != "" {
+		r.problem(fmt.Sprintf("whether VBC has really deleted the %s could not be checked: %s", c, why))
+		return nil, nil
+	}
 	if l.Missing() > 0 || shown[0] { // something that nobody can name
 		return nil, nil
 	}

@@ -83,7 +83,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 	}
 	if read == 0 && first != nil {
 		return &refusal{Reason: "nothing could be listed: " + first.Error(),
-			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for"}
+			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for; --page-size asks for fewer of them at once"}
 	}
 	return nil
 }

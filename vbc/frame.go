@@ -25,9 +25,8 @@ type frame struct {
 	total  int                        // items in all, unsaid = not said
 	pages  int                        // in all, by total_pages or by the links to the first and the last; 0 = not said
 	paged  bool                       // it has links to other pages, so that one more would be among them
-	prev   bool                       // one of them leads back
+	prev   bool                       // one of them leads back, to a page before it
 	next   string                     // and one on: where to, "" = there is none
-	nextNo int                        // the page that this names, unnamed = none
 }
 
 const unsaid = -1
@@ -51,6 +50,7 @@ func parseFrame(body []byte) (f frame, err error) {
 	}
 	f = frame{number: number(w.Page, unnamed), size: number(w.PageSize, 0), total: number(w.TotalItems, unsaid), pages: number(w.TotalPages, 0)}
 	f.embedded(w.Embedded)
+	f.none = f.none || w.Embedded == nil && number(w.TotalPages, unsaid) == 0
 	f.links(w.Links)
 	return f, nil
 }
@@ -79,15 +79,15 @@ func (f *frame) links(raw json.RawMessage) {
 	for _, name := range []string{"first", "prev", "self", "next", "last"} {
 		to[name] = href(links[name])
 	}
-	f.prev = to["prev"] != ""
-	f.paged = f.prev || to["first"] != "" || to["last"] != ""
+	f.paged = to["prev"] != "" || to["first"] != "" || to["last"] != ""
 	if first, last := pageOf(to["first"]), pageOf(to["last"]); first != unnamed && last >= first {
 		f.pages = max(f.pages, last-first+1)
 	}
-	self, next := pageOf(to["self"]), pageOf(to["next"])
+	self, next, prev := pageOf(to["self"]), pageOf(to["next"]), pageOf(to["prev"])
+	f.prev = to["prev"] != "" && to["prev"] != to["self"] && to["first"] != to["self"] && (self == unnamed || prev < self)
 	back := next != unnamed && (self != unnamed && next <= self || self == unnamed && next < f.number)
 	if to["next"] != to["self"] && !back {
-		f.next, f.nextNo = to["next"], next
+		f.next = to["next"]
 	}
 	if to["next"] != "" && f.next == "" {
 		f.paged = false // such links say nothing at all

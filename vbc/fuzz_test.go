@@ -90,6 +90,23 @@ func FuzzTranscripts(f *testing.F) {
 	})
 }
 
+// Whatever is made of an answer is JSON, and JSON stays as it is; what is said of
+// anything else fits into a line and shows nothing of it.
+func FuzzRepair(f *testing.F) {
+	for _, s := range []string{`{"a":1}`, "\xef\xbb\xbf{}", `{"a":"\q\u12"}`, "{\"a\":\"\x01\"} \x00", `{"a":`, "<html>", "\x1f\x8b", `{}{}`, `"\`, `nul`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		value, err := repair(body)
+		switch {
+		case err == nil && (!json.Valid(value) || json.Valid(body) && !bytes.Equal(value, body)):
+			t.Errorf("%q is read as %q", body, value)
+		case err != nil && (utf8.RuneCountInString(err.Error()) > 100 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) })):
+			t.Errorf("%q: %v", body, err)
+		}
+	})
+}
+
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{"2019-01-01T00:00:00+0000", "2019-01-01T00:00:00Z", "2026-05-01T01:00:00+0200", "2026-04-01T00:00:00", "yesterday", "0000-00-00T00:00:00+9999", "2019-01-01T00:00:00.5-0330"} {
 		f.Add(s)

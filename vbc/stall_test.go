@@ -94,14 +94,14 @@ func TestWhatTrickles(t *testing.T) {
 		stalls  bool
 		within  time.Duration
 	}{
-		"a listing, a byte a minute":        {of: "listing", trickle: trickle{piece: 1, every: 59 * time.Second, pieces: 1e9}, stalls: true, within: 7 * time.Minute},
-		"a listing, much in each second":    {of: "listing", trickle: trickle{piece: 4096, every: time.Second, pieces: 1e9}, stalls: true, within: 7 * time.Minute},
-		"a recording, a byte a second":      {of: "one recording", trickle: trickle{piece: 1, every: time.Second, pieces: 1e9}, stalls: true, within: 7 * time.Minute},
-		"a job, a byte a second":            {of: "export job", trickle: trickle{piece: 1, every: time.Second, pieces: 1e9}, stalls: true, within: 7 * time.Minute},
-		"a transcript, 100 bytes a second":  {of: "transcript", trickle: trickle{piece: 100, every: time.Second, pieces: 1e9}, stalls: true, within: 7 * time.Minute},
-		"audio, a byte a minute":            {of: "audio", trickle: trickle{piece: 1, every: 59 * time.Second, pieces: 1e9}, stalls: true, within: 4 * time.Minute},
-		"audio, 900 bytes a second":         {of: "audio", trickle: trickle{piece: 90, every: 100 * time.Millisecond, pieces: 1e9}, stalls: true, within: 3 * time.Minute},
-		"an export, 900 bytes a second":     {of: "export", trickle: trickle{piece: 900, every: time.Second, pieces: 1e9}, stalls: true, within: 3 * time.Minute},
+		"a listing, a byte a minute":        {of: "listing", trickle: trickle{piece: 1, every: 59 * time.Second, pieces: 10_000}, stalls: true, within: 7 * time.Minute},
+		"a listing, much in each second":    {of: "listing", trickle: trickle{piece: 4096, every: time.Second, pieces: 10_000}, stalls: true, within: 7 * time.Minute},
+		"a recording, a byte a second":      {of: "one recording", trickle: trickle{piece: 1, every: time.Second, pieces: 10_000}, stalls: true, within: 7 * time.Minute},
+		"a job, a byte a second":            {of: "export job", trickle: trickle{piece: 1, every: time.Second, pieces: 10_000}, stalls: true, within: 7 * time.Minute},
+		"a transcript, 100 bytes a second":  {of: "transcript", trickle: trickle{piece: 100, every: time.Second, pieces: 10_000}, stalls: true, within: 7 * time.Minute},
+		"audio, a byte a minute":            {of: "audio", trickle: trickle{piece: 1, every: 59 * time.Second, pieces: 10_000}, stalls: true, within: 4 * time.Minute},
+		"audio, 900 bytes a second":         {of: "audio", trickle: trickle{piece: 90, every: 100 * time.Millisecond, pieces: 10_000}, stalls: true, within: 3 * time.Minute},
+		"an export, 900 bytes a second":     {of: "export", trickle: trickle{piece: 900, every: time.Second, pieces: 10_000}, stalls: true, within: 3 * time.Minute},
 		"audio, 8 KiB/s for an hour":        {of: "audio", trickle: trickle{piece: 8 << 10, every: time.Second, pieces: 3600}},
 		"audio, much after long pauses":     {of: "audio", trickle: trickle{piece: 120 << 10, every: 50 * time.Second, pieces: 60}},
 		"audio, a store that takes minutes": {of: "audio", trickle: trickle{piece: 32 << 10, every: time.Second, pieces: 30}, between: 5 * time.Minute},
@@ -136,7 +136,7 @@ func drain(a *Audio, err error) func(time.Duration) error {
 		}
 		defer a.Close()
 		for buf := make([]byte, 256<<10); ; time.Sleep(between) {
-			if _, err := a.Read(buf); err == io.EOF {
+			if _, err := a.Read(buf); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err

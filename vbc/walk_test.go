@@ -184,6 +184,12 @@ func TestListingWithoutProgress(t *testing.T) {
 			cfg.IgnorePage = true
 			a, cl := start(t, cfg)
 			a.Generate(250, day, time.Hour)
+			a.Inject(func(*http.Request) *vbctest.Fault {
+				if a.Counts().Total > 100 {
+					return &vbctest.Fault{Status: http.StatusForbidden} // it goes on for ever
+				}
+				return nil
+			})
 			l := cl.List(vbc.Query{Kind: vbc.Company, Account: "self", PageSize: 100})
 			for _, err := range l.Pages(t.Context(), again(cl, 1)) {
 				if err != nil {

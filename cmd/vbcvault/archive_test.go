@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -114,6 +115,51 @@ func TestUsersRefused(t *testing.T) {
 	w.mustHold(all...)
 	if !strings.Contains(r.stderr, "users could not be listed") {
 		t.Error("it isn't said")
+	}
+}
+
+// A user without a number, none at all, and a recording whose own link names
+// another user than the one whose listing shows it: what can be done is done, and
+// that it isn't all is exit 1.
+func TestStrangeUsers(t *testing.T) {
+	args := []string{"--older-than", "90d", "--kind", "company,on-demand", "--users", "all", "--delete"}
+	for name, change := range map[string]func(map[string]any){
+		"a UUID": func(m map[string]any) {
+			if e, ok := m["_embedded"].(map[string]any); ok && e["data"] != nil {
+				e["data"].([]any)[0].(map[string]any)["id"] = "5f0c-11"
+			}
+		},
+		"none": func(m map[string]any) {
+			if e, ok := m["_embedded"].(map[string]any); ok && e["data"] != nil {
+				m["_embedded"], m["total_items"], m["total_pages"] = nil, 0, 0
+			}
+		},
+		"another name": func(m map[string]any) {
+			if e, ok := m["_embedded"].(map[string]any); ok && e["data"] != nil {
+				m["_embedded"] = map[string]any{"things": []any{map[string]any{"id": 1}}}
+			}
+		},
+	} {
+		w := newWorld(t, vbctest.Config{Users: []int64{77}, Frame: change}).inDir()
+		all := w.someRecordings(2)
+		w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, User: 77, ID: 7, Start: all[0].Start})
+		r := w.archive(args...)
+		w.want(r, 1, map[string]int{"deleted": 2})
+		if !strings.Contains(r.stderr, "the account's users could not be listed") || !w.account.Has(vbctest.OnDemand, 77, 7) {
+			t.Errorf("%s: it isn't said", name)
+		}
+	}
+	for _, linked := range []int64{78, 79} { // one that is listed too, and one that isn't
+		w := newWorld(t, vbctest.Config{Users: []int64{77, 78}}).inDir()
+		all := w.someRecordings(2)
+		link := map[string]any{"self": map[string]any{"href": fmt.Sprintf("https://x/accounts/549825/users/%d/call_recordings/1", linked)}}
+		w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, User: 77, ID: 1, Start: all[0].Start, Extra: map[string]any{"_links": link}},
+			vbctest.Recording{Kind: vbctest.OnDemand, User: 78, ID: 2, Start: all[0].Start})
+		r := w.archive(args...)
+		w.want(r, r.code, map[string]int{"archived": 3, "deleted": 3, "unreadable": 1})
+		if r.code > 1 || !w.account.Has(vbctest.OnDemand, 77, 1) || !strings.Contains(r.stderr, fmt.Sprintf("VBC shows it in user 77's listing, and its own link names user %d", linked)) {
+			t.Errorf("exit %d, or it isn't said", r.code)
+		}
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +105,39 @@ func TestMigrationMakesProgressFromTheStart(t *testing.T) {
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
 	if n := refused(); n != 0 {
 		t.Errorf("the next run forgot: %d pages were refused", n)
+	}
+}
+
+// Pages that VBC doesn't manage in time are asked for in smaller ones, and the
+// next night begins with these.
+func TestLargePagesTimeOut(t *testing.T) {
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.account.Generate(300, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
+	var failed atomic.Int64
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if n, _ := strconv.Atoi(r.URL.Query().Get("page_size")); isList(r) && n > 100 {
+			failed.Add(1)
+			return &vbctest.Fault{Status: 504}
+		}
+		return nil
+	})
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 300, "not_listed": 0})
+	w.mustHold(all...)
+	if n := failed.Swap(0); n == 0 || n > 8 {
+		t.Errorf("%d pages failed", n)
+	}
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 0})
+	if n := failed.Load(); n != 0 {
+		t.Errorf("the next night forgot: %d pages failed", n)
+	}
+
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		return &vbctest.Fault{Status: map[bool]int{true: 504}[isList(r)]}
+	})
+	r := w.archive("--older-than", "90d", "--full-scan")
+	w.want(r, 3, nil)
+	if !strings.Contains(r.stderr, "--page-size") {
+		t.Error("the hint doesn't name --page-size")
 	}
 }
 
