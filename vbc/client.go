@@ -23,7 +23,7 @@ const (
 	DefaultRoot = "/t/vbc.prod/call_recording/v1/api"
 
 	// ResellerTokenURL is where some resellers' tenants get their tokens.
-	ResellerTokenURL = "https://apimanager.auth.prod.vonagenetworks.net/t/vbc.prod/oauth2/token"
+	ResellerTokenURL = "https://apimanager.auth.prod.vonagenetworks.net/t/vbc.prod/oauth2/token" //nolint:gosec // an address, no secret
 
 	defaultStall = time.Minute
 )
@@ -278,8 +278,7 @@ func (c *Client) ClientAuth() string { return c.tokens.way() }
 
 // Login gets a token, unless there is one that is good. Errors are Slot's.
 func (c *Client) Login(ctx context.Context) error {
-	_, err := c.tokens.get(ctx)
-	return err
+	return c.tokens.get(ctx)
 }
 
 // Slot waits for the permission to send one request, and for a token that is
@@ -412,7 +411,7 @@ func (s *Slot) change(ctx context.Context) (err error) {
 			return err
 		}
 		s.c.beside.expect(s.c.tokens.way()) // the same server, as far as is known
-		if _, err = s.c.beside.get(ctx); err != nil {
+		if err = s.c.beside.get(ctx); err != nil {
 			return err
 		}
 		if s.granted, err = s.c.pacer.wait(ctx, RankList); err != nil {

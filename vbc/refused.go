@@ -58,7 +58,7 @@ func whoIsRefused(e *Error, code, challenge string, page bool) Cause {
 	switch {
 	case !page && saysLocked.MatchString(e.Message):
 		return RefusedUser
-	case e.Throttled(), !refusing && !(e.Malformed && code != ""):
+	case e.Throttled(), !refusing && (!e.Malformed || code == ""):
 		return nobody
 	case code == "invalid_client", code == "unauthorized_client", code == "unsupported_grant_type", code == "invalid_scope":
 		return RefusedClient
