@@ -57,7 +57,7 @@ type token struct {
 var (
 	// freshPauses come between the tries with a token that has never worked.
 	// The second token and those after it get fewer.
-	freshPauses = []time.Duration{time.Second, 5 * time.Second}
+	freshPauses = []time.Duration{time.Second, 4 * time.Second, 15 * time.Second}
 	// unusedPauses come before the next token, if so many never worked.
 	unusedPauses = []time.Duration{0, 5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
 	// earlyPauses do if so many in a row worked and ended before their time.

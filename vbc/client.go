@@ -383,7 +383,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
 		if at := resp.Request.URL; !s.c.sameHost(at) {
 			e.Host, e.Code, e.Gateway = at.Host, 0, true
-			e.Message = http.StatusText(e.Status) // its own may repeat the address, which is a secret
+			e.Message, e.body = http.StatusText(e.Status), nil // its own may repeat the address, which is a secret
 		}
 		e.again = (withZ || bodyWithZ.Match(body)) && s.c.refusesTimes(e)
 	}
