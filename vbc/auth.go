@@ -122,7 +122,7 @@ func (s *tokens) get(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return err
 		case refused != nil && refused.Locked:
-			return s.refuse(s.login(), refused)
+			return s.refuse(s, refused)
 		}
 		// It is dead, or perhaps used up: the password it is.
 		s.noteDeadRefresh()
@@ -232,11 +232,8 @@ func (s *tokens) space(ctx context.Context) error {
 // none. What refuses the application or the user ends it for good.
 func (s *tokens) failed(err error) error {
 	refused, ok := errors.AsType[*AuthError](err)
-	switch {
-	case !ok:
+	if !ok || s.logins.over() != nil { // which is for every application
 		return err
-	case refused.Cause == RefusedUser:
-		return err // for every application; logins knows
 	}
 	return s.end(refused)
 }

@@ -574,6 +574,28 @@ func TestApplicationForProvisioning(t *testing.T) {
 	if e := AsError(err); e == nil || !strings.Contains(e.Advice(), "VBC_PROVISIONING_CLIENT_ID") {
 		t.Errorf("%v", err)
 	}
+	// A user who has logged in with the first is not refused as a whole by the second,
+	// and what that refuses isn't sent again either.
+	a.Inject(func(r *http.Request) *vbctest.Fault {
+		if r.URL.Path == "/token" && r.ParseForm() == nil && r.PostForm.Get("client_id") == "second" {
+			return &vbctest.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Authentication failed for admin"}`}
+		}
+		return nil
+	})
+	a.ResetCounts()
+	var kept memory
+	for range 2 {
+		c = clientOf(t, a, func(o *Options) { with("its secret")(o); o.Memory = &kept })
+		for range 2 {
+			_, err = ask(c)
+			if e := AsError(err); e == nil || !e.Provisioning || !e.Denied() || listOnce(c) != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	if n := a.Counts().ByKind[vbctest.Token]; n != 3 || len(kept.refused) != 1 {
+		t.Errorf("%d token requests; want the first application's two, and one refused", n)
+	}
 	if _, err := New(Options{ProvisioningClientID: "alone"}); err == nil {
 		t.Error("an id without a secret is taken")
 	}
