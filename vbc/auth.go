@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -58,7 +57,7 @@ type token struct {
 var (
 	// freshPauses come between the tries with a token that has never worked.
 	// The second token and those after it get fewer.
-	freshPauses = []time.Duration{time.Second, 5 * time.Second}
+	freshPauses = []time.Duration{time.Second, 4 * time.Second, 15 * time.Second}
 	// unusedPauses come before the next token, if so many never worked.
 	unusedPauses = []time.Duration{0, 5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
 	// earlyPauses do if so many in a row worked and ended before their time.
@@ -80,57 +79,60 @@ const (
 	refill     = time.Minute
 )
 
-// get returns a token that should work, asking for a new one if need be.
-func (s *tokens) get(ctx context.Context) (*token, error) {
+// get sees to it that there is a token that should work, asking for a new one if
+// need be. held returns it.
+func (s *tokens) get(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	for {
 		t, err := s.usable()
-		if t == nil || err != nil {
-			if err != nil {
-				return nil, err
-			}
+		if err != nil {
+			return err
+		}
+		if t == nil {
 			break
 		}
 		rest := s.rest(t)
 		if rest <= 0 {
-			return t, nil
+			return nil
 		}
 		if err := wait(ctx, rest); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := s.space(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if refresh := s.takeRefresh(); refresh != "" {
 		t, err := s.ask(ctx, s, "refresh_token", refresh)
 		refused, _ := errors.AsType[*AuthError](err)
 		switch e := AsError(err); {
 		case err == nil:
-			return s.keep(t), nil
+			s.keep(t)
+			return nil
 		case e != nil && e.Throttled():
 			s.mu.Lock()
 			s.current.refresh = refresh // wasn't looked at
 			s.mu.Unlock()
-			return nil, err
+			return err
 		case ctx.Err() != nil:
-			return nil, err
+			return err
 		case refused != nil && refused.Locked:
-			return nil, s.refuse(s.login(), refused)
+			return s.refuse(s, refused)
 		}
 		// It is dead, or perhaps used up: the password it is.
 		s.noteDeadRefresh()
 	}
 	t, err := s.logIn(ctx, s)
 	if err != nil {
-		return nil, s.failed(err)
+		return s.failed(err)
 	}
-	return s.keep(t), nil
+	s.keep(t)
+	return nil
 }
 
 // usable returns the current token if it may be used, now or after its rest.
@@ -167,13 +169,12 @@ func (s *tokens) rest(t *token) time.Duration {
 }
 
 // keep makes a token the current one.
-func (s *tokens) keep(t *token) *token {
+func (s *tokens) keep(t *token) {
 	s.logins.gained()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = t
 	s.gained++
-	return t
 }
 
 // takeRefresh returns the refresh token to use, once; "" if there is none. A
@@ -214,7 +215,7 @@ func (s *tokens) space(ctx context.Context) error {
 		return nil
 	}
 	if pause >= 10*time.Second {
-		pause += rand.N(pause / 5) // so that two machines don't keep step
+		pause += time.Duration(time.Now().UnixNano() % int64(pause/5)) // so that two machines don't keep step
 	}
 	if early > 1 || unused > 0 {
 		level := slog.LevelInfo
@@ -231,11 +232,8 @@ func (s *tokens) space(ctx context.Context) error {
 // none. What refuses the application or the user ends it for good.
 func (s *tokens) failed(err error) error {
 	refused, ok := errors.AsType[*AuthError](err)
-	switch {
-	case !ok:
+	if !ok || s.logins.over() != nil { // which is for every application
 		return err
-	case refused.Cause == RefusedUser:
-		return err // for every application; logins knows
 	}
 	return s.end(refused)
 }
@@ -293,7 +291,7 @@ func (s *tokens) disbelieve(t *token, saw sighting) (over bool) {
 	if guest && s.asked {
 		return false
 	}
-	s.asked = guest && s.ever
+	s.asked = s.asked || guest && s.ever
 	unclear := !saw.err.aboutToken()
 	t.doubts++
 	t.doubted = time.Now()

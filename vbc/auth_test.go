@@ -173,7 +173,7 @@ func TestTokensThatNeverWork(t *testing.T) {
 			if e := authError(err); e == nil || e.Cause != RefusedToken || !strings.Contains(err.Error(), "the login works") {
 				t.Errorf("%q: %v", body, err)
 			}
-			if n := a.Counts(); n.ByKind[vbctest.Token] != 3 || n.Total > 9 || time.Since(began) > 2*time.Minute {
+			if n := a.Counts(); n.ByKind[vbctest.Token] != 3 || n.Total > 12 || time.Since(began) > 2*time.Minute {
 				t.Errorf("%q: %v in %v", body, n.ByKind, time.Since(began))
 			}
 			if len(kept.refused) != 0 {
@@ -451,6 +451,12 @@ func TestWhoIsRefused(t *testing.T) {
 		{403, `{"error":"access_denied","error_description":"User account is locked"}`, "", RefusedUser},
 		{500, `{"error":"server_error","error_description":"17003 - account locked"}`, "", RefusedUser},
 		{401, `{"error":"invalid_client","error_description":"17003: locked"}`, "", RefusedUser},
+		{400, `17003: the user is locked`, "", RefusedUser},
+		{400, `{"code":17003,"message":"Authentication failed"}`, "", RefusedUser},
+		{400, `{"errors":[{"message":"wrong password"}]}`, "", RefusedUser},
+		{423, ``, "", RefusedUser},
+		{429, `{"message":"too many refused logins: locked out"}`, "", RefusedUser},
+		{500, `{"message":"database is locked"}`, "", nobody},
 		{401, ``, "", RefusedUser},
 		{400, `{}`, "", RefusedUser},
 		{401, `<html>401`, "", RefusedUser},
@@ -568,6 +574,28 @@ func TestApplicationForProvisioning(t *testing.T) {
 	if e := AsError(err); e == nil || !strings.Contains(e.Advice(), "VBC_PROVISIONING_CLIENT_ID") {
 		t.Errorf("%v", err)
 	}
+	// A user who has logged in with the first is not refused as a whole by the second,
+	// and what that refuses isn't sent again either.
+	a.Inject(func(r *http.Request) *vbctest.Fault {
+		if r.URL.Path == "/token" && r.ParseForm() == nil && r.PostForm.Get("client_id") == "second" {
+			return &vbctest.Fault{Status: 400, Body: `{"error":"invalid_grant","error_description":"Authentication failed for admin"}`}
+		}
+		return nil
+	})
+	a.ResetCounts()
+	var kept memory
+	for range 2 {
+		c = clientOf(t, a, func(o *Options) { with("its secret")(o); o.Memory = &kept })
+		for range 2 {
+			_, err = ask(c)
+			if e := AsError(err); e == nil || !e.Provisioning || !e.Denied() || listOnce(c) != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	if n := a.Counts().ByKind[vbctest.Token]; n != 3 || len(kept.refused) != 1 {
+		t.Errorf("%d token requests; want the first application's two, and one refused", n)
+	}
 	if _, err := New(Options{ProvisioningClientID: "alone"}); err == nil {
 		t.Error("an id without a secret is taken")
 	}
@@ -577,6 +605,7 @@ func TestApplicationForProvisioning(t *testing.T) {
 func TestDenials(t *testing.T) {
 	t.Parallel()
 	for name, d := range map[string]vbctest.Denial{"data": vbctest.MissingUserData, "claims": vbctest.NoClaims, "right": vbctest.NoSearchRight, "hmac": vbctest.NoHMACToken,
+		"elsewhere": {Status: 401, Body: `{"errors":[{"text":"missing user data"}]}`}, "text": {Status: 403, Body: "Missing HMAC token"},
 		"wrapped": {Status: 401, Body: `{"fault":{"code":900901,"message":"x","description":"Missing User Data for it"}}`}} {
 		a := vbctest.New(vbctest.Config{Denials: map[vbctest.RequestKind]vbctest.Denial{vbctest.List: d}})
 		c := clientOf(t, a, nil)
@@ -604,9 +633,15 @@ func TestTimesInQueries(t *testing.T) {
 		cfg     vbctest.Config
 		refused int
 		ends    string
-	}{"both": {ends: "Z"}, "Z only": {cfg: vbctest.Config{RefuseOffset: true}, ends: "Z"}, "+0000 only": {cfg: vbctest.Config{RefuseZ: true}, refused: 1, ends: "+0000"}} {
+	}{"both": {ends: "Z"}, "Z only": {cfg: vbctest.Config{RefuseOffset: true}, ends: "Z"}, "in other words": {refused: 1, ends: "+0000"}, "+0000 only": {cfg: vbctest.Config{RefuseZ: true}, refused: 1, ends: "+0000"}} {
 		a := vbctest.New(c.cfg)
 		a.Generate(30, day, time.Hour)
+		a.Inject(func(r *http.Request) *vbctest.Fault {
+			if name == "in other words" && strings.Contains(r.URL.RawQuery, "Z&") {
+				return &vbctest.Fault{Status: 400, Body: `Invalid datetime format`}
+			}
+			return nil
+		})
 		client := clientOf(t, a, nil)
 		q := Query{Kind: Company, Account: "self", Since: day.Add(-10 * time.Hour), Before: day.Add(-time.Hour), PageSize: 4}
 		for range 2 {

@@ -23,7 +23,7 @@ const (
 	DefaultRoot = "/t/vbc.prod/call_recording/v1/api"
 
 	// ResellerTokenURL is where some resellers' tenants get their tokens.
-	ResellerTokenURL = "https://apimanager.auth.prod.vonagenetworks.net/t/vbc.prod/oauth2/token"
+	ResellerTokenURL = "https://apimanager.auth.prod.vonagenetworks.net/t/vbc.prod/oauth2/token" //nolint:gosec // an address, no secret
 
 	defaultStall = time.Minute
 )
@@ -279,8 +279,7 @@ func (c *Client) ClientAuth() string { return c.tokens.way() }
 
 // Login gets a token, unless there is one that is good. Errors are Slot's.
 func (c *Client) Login(ctx context.Context) error {
-	_, err := c.tokens.get(ctx)
-	return err
+	return c.tokens.get(ctx)
 }
 
 // Slot waits for the permission to send one request, and for a token that is
@@ -385,7 +384,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
 		if at := resp.Request.URL; !s.c.sameHost(at) {
 			e.Host, e.Code, e.Gateway = at.Host, 0, true
-			e.Message = http.StatusText(e.Status) // its own may repeat the address, which is a secret
+			e.Message, e.body = http.StatusText(e.Status), nil // its own may repeat the address, which is a secret
 		}
 		e.again = (withZ || bodyWithZ.Match(body)) && s.c.refusesTimes(e)
 	}
@@ -413,7 +412,7 @@ func (s *Slot) change(ctx context.Context) (err error) {
 			return err
 		}
 		s.c.beside.expect(s.c.tokens.way()) // the same server, as far as is known
-		if _, err = s.c.beside.get(ctx); err != nil {
+		if err = s.c.beside.get(ctx); err != nil {
 			return err
 		}
 		if s.granted, err = s.c.pacer.wait(ctx, RankList); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Error is an answer that isn't the documented success.
@@ -37,6 +38,7 @@ type Error struct {
 	denied bool   // no token cures it
 	advice string // what to do, where denials doesn't know
 	again  bool   // the next request is written in another way
+	body   []byte // as it came; never shown
 
 	// Opens is when the server says that it takes requests again, by our own
 	// clock and however far away that is; zero if it doesn't say.
@@ -160,7 +162,10 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
 	resp.Body.Close()
 	f := parseFault(body)
-	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway || isForeign(body)}
+	if f.text == "" {
+		f.text = words(body)
+	}
+	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway || isForeign(body), body: body}
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 	}
@@ -170,6 +175,16 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 		e.named = e.ofQuota() || f.nextAccess != ""
 	}
 	return e
+}
+
+// words is what an error body in no known shape says for people: all of it, if it
+// is text and no page.
+func words(body []byte) string {
+	body = bytes.TrimSpace(body)
+	if len(body) < 3 || body[0] == '<' || !utf8.Valid(body) {
+		return ""
+	}
+	return string(body)
 }
 
 // isForeign reports whether an error body is neither the application's JSON nor

@@ -114,7 +114,7 @@ func (l *logins) refill() {
 // looked at. Then the other way is tried, once.
 func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 	if r, ok := l.memory.Refused(app.login()); ok {
-		return nil, l.end(r, fmt.Sprintf("VBC has refused this user and password at %s (%s). They are not tried again before %s, since each try locks the user for another 30 minutes",
+		return nil, l.end(app, r, fmt.Sprintf("VBC has refused this user and password at %s (%s). They are not tried again before %s, since each try locks the user for another 30 minutes",
 			r.At.UTC().Format(time.RFC3339), r.Reason, r.Until().UTC().Format(time.RFC3339)))
 	}
 	t, err := l.ask(ctx, app, "password", "")
@@ -130,26 +130,31 @@ func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 			l.log.Warn("a refused login that works now can't be forgotten", "reason", err)
 		}
 	} else if refused, ok := errors.AsType[*AuthError](err); ok && refused.Cause == RefusedUser {
-		return nil, l.refuse(app.login(), refused)
+		return nil, l.refuse(app, refused)
 	}
 	return t, err
 }
 
 // refuse says that VBC refuses the user, and sees to it that later runs know.
-func (l *logins) refuse(login string, why *AuthError) error {
+func (l *logins) refuse(app *tokens, why *AuthError) error {
 	r := Refusal{At: time.Now(), Reason: why.Reason, Locked: why.Locked}
-	if err := l.memory.SetRefused(login, r); err != nil {
+	if err := l.memory.SetRefused(app.login(), r); err != nil {
 		l.log.Warn("a refused login can't be remembered, so the next run tries it again; don't run it before the password is mended", "reason", err)
 	}
-	return l.end(r, why.Reason)
+	return l.end(app, r, why.Reason)
 }
 
-// end says that the user is refused, whatever the application.
-func (l *logins) end(r Refusal, reason string) error {
+// end says that the user is refused, whatever the application: unless it is the
+// second one that does it, since with the first this user has logged in.
+func (l *logins) end(app *tokens, r Refusal, reason string) error {
+	err := &AuthError{Cause: RefusedUser, Reason: reason, Locked: r.Locked, Until: r.Until()}
+	if app.beside && !r.Locked {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fatal = &AuthError{Cause: RefusedUser, Reason: reason, Locked: r.Locked, Until: r.Until()}
-	return l.fatal
+	l.fatal = err
+	return err
 }
 
 // tokenTimeout bounds a token request, its answer included.
@@ -293,16 +298,20 @@ func lifetime(s string) time.Duration {
 // refuses somebody, else an *Error.
 func (l *logins) refusal(resp *http.Response, body []byte, code string, granted time.Time) error {
 	f := parseFault(body)
+	if f.text == "" {
+		f.text = words(body)
+	}
 	e := &Error{Op: opToken, Status: resp.StatusCode, Code: f.code, Gateway: f.gateway || isForeign(body), Message: l.redact(clean(f.text)),
-		Malformed: resp.StatusCode < 300}
+		Malformed: resp.StatusCode < 300, body: body[:min(len(body), maxFaultBody)]}
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 		if e.Malformed {
 			e.Message = "the answer has no access token"
 		}
 	}
-	if cause := whoIsRefused(e, code, resp.Header.Get("WWW-Authenticate"), isForeign(body)); cause != nobody {
-		return &AuthError{Cause: cause, Reason: e.Error(), Locked: saysLocked.MatchString(e.Message)}
+	page := f.code == 0 && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+	if cause := whoIsRefused(e, code, resp.Header.Get("WWW-Authenticate"), page); cause != nobody {
+		return &AuthError{Cause: cause, Reason: e.Error(), Locked: !page && e.locked()}
 	}
 	e.Opens = opens(resp.Header, f.nextAccess, time.Now())
 	if e.Throttled() {

@@ -42,9 +42,10 @@ func (e *AuthError) Error() string {
 }
 
 var (
-	saysLocked = regexp.MustCompile(`(?i)\b(locked|lockout|17003)\b`)
-	saysUser   = regexp.MustCompile(`(?i)\b(17002|password|user ?name|user|resource owner)\b`)
-	saysClient = regexp.MustCompile(`(?i)(\bclient|consumer key|\bapplication\b)`)
+	saysLocked  = regexp.MustCompile(`(?i)\b(17003|lockout|locked out)\b|\b(user|account)\b.*\block(ed)?\b|\blocked\b.*\b(user|account)\b`)
+	namesLocked = regexp.MustCompile(`(?i)\block(ed)?\b`)
+	saysUser    = regexp.MustCompile(`(?i)\b(17002|password|user ?name|user|account|resource owner)\b`)
+	saysClient  = regexp.MustCompile(`(?i)(\bclient|consumer key|\bapplication\b)`)
 )
 
 // whoIsRefused says whom an answer without a token refuses. A refused user must
@@ -54,17 +55,18 @@ var (
 // RFC 6749 has invalid_client for the application and invalid_grant for the user;
 // servers look at the application first. A lock is one in whatever it is wrapped.
 func whoIsRefused(e *Error, code, challenge string, page bool) Cause {
+	text := e.Message + " " + string(e.body)
 	refusing := e.Status == http.StatusBadRequest || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 	switch {
-	case !page && saysLocked.MatchString(e.Message):
+	case !page && e.locked():
 		return RefusedUser
-	case e.Throttled(), e.Odd(), e.Blocked(), !refusing && !(e.Malformed && code != ""):
+	case e.Throttled(), e.Odd(), e.Blocked(), !refusing && (!e.Malformed || code == ""):
 		return nobody
 	case code == "invalid_client", code == "unauthorized_client", code == "unsupported_grant_type", code == "invalid_scope":
 		return RefusedClient
-	case code == "invalid_grant", !page && saysUser.MatchString(e.Message):
+	case code == "invalid_grant", !page && saysUser.MatchString(text):
 		return RefusedUser
-	case !page && saysClient.MatchString(e.Message), e.Code == codeMissingCredentials:
+	case !page && saysClient.MatchString(text), e.Code == codeMissingCredentials:
 		return RefusedClient
 	case e.Status == http.StatusUnauthorized && strings.HasPrefix(strings.ToLower(challenge), "basic"):
 		return RefusedClient // only an application answers such a challenge here
@@ -72,6 +74,13 @@ func whoIsRefused(e *Error, code, challenge string, page bool) Cause {
 		return RefusedLogin
 	}
 	return RefusedUser
+}
+
+// locked reports whether an answer says that the user is locked, in whatever it is
+// wrapped; what is no refusal must say it plainly, since other things are locked too.
+func (e *Error) locked() bool {
+	text := e.Message + " " + string(e.body)
+	return saysLocked.MatchString(text) || e.Status >= 400 && e.Status < 500 && namesLocked.MatchString(text)
 }
 
 // Fault codes of the WSO2 gateway that are about a token: it is unknown, not
@@ -118,8 +127,9 @@ func (e *Error) Advice() string {
 	if e.advice != "" || e.Host != "" || e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
 		return e.advice
 	}
+	text := strings.ToLower(e.Message + " " + string(e.body))
 	for _, d := range denials {
-		if d.code != 0 && d.code == e.Code || d.text != "" && strings.Contains(strings.ToLower(e.Message), d.text) {
+		if d.code != 0 && d.code == e.Code || d.text != "" && strings.Contains(text, d.text) {
 			if e.Provisioning && d.provisioning != "" {
 				return d.provisioning
 			}

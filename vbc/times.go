@@ -41,14 +41,14 @@ var timeFilters = []string{"start:gte", "start:lte"}
 
 var (
 	bodyWithZ         = regexp.MustCompile(`"start:[gl]te":"[^"]*Z"`)
-	saysMalformedTime = regexp.MustCompile(`(?i)is malformed at|could not be parsed|unparseable|invalid (format|date|time)|start:[gl]te`)
+	saysMalformedTime = regexp.MustCompile(`(?i)is malformed at|could not be parsed|unparseable|\b(invalid|illegal|wrong|bad|unsupported)\b.{0,20}\b(format|date|time|timestamp|datetime)\b|start:[gl]te`)
 )
 
 // refusesTimes reports whether a request whose times had a Z is refused because
 // of them. From then on they are written otherwise, so that the answer to the
 // other form is final.
 func (c *Client) refusesTimes(e *Error) bool {
-	if e.Status != http.StatusBadRequest || e.Host != "" || !saysMalformedTime.MatchString(e.Message) {
+	if e.Status != http.StatusBadRequest || e.Host != "" || !saysMalformedTime.Match(e.body) {
 		return false
 	}
 	c.zones.Store(true)

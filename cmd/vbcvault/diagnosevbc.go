@@ -107,9 +107,10 @@ func tokenAddresses(o vbc.Options, elsewhere bool) (out []string) {
 		all = append(all, vbc.ResellerTokenURL, vbc.DefaultURL+"/token")
 	}
 	for _, a := range all {
-		if a != current && !slices.Contains(out, a) && !(elsewhere && hostOf(a) == hostOf(current)) {
-			out = append(out, a)
+		if a == current || slices.Contains(out, a) || elsewhere && hostOf(a) == hostOf(current) {
+			continue
 		}
+		out = append(out, a)
 	}
 	return out
 }

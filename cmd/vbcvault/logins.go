@@ -59,9 +59,7 @@ func (f *refusedLogins) read() (all []refusedLogin, there bool, err error) {
 		return nil, false, err
 	}
 	var kept []refusedLogin
-	if json.Unmarshal(b, &kept) != nil {
-		return nil, true, nil // not ours any more
-	}
+	_ = json.Unmarshal(b, &kept) // else it isn't ours any more
 	for _, l := range kept {
 		if age := time.Since(l.At); age >= -time.Minute && age < vbc.LockLasts {
 			all = append(all, l)

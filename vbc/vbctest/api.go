@@ -286,7 +286,7 @@ func (a *Account) parseTime(v string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("Invalid format: %q is malformed at %q", v, v[min(len(v), 19):])
+	return time.Time{}, fmt.Errorf("time %q is malformed at %q", v, v[min(len(v), 19):])
 }
 
 // filter returns what matches, in ascending order. Where only the time

@@ -106,6 +106,12 @@ func TestAnswersMatchTheDescription(t *testing.T) {
 		{vbctest.Config{}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self/users?page_size=5", 200},
 		{vbctest.Config{ProvisioningForbidden: true}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self/users", 403},
 		{vbctest.Config{Quota: -1}, "GET", root + "/accounts/self/company_call_recordings", 429},
+		{vbctest.Config{Denials: map[vbctest.RequestKind]vbctest.Denial{vbctest.List: vbctest.NoSearchRight}}, "GET", root + "/accounts/self/company_call_recordings", 403},
+		{vbctest.Config{Denials: map[vbctest.RequestKind]vbctest.Denial{vbctest.List: vbctest.NoClaims}}, "GET", root + "/accounts/self/company_call_recordings", 401},
+		{vbctest.Config{Denials: map[vbctest.RequestKind]vbctest.Denial{vbctest.Users: vbctest.MissingUserData}}, "GET", "/t/vbc.prod/provisioning/v1/api/accounts/self/users", 401},
+		{vbctest.Config{RefuseOffset: true}, "GET", root + "/accounts/self/company_call_recordings?start:gte=2026-01-01T00:00:00Z&start:lte=2027-01-01T00:00:00.000Z", 200},
+		{vbctest.Config{RefuseZ: true}, "GET", root + "/accounts/self/company_call_recordings?start:gte=2026-01-01T00:00:00Z", 400},
+		{vbctest.Config{UnknownAtFirst: 1}, "GET", root + "/accounts/self/company_call_recordings", 401},
 		{vbctest.Config{TokenTTL: -time.Second}, "GET", root + "/audio/recording/1", 401},
 	} {
 		a := vbctest.New(c.cfg)

@@ -99,6 +99,53 @@ func TestTokensExpireAndRotate(t *testing.T) {
 	}
 }
 
+// A user is locked for half an hour from the last try on, whoever makes it.
+func TestLockCountsFromTheLastTry(t *testing.T) {
+	now := day
+	a := vbctest.New(vbctest.Config{LockAfter: 2, Now: func() time.Time { return now }})
+	for _, c := range []struct {
+		after    time.Duration
+		password string
+		status   int
+		says     string
+	}{
+		{0, "x", 400, "Authentication failed"}, {0, "x", 400, "Authentication failed"}, {time.Minute, "correct horse", 400, "17003"}, {29 * time.Minute, "correct horse", 400, "17003"},
+		{29 * time.Minute, "correct horse", 400, "17003"}, {30 * time.Minute, "x", 400, "Authentication failed"}, {0, "correct horse", 200, "access_token"},
+	} {
+		now = now.Add(c.after)
+		resp := answer(a, tokenRequest(url.Values{"password": {c.password}}))
+		if text := body(resp); resp.StatusCode != c.status || !strings.Contains(text, c.says) {
+			t.Errorf("%+v: %d %s", c, resp.StatusCode, text)
+		}
+	}
+}
+
+// A server to which downloads are redirected gives nothing to whoever sends it what
+// is VBC's, or hasn't the address.
+func TestStorageIsStrict(t *testing.T) {
+	a := vbctest.New(vbctest.Config{})
+	a.Add(vbctest.Recording{ID: 1, Start: day})
+	a.RedirectDownloads("https://files.example/")
+	resp := answer(a, request("GET", root+"/audio/recording/1", token(t, a)))
+	to := resp.Header.Get("Location")
+	if resp.StatusCode != 302 || !strings.HasPrefix(to, "https://files.example/t/") || !strings.Contains(to, a.Presigned()) {
+		t.Fatalf("%d %s", resp.StatusCode, to)
+	}
+	for header, status := range map[string]int{"": 200, "Authorization": 400, "Cookie": 400, "Referer": 400} {
+		for _, address := range []string{to, strings.TrimSuffix(to, a.Presigned())} {
+			req := httptest.NewRequest("GET", address, nil)
+			if header != "" {
+				req.Header.Set(header, "x")
+			}
+			w := httptest.NewRecorder()
+			a.Storage().ServeHTTP(w, req)
+			if want := status; w.Code != want && !(want == 200 && address != to && w.Code == 403) {
+				t.Errorf("%s, %s: %d", header, address, w.Code)
+			}
+		}
+	}
+}
+
 func TestPagesAreOfTheCurrentSet(t *testing.T) {
 	a := vbctest.New(vbctest.Config{MaxPageSize: 10})
 	a.Generate(25, day, time.Minute)
