@@ -58,6 +58,8 @@ type Options struct {
 	// is looked at for the first time. Tests shorten them.
 	Pauses    []time.Duration
 	PollPause time.Duration
+
+	ExportPatience time.Duration // how long an export may make no progress; 0 = 30 min
 }
 
 // ReadBack says which copies are read once more, every byte, before their purge.

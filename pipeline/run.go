@@ -74,6 +74,7 @@ type run struct {
 	spool    *spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
 	strange  atomic.Bool            // an export held more than VBC had listed
+	stuck    atomic.Int64           // exports that didn't come to their end
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a

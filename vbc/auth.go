@@ -3,6 +3,7 @@ package vbc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -138,7 +139,7 @@ func (s *tokens) explain(err error, granted time.Time) error {
 	const op = "get a token"
 	var re *oauth2.RetrieveError
 	if !errors.As(err, &re) {
-		return networkError(op, errors.New(s.redact(err.Error())))
+		return fmt.Errorf("%s: %w", op, &redacted{s.redact(err.Error()), err})
 	}
 	f := parseFault(re.Body)
 	e := &Error{Op: op, Status: re.Response.StatusCode, Code: f.code, Gateway: f.gateway, Message: s.redact(clean(f.text)), Malformed: re.Response.StatusCode < 300}

@@ -120,6 +120,16 @@ func (e *ForeignHostError) Error() string {
 	return fmt.Sprintf("%s: its address is on another host, %q; the token is sent to VBC only", e.Op, e.Host)
 }
 
+// redacted is an error with another text, since its own may hold secrets. What it
+// is stays known.
+type redacted struct {
+	text string
+	err  error
+}
+
+func (e *redacted) Error() string { return e.text }
+func (e *redacted) Unwrap() error { return e.err }
+
 // AsError returns the *Error in err's chain, or nil.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
