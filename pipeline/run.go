@@ -175,6 +175,7 @@ func (r *run) do() (err error) {
 		}
 		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
 	}()
+	defer r.beat(context.WithoutCancel(r.work))()
 	if err := r.prepare(r.ctx); err != nil {
 		return err
 	}

@@ -74,6 +74,9 @@ func hintFor(err error) string {
 	if h := pipeline.Hint(err); h != "" {
 		return h
 	}
+	if e, ok := errors.AsType[*otherRun](err); ok {
+		return e.hint()
+	}
 	if _, ok := errors.AsType[*vbc.AuthError](err); ok {
 		return "VBC_USERNAME and VBC_PASSWORD are those of a VBC integration user (not of the developer portal), VBC_CLIENT_ID and VBC_CLIENT_SECRET those of your application"
 	}
