@@ -104,7 +104,7 @@ var mutations = []mutation{
 	{"what a slice has hidden isn't missed", "pipeline/lister.go", "	if s == nil || total >= s.left {", "	if true {", "TestHiddenRecording", "./cmd/vbcvault"},
 	{"an earlier listing is relied on for ever", "pipeline/mark.go", "p.started.Sub(mark.FullAt) >= p.FullScanEvery", "false", "TestNightly", "./cmd/vbcvault"},
 	{"what is to be deleted isn't listed", "pipeline/mark.go", "	if p.Delete || p.FullScan", "	if p.FullScan", "TestArchiveThenDelete", "./cmd/vbcvault"},
-	{"a window that others have used teaches a pace", "vbc/pacer.go", "	case !p.whole: // of", "	case false: // of", "TestForeignUse", "./vbc"},
+	{"a window that others have used teaches a pace", "vbc/quota.go", "	} else if p.whole {", "	} else if true {", "TestForeignUse", "./vbc"},
 	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
 	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestNothingHeldIsBegun", "./pipeline/manifest"},
@@ -138,6 +138,25 @@ var mutations = []mutation{
 	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
 	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
+
+	// Everything ends, and the pace.
+	{"a window that lets nothing through doubles the pace", "vbc/quota.go", "		if !p.blocked {\n", "		p.interval = max(2*p.interval, time.Second)\n		if !p.blocked {\n", "TestBlockadeLeaves", "./vbc"},
+	{"one window is enough to learn a pace", "vbc/quota.go", "!now.agrees(before) {", "false && !now.agrees(before) {", "TestIsolatedRefusals|TestBadHour", "./vbc"},
+	{"refusals of a busy backend teach a pace", "vbc/quota.go", "	case p.after > 1: // it", "	case false: // it", "TestIsolatedRefusals", "./vbc"},
+	{"a slow pace is remembered though a window has let more through", "vbc/quota.go", "	if ours && (", "	if (ours || true) && (", "TestBadHour", "./vbc"},
+	{"a pace may be as slow as it likes", "vbc/quota.go", "	pace = min(pace, max(now.length, before.length)/fewestSpaced)\n", "", "TestPaceUnderRandomUse", "./vbc"},
+	{"a blockade is asked about as often as its windows are", "vbc/quota.go", "soonest.After(p.closed) {", "soonest.After(p.closed) && false {", "TestBlockadeLeaves", "./vbc"},
+	{"refusals for the quota go on for ever", "pipeline/outage.go", "	case g.maxWait > 0 && now.Sub(g.refused) >= g.maxWait:", "	case false:", "TestEverythingEnds", "./pipeline"},
+	{"a quota that opens tomorrow is waited for", "pipeline/outage.go", "	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait:", "	case false:", "TestOutageThatStays", "./cmd/vbcvault"},
+	{"a block is a quota", "vbc/errors.go", "	return e.Code == codeBlocked && e.Status >= 400", "	return false && e.Status >= 400", "TestEverythingEnds", "./pipeline"},
+	{"the pause of an outage isn't shared", "pipeline/outage.go", "		case c.opened.IsZero():\n			return false, nil\n", "		case true:\n			return false, nil\n", "TestOutagePausesEverything", "./pipeline"},
+	{"an outage goes on for ever", "pipeline/outage.go", "	case now.Sub(c.opened) >= g.limit && c.pauses >= fewestProbes:", "	case false:", "TestOutageThatStays", "./cmd/vbcvault"},
+	{"what is broken by itself makes all others wait", "pipeline/outage.go", "	if p.answered == c.answered { // else", "	if true { // else", "TestBrokenAlone", "./pipeline"},
+	{"a network that is away at the start ends the run", "pipeline/run.go", "		if !isOutage(err) || ctx.Err() != nil {", "		if true {", "TestNetworkAway", "./cmd/vbcvault"},
+	{"the first recordings may all fail alike", "pipeline/breaker.go", "	if b.alike++; b.alike <", "	if b.alike++; true || b.alike <", "TestFirstFailuresAllAlike", "./pipeline"},
+	{"an export is waited for for ever", "pipeline/exportjob.go", "	case now.Sub(w.moved) >= w.still:", "	case false:", "TestExportIsNotWaited", "./pipeline"},
+	{"the next run waits for the same export", "pipeline/exportjob.go", "errors.Join(err, r.manifest.ForgetExport(r.work, e.Job)) // else", "err // else", "TestExportThatNeverEnds", "./pipeline"},
+	{"a run that hangs is left alone for ever", "cmd/vbcvault/otherrun.go", "	case other.stuck():", "	case false:", "TestOtherRunWithout", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
