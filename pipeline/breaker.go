@@ -14,6 +14,9 @@ type breaker struct {
 
 	mu                 sync.Mutex
 	inARow             int
+	alike              int    // failures from the beginning of the run, nothing having gone well, with
+	code               string // this code; "" as long as there is none
+	mixed              bool   // not all have had it, or something has gone well
 	proofs, mismatches int
 }
 
@@ -27,14 +30,19 @@ func (b *breaker) done() {
 }
 
 // failed notes one that failed, and returns a *refusal if it was one too many.
-// Causes that concern one recording, or its transcript, neither count nor begin
-// the count anew.
-func (b *breaker) failed(cause error) error {
+// Causes that concern one recording, or its transcript, don't count, nor begin
+// the count anew, unless nothing else happens from the beginning of the run on.
+// known says that an earlier run has failed on it too, done that this run has got
+// something done.
+func (b *breaker) failed(cause error, known, done bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.allAlike(cause, known, done); err != nil {
+		return err
+	}
 	if !general(cause) {
 		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.inARow++; b.limit == 0 || b.inARow < b.limit {
 		return nil
 	}
@@ -45,6 +53,25 @@ func tooMany(n int, cause error) error {
 	return &refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
 		Hint: "nothing is lost: mend the cause and run again; --max-failures sets how many are too many"}
 }
+
+// allAlike returns a *refusal when the first of a run have all failed alike.
+func (b *breaker) allAlike(cause error, known, done bool) error {
+	code := codeOf(cause)
+	if b.code == "" && !known {
+		b.code = code
+	}
+	if b.mixed = b.mixed || done || code != b.code && !known; b.mixed || known || b.limit == 0 {
+		return nil
+	}
+	if b.alike++; b.alike < min(max(2*b.limit, fewestAlike), mostAlike) {
+		return nil
+	}
+	return &refusal{Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
+		Hint: "look at one of these recordings in the VBC admin portal, mend the cause and run again; --max-failures sets how many are too many (0 = any number may fail)"}
+}
+
+// So many must fail alike before a run stops, whatever --max-failures says.
+const fewestAlike, mostAlike = 20, 50
 
 // proved notes how asking the store for a copy ended, and returns a *refusal
 // if the store has lost too many.

@@ -78,8 +78,9 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		file.remove()
 	}
 	f.entries, f.files = nil, nil
+	stuck := isA[*stuckError](err) && r.stuck.Add(1) >= maxStuck
 	strange := isA[*strangeError](err) && r.strange.Swap(true) // once may be chance
-	if strange || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
+	if strange || stuck || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
 		reason := err.Error()
 		r.noMore.Store(&reason)
 		r.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -290,5 +292,79 @@ func TestSpoolLeftovers(t *testing.T) {
 	}
 	if err := two.room(1 << 60); err == nil || !strings.Contains(err.Error(), "--spool-dir") {
 		t.Errorf("no disk is so large: %v", err)
+	}
+}
+
+// An export is waited for as long as it gets on, and not for ever, whatever VBC
+// says of it.
+func TestExportIsNotWaitedForForEver(t *testing.T) {
+	const still = 30 * time.Minute
+	for name, c := range map[string]struct {
+		interval time.Duration
+		says     func(elapsed time.Duration) vbc.Job
+		most     time.Duration
+		least    time.Duration
+	}{
+		"no progress":          {6 * time.Second, func(time.Duration) vbc.Job { return vbc.Job{Total: 900} }, still + time.Minute, still},
+		"no word of progress":  {0, func(time.Duration) vbc.Job { return vbc.Job{} }, still + time.Minute, still},
+		"back and forth":       {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 900, Completed: int(at/time.Minute) % 3} }, still + 5*time.Minute, still},
+		"more than there are":  {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 9, Completed: 10 + int(at/time.Second)} }, still + time.Minute, still},
+		"valid until long ago": {6 * time.Second, func(time.Duration) vbc.Job { return vbc.Job{Total: 900, ValidUntil: time.Now().Add(-time.Hour)} }, 2 * time.Minute, 0},
+		"absurd": {6 * time.Second, func(at time.Duration) vbc.Job {
+			return vbc.Job{Total: 1 << 62, Completed: 1 + int(at/time.Minute)}
+		}, 3*time.Hour + 25*time.Minute, 3 * time.Hour},
+		"slower than one by one": {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 1000, Completed: int(at / time.Minute)} }, 3*time.Hour + 25*time.Minute, 3 * time.Hour},
+		"nobody knows the quota": {0, func(at time.Duration) vbc.Job { return vbc.Job{Completed: int(at / time.Minute)} }, 6*time.Hour + time.Minute, 6 * time.Hour},
+		"one a minute":           {time.Minute, func(at time.Duration) vbc.Job { return vbc.Job{Completed: int(at / time.Minute)} }, 6*time.Hour + time.Minute, 6 * time.Hour},
+	} {
+		begin := time.Now()
+		w := newWait("job", 1000, c.interval, 0)
+		last, looks := time.Minute, 0
+		for at := time.Duration(0); ; looks++ {
+			j := c.says(at)
+			if err := w.look(j, begin.Add(at)); err != nil {
+				if !isA[*stuckError](err) || at < c.least || at > c.most || looks > 120 {
+					t.Errorf("%s: after %v and %d looks: %v", name, at, looks, err)
+				}
+				break
+			}
+			if last = min(nextPoll(last, at, j), w.left(begin.Add(at))); last <= 0 || at > 24*time.Hour {
+				t.Errorf("%s: next look in %v, after %v", name, last, at)
+				break
+			}
+			at += last
+		}
+	}
+}
+
+// A job that stays in progress is given up and forgotten; its recordings are
+// downloaded one by one, and after a second one no more exports are tried.
+func TestExportThatNeverEnds(t *testing.T) {
+	l := newLab(t, "directory")
+	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+	for i := range int64(4 * fewestForExport) {
+		l.account.Add(vbctest.Recording{ID: 1 + i, Start: old.Add(time.Duration(i) * time.Minute), Size: 1 << 20})
+	}
+	l.fault = func(r *http.Request) *vbctest.Fault {
+		if strings.Contains(r.URL.Path, "/jobs/") {
+			return &vbctest.Fault{Status: 200, Body: `{"id":"x","status":"packing","files_total":12,"files_completed":3}`}
+		}
+		return nil
+	}
+	options := Options{Fetch: FetchExport, PollPause: time.Microsecond, ExportPatience: time.Millisecond, ExportLimit: fewestForExport << 20}
+	sum, err := l.run(options)
+	if err != nil || !sum.Complete() || sum.Archived != 4*fewestForExport || sum.Exported != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if l.kinds["/export"] != maxStuck {
+		t.Errorf("%d exports were started, want %d", l.kinds["/export"], maxStuck)
+	}
+	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if jobs, err := m.Exports(t.Context(), vbc.Company, "", ""); err != nil || len(jobs) > 0 {
+		t.Errorf("the next run would wait for %v, %v", jobs, err)
 	}
 }

@@ -66,17 +66,69 @@ func (r *run) cuts(ctx context.Context, c collection) (at []time.Time, err error
 
 const (
 	longestPoll = 5 * time.Minute
-	noProgress  = 2 * time.Hour // then a job is given up
+	noProgress  = 30 * time.Minute // then a job is given up
+	longestWait = 6 * time.Hour    // whatever progress it makes
+	saidEvery   = 10 * time.Minute
+	maxStuck    = 2 // exports that are given up, then no more are tried in this run
 )
 
+// stuckError says that an export has been waited for for long enough.
+type stuckError struct{ Why string }
+
+func (e *stuckError) Error() string { return e.Why }
+
+// wait is how long an export has been waited for, and what came of it.
+type wait struct {
+	job                string
+	begin, moved, said time.Time
+	most               int           // files that VBC has said are done
+	still, long        time.Duration // without progress, and in all
+}
+
+// newWait begins to wait for a job that packs so many recordings. Twice as long as
+// it would take to download them one by one is too long.
+func newWait(job string, recordings int, interval, still time.Duration) *wait {
+	now := time.Now()
+	if still == 0 {
+		still = noProgress
+	}
+	long := max(still, min(longestWait, 2*time.Duration(recordings)*interval))
+	if interval == 0 {
+		long = max(still, min(longestWait, 12*still))
+	}
+	return &wait{job: job, begin: now, moved: now, said: now, still: still, long: long}
+}
+
+// look notes what VBC has said of the job. The error is a *stuckError.
+func (w *wait) look(j vbc.Job, now time.Time) error {
+	if j.Completed > w.most && (j.Total <= 0 || j.Completed <= j.Total) {
+		w.most, w.moved = j.Completed, now
+	}
+	switch {
+	case !j.ValidUntil.IsZero() && now.Sub(j.ValidUntil) > manifest.ClockSlack:
+		return &stuckError{fmt.Sprintf("export job %s is not done, and was valid until %s", w.job, j.ValidUntil.Format(time.RFC3339))}
+	case now.Sub(w.moved) >= w.still:
+		return &stuckError{fmt.Sprintf("export job %s has made no progress for %v", w.job, w.still)}
+	case now.Sub(w.begin) >= w.long:
+		return &stuckError{fmt.Sprintf("export job %s is not done after %v", w.job, w.long)}
+	}
+	return nil
+}
+
+// left is how long may still be waited.
+func (w *wait) left(now time.Time) time.Duration {
+	return max(min(w.moved.Add(w.still).Sub(now), w.begin.Add(w.long).Sub(now)), time.Second)
+}
+
 // await asks how far a job has come until it is done, with pauses that grow,
-// and that VBC's own count of files guides.
+// and that VBC's own count of files guides. A job that doesn't come to its end is
+// a *stuckError, and forgotten.
 func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job, error) {
 	user := f.user
 	if user == "" {
 		user = "self" // jobs belong to users, those of company recordings to whoever asked
 	}
-	begin, moved, completed := time.Now(), time.Now(), 0
+	w := newWait(e.Job, len(f.todo), r.vbc.Quota().Interval, r.policy.ExportPatience)
 	wait := r.policy.PollPause
 	if wait == 0 {
 		wait = min(max(5*r.vbc.Quota().Interval, time.Second), time.Minute)
@@ -105,14 +157,17 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 			}
 			return j, nil
 		}
-		if j.Completed > completed {
-			completed, moved = j.Completed, time.Now()
+		now := time.Now()
+		if err := w.look(j, now); err != nil {
+			return j, errors.Join(err, r.manifest.ForgetExport(r.work, e.Job)) // else the next run waits for it, too
 		}
-		if time.Since(moved) > noProgress {
-			return j, fmt.Errorf("export job %s has made no progress for %v", e.Job, noProgress)
-		}
-		wait = nextPoll(wait, time.Since(begin), j)
+		wait = min(nextPoll(wait, now.Sub(w.begin), j), w.left(now))
 		r.log.Debug("waiting for an export", "job", e.Job, "completed", j.Completed, "of", j.Total, "next_look", wait)
+		if now.Sub(w.said) >= saidEvery || first {
+			w.said = now
+			r.log.Info("waiting for VBC to pack an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
+				"since", w.begin.UTC().Format(time.RFC3339), "at_most", w.long)
+		}
 	}
 }
 
@@ -121,8 +176,8 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 func nextPoll(last, elapsed time.Duration, j vbc.Job) time.Duration {
 	next := 2 * last
 	if j.Completed > 0 && j.Completed <= j.Total {
-		left := time.Duration(float64(elapsed) / float64(j.Completed) * float64(j.Total-j.Completed))
-		next = max(last, left+left/10)
+		left := float64(elapsed) / float64(j.Completed) * float64(j.Total-j.Completed)
+		next = max(last, time.Duration(min(1.1*left, float64(longestPoll)))) // whatever VBC counts
 	}
 	return min(next, longestPoll)
 }

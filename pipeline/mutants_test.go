@@ -104,7 +104,7 @@ var mutations = []mutation{
 	{"what a slice has hidden isn't missed", "pipeline/lister.go", "	if s == nil || total >= s.left {", "	if true {", "TestHiddenRecording", "./cmd/vbcvault"},
 	{"an earlier listing is relied on for ever", "pipeline/mark.go", "p.started.Sub(mark.FullAt) >= p.FullScanEvery", "false", "TestNightly", "./cmd/vbcvault"},
 	{"what is to be deleted isn't listed", "pipeline/mark.go", "	if p.Delete || p.FullScan", "	if p.FullScan", "TestArchiveThenDelete", "./cmd/vbcvault"},
-	{"a window that others have used teaches a pace", "vbc/pacer.go", "	case !p.whole: // of", "	case false: // of", "TestForeignUse", "./vbc"},
+	{"windows that differ teach a pace", "vbc/quota.go", "most-least <= most/10", "most-least <= most", "TestReadingsAgree", "./vbc"},
 	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
 	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestNothingHeldIsBegun", "./pipeline/manifest"},
@@ -192,6 +192,24 @@ var mutations = []mutation{
 	{"an id with nothing else says whose a transcript is", "pipeline/transcriptlist.go", "\t\t\tif !text.Named && text.Start", "\t\t\tif false && text.Start", "TestWhoseTranscripts/an_id", "./cmd/vbcvault"},
 	{"transcripts of recordings that nobody has seen mean nothing", "pipeline/transcriptlist.go", "\tif err != nil || len(unclaimed) == 0 {", "\tif unclaimed != nil || true {", "TestWhoseTranscripts|TestTranscriptsOfOthers", "./cmd/vbcvault"},
 	{"transcripts whose recordings nobody has seen mean nothing unless they are dated", "pipeline/transcriptlist.go", "t.matched == 0 && len(t.undated) > 0 {", "t.matched == 0 && len(t.undated) > 0 && false {", "TestWhoseTranscripts", "./cmd/vbcvault"},
+	// Everything ends, and the pace.
+	{"a window that lets nothing through doubles the pace", "vbc/quota.go", "		if !p.blocked {\n", "		p.interval = max(2*p.interval, time.Second)\n		if !p.blocked {\n", "TestBlockadeLeaves", "./vbc"},
+	{"one window is enough to learn a pace", "vbc/quota.go", "	if p.earlier = now; !now.agrees(before) {", "	if p.earlier, before = now, now; false {", "TestBadHour", "./vbc"},
+	{"refusals of a busy backend teach a pace", "vbc/quota.go", "	case p.after > 1: // it", "	case false: // it", "TestIsolatedRefusals", "./vbc"},
+	{"a slow pace is remembered though a window has let more through", "vbc/quota.go", "	if ours && (", "	if (ours || true) && (", "TestBadHour", "./vbc"},
+	{"a pace may be as slow as it likes", "vbc/quota.go", "	pace = min(pace, max(now.length, before.length)/fewestSpaced)\n", "", "TestOthersLeaveLittle", "./vbc"},
+	{"a blockade is asked about as often as its windows are", "vbc/quota.go", "soonest.After(p.closed) {", "soonest.After(p.closed) && false {", "TestBlockadeLeaves", "./vbc"},
+	{"refusals for the quota go on for ever", "pipeline/outage.go", "	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):", "	case false:", "TestEverythingEnds", "./pipeline"},
+	{"a quota that opens tomorrow is waited for", "pipeline/outage.go", " && opens.Sub(now) > g.maxWait/2:", " && false:", "TestOutageThatStays", "./cmd/vbcvault"},
+	{"a block is a quota", "vbc/errors.go", "	return e.Code == codeBlocked && e.Status >= 400", "	return false && e.Status >= 400", "TestEverythingEnds", "./pipeline"},
+	{"the pause of an outage isn't shared", "pipeline/outage.go", "		case c.opened.IsZero():\n			return false, nil\n", "		case true:\n			return false, nil\n", "TestOutagePausesEverything", "./pipeline"},
+	{"an outage goes on for ever", "pipeline/outage.go", "	case now.Sub(c.opened) >= g.limit && c.pauses >= fewestProbes:", "	case false:", "TestOutageThatStays", "./cmd/vbcvault"},
+	{"what is broken by itself makes all others wait", "pipeline/outage.go", "	if p.answered == c.answered { // else", "	if true { // else", "TestBrokenAlone", "./pipeline"},
+	{"a network that is away at the start ends the run", "pipeline/run.go", "		if !isOutage(err) || ctx.Err() != nil {", "		if true {", "TestNetworkAway", "./cmd/vbcvault"},
+	{"the first recordings may all fail alike", "pipeline/breaker.go", "	if b.alike++; b.alike <", "	if b.alike++; true || b.alike <", "TestFirstFailuresAllAlike", "./pipeline"},
+	{"an export is waited for for ever", "pipeline/exportjob.go", "	case now.Sub(w.moved) >= w.still:", "	case false:", "TestExportIsNotWaited", "./pipeline"},
+	{"the next run waits for the same export", "pipeline/exportjob.go", "errors.Join(err, r.manifest.ForgetExport(r.work, e.Job)) // else", "err // else", "TestExportThatNeverEnds", "./pipeline"},
+	{"a run that hangs is left alone for ever", "cmd/vbcvault/otherrun.go", "	case other.stuck():", "	case false:", "TestOtherRunWithout", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -288,10 +288,10 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 	const hint = "is something else using this application's quota? Run the same command again later: it resumes, and nothing is lost; --max-wait sets how long a run waits"
 	since := g.refused.UTC().Format(time.RFC3339)
 	switch opens := e.Opens; {
-	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait:
+	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait && opens.Sub(now) > g.maxWait/2:
 		return g.end(&refusal{Reason: fmt.Sprintf("VBC takes no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
 			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal spares it"})
-	case g.maxWait > 0 && now.Sub(g.refused) >= g.maxWait:
+	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):
 		return g.end(&refusal{Reason: fmt.Sprintf("VBC has answered nothing but refusals for the request quota since %s, the last one: %v", since, err), Hint: hint})
 	}
 	if !g.warned && now.Sub(g.refused) >= 10*g.first { // 20 s, which more than one window takes

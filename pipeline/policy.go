@@ -59,6 +59,8 @@ type Options struct {
 	// is looked at for the first time. Tests shorten them.
 	Pauses    []time.Duration
 	PollPause time.Duration
+
+	ExportPatience time.Duration // how long an export may make no progress; 0 = 30 min
 }
 
 // written is what of the options is written down: no caller's name or number.

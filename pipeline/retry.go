@@ -54,6 +54,8 @@ const (
 	maxPassing  = 4
 	maxDoubtful = 2
 	maxOdd      = 4
+
+	sayWait = 10 * time.Second // pauses of one request that are worth a word
 )
 
 // defaultPauses come before the second, third and fourth try: 8.5 seconds in
@@ -225,7 +227,11 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 		}
 		r.log.Debug("trying again", "after", err)
 		if verdict == passing || verdict == odd {
-			if err := pause(ctx, r.pauseAfter(err, p.passed+p.odd)); err != nil {
+			wait := r.pauseAfter(err, p.passed+p.odd)
+			if wait >= sayWait {
+				r.log.Info("VBC asks to be left alone for a while", "for", wait.Round(time.Second), "reason", err)
+			}
+			if err := pause(ctx, wait); err != nil {
 				return err
 			}
 		}

@@ -77,6 +77,7 @@ type run struct {
 	spool    *spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
 	strange  atomic.Bool            // an export held more than VBC had listed
+	stuck    atomic.Int64           // exports that didn't come to their end
 }
 
 // ledger is where a listing is written down: the manifest, or the memory of a
@@ -177,6 +178,7 @@ func (r *run) do() (err error) {
 		}
 		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
 	}()
+	defer r.beat(context.WithoutCancel(r.work))()
 	if err := r.prepare(r.ctx); err != nil {
 		return err
 	}

@@ -136,7 +136,11 @@ func (r *run) handle(ctx context.Context, t task) error {
 		r.stop(e)
 		return e
 	}
-	if tripped := r.breaker.failed(err); tripped != nil {
+	if row.Failure.Known(err.Error()) {
+		return nil
+	}
+	done := r.stats.Archived.Load()+r.stats.Deleted.Load() > 0
+	if tripped := r.breaker.failed(err, row.Failure.Reason != "", done); tripped != nil {
 		r.stop(tripped)
 		return tripped
 	}

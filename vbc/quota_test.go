@@ -226,3 +226,40 @@ func TestPaceUnderRandomUse(t *testing.T) {
 		t.Errorf("in all it took %d minutes, and could have taken %d", sumTook, sumIdeal)
 	}
 }
+
+// Two windows agree if they have let through the same, a tenth more or less.
+func TestReadingsAgree(t *testing.T) {
+	for _, c := range []struct {
+		a, b int
+		want bool
+	}{{10, 10, true}, {100, 92, true}, {5, 4, false}, {25, 5, false}, {100, 80, false}, {1, 1, true}, {0, 0, false}, {0, 10, false}} {
+		a, b := reading{c.a, time.Minute}, reading{c.b, time.Minute}
+		if a.agrees(b) != c.want || b.agrees(a) != c.want {
+			t.Errorf("%d and %d: want %v", c.a, c.b, c.want)
+		}
+	}
+	if (reading{10, time.Minute}).agrees(reading{10, time.Hour}) {
+		t.Error("a minute and an hour")
+	}
+}
+
+// Others leave one request in each window for hours. When they are gone, it
+// doesn't take long to notice.
+func TestOthersLeaveLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(0, slog.New(slog.DiscardHandler))
+		g := &gateway{quota: 1, window: time.Minute}
+		drive(t, p, g, 8, 100)
+		if q := p.quota(); q.Interval > 20*time.Second {
+			t.Errorf("one request every %v, of windows of a minute", q.Interval)
+		}
+		g.mu.Lock()
+		g.quota, g.times = 10, nil
+		g.mu.Unlock()
+		begin := time.Now()
+		drive(t, p, g, 8, 30)
+		if took := time.Since(begin); took > 14*time.Minute {
+			t.Errorf("30 requests took %v", took)
+		}
+	})
+}

@@ -29,6 +29,7 @@ type archiveFlags struct {
 	fullScan                 bool
 	fullScanEvery            string
 	ifRunning                string
+	maxWait                  string
 	acceptSizeMismatch       bool
 	acceptEqualAudio         bool
 	acceptFormat             bool
@@ -113,7 +114,8 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	f.choose.register(fs)
 	f.protect.register(fs)
 	fs.StringVar(&f.manifest, "manifest", "", "`FILE` that keeps the progress (default: named after account and destination, in the state directory)")
-	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3) or skip (exit 0)")
+	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3), or skip (exit 0; exit 1 if that run has made no progress for a day)")
+	fs.StringVar(&f.maxWait, "max-wait", "2h", "stop (exit 3) when VBC has refused every request for its quota for `DURATION`, as 90m or 6h; 0 = never. When VBC is out of order, the run stops after 8 minutes, or after DURATION if that is less")
 	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
 	fs.StringVar(&f.rate, "rate", "", "send requests to VBC no faster than `RATE`: 10/m, also /s and /h (default: learn from VBC)")
 	fs.Var(newOneOf(&f.fetch, "auto", "direct", "export"), "fetch", "how audio is fetched: direct (one request each), export (one ZIP for many), or auto (export where VBC's quota makes it worth it)")
@@ -123,7 +125,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.fullScanEvery, "full-scan-every", "30d", "without --delete, list only what is new for as long as `AGE`, then everything once")
 	fs.IntVar(&f.pageSize, "page-size", 0, "`N` recordings to ask for per listing page (default: as many as VBC allows, up to 1000)")
 	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
-	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own; 0 = never")
+	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own, or the first 2N (20 to 50) all fail alike; 0 = never")
 	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
 	fs.BoolVar(&f.acceptFormat, "accept-format", false, "take recordings in a format that is not known as audio, when two downloads agree and have the size that VBC declares; never a web page or text")
 	fs.Var(newOneOf(&f.readBack, "auto", "always", "never"), "read-back", "read copies once more before they are deleted at VBC: auto (those of earlier runs, on servers other than Amazon's), always, or never")
@@ -279,6 +281,9 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if f.maxFailures < 0 {
 		return o, usagef("0 or more", "--max-failures %d is negative", f.maxFailures)
 	}
+	if o.MaxWait, err = parseWait(f.maxWait); err != nil {
+		return o, err
+	}
 	o.RetryFailed, o.MaxFailures = f.retryFailed, f.maxFailures
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
 	o.AcceptFormat = f.acceptFormat
@@ -287,4 +292,13 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	o.Catalog = f.catalog
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
+}
+
+// parseWait reads how long a run may wait. 0 is for ever.
+func parseWait(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, usagef("write it as 90m, 2h or 1h30m; 0 waits for ever", "--max-wait %q is not a duration", s)
+	}
+	return d, nil
 }

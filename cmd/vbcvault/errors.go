@@ -75,6 +75,9 @@ func hintFor(err error) string {
 	if h := pipeline.Hint(err); h != "" {
 		return h
 	}
+	if e, ok := errors.AsType[*otherRun](err); ok {
+		return e.hint()
+	}
 	if e, ok := errors.AsType[*vbc.AuthError](err); ok {
 		return loginHint(e)
 	}

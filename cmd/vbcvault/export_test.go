@@ -282,7 +282,7 @@ func TestFetchAuto(t *testing.T) {
 	}
 	r = w.archive("--older-than", "90d", "--delete")
 	w.want(r, 0, map[string]int{"deleted": 100, "exported": 100})
-	if strings.Contains(r.stderr, "to learn how many it takes") {
+	if strings.Contains(r.stderr, "request quota is known") {
 		t.Error("the pace was learned although it was known")
 	}
 }

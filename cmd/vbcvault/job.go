@@ -39,9 +39,8 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return nil, err
 	}
 	m, err := manifest.Open(ctx, j.manifest)
-	if errors.Is(err, manifest.ErrLocked) && j.skipIfRunning {
-		o.log.Info("another run is going on; leaving it alone", "manifest", j.manifest)
-		return pipeline.Summary{}, nil
+	if errors.Is(err, manifest.ErrLocked) {
+		return j.yield(ctx, o, err)
 	}
 	if err != nil {
 		return pipeline.Summary{}, err

@@ -80,13 +80,13 @@ func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func()
 	begin := time.Now()
 	return func() {
 		if stats.Listing.Load() {
-			fmt.Fprintf(o.printer, "listing: %s recordings so far%s\n", humanize.Comma(stats.Listed.Load()), quotaNote(client))
+			fmt.Fprintf(o.printer, "listing: %s recordings so far%s\n", humanize.Comma(stats.Listed.Load()), waitNote(stats, client))
 			return
 		}
 		todo := total(stats)
 		fmt.Fprintf(o.printer, "%s of %s recordings, %s received, %d failed, %s left%s\n",
 			humanize.Comma(stats.Ended.Load()), humanize.Comma(todo), humanize.IBytes(uint64(stats.Downloaded.Load())),
-			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo, quotaOf(client)), quotaNote(client))
+			stats.Failed.Load(), eta(begin, stats.Ended.Load(), todo, quotaOf(client)), waitNote(stats, client))
 	}
 }
 
@@ -113,6 +113,19 @@ func quotaOf(client *vbc.Client) vbc.Quota {
 		return vbc.Quota{}
 	}
 	return client.Quota()
+}
+
+// waitNote says what the run waits for, else what is known of the quota.
+func waitNote(stats *pipeline.Stats, client *vbc.Client) string {
+	w := stats.Waiting.Load()
+	if w == nil {
+		return quotaNote(client)
+	}
+	text := "; waiting: " + w.What
+	if left := time.Until(w.Until); left > 0 {
+		text += fmt.Sprintf(", next try in %s", left.Round(time.Second))
+	}
+	return text
 }
 
 // quotaNote says what is known of the request quota, "" if nothing is.
@@ -145,7 +158,7 @@ func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, e
 			decor.Any(func(decor.Statistics) string {
 				return " " + eta(begin, stats.Ended.Load(), total(stats), quotaOf(client)) + " left"
 			}),
-			decor.Any(func(decor.Statistics) string { return quotaNote(client) }),
+			decor.Any(func(decor.Statistics) string { return waitNote(stats, client) }),
 		))
 	show = func() {
 		bar.SetTotal(max(total(stats), 1), false)

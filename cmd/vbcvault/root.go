@@ -29,7 +29,8 @@ const exitCodes = `Exit codes:
        of commands that look or fetch: something is wrong, missing or not there
   2    usage or configuration error; no request has been sent
   3    stopped early: credentials or destination refused, another run is going on,
-       or going on would not have been safe
+       VBC out of order or refusing everything for too long (--max-wait), or going
+       on would not have been safe
   130  interrupted; what was in flight has been finished and written down`
 
 // streams are where output goes: results to out, everything else to err.

@@ -84,6 +84,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 	} else if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
 	}
+	touch(path + ".lock")
 	m, err := open(ctx, path, lock)
 	if err != nil {
 		lock.Close()

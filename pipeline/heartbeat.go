@@ -1,0 +1,45 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// heartbeat is how often a run that gets on says so in the manifest, where others
+// that must wait for it can see it.
+const heartbeat = time.Minute
+
+// beat says so until the returned function has returned. Waiting is no getting on.
+func (r *run) beat(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(heartbeat)
+		defer tick.Stop()
+		for last := r.stats.work(); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			now := r.stats.work()
+			if now == last {
+				continue
+			}
+			last = now
+			if err := r.manifest.SetProgress(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("that this run gets on could not be written down", "reason", err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// work is what changes while a run gets on.
+func (s *Stats) work() [9]int64 {
+	return [...]int64{s.Listed.Load(), s.Unreadable.Load(), s.Ended.Load(), s.Downloaded.Load(), s.Archived.Load(), s.Transcripts.Load(), s.Deleted.Load(), s.Failed.Load(), s.ReadBackBytes.Load()}
+}
