@@ -44,7 +44,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return pipeline.Summary{}, nil
 	}
 	if err != nil {
-		return pipeline.Summary{}, err
+		return pipeline.Summary{}, unwritable(err)
 	}
 	defer m.Close()
 	store, err := j.destination.open(ctx, j.options.Workers, j.insecureHTTP, o.log)
