@@ -76,6 +76,9 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	if err := confirm(what.row, shown); err != nil {
 		return 0, err
 	}
+	if err := r.tellOfHolds(ctx, what.row); err != nil {
+		return 0, err
+	}
 	if what.row.State != manifest.Erasing {
 		if err := r.beginErasure(ctx, what.row, e); err != nil {
 			return 0, err

@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -105,13 +107,32 @@ func stateDir() (string, error) {
 	for _, d := range []struct{ base, sub string }{
 		{os.Getenv("VBCVAULT_STATE_DIR"), ""},
 		{os.Getenv("XDG_STATE_HOME"), "/vbcvault"},
-		{os.Getenv("HOME"), "/.local/state/vbcvault"},
+		{home(), "/.local/state/vbcvault"},
 		{os.Getenv("LOCALAPPDATA"), "/vbcvault"},
 	} {
 		if d.base != "" {
 			return d.base + d.sub, nil
 		}
 	}
-	return "", usagef("set VBCVAULT_STATE_DIR, or name the file with --manifest",
-		"nowhere to keep the manifest: neither VBCVAULT_STATE_DIR, XDG_STATE_HOME nor HOME is set")
+	return "", usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest",
+		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is no directory of this user's", os.Getenv("HOME"))
+}
+
+// home is HOME, if that is somebody's: in containers it is / or nothing, and users
+// of services often have one that doesn't exist.
+func home() string {
+	dir := os.Getenv("HOME")
+	if info, err := os.Stat(dir); dir == "" || filepath.Clean(dir) == string(filepath.Separator) || err != nil || !info.IsDir() {
+		return ""
+	}
+	return dir
+}
+
+// unwritable turns what it means that a manifest's directory can't be written into
+// a mistake of the configuration, which it mostly is.
+func unwritable(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
+		return usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest", "nowhere to keep the manifest: %w", err)
+	}
+	return err
 }

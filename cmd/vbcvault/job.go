@@ -43,7 +43,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return j.yield(ctx, o, err)
 	}
 	if err != nil {
-		return pipeline.Summary{}, err
+		return pipeline.Summary{}, unwritable(err)
 	}
 	defer m.Close()
 	store, err := j.destination.open(ctx, j.options.Workers, j.insecureHTTP, o.log)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,14 +102,18 @@ func TestConfirmedPlan(t *testing.T) {
 	}
 	lines := strings.SplitAfter(string(text), "\n")
 	for name, changed := range map[string]string{
-		"cut off":      strings.Join(lines[:len(lines)-2], ""),
-		"a line more":  strings.Replace(lines[0], "100006", "7", 1) + strings.Replace(lines[0], "100001", "7", 1) + string(text),
-		"a line less":  strings.Join(lines[1:], ""),
-		"twice":        string(text) + string(text),
-		"not a plan":   "{}\n",
-		"nothing":      "",
-		"another sum":  strings.Replace(string(text), `"bytes":`, `"bytes":1`, 1),
-		"another size": strings.Replace(string(text), `"size":`, `"size":1`, 1),
+		"cut off":               strings.Join(lines[:len(lines)-2], ""),
+		"a line more":           strings.Replace(lines[0], "100006", "7", 1) + strings.Replace(lines[0], "100001", "7", 1) + string(text),
+		"a line less":           strings.Join(lines[1:], ""),
+		"twice":                 string(text) + string(text),
+		"not a plan":            "{}\n",
+		"nothing":               "",
+		"another sum":           strings.Replace(string(text), `"bytes":`, `"bytes":1`, 1),
+		"another cutoff":        regexp.MustCompile(`"cutoff":"20`).ReplaceAllString(string(text), `"cutoff":"19`),
+		"another destination":   strings.Replace(string(text), `"destination":"`, `"destination":"x`, 1),
+		"of an earlier version": strings.Replace(string(text), `"vbcvault_plan":2`, `"vbcvault_plan":1`, 1),
+		"of a later version":    strings.Replace(string(text), `"vbcvault_plan":2`, `"vbcvault_plan":3`, 1),
+		"another size":          strings.Replace(string(text), `"size":`, `"size":1`, 1),
 	} {
 		bad := filepath.Join(w.state, "bad")
 		if err := os.WriteFile(bad, []byte(changed), 0o600); err != nil {
@@ -129,7 +134,7 @@ func TestConfirmedPlan(t *testing.T) {
 	if err := os.WriteFile(foreign, []byte(strings.Replace(string(text), `"account":"549825"`, `"account":"4711"`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.archive("--older-than", "90d", "--delete", "--confirm-plan", foreign); r.code != 3 || !strings.Contains(r.stderr, "for account 4711") {
+	if r := w.archive("--older-than", "90d", "--delete", "--confirm-plan", foreign); r.code != 2 || !strings.Contains(r.stderr, "it was changed") {
 		t.Errorf("for another account: exit %d", r.code)
 	}
 	w.want(w.archive("--older-than", "90d", "--delete", "--confirm-plan", plan), 0, map[string]int{"archived": 8, "deleted": 6, "skipped": 2})

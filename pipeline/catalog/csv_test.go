@@ -80,7 +80,7 @@ func TestNoFormulasInCSV(t *testing.T) {
 		"-A1":                      "'-A1",
 		"\t=1":                     "'\t=1",
 		"\r=1":                     "'\r=1",
-		"x;=1+1":                   "x;'=1+1",
+		"x;=1+1":                   "x;=1+1",
 		"a=b - c@d+e":              "a=b - c@d+e",
 		"'=1":                      "'=1",
 	} {
