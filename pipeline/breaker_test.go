@@ -16,7 +16,7 @@ func TestFirstFailuresAllAlike(t *testing.T) {
 		"size": func(i int) error {
 			return fmt.Errorf("download %d: %w", i, &sizeError{Declared: int64(i), Got: storage.Content{Size: int64(i) + 1}})
 		},
-		"no audio": func(i int) error { return fmt.Errorf("download %d: %w", i, &notAudioError{"text/html"}) },
+		"no audio": func(i int) error { return fmt.Errorf("download %d: %w", i, &notAudioError{What: "text/html"}) },
 		"encoding": func(i int) error { return &vbc.Error{Op: fmt.Sprint(i), Status: 200, Malformed: true} },
 		"404":      func(i int) error { return &vbc.Error{Op: fmt.Sprint(i), Status: 404} },
 		"address":  func(int) error { return vbc.ErrNoAddress },
