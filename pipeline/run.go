@@ -54,6 +54,8 @@ type run struct {
 	selfUser  string
 	covered   coverage
 	problems  []string
+	troubles  troubles
+	scans     map[collection]*scan // of the listing's goroutine, until it has ended
 	notListed int64
 	unsorted  []collection // that VBC doesn't list in order
 	purges    atomic.Int64
@@ -185,7 +187,7 @@ func (r *run) do() (err error) {
 	}
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
-			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))
+			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel), r.checkScans(r.ctx), r.overAtEnd(r.ctx))
 		}
 	}
 	todo, err := r.manifest.CountPending(r.ctx, sel)
@@ -199,7 +201,13 @@ func (r *run) do() (err error) {
 	if err := r.rest(r.ctx, sel); err != nil {
 		return err
 	}
-	return r.lookAgain(r.ctx)
+	if err := r.checkScans(r.ctx); err != nil {
+		return err
+	}
+	if err := r.lookAgain(r.ctx); err != nil {
+		return err
+	}
+	return r.overAtEnd(r.ctx)
 }
 
 // recall makes use of what earlier runs have found out about VBC, and gets rid
