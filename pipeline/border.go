@@ -68,7 +68,7 @@ func (l *lister) recheck(ctx context.Context, from time.Time, total int) error {
 			return err
 		}
 	}
-	if l.lacking == 0 && len(l.border.ids) == 0 {
+	if len(l.border.ids) == 0 {
 		l.marks.confirm()
 		l.cover(from)
 	}

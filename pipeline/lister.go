@@ -65,7 +65,7 @@ func (l *lister) read(ctx context.Context) error {
 		if next, err = l.walk(ctx, from); err != nil || next.IsZero() {
 			break
 		}
-		if !next.After(from) { // the same request again would bring the same
+		if !advances(from, next) { // the same request again would bring the same
 			err = l.unordered(ctx, "it doesn't advance")
 		}
 		from = next
@@ -180,7 +180,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 				return time.Time{}, err
 			}
 			held = nil
-		case len(held) >= l.sliceLimits().count && to.After(from) && to.After(firstSecond(held)) && listing.Total() != seen:
+		case len(held) >= l.sliceLimits().count && advances(from, to) && to.After(firstSecond(held)) && listing.Total() != seen:
 			return to, l.cut(ctx, from, to, held, listing.Total(), thin)
 		}
 	}
@@ -200,16 +200,12 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 	if l.scan.shown == 0 {
 		l.marks.close() // that nothing is shown doesn't mean that there is nothing
 	}
-	if l.lacking == 0 {
-		l.marks.confirm()
-	}
+	l.marks.confirm()
 	l.cover(l.policy.Cutoff)
 	if err := l.emit(ctx, l.policy.Cutoff.Truncate(time.Second)); err != nil {
 		return time.Time{}, err
 	}
-	if l.lacking == 0 {
-		l.marks.confirm()
-	}
+	l.marks.confirm()
 	return time.Time{}, nil
 }
 
@@ -227,6 +223,10 @@ func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recordi
 	l.remaining.Store(int64(max(0, total-len(before))))
 	return l.emitUntil(ctx, to, earlier(to, l.policy.Cutoff.Truncate(time.Second)))
 }
+
+// advances reports whether a slice that begins at from may end at to: then the
+// next request is another one.
+func advances(from, to time.Time) bool { return to.After(from) }
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {

@@ -160,6 +160,9 @@ func (r *run) do() (err error) {
 		return err
 	}
 	defer func() {
+		if err == nil {
+			err = r.checkListings(r.ctx)
+		}
 		r.storeReceipts(err)
 		err = errors.Join(err, r.storeCatalog(err))
 		sum := r.summary()
@@ -187,7 +190,7 @@ func (r *run) do() (err error) {
 	}
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
-			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel), r.checkScans(r.ctx), r.overAtEnd(r.ctx))
+			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))
 		}
 	}
 	todo, err := r.manifest.CountPending(r.ctx, sel)
@@ -201,13 +204,7 @@ func (r *run) do() (err error) {
 	if err := r.rest(r.ctx, sel); err != nil {
 		return err
 	}
-	if err := r.checkScans(r.ctx); err != nil {
-		return err
-	}
-	if err := r.lookAgain(r.ctx); err != nil {
-		return err
-	}
-	return r.overAtEnd(r.ctx)
+	return r.lookAgain(r.ctx)
 }
 
 // recall makes use of what earlier runs have found out about VBC, and gets rid

@@ -86,11 +86,13 @@ func (l *lister) sighted(rec vbc.Recording, is manifest.Sighting) error {
 // fewGone is from how many recordings on it matters that most of them are gone.
 const fewGone = 10
 
-// checkScans compares each listing of a whole collection with the one before, at
-// the end of the run, when all that it didn't show and that is to be deleted has
-// been asked for one by one. Where VBC shows none, or few, of the recordings
-// that it had, they may be hidden, and nobody can say that all is done.
-func (r *run) checkScans(ctx context.Context) error {
+// checkListings settles at the end of a run what troubles are over.
+//
+// It compares each listing of a whole collection with the one before, when all
+// that it didn't show and that is to be deleted has been asked for one by one.
+// Where VBC shows none, or few, of the recordings that it had, they may be
+// hidden, and nobody can say that all is done.
+func (r *run) checkListings(ctx context.Context) error {
 	for c, s := range r.scans {
 		if !s.full || r.manifest == nil {
 			continue
@@ -99,7 +101,7 @@ func (r *run) checkScans(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.manifest.OverForRun(ctx, r.id, r.policy.Kinds)
 }
 
 func (r *run) checkScan(ctx context.Context, c collection, s *scan) error {

@@ -201,8 +201,3 @@ func (l *lister) brokenOff(err error) {
 	l.marks.close()
 	l.trouble("the listing is incomplete", l.about(manifest.Trouble{Code: manifest.Unlisted, Reason: fmt.Sprintf("the listing of %s could not be read to its end: %v", l, err)}))
 }
-
-// overAtEnd forgets what a run as a whole would have met, and didn't.
-func (r *run) overAtEnd(ctx context.Context) error {
-	return r.manifest.OverForRun(ctx, r.id, r.policy.Kinds)
-}
