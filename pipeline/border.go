@@ -47,10 +47,16 @@ func (b *border) holds(page []vbc.Recording, latest time.Time, ended bool) bool 
 
 // isThin reports whether a page, behind which more comes, has fewer items than
 // it should: then some that were counted weren't shown. Servers make pages
-// smaller, but to a round number.
+// smaller, but to a round number, and we by halves.
 func (l *lister) isThin(n, asked int, more bool) bool {
 	l.longest = max(l.longest, n)
-	return more && !l.thin && n < asked && (n%10 != 0 || n < l.longest)
+	return more && !l.thin && n < asked && (n%10 != 0 || n < l.longest) && !isHalf(n, asked)
+}
+
+func isHalf(n, of int) bool {
+	for ; of > n; of /= 2 {
+	}
+	return of == n
 }
 
 // recheck compares VBC's count with the one before. Where it is too small,

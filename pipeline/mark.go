@@ -24,18 +24,19 @@ func (l *lister) begin(ctx context.Context) (time.Time, error) {
 		all = all.Add(-zoneSlack).Truncate(time.Second)
 	}
 	l.scan = l.scanOf(l.collection)
-	if l.reads == nil || l.user == "self" {
+	if l.reads == nil {
 		return all, nil
 	}
 	filter := p.Filter.String()
+	var err error
+	if l.scan.base, err = l.reads.Scan(ctx, l.kind, l.user, filter); err != nil || l.user == "self" {
+		return all, err
+	}
 	mark, err := l.reads.Mark(ctx, l.kind, l.user, filter)
 	if err != nil {
 		return all, err
 	}
 	l.before = mark
-	if l.scan.base, err = l.reads.Scan(ctx, l.kind, l.user, filter); err != nil {
-		return all, err
-	}
 	if p.Delete || p.FullScan { // what is to be deleted must be seen
 		return all, nil
 	}
@@ -51,7 +52,7 @@ func (l *lister) begin(ctx context.Context) (time.Time, error) {
 	if from = from.Add(-overlap).Truncate(time.Second); from.Before(all) {
 		from = all
 	}
-	for _, t := range l.standing() {
+	for _, t := range l.unsettled() {
 		if t.Begins.IsZero() || !t.Begins.After(all) {
 			l.log.Info("listing everything, because an earlier run had trouble", "collection", l.String(), "trouble", t.Name())
 			return all, nil
@@ -81,6 +82,9 @@ func (r *run) tell(ctx context.Context) {
 func (l *lister) reach(upTo time.Time) {
 	if l.manifest == nil || l.run.ctx.Err() != nil {
 		return // a dry run; or one that ends before its end, and hasn't done all
+	}
+	if l.troubles.counts(manifest.Trouble{Kind: l.kind, Code: manifest.Transcripts}) {
+		return // what was listed may have transcripts that nobody has seen
 	}
 	mark := manifest.Mark{Since: l.policy.Since, Until: upTo, FullAt: l.policy.started}
 	if l.known {

@@ -68,7 +68,7 @@ func (l *lister) sighted(rec vbc.Recording, is manifest.Sighting) error {
 		return nil
 	}
 	if is != manifest.New || rec.Nth != 0 || l.manifest == nil || l.before.Until.IsZero() || fromTheFuture(l.before.Until) ||
-		!rec.Start.Before(l.before.Until) || rec.Start.Before(l.before.Since) {
+		!rec.Start.Before(l.before.Until) || rec.Start.Before(l.before.Since) || len(l.standing()) > 0 {
 		return nil
 	}
 	// A listing that has come further didn't show it.
@@ -161,9 +161,26 @@ func (r *run) unseen(ctx context.Context, c collection, s *scan, from, until tim
 	if r.policy.Filter.String() != "" || !r.policy.Since.IsZero() {
 		matches = r.policy.eligible
 	}
-	n, err := r.manifest.Unseen(ctx, c.kind, c.user, r.id, s.base.Run, from, until, matches)
+	owner, err := r.ownerOf(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.manifest.Unseen(ctx, c.kind, owner, r.id, s.base.Run, from, until, matches)
 	if err != nil {
 		return 0, fmt.Errorf("compare the %s with what VBC had: %w", c, err)
 	}
 	return n, nil
+}
+
+// ownerOf is under whose number the manifest has a collection's recordings. Who
+// "self" is, only recordings say: where none are shown, it is who it was.
+func (r *run) ownerOf(ctx context.Context, c collection) (string, error) {
+	if c.user != "self" {
+		return c.user, nil
+	}
+	known, err := r.manifest.Self(ctx)
+	if err != nil || r.selfUser == "" || r.selfUser == known {
+		return known, err
+	}
+	return r.selfUser, r.manifest.SetSelf(ctx, r.selfUser)
 }

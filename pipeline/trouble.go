@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -62,6 +63,13 @@ func (t *troubles) meet(is manifest.Trouble, counts bool) bool {
 	}
 	t.met[is.Name()] = counts
 	return true
+}
+
+// counts reports whether this run has met a trouble that counts.
+func (t *troubles) counts(is manifest.Trouble) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.met[is.Name()]
 }
 
 // count is how many that count this run has met.
@@ -155,18 +163,25 @@ func (l *lister) about(t manifest.Trouble) manifest.Trouble {
 	return t
 }
 
-// standing are the troubles of listings of this collection that nobody has
-// acknowledged, and that this listing can settle if it begins early enough.
+// standing are the troubles that earlier listings of this collection have met.
 func (l *lister) standing() (all []manifest.Trouble) {
 	l.troubles.mu.Lock()
 	defer l.troubles.mu.Unlock()
-	filter := manifest.FilterName(l.policy.Filter.String())
 	for _, t := range l.troubles.known {
-		if t.Kind == l.kind && t.Owner == l.user && t.Acknowledged == "" && (filter == "" || t.Filter == filter) {
+		if t.OfListing() && t.Kind == l.kind && t.Owner == l.user {
 			all = append(all, t)
 		}
 	}
 	return all
+}
+
+// unsettled are those of them that nobody has acknowledged, and that this
+// listing can settle if it begins early enough.
+func (l *lister) unsettled() []manifest.Trouble {
+	filter := manifest.FilterName(l.policy.Filter.String())
+	return slices.DeleteFunc(l.standing(), func(t manifest.Trouble) bool {
+		return t.Acknowledged != "" || filter != "" && t.Filter != filter
+	})
 }
 
 // fewOdd is how many unreadable recordings it takes: fewer may be single ones.

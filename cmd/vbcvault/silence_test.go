@@ -428,3 +428,39 @@ func TestAcknowledgeRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+// What was listed while nobody could see the transcripts is listed again.
+func TestUnseenTranscriptsSetNoMark(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.account.Generate(50, time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -91), 24*time.Hour)
+	w.account.Transcribe(all[3].ID, "hello")
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/transcriptions") {
+			return &vbctest.Fault{Status: 200, Body: `{"what":"is this"}`}
+		}
+		return nil
+	})
+	w.want(w.archive("--older-than", "90d"), 1, map[string]int{"archived": 50, "transcripts": 0, "troubles": 1})
+	w.wantTroubles("transcripts/company")
+	w.account.Inject(nil)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"transcripts": 1, "troubles": 0})
+	w.wantTroubles()
+}
+
+// The user's own recordings, whose number only they tell.
+func TestVanishedOfSelf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	for i := range int64(5) {
+		w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, ID: 1 + i, Start: time.Now().AddDate(-1, 0, int(i))})
+	}
+	args := []string{"--older-than", "90d", "--kind", "on-demand"}
+	w.want(w.archive(args...), 0, map[string]int{"archived": 5})
+	w.account.Inject(showsNothing)
+	w.want(w.archive(args...), 1, map[string]int{"troubles": 1})
+	w.wantTroubles("vanished/on-demand/self")
+	w.account.Inject(nil)
+	w.want(w.archive(args...), 0, map[string]int{"troubles": 0})
+	w.wantTroubles()
+}

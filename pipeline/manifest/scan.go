@@ -27,7 +27,8 @@ func scanKey(kind vbc.Kind, owner, filter string) string {
 // Scan returns the last one of a collection under a filter, the zero one if
 // there is none.
 func (m *Manifest) Scan(ctx context.Context, kind vbc.Kind, owner, filter string) (s Scan, err error) {
-	return s, m.metaJSON(ctx, scanKey(kind, owner, filter), &s)
+	err = m.metaJSON(ctx, scanKey(kind, owner, filter), &s)
+	return s, err
 }
 
 // SetScan writes down a collection's last scan.
@@ -46,12 +47,24 @@ type Late struct {
 
 // Late returns it, the zero one if all have come in time.
 func (m *Manifest) Late(ctx context.Context) (l Late, err error) {
-	return l, m.metaJSON(ctx, "late", &l)
+	err = m.metaJSON(ctx, "late", &l)
+	return l, err
 }
 
 // SetLate writes it down.
 func (m *Manifest) SetLate(ctx context.Context, l Late) error {
 	return m.exec(ctx, setMeta, "late", asJSON(l))
+}
+
+// Self is the number of the user that "self" has stood for, "" if nobody knows.
+func (m *Manifest) Self(ctx context.Context) (user string, err error) {
+	err = m.metaJSON(ctx, "self", &user)
+	return user, err
+}
+
+// SetSelf writes it down.
+func (m *Manifest) SetSelf(ctx context.Context, user string) error {
+	return m.exec(ctx, setMeta, "self", asJSON(user))
 }
 
 // metaJSON reads a setting; what isn't there changes nothing.

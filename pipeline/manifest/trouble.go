@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,10 @@ func (t Trouble) Name() string {
 	}
 	return name
 }
+
+// OfListing reports whether it is about one collection's listing, which has to
+// be read again from where it began to see whether that is over.
+func (t Trouble) OfListing() bool { return t.Code == Vanished || slices.Contains(ofListings, t.Code) }
 
 // FilterName stands for a filter's text, which may have a caller's number in it.
 func FilterName(filter string) string {
