@@ -139,7 +139,7 @@ var mutations = []mutation{
 	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 	{"an empty listing sets a mark", "pipeline/lister.go", "	if l.scan.shown == 0 {\n		l.marks.close()", "	if false {\n		l.marks.close()", "TestEmptyListingSetsNoMark", "./cmd/vbcvault"},
-	{"a mark before its rows", "pipeline/lister.go", "	if err := l.note(ctx, held); err != nil {\n		return time.Time{}, err\n	}\n	if n := listing", "	noted := l.note(ctx, held)\n	defer func() { err = errors.Join(noted, err) }()\n	if n := listing", "TestRefusedNight", "./cmd/vbcvault"},
+	{"a mark before its rows", "pipeline/lister.go", "	if err := l.note(ctx, held); err != nil {\n		return err\n	}\n	before, rest", "	if err := l.note(ctx, held); err != nil {\n		l.marks.add(to, 0)\n		l.marks.confirm()\n		return err\n	}\n	before, rest", "TestRefusedNight", "./cmd/vbcvault"},
 	{"a mark before what comes behind it was seen", "pipeline/mark.go", "m.open[0].left == 0 && m.open[0].sure {", "m.open[0].left == 0 {", "TestMarksAreInOrder", "./pipeline"},
 	{"a walk without progress", "pipeline/lister.go", "bool { return to.After(from) }", "bool { return !to.Before(from) }", "TestUnreadableFirst", "./cmd/vbcvault"},
 	{"the border isn't asked for again", "pipeline/border.go", "	if b == nil {", "	if true {", "TestLimitsReadOtherwise", "./cmd/vbcvault"},

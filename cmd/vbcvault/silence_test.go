@@ -216,7 +216,7 @@ func TestUnreadableFirst(t *testing.T) {
 	all := w.account.Generate(400, start, time.Hour)
 	w.want(w.archive("--older-than", "100d"), 0, map[string]int{"archived": 400})
 	for i := range int64(150) { // from where the night begins
-		w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(-71*time.Hour + time.Duration(i)*time.Second), RawStart: "2026-11-27 10:00:00"})
+		w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(-72*time.Hour + 10*time.Minute + time.Duration(i)*time.Second), RawStart: "2026-11-27 10:00:00"})
 	}
 	var lists atomic.Int64
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -299,17 +299,17 @@ func TestHiddenRecordingIsNotMasked(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"--delete"}} {
 		w := newWorld(t, vbctest.Config{}).inDir()
-		all := w.account.Generate(250, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), 24*time.Hour)
+		all := w.account.Generate(400, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), 24*time.Hour)
 		var n atomic.Int64
 		w.account.Inject(func(r *http.Request) *vbctest.Fault {
 			if isList(r) && n.Add(1) == 1 {
 				return &vbctest.Fault{Hide: all[50].ID}
 			} else if isList(r) && n.Load() == 2 {
-				w.account.Add(vbctest.Recording{ID: 1, Start: all[200].Start.Add(time.Minute)})
+				w.account.Add(vbctest.Recording{ID: 1, Start: all[300].Start.Add(time.Minute)})
 			}
 			return nil
 		})
-		w.want(w.archive(append([]string{"--older-than", "90d", "--page-size", "100"}, args...)...), 0, map[string]int{"archived": 251})
+		w.want(w.archive(append([]string{"--older-than", "90d", "--page-size", "120"}, args...)...), 0, map[string]int{"archived": 401})
 		w.mustHold(all...)
 	}
 }
