@@ -50,6 +50,9 @@ func (r *run) list(ctx context.Context) iter.Seq2[slice, error] {
 var errNoMore = errors.New("nobody wants more")
 
 func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
+	if err := r.recallTroubles(ctx); err != nil {
+		return err
+	}
 	collections, err := r.collections(ctx)
 	if err != nil {
 		return err
@@ -61,7 +64,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 		if c.kind == vbc.OnDemand && c.user == r.selfUser {
 			continue // listed as "self"
 		}
-		l := &lister{run: r, collection: c, yield: yield}
+		l := r.newLister(c, false, yield)
 		err := l.read(ctx)
 		switch {
 		case err == nil, errors.Is(err, errUnsorted):
@@ -72,7 +75,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 		case judge(err) == systemic, judge(err) == cancelled, r.unfit():
 			return err
 		default:
-			r.problem(fmt.Sprintf("the listing of %s could not be read to its end: %v", c, err))
+			l.brokenOff(err)
 		}
 		if first == nil {
 			first = err
@@ -97,7 +100,7 @@ func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && !r.p
 func (r *run) listUnsorted(ctx context.Context) iter.Seq2[slice, error] {
 	return func(yield func(slice, error) bool) {
 		for _, c := range r.unsorted {
-			l := &lister{run: r, collection: c, whole: true, yield: func(s slice) bool { return yield(s, nil) }}
+			l := r.newLister(c, true, func(s slice) bool { return yield(s, nil) })
 			switch err := l.read(ctx); {
 			case err == nil:
 			case errors.Is(err, errNoMore):
@@ -106,7 +109,7 @@ func (r *run) listUnsorted(ctx context.Context) iter.Seq2[slice, error] {
 				yield(slice{}, err)
 				return
 			default:
-				r.problem(fmt.Sprintf("the listing of %s could not be read to its end: %v", c, err))
+				l.brokenOff(err)
 			}
 		}
 	}
@@ -128,18 +131,8 @@ func (r *run) collections(ctx context.Context) ([]collection, error) {
 			users[u] = true
 			continue
 		}
-		for id, err := range r.vbc.Users(ctx, r.policy.Account, r.attempt) {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if isA[*vbc.AuthError](err) {
-				return nil, err
-			}
-			if err != nil {
-				r.problem("the account's users could not be listed, so not all on-demand recordings are known: " + err.Error())
-				break
-			}
-			users[id] = true
+		if err := r.listUsers(ctx, users); err != nil {
+			return nil, err
 		}
 	}
 	if users["self"] {
@@ -153,9 +146,41 @@ func (r *run) collections(ctx context.Context) ([]collection, error) {
 	return out, nil
 }
 
-func (r *run) problem(text string) {
-	r.problems = append(r.problems, text)
-	r.log.Warn("the listing is incomplete", "reason", text)
+// listUsers adds the account's users to a set. An error ends the run; what else
+// goes wrong is a trouble.
+func (r *run) listUsers(ctx context.Context, users map[string]bool) error {
+	var first error
+	found, wrong := map[string]bool{}, 0
+	for id, err := range r.vbc.Users(ctx, r.policy.Account, r.attempt) {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case isA[*vbc.AuthError](err):
+			return err
+		case err == nil:
+			found[id], users[id] = true, true
+			continue
+		}
+		if wrong++; first == nil {
+			first = err
+		}
+	}
+	if first == nil && len(found) == 0 {
+		first = errors.New("VBC lists none, and the user of these credentials is one")
+	}
+	if first != nil {
+		text := "the account's users could not be listed, so not all on-demand recordings are known: " + first.Error()
+		if wrong > 1 {
+			text += fmt.Sprintf(" (and %d more)", wrong-1)
+		}
+		r.troubled(vbc.OnDemand, manifest.NoUsers, text)
+		return nil
+	}
+	if r.manifest == nil {
+		return nil
+	}
+	return errors.Join(r.manifest.Over(ctx, r.id, manifest.Trouble{Kind: vbc.OnDemand, Code: manifest.NoUsers}),
+		r.manifest.OverForUsers(ctx, func(user string) bool { return found[user] }))
 }
 
 // admit takes what this run is about out of what was listed, writes it down,
@@ -163,9 +188,7 @@ func (r *run) problem(text string) {
 func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (eligible []vbc.Recording, seen []manifest.Sighting, err error) {
 	for _, rec := range listed {
 		if rec.Unreadable != "" {
-			r.stats.Unreadable.Add(1)
-			r.log.Warn("a recording can't be read and is left alone", "collection", c.String(), "id", rec.ID, "reason", rec.Unreadable)
-			continue
+			continue // see cantRead
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {

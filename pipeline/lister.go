@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -16,57 +17,100 @@ import (
 //
 // The oldest come first, and each request continues at the second where the
 // slice before ended, so that what is purged meanwhile moves nothing. Where
-// VBC doesn't heed the order or the filter that this takes, the listing is
-// read to its end before anything of it is worked on.
+// VBC doesn't heed the order or the filter that this takes, or doesn't show again
+// where a slice has ended, the listing is read to its end before anything of it
+// is worked on.
 type lister struct {
 	*run
 	collection
 	yield func(slice) bool
 
-	mark  manifest.Mark // what an earlier run has listed
-	known bool          // and this one relies on it
-	whole bool          // read to the end before anything is yielded
-	gaps  bool          // something was not shown
-	begun time.Time     // where the listing begins
-	pages int
-	walks int // that ended before the listing did
-	shown *shown
-	picks []pick   // written down and not yielded yet
-	named []listed // all that VBC has shown since, whatever the run is about
+	before  manifest.Mark // what an earlier run has listed
+	mark    manifest.Mark // the same,
+	known   bool          // if this run relies on it
+	whole   bool          // read to the end before anything is yielded
+	lacking int           // recordings that were not shown
+	begun   time.Time     // where the listing begins
+	pages   int
+	walks   int // that ended before the listing did
+	shown   *shown
+	border  *border
+	thin    bool            // pages that seem to lack something have been looked into
+	longest int             // page so far
+	odd     map[string]bool // unreadable, by what names them
+	picks   []pick          // written down and not yielded yet
+	named   []listed        // all that VBC has shown since, whatever the run is about
+	marks   *marks
+	scan    *scan
 }
 
-// errUnsorted says that a listing doesn't come in order although earlier
-// slices did, which are being worked on.
+// errUnsorted says that a listing doesn't come in order, or doesn't go on where
+// it is asked to, although earlier slices did, which are being worked on.
 var errUnsorted = errors.New("the listing doesn't come in order")
+
+func (r *run) newLister(c collection, whole bool, yield func(slice) bool) *lister {
+	l := &lister{run: r, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
+	l.marks = &marks{set: l.reach, closed: c.user == "self"}
+	return l
+}
 
 func (l *lister) read(ctx context.Context) error {
 	from, err := l.begin(ctx)
 	if err != nil {
 		return err
 	}
-	start := from
-	l.begun = from
-	for {
-		next, err := l.walk(ctx, from)
-		if errors.Is(err, errUnsorted) {
-			l.log.Warn("VBC doesn't list in order; reading the listing to its end first", "collection", l.String())
-			l.unsorted = append(l.unsorted, l.collection)
+	l.begun, l.scan.begun = from, from
+	for err == nil {
+		var next time.Time
+		if next, err = l.walk(ctx, from); err != nil || next.IsZero() {
+			break
 		}
-		if err != nil {
-			return err
-		}
-		if !l.gaps {
-			end := next
-			if end.IsZero() {
-				end = l.policy.Cutoff
-			}
-			l.covered.set(l.numbered(), start, end)
-		}
-		if next.IsZero() {
-			return nil
+		if !advances(from, next) { // the same request again would bring the same
+			err = l.unordered(ctx, "it doesn't advance")
 		}
 		from = next
 	}
+	return l.ended(ctx, err)
+}
+
+// ended settles what a listing has come to. What has gaps is no trouble if the
+// listing is to be read to its end once more.
+func (l *lister) ended(ctx context.Context, err error) error {
+	if errors.Is(err, errUnsorted) {
+		l.notListed -= int64(l.lacking)
+		return err
+	}
+	if l.lacking > 0 {
+		l.trouble("the next run looks again", l.about(manifest.Trouble{Code: manifest.NotShown,
+			Reason: fmt.Sprintf("VBC counts %d %s that it doesn't show", l.lacking, l)}))
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if l.scan.shown == 0 {
+		l.log.Info("VBC lists no recordings; the next run looks again from the same moment on", "collection", l.String())
+	}
+	l.scan.full = l.begunAtStart()
+	if l.manifest == nil {
+		return nil
+	}
+	return l.manifest.Listed(ctx, l.id, l.about(manifest.Trouble{}))
+}
+
+// begunAtStart reports whether this listing is one of all that the run is about.
+func (l *lister) begunAtStart() bool { return !l.known }
+
+// cover notes that nothing is missing until a moment.
+func (l *lister) cover(upTo time.Time) {
+	if l.lacking > 0 {
+		return
+	}
+	from := l.begun
+	if !from.IsZero() {
+		from = from.Add(zoneSlack) // where the limit was perhaps read otherwise
+	}
+	l.covered.set(l.numbered(), from, upTo)
 }
 
 // numbered is the collection by its user's number.
@@ -77,34 +121,58 @@ func (l *lister) numbered() collection {
 	return l.collection
 }
 
+// unordered ends the reading in slices: what was seen is worked on, and then
+// the listing is read from where it began to its end.
+func (l *lister) unordered(ctx context.Context, why string) error {
+	l.log.Warn("VBC's listing can't be read in slices; reading it to its end", "collection", l.String(), "reason", why)
+	l.marks.close()
+	l.unsorted = append(l.unsorted, l.collection)
+	if err := l.emit(ctx, time.Time{}); err != nil {
+		return err
+	}
+	return errUnsorted
+}
+
 // walk reads pages from one moment on until there is enough for a slice, or
 // nothing more, and yields that. next is where to go on; zero at the end.
 func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err error) {
 	listing := l.vbc.List(l.query(from, !l.newestOnly))
 	l.named = nil
-	var held []vbc.Recording
-	order := inOrder{at: from.Truncate(time.Second)}
+	var held, odd []vbc.Recording
+	order, seen, thin := inOrder{at: from.Truncate(time.Second)}, 0, false
 	for page, err := range listing.Pages(ctx, l.attempt) {
 		if e := vbc.AsError(err); e != nil && e.Status == http.StatusBadRequest && l.pages == 0 && !l.newestOnly {
 			l.newestOnly = true // perhaps it is the order that it doesn't know
 			return l.walk(ctx, from)
 		}
 		if err != nil {
-			return time.Time{}, errors.Join(l.note(ctx, held), l.emit(ctx, time.Time{}), err)
+			if e := l.note(ctx, held); e != nil {
+				return time.Time{}, errors.Join(e, err)
+			}
+			return time.Time{}, errors.Join(l.emit(ctx, time.Time{}), err)
 		}
 		l.pages++
 		l.see(page)
 		l.granted.Store(int64(listing.PageSize()))
-		if err := l.recheck(ctx, listing.Total()); err != nil {
+		seen += len(page)
+		odd = append(odd, unreadables(page)...)
+		if err := l.refuseForm(odd, max(listing.Total(), seen)); err != nil {
 			return time.Time{}, err
 		}
+		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)
 		if !order.holds(page) && !l.whole {
 			if l.walks > 0 {
-				return time.Time{}, errUnsorted
+				return time.Time{}, l.unordered(ctx, "it doesn't come in order")
 			}
 			l.whole = true
 		}
 		held = append(held, page...)
+		if !l.border.holds(page, order.at, false) {
+			return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+		}
+		if err := l.recheck(ctx, from, listing.Total()); err != nil {
+			return time.Time{}, err
+		}
 		to := order.at.Truncate(time.Second)
 		switch {
 		case l.whole:
@@ -112,80 +180,64 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 				return time.Time{}, err
 			}
 			held = nil
-		case len(held) >= l.sliceLimits().count && to.After(firstSecond(held)) && listing.Total() > len(held):
-			before, rest := split(held, to)
-			l.walks++
-			l.shown = &shown{from: from, to: to, recordings: before, left: listing.Total() - len(before)}
-			l.remaining.Store(int64(listing.Total() - len(held) + len(rest)))
-			return to, errors.Join(l.note(ctx, before), l.emit(ctx, to))
+		case len(held) >= l.sliceLimits().count && advances(from, to) && to.After(firstSecond(held)) && listing.Total() != seen:
+			return to, l.cut(ctx, from, to, held, listing.Total(), thin)
 		}
+	}
+	if !l.border.holds(nil, order.at, true) {
+		return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+	}
+	if err := l.recheck(ctx, from, listing.Total()); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.note(ctx, held); err != nil {
+		return time.Time{}, err
 	}
 	if n := listing.Missing(); n > 0 {
 		l.missing(n)
 	}
 	l.remaining.Store(0)
-	return time.Time{}, errors.Join(l.note(ctx, held), l.emit(ctx, l.policy.Cutoff.Truncate(time.Second)))
+	if l.scan.shown == 0 {
+		l.marks.close() // that nothing is shown doesn't mean that there is nothing
+	}
+	l.marks.confirm()
+	l.cover(l.policy.Cutoff)
+	if err := l.emit(ctx, l.policy.Cutoff.Truncate(time.Second)); err != nil {
+		return time.Time{}, err
+	}
+	l.marks.confirm()
+	return time.Time{}, nil
+}
+
+// cut ends a slice at a second that what was held reaches into. All of it is
+// written down. What starts in that second is yielded with the next slice, which
+// begins there: VBC must show it again.
+func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recording, total int, thin bool) error {
+	if err := l.note(ctx, held); err != nil {
+		return err
+	}
+	before, rest := split(held, to)
+	l.walks++
+	l.shown = &shown{from: from, to: to, recordings: before, left: total - len(before), thin: thin}
+	l.border = newBorder(to, rest)
+	l.remaining.Store(int64(max(0, total-len(before))))
+	return l.emitUntil(ctx, to, earlier(to, l.policy.Cutoff.Truncate(time.Second)))
+}
+
+// advances reports whether a slice that begins at from may end at to: then the
+// next request is another one.
+func advances(from, to time.Time) bool { return to.After(from) }
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (l *lister) query(from time.Time, oldestFirst bool) vbc.Query {
 	return vbc.Query{Kind: l.kind, Account: l.policy.Account, User: l.user,
-		Before: l.policy.Cutoff, Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst, Filter: l.policy.Filter}
-}
-
-func (l *lister) missing(n int) {
-	l.gaps = true
-	l.notListed += int64(n)
-	l.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", l.String(), "missing", n)
-}
-
-// shown is the slice that was listed last, and how many VBC must count behind it.
-type shown struct {
-	from, to   time.Time
-	recordings []vbc.Recording
-	left       int
-}
-
-// recheck compares VBC's count with the one before. Where it is too small,
-// something was hidden, or somebody else has deleted, and the slice before is
-// listed once more by itself.
-func (l *lister) recheck(ctx context.Context, total int) error {
-	s := l.shown
-	l.shown = nil
-	if s == nil || total >= s.left {
-		return nil
-	}
-	known := map[int64]bool{}
-	for _, rec := range s.recordings {
-		known[rec.ID] = true
-	}
-	q := l.query(s.from, true)
-	q.Before = s.to.Add(-time.Second)
-	listing := l.vbc.List(q)
-	now := l.named
-	l.named = nil
-	defer func() { l.named = now }()
-	for page, err := range listing.Pages(ctx, l.attempt) {
-		switch {
-		case err == nil:
-		case ctx.Err() != nil, judge(err) == systemic:
-			return err
-		default:
-			// Whatever it is, it must not keep the rest from being listed.
-			l.log.Warn("a slice could not be listed once more", "collection", l.String(), "reason", err)
-			l.missing(s.left - total)
-			return l.emit(ctx, time.Time{})
-		}
-		l.pages++
-		l.see(page)
-		page = slices.DeleteFunc(page, func(rec vbc.Recording) bool { return known[rec.ID] || !rec.Start.Before(s.to) })
-		if err := l.note(ctx, page); err != nil {
-			return err
-		}
-	}
-	if n := listing.Missing(); n > 0 {
-		l.missing(n)
-	}
-	return l.emit(ctx, time.Time{})
+		Before: l.policy.Cutoff.Add(zoneSlack), Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst, Filter: l.policy.Filter}
 }
 
 func firstSecond(held []vbc.Recording) time.Time {
@@ -227,14 +279,23 @@ func split(held []vbc.Recording, at time.Time) (before, rest []vbc.Recording) {
 	return before, rest
 }
 
-// note writes recordings down.
+// note writes recordings down. What can't be read is written down too, as a
+// trouble.
 func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 	if err := l.learnTheirTranscripts(ctx, recordings); err != nil {
 		return err
 	}
 	l.compareTranscripts(recordings)
+	l.scan.note(&l.policy, recordings)
+	l.cantRead(recordings)
 	eligible, seen, err := l.admit(ctx, l.collection, recordings)
+	if err != nil {
+		return err
+	}
 	for i, rec := range eligible {
+		if err := l.sighted(rec, seen[i]); err != nil {
+			return err
+		}
 		if seen[i] == manifest.Repeated || seen[i] == manifest.ErasedAgain {
 			continue
 		}
@@ -246,7 +307,7 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 		}
 		l.picks = append(l.picks, pick{rec.ID, rec.Nth, rec.Size, rec.Start, needed})
 	}
-	return err
+	return nil
 }
 
 // learnTheirTranscripts lists the transcripts of what has just been listed, and
@@ -287,7 +348,7 @@ func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, err
 }
 
 // emit yields what was noted, in slices. Up to the moment upTo, unless that is
-// zero, nothing is missing.
+// zero, everything that was shown is among it, or was before.
 func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 	picks := l.picks
 	l.picks = nil
@@ -302,18 +363,10 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 		return err
 	}
 	pieces := chop(l.numbered(), picks, l.sliceLimits(), cuts)
-	for i := range pieces {
-		pieces[i].listed = within(l.named, pieces[i].from, pieces[i].to)
-	}
-	if !upTo.IsZero() && !l.gaps && l.user != "self" {
-		reached := func() { l.reach(upTo) }
-		if len(pieces) == 0 {
-			reached()
-		} else {
-			pieces[len(pieces)-1].done = reached
-		}
-	}
+	reached := l.marks.add(upTo, len(pieces))
 	for _, s := range pieces {
+		s.listed = within(l.named, s.from, s.to)
+		s.done = func() { l.marks.done(reached) }
 		l.listed += int64(len(s.todo))
 		l.tell(ctx)
 		l.stats.Todo.Store(l.listed + l.remaining.Load())

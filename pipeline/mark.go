@@ -9,28 +9,57 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
+// zoneSlack is how much more than what it is about a listing asks for: a server
+// that reads a time in another zone than it is written in, or only its date,
+// shows what is wanted all the same. Each recording's own start decides.
+const zoneSlack = 24 * time.Hour
+
 // begin says where to begin: where an earlier run's listing has ended, if this
-// run is only about what is new, else at the beginning.
+// run is only about what is new, else at the beginning. What earlier runs had
+// trouble with is looked at again.
 func (l *lister) begin(ctx context.Context) (time.Time, error) {
 	p := l.policy
-	if p.Delete || p.FullScan || l.user == "self" || l.reads == nil {
-		return p.Since, nil // what is to be deleted must be seen
+	all := p.Since
+	if !all.IsZero() {
+		all = all.Add(-zoneSlack).Truncate(time.Second)
 	}
-	mark, err := l.reads.Mark(ctx, l.kind, l.user, p.Filter.String())
+	l.scan = l.scanOf(l.collection)
+	if l.reads == nil {
+		return all, nil
+	}
+	filter := p.Filter.String()
+	var err error
+	if l.scan.base, err = l.reads.Scan(ctx, l.kind, l.user, filter); err != nil || l.user == "self" {
+		return all, err
+	}
+	mark, err := l.reads.Mark(ctx, l.kind, l.user, filter)
 	if err != nil {
-		return p.Since, err
+		return all, err
+	}
+	l.before = mark
+	if p.Delete || p.FullScan { // what is to be deleted must be seen
+		return all, nil
 	}
 	if mark.FullAt.IsZero() || p.started.Sub(mark.FullAt) >= p.FullScanEvery ||
 		fromTheFuture(mark.FullAt) || fromTheFuture(mark.Until) || // else no full scan would come until then
 		!mark.Since.IsZero() && (p.Since.IsZero() || p.Since.Before(mark.Since)) {
-		return p.Since, nil
+		return all, nil
 	}
 	from := mark.Until
 	if p.Cutoff.Before(from) {
 		from = p.Cutoff
 	}
-	if from = from.Add(-overlap).Truncate(time.Second); from.Before(p.Since) {
-		from = p.Since
+	if from = from.Add(-overlap).Truncate(time.Second); from.Before(all) {
+		from = all
+	}
+	for _, t := range l.unsettled() {
+		if t.Begins.IsZero() || !t.Begins.After(all) {
+			l.log.Info("listing everything, because an earlier run had trouble", "collection", l.String(), "trouble", t.Name())
+			return all, nil
+		}
+		if t.Begins.Before(from) {
+			from = t.Begins
+		}
 	}
 	l.mark, l.known = mark, true
 	l.log.Info("listing only what is new since the last run", "collection", l.String(), "from", from.Format(time.RFC3339),
@@ -49,12 +78,13 @@ func (r *run) tell(ctx context.Context) {
 	}
 }
 
-// reach writes down how far a collection has been listed without gaps, once
-// the slice that reaches so far has been worked on: what an interruption
-// leaves of it is listed again, and may be exported again.
+// reach writes down how far a collection has been listed without gaps.
 func (l *lister) reach(upTo time.Time) {
-	if l.manifest == nil {
-		return // a dry run
+	if l.manifest == nil || l.run.ctx.Err() != nil {
+		return // a dry run; or one that ends before its end, and hasn't done all
+	}
+	if l.troubles.counts(manifest.Trouble{Kind: l.kind, Code: manifest.Transcripts}) {
+		return // what was listed may have transcripts that nobody has seen
 	}
 	mark := manifest.Mark{Since: l.policy.Since, Until: upTo, FullAt: l.policy.started}
 	if l.known {
@@ -65,6 +95,71 @@ func (l *lister) reach(upTo time.Time) {
 	}
 	if err := l.manifest.SetMark(l.work, l.kind, l.user, l.policy.Filter.String(), mark); err != nil {
 		l.log.Warn("how far the listing has come could not be written down; the next run lists more", "reason", err)
+	}
+}
+
+// marks moves a collection's mark along behind what has been done. The order is
+// strict: a stretch of the listing is written down, what comes behind it has
+// shown that nothing lies between, all of it has been worked on, and so has
+// everything before it; only then does the mark stand at its end. What an
+// interruption leaves of it is listed again, and may be exported again.
+type marks struct {
+	mu     sync.Mutex
+	open   []*stretch // the oldest first
+	closed bool       // something is wrong with the listing: the mark stays where it is
+	set    func(upTo time.Time)
+}
+
+// stretch is a piece of a listing whose recordings are written down.
+type stretch struct {
+	upTo time.Time // zero: it has no end of its own
+	left int       // slices that are not worked through
+	sure bool      // nothing is missing in it
+}
+
+func (m *marks) add(upTo time.Time, slices int) *stretch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &stretch{upTo: upTo, left: slices}
+	m.open = append(m.open, s)
+	return s
+}
+
+// done notes that one slice of a stretch has been worked through.
+func (m *marks) done(s *stretch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.left--
+	m.advance()
+}
+
+// confirm notes that nothing is missing in all that has been listed so far.
+func (m *marks) confirm() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.open {
+		s.sure = true
+	}
+	m.advance()
+}
+
+// close has the mark stay where it is, whatever comes.
+func (m *marks) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+}
+
+func (m *marks) advance() {
+	var upTo time.Time
+	for len(m.open) > 0 && m.open[0].left == 0 && m.open[0].sure {
+		if at := m.open[0].upTo; !at.IsZero() {
+			upTo = at
+		}
+		m.open = m.open[1:]
+	}
+	if !m.closed && !upTo.IsZero() {
+		m.set(upTo)
 	}
 }
 

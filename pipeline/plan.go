@@ -29,6 +29,7 @@ type Plan struct {
 	Account         string    `json:"account"`
 	Unreadable      int64     `json:"unreadable"`
 	NotListed       int64     `json:"not_listed"`
+	Troubles        int64     `json:"troubles"` // see Summary
 	Problems        []string  `json:"problems,omitempty"`
 	Requests        Cost      `json:"requests"` // at VBC
 
@@ -85,7 +86,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	}
 	pl.trim()
 	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.policy.transcripts.pages)
-	pl.Account, pl.Unreadable, pl.NotListed, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.problems
+	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.troubles.count(), r.problems
 	return pl.Plan, err
 }
 

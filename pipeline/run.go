@@ -56,6 +56,8 @@ type run struct {
 	witness   witness
 	doubts    doubts
 	problems  []string
+	troubles  troubles
+	scans     map[collection]*scan // of the listing's goroutine, until it has ended
 	notListed int64
 	unsorted  []collection // that VBC doesn't list in order
 	purges    atomic.Int64
@@ -166,6 +168,9 @@ func (r *run) do() (err error) {
 		return err
 	}
 	defer func() {
+		if err == nil {
+			err = r.checkListings(r.ctx)
+		}
 		r.storeReceipts(err)
 		err = errors.Join(err, r.storeCatalog(err))
 		sum := r.summary()

@@ -32,9 +32,10 @@ const (
 	sliceSize  = 1000 // where they may be exported
 	smallSlice = 100  // where not, or not yet
 
-	// overlap is how much of what is known is listed again: recordings may be
+	// Overlap is how much of what is known is listed again: recordings may be
 	// listed some time after their call.
-	overlap = 72 * time.Hour
+	Overlap = 72 * time.Hour
+	overlap = Overlap
 )
 
 // limits bound a slice.

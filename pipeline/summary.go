@@ -50,6 +50,9 @@ type Summary struct {
 
 	// NotListed is how many recordings VBC counted and didn't show.
 	NotListed int64 `json:"not_listed"`
+	// Troubles are what keeps VBC's listings from being relied on, unreadable
+	// recordings among them; what was acknowledged isn't counted.
+	Troubles int64 `json:"troubles"`
 	// Problems are what kept whole listings from being read.
 	Problems []string `json:"problems,omitempty"`
 
@@ -65,7 +68,7 @@ type Summary struct {
 
 // Complete reports whether everything eligible is done, or held back on purpose.
 func (s Summary) Complete() bool {
-	return s.Failed == 0 && s.Resting == 0 && s.NotListed == 0 && len(s.Problems) == 0
+	return s.Failed == 0 && s.Resting == 0 && s.Troubles == 0 && len(s.Problems) == 0
 }
 
 func (r *run) summary() Summary {
@@ -74,7 +77,7 @@ func (r *run) summary() Summary {
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
-		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Problems: r.problems,
+		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Troubles: r.troubles.count(), Problems: r.problems,
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}

@@ -352,5 +352,5 @@ func (r *run) withoutTranscripts(why string) {
 	if r.policy.Delete {
 		fate = ", so no company recording is deleted in this run (--no-transcripts leaves transcripts out)"
 	}
-	r.problem("the transcripts of company recordings are not known" + fate + ": " + why)
+	r.troubled(vbc.Company, manifest.Transcripts, "the transcripts of company recordings are not known"+fate+": "+why)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,20 +13,31 @@ import (
 )
 
 func newAcknowledge(s streams) *cobra.Command {
-	var path, reason, kind, user string
+	var path, reason, kind, user, trouble string
 	var id int64
 	cmd := &cobra.Command{
-		Use:   "acknowledge --id ID --reason TEXT",
+		Use:   "acknowledge (--id ID | --trouble NAME) --reason TEXT",
 		Short: "Take a failure for granted, so that exit code 1 means news",
 		Long: `Acknowledge writes down that a recording which has failed for a cause that
 won't pass is known to fail. It no longer makes the exit code 1, as long as it
 fails for that very reason. It stays at VBC, is tried again as before, and
-status still lists it.`,
-		Example: `  vbcvault acknowledge --id 193228 --reason "no audio at VBC, ticket 4711"`,
-		Args:    cobra.NoArgs,
+status still lists it.
+
+With --trouble it does the same for trouble with VBC's listings: a recording
+that nobody can read, a count that is wrong, recordings that VBC no longer
+shows. The name is the one that status prints. A shorter one means all that
+begin with it: --trouble unreadable is every recording that can't be read.
+Trouble with another reason counts again.`,
+		Example: `  vbcvault acknowledge --id 193228 --reason "no audio at VBC, ticket 4711"
+  vbcvault acknowledge --trouble unreadable/company/193229 --reason "no start, ticket 4712"
+  vbcvault acknowledge --trouble vanished/company --reason "deleted in the portal by M. Jones"`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if id <= 0 || strings.TrimSpace(reason) == "" {
-				return usagef("see vbcvault status for what has failed", "--id and --reason are required")
+			if (id <= 0) == (trouble == "") || strings.TrimSpace(reason) == "" {
+				return usagef("see vbcvault status for what has failed", "--reason, and either --id or --trouble, are required")
+			}
+			if trouble != "" {
+				return acknowledgeTrouble(cmd.Context(), s, path, trouble, reason)
 			}
 			kinds, err := parseKinds([]string{kind})
 			if err != nil {
@@ -62,9 +74,36 @@ status still lists it.`,
 		},
 	}
 	cmd.Flags().Int64Var(&id, "id", 0, "the recording's `ID`")
+	cmd.Flags().StringVar(&trouble, "trouble", "", "the trouble's `NAME`, as status prints it")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, as a `TEXT` for those who come after you")
 	cmd.Flags().StringVar(&kind, "kind", "company", "its `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&user, "user", "", "the `NUMBER` of its owner, if it is on-demand")
 	manifestFlag(cmd, &path)
 	return cmd
+}
+
+// acknowledgeTrouble is acknowledge for what a name means.
+func acknowledgeTrouble(ctx context.Context, s streams, path, name, reason string) error {
+	path, err := theManifest(path)
+	if err != nil {
+		return err
+	}
+	m, err := lockManifest(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	known, err := m.AcknowledgeTroubles(ctx, strings.TrimSuffix(name, "/"), reason)
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		return usagef("see vbcvault status for the names", "there is no trouble %q", name)
+	}
+	for _, t := range known {
+		if _, err := fmt.Fprintf(s.out, "%s is acknowledged: %s\n", t.Name(), t.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -85,7 +85,8 @@ func TestExportOfEqualNames(t *testing.T) {
 			"unreadable": func(t *testing.T, w *world, all []vbctest.Recording) {
 				all[0].RawStart = "yesterday"
 				w.account.Add(all...)
-				w.want(w.archive("--older-than", "90d", "--fetch", "export"), 0, map[string]int{"archived": 29, "unreadable": 1})
+				w.want(w.archive("--older-than", "90d", "--fetch", "export"), 1, map[string]int{"archived": 29, "unreadable": 1})
+				w.want(w.run("acknowledge", "--trouble", "unreadable", "--reason", "a test"), 0, nil)
 			},
 			"comes late": func(t *testing.T, w *world, all []vbctest.Recording) {
 				w.account.Add(all[1:]...)

@@ -156,6 +156,7 @@ func diagnoseMount(to destination) storage.Finding {
 func diagnoseManifest(ctx context.Context, path string, to destination) ([]storage.Finding, manifest.Learned) {
 	const check = "manifest"
 	var f storage.Finding
+	var habits []storage.Finding
 	var known manifest.Learned
 	m, err := manifest.OpenReadOnly(ctx, path)
 	switch {
@@ -170,6 +171,9 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		var b manifest.Binding
 		if b, err = m.Binding(ctx); err == nil {
 			known, err = m.Learned(ctx)
+		}
+		if err == nil {
+			habits, err = diagnoseHabits(ctx, m)
 		}
 		if err == nil && b.Destination != "" && b.Destination != to.String() {
 			err = &manifest.BoundError{What: "destination", Bound: b.Destination, Wanted: to.String()}
@@ -186,7 +190,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		}
 		dir = filepath.Dir(dir) // it will be made there
 	}
-	return []storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, known
+	return append([]storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, habits...), known
 }
 
 // enoughRoom is what a disk should have free, for a manifest that grows and for

@@ -72,7 +72,7 @@ func incomplete(s pipeline.Summary) error {
 	if s.Failed+s.Resting > 0 {
 		return errors.New("some recordings failed and stay at VBC; vbcvault status lists them")
 	}
-	return errors.New("no recording failed, but not everything could be listed or stored; the warnings above say what")
+	return errors.New("no recording failed, but not everything could be listed or stored; the warnings above say what, and vbcvault status lists it")
 }
 
 // plan is a dry run.
@@ -113,7 +113,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		return plan, err
 	}
 	o.plan(j, plan, client)
-	if len(plan.Problems) > 0 || plan.NotListed > 0 {
+	if len(plan.Problems) > 0 || plan.Troubles > 0 {
 		err = &exitError{code: exitIncomplete, err: errors.New("VBC could not be listed completely")}
 	}
 	return plan, err

@@ -201,11 +201,14 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	if s.NotListed > 0 {
 		row("not listed", s.NotListed, "VBC counted them and did not show them; run again")
 	}
+	if s.Troubles > 0 {
+		row("trouble", s.Troubles, "with VBC's listings, see vbcvault status --manifest "+j.manifest)
+	}
 	if s.Resting > 0 {
 		row("resting", s.Resting, "failed in three runs or more; tried once a day, or with --retry-failed")
 	}
 	if s.Acknowledged > 0 {
-		row("acknowledged", s.Acknowledged, "failed as acknowledged; not counted in the exit code")
+		row("acknowledged", s.Acknowledged, "failed, or had trouble, as acknowledged; not counted in the exit code")
 	}
 	if s.Failed > 0 {
 		row("failed", s.Failed, "see vbcvault status --manifest "+j.manifest)

@@ -25,7 +25,8 @@ const (
 
 const exitCodes = `Exit codes:
   0    everything eligible is done, or held back on purpose
-  1    finished, but some recordings failed and stay at VBC (see vbcvault status);
+  1    finished, but some recordings failed and stay at VBC, or VBC's listings
+       can't be relied on (see vbcvault status);
        of commands that look or fetch: something is wrong, missing or not there
   2    usage or configuration error; no request has been sent
   3    stopped early: credentials or destination refused, another run is going on,

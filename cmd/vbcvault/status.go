@@ -124,7 +124,9 @@ type status struct {
 	States      []manifest.Tally `json:"states"`
 	Runs        []manifest.Run   `json:"runs"`
 	Failures    []failure        `json:"failures"`
-	Damaged     []failure        `json:"damaged"` // copies of recordings that VBC has no more
+	Damaged     []failure        `json:"damaged"`  // copies of recordings that VBC has no more
+	Troubles    []trouble        `json:"troubles"` // what keeps VBC's listings from being relied on
+	Late        *manifest.Late   `json:"late,omitempty"`
 	Left        left             `json:"left"`
 	Holds       int              `json:"holds"` // legal holds in force
 }
@@ -161,6 +163,25 @@ func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, 
 	}
 	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete, 0), known.Pace.Seconds()
 	return l, nil
+}
+
+// trouble is one thing that an account can't be said to be done for.
+type trouble struct {
+	Name   string    `json:"name"` // for acknowledge --trouble
+	Code   string    `json:"code"`
+	Kind   string    `json:"kind,omitempty"`  // of the collection
+	Owner  string    `json:"owner,omitempty"` // of it
+	Item   string    `json:"item,omitempty"`  // what it is about, "" = all of the collection
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	Last   time.Time `json:"last"`
+
+	Acknowledged string `json:"acknowledged,omitempty"`
+}
+
+func troubleOf(t manifest.Trouble) trouble {
+	return trouble{Name: t.Name(), Code: t.Code, Kind: string(t.Kind), Owner: t.Owner, Item: t.Item, Reason: t.Reason,
+		Since: t.Since, Last: t.Last, Acknowledged: t.Acknowledged}
 }
 
 type failure struct {
@@ -213,6 +234,9 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 		return nil, err
 	}
 	st.Holds = len(manifest.InForce(holds))
+	if err := st.readTroubles(ctx, m); err != nil {
+		return nil, err
+	}
 	rows, err := m.Failures(ctx, shownFailures)
 	if err != nil {
 		return nil, err
@@ -230,6 +254,22 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 		st.Damaged[i].Reason = r.Damaged
 	}
 	return st, nil
+}
+
+func (st *status) readTroubles(ctx context.Context, m *manifest.Manifest) error {
+	all, err := m.Troubles(ctx)
+	if err != nil {
+		return err
+	}
+	st.Troubles = make([]trouble, len(all))
+	for i, t := range all {
+		st.Troubles[i] = troubleOf(t)
+	}
+	late, err := m.Late(ctx)
+	if err == nil && late.By > 0 {
+		st.Late = &late
+	}
+	return err
 }
 
 // meaning explains each state to somebody who hasn't read the design.
@@ -260,6 +300,10 @@ func (st *status) print(s streams) {
 	if st.Holds > 0 {
 		fmt.Fprintf(s.out, "\nLegal holds in force: %d; what they cover is not deleted at VBC (vbcvault hold list)\n", st.Holds)
 	}
+	if st.Late != nil {
+		fmt.Fprintf(s.out, "\nLate at VBC: %s came %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
+	}
+	st.printTroubles(s)
 	for i, r := range st.Runs {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nLatest runs:")
@@ -285,6 +329,44 @@ func (st *status) print(s streams) {
 	if len(st.Failures) == shownFailures {
 		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
 	}
+}
+
+// printTroubles lists what keeps the account from being done for sure.
+func (st *status) printTroubles(s streams) {
+	for i, t := range st.Troubles {
+		if i == 0 {
+			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it is over, or acknowledged):")
+		}
+		if i == shownFailures {
+			fmt.Fprintf(s.out, "  and %d more; --json lists all\n", len(st.Troubles)-i)
+			return
+		}
+		what := "vbcvault acknowledge --trouble " + t.Name + " --reason …"
+		if t.Acknowledged != "" {
+			what = "acknowledged: " + t.Acknowledged
+		} else if mend := mendTrouble[t.Code]; mend != "" {
+			what = mend + "; if nothing can be done, " + what
+		}
+		fmt.Fprintf(s.out, "  %s since %s: %s\n    %s\n", t.Name, t.Since.Format(time.RFC3339), t.Reason, what)
+	}
+}
+
+// mendTrouble says what to do about each kind of trouble.
+var mendTrouble = map[string]string{
+	manifest.Unreadable:  "look at the recording in the VBC admin portal; it stays at VBC",
+	manifest.NotShown:    "the next run looks again; if it stays so, ask Vonage",
+	manifest.Unlisted:    "the next run looks again",
+	manifest.Vanished:    "look in the VBC admin portal whether they are there, and whether the integration user may see them",
+	manifest.NoUsers:     "name the users by number (--users), or give the integration user the right to see them",
+	manifest.Transcripts: "the next run looks again; --no-transcripts leaves transcripts out",
+}
+
+// days says a long time for people.
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%.0f hours", d.Hours())
+	}
+	return fmt.Sprintf("%.0f days", d.Hours()/24)
 }
 
 // describe says in words what a run's summary says in JSON.

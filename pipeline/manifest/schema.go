@@ -16,7 +16,7 @@ const format = 8
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead, transcripts
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead, transcripts, late, scan …
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
@@ -186,14 +186,18 @@ CREATE TABLE upload (          -- uploads in parts that were begun and not ended
 // Why something that VBC was asked for can't be relied on, until it can.
 const troubles = `
 CREATE TABLE trouble (
-	kind    TEXT    NOT NULL,    -- of the collection
-	owner   TEXT    NOT NULL,
+	kind    TEXT    NOT NULL,    -- of the collection, '' = of none
+	owner   TEXT    NOT NULL,    -- of it, as the request names them
 	code    TEXT    NOT NULL,    -- what it is, a short stable word
 	item    TEXT    NOT NULL DEFAULT '', -- what it is about, '' = all of the collection
 	reason  TEXT    NOT NULL,    -- for people
 	since   INTEGER NOT NULL,    -- Unix milliseconds
 	last    INTEGER NOT NULL,
-	acknowledged TEXT NOT NULL DEFAULT '', -- why somebody takes it for granted
+	run     INTEGER NOT NULL,    -- the last that had it
+	filter  TEXT    NOT NULL DEFAULT '', -- of the listing that showed it, as Trouble.Filter
+	begins  INTEGER NOT NULL DEFAULT 0,  -- where that began, 0 = at the beginning,
+	ends    INTEGER NOT NULL DEFAULT 0,  -- and ended, exclusively
+	acknowledged TEXT NOT NULL DEFAULT '', -- why somebody takes it for granted, with this very reason
 	PRIMARY KEY (kind, owner, code, item)
 ) WITHOUT ROWID;
 `

@@ -35,6 +35,8 @@ type Config struct {
 	MaxPageSize         int  // a larger page_size is made smaller; 0 = 1000
 	RejectPageSizeAbove int  // a larger page_size is answered with 400; 0 = never
 	IgnoreStartFilter   bool // serves recordings outside of start:gte and start:lte
+	FilterExclusive     bool // start:gte leaves out what starts just then
+	RoundStarts         bool // starts are shown to the nearest second, and filtered as they are
 	IgnoreFilters       bool // serves recordings whatever the other filters say
 	IgnoreOrder         bool // the newest come first whatever is asked for
 	RejectOrder         bool // start:ASC is answered with 400
@@ -45,6 +47,8 @@ type Config struct {
 
 	Frame   func(map[string]any) // changes what surrounds the items of a page; nil = the truth
 	Rewrite func([]byte) []byte  // changes the bytes of a page
+
+	FilterZone *time.Location // start:gte and start:lte are read as times there, whatever offset they have; nil = as they say
 
 	Quota       int           // requests per window, 0 = unlimited; tokens don't count
 	QuotaWindow time.Duration // 0 = a minute; windows are aligned to the clock

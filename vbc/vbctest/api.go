@@ -293,11 +293,13 @@ func (a *Account) parseTime(v string) (time.Time, error) {
 // matters, it is a part of all and costs nothing.
 func (q *listQuery) filter(a *Account, all []*Recording) []*Recording {
 	if !a.cfg.IgnoreStartFilter {
-		if !q.gte.IsZero() {
-			all = all[sort.Search(len(all), func(i int) bool { return !all[i].Start.Before(q.gte) }):]
+		if gte := a.reads(q.gte); !gte.IsZero() {
+			all = all[sort.Search(len(all), func(i int) bool {
+				return all[i].Start.After(gte) || !a.cfg.FilterExclusive && all[i].Start.Equal(gte)
+			}):]
 		}
-		if !q.lte.IsZero() {
-			all = all[:sort.Search(len(all), func(i int) bool { return all[i].Start.After(q.lte) })]
+		if lte := a.reads(q.lte); !lte.IsZero() {
+			all = all[:sort.Search(len(all), func(i int) bool { return all[i].Start.After(lte) })]
 		}
 	}
 	if a.cfg.IgnoreFilters || len(q.fields) == 0 && q.durationGTE == 0 && q.durationLTE == 0 {
@@ -310,6 +312,14 @@ func (q *listQuery) filter(a *Account, all []*Recording) []*Recording {
 		}
 	}
 	return out
+}
+
+// reads is what the account takes a time in a query for.
+func (a *Account) reads(t time.Time) time.Time {
+	if t.IsZero() || a.cfg.FilterZone == nil {
+		return t
+	}
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), a.cfg.FilterZone)
 }
 
 // matches looks at what is shown of a recording. Numbers and strings are the

@@ -87,6 +87,9 @@ func (r *Recording) json(a *Account, host string) map[string]any {
 	start := r.RawStart
 	if start == "" {
 		start = r.Start.Format(timeLayout)
+		if a.cfg.RoundStarts {
+			start = r.Start.Round(time.Second).Format(timeLayout)
+		}
 	}
 	m := map[string]any{
 		"id": r.ID, "start": start, "end": r.Start.Add(r.Duration).Format(timeLayout), "duration": r.Duration.Milliseconds(),
