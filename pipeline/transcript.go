@@ -102,15 +102,12 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 				if has.Content == want {
 					return storage.Adopt
 				}
-				return r.resolve(row.damaged, has)
+				return r.resolve(row, has)
 			},
 			Reread: row.Refuted,
 		}, storage.Attrs{ContentType: contentType})
 	}
-	o, err := put(key)
-	if isA[*storage.OccupiedError](err) {
-		o, err = put(beside(key, want.SHA256)) // an earlier one stays
-	}
+	o, err := putBeside(key, want.SHA256, r.staying(row), put)
 	o.Content = want
 	return o, err
 }
@@ -131,7 +128,10 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 		return false, cause
 	}
 	r.log.Warn("the archived transcript is not what it should be", "recording", row.Recording.String(), "reason", cause)
-	row.damaged.Transcript, row.Copy.Transcript = row.Copy.Transcript, storage.Object{}
+	if err := r.manifest.Refuse(r.work, refused(row.Copy, cause, row.Copy.Transcript)...); err != nil {
+		return false, errors.Join(cause, err)
+	}
+	row.Copy.Transcript = storage.Object{}
 	if err := r.manifest.Transcribed(r.work, row.Recording, storage.Object{}); err != nil || row.transcribed {
 		row.transcribed = false
 		return false, errors.Join(cause, err) // the store has just been given it

@@ -129,6 +129,15 @@ type Object struct {
 	Own bool `json:"-"`
 }
 
+// Bears reports whether an object of the same key is what a Put has made, or one
+// that has sent the very same bytes, whatever has become of these since.
+func (o Object) Bears(put Object) bool {
+	if o.Mark != "" && (o.Mark == put.Mark || !put.SHA256.IsZero() && o.Mark == put.SHA256.String()) {
+		return true
+	}
+	return !o.SHA256.IsZero() && o.SHA256 == put.SHA256 // as a store remembers it of what it has cut off
+}
+
 // How a Stat has made sure of what the store holds.
 const (
 	ProofChecksum = "checksum"          // SHA-256 that the store has checked on arrival and keeps

@@ -177,7 +177,7 @@ CREATE TABLE export (          -- export jobs at VBC that were started and not u
 const uploads = `
 CREATE TABLE upload (          -- uploads in parts that were begun and not ended, and objects that turned out not to be whole
 	key   TEXT    NOT NULL,
-	id    TEXT    NOT NULL,      -- of an upload, as the store calls it; '' = an object
+	id    TEXT    NOT NULL,      -- as the store calls it; of an object, any
 	begun INTEGER NOT NULL,      -- Unix milliseconds
 	refused TEXT  NOT NULL DEFAULT '', -- of an object: JSON, see Refused
 	PRIMARY KEY (key, id)

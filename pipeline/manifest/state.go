@@ -161,6 +161,9 @@ func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.
 // one, has archived it.
 func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
+		if err := accept(tx, c); err != nil {
+			return err
+		}
 		if err := move(tx, r, Stored, "stored_at = ?", millis(c.StoredAt)); err != nil {
 			return err
 		}

@@ -39,20 +39,26 @@ func (m *Manifest) UploadEnded(key, id string) {
 
 // ForgetUploads writes down which uploads have ended.
 func (m *Manifest) ForgetUploads(ctx context.Context) error {
-	return m.forgetting(ctx, func(txn) error { return nil })
+	return m.forgetting(ctx, nil)
 }
 
-// forgetting makes a change, and forgets what has ended.
+// forgetting makes a change, if there is one, and forgets what has ended.
 func (m *Manifest) forgetting(ctx context.Context, change func(txn) error) error {
 	m.ended.Lock()
 	over := m.ended.uploads
 	m.ended.uploads = nil
 	m.ended.Unlock()
+	if len(over) == 0 && change == nil {
+		return nil
+	}
 	err := m.do(ctx, func(tx txn) error {
 		for _, u := range over {
 			if _, err := tx.Exec("DELETE FROM upload WHERE key = ? AND id = ?", u.Key, u.ID); err != nil {
 				return &WriteError{err}
 			}
+		}
+		if change == nil {
+			return nil
 		}
 		if err := change(tx); err != nil {
 			return &WriteError{err}
@@ -69,7 +75,7 @@ func (m *Manifest) forgetting(ctx context.Context, change func(txn) error) error
 
 // Uploads are those that were begun and not ended, as far as is known.
 func (m *Manifest) Uploads(ctx context.Context) (all []Upload, err error) {
-	rows, err := m.read(ctx, "SELECT key, id, begun FROM upload WHERE id <> '' ORDER BY begun")
+	rows, err := m.read(ctx, "SELECT key, id, begun FROM upload WHERE refused = '' ORDER BY begun")
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
@@ -102,13 +108,22 @@ func (m *Manifest) Refuse(ctx context.Context, all ...Refused) error {
 	return m.do(ctx, func(tx txn) error { return refuse(tx, all) })
 }
 
+// maxRefused is how many are remembered of one key: the latest. Each takes a run of
+// its own, or nearly.
+const maxRefused = 16
+
 func refuse(tx txn, all []Refused) error {
 	for _, r := range all {
 		text, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec("INSERT OR REPLACE INTO upload (key, id, begun, refused) VALUES (?, '', ?, ?)", r.Put.Key, millis(time.Now()), string(text))
+		id := storage.SumOf(text).String()[:16]
+		if _, err := tx.Exec("INSERT OR REPLACE INTO upload (key, id, begun, refused) VALUES (?, ?, ?, ?)", r.Put.Key, id, millis(time.Now()), string(text)); err != nil {
+			return &WriteError{err}
+		}
+		_, err = tx.Exec("DELETE FROM upload WHERE key = ?1 AND refused <> '' AND id NOT IN (SELECT id FROM upload WHERE key = ?1 AND refused <> '' ORDER BY begun DESC LIMIT ?2)",
+			r.Put.Key, maxRefused)
 		if err != nil {
 			return &WriteError{err}
 		}
@@ -116,31 +131,33 @@ func refuse(tx txn, all []Refused) error {
 	return nil
 }
 
-// RefusedAt is what is remembered of the object that was put under a key, nil if
-// nothing is.
-func (m *Manifest) RefusedAt(ctx context.Context, key string) (*Refused, error) {
-	rows, err := m.read(ctx, "SELECT refused FROM upload WHERE key = ? AND id = ''", key)
+// RefusedAt is what is remembered of the objects that were put under a key.
+func (m *Manifest) RefusedAt(ctx context.Context, key string) (all []Refused, err error) {
+	rows, err := m.read(ctx, "SELECT refused FROM upload WHERE key = ? AND refused <> '' ORDER BY begun DESC", key)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	defer rows.Close()
-	if !rows.Next() {
-		return nil, rows.Err()
+	for rows.Next() {
+		var text string
+		var r Refused
+		if err = rows.Scan(&text); err == nil {
+			err = json.Unmarshal([]byte(text), &r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		all = append(all, r)
 	}
-	var text string
-	r := &Refused{}
-	if err := rows.Scan(&text); err != nil {
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	if err := json.Unmarshal([]byte(text), r); err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
-	}
-	return r, nil
+	return all, nil
 }
 
 // accept forgets what was refused under the keys of a copy that is whole.
 func accept(tx txn, c Copy) error {
-	_, err := tx.Exec("DELETE FROM upload WHERE id = '' AND key IN (?, ?, ?)", c.Audio.Key, c.Sidecar.Key, c.Transcript.Key)
+	_, err := tx.Exec("DELETE FROM upload WHERE refused <> '' AND key IN (?, ?, ?)", c.Audio.Key, c.Sidecar.Key, c.Transcript.Key)
 	if err != nil {
 		return &WriteError{err}
 	}
@@ -154,7 +171,8 @@ func (m *Manifest) IsCopy(ctx context.Context, r vbc.Recording, c storage.Conten
 	const text = `SELECT EXISTS (SELECT 1 FROM recording INDEXED BY by_audio
 			WHERE ` + audioSum + ` = substr(?1, 1, 16) AND audio <> '' AND audio ->> '$.sha256' = ?1 AND audio ->> '$.size' = ?2)
 		OR EXISTS (SELECT 1 FROM recording WHERE kind = ?3 AND owner = ?4 AND id = ?5
-			AND ?1 IN (CASE sidecar WHEN '' THEN '' ELSE sidecar ->> '$.sha256' END, CASE transcript WHEN '' THEN '' ELSE transcript ->> '$.sha256' END))`
+			AND (sidecar <> '' AND sidecar ->> '$.sha256' = ?1 AND sidecar ->> '$.size' = ?2
+				OR transcript <> '' AND transcript ->> '$.sha256' = ?1 AND transcript ->> '$.size' = ?2))`
 	err = m.reads.QueryRowContext(ctx, text, c.SHA256.String(), c.Size, r.Kind, r.Owner, r.ID).Scan(&is)
 	if err != nil {
 		return false, fmt.Errorf("read manifest: %w", err)

@@ -38,7 +38,7 @@ func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occup
 	if occupant.Content == o.Content {
 		return occupant, nil
 	}
-	occupant.Own = o.Mark != "" && occupant.Mark == o.Mark
+	occupant.Own = occupant.Bears(o)
 	resolution := storage.Refuse
 	if occupied != nil {
 		resolution = occupied(occupant)

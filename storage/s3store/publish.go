@@ -110,7 +110,7 @@ func (p *publication) settle(ctx context.Context, occupant storage.Object) (stor
 		return occupant, nil
 	}
 	// Whoever made it wrote down what it was to be.
-	occupant.Own = occupant.Proven() && occupant.Mark != "" && (occupant.Mark == p.object.Mark || occupant.Mark == p.object.SHA256.String())
+	occupant.Own = occupant.Proven() && occupant.Bears(p.object)
 	resolution := storage.Refuse
 	if p.occupied != nil {
 		resolution = p.occupied(occupant)
@@ -159,6 +159,7 @@ func (p *publication) replace(ctx context.Context, occupant storage.Object) (sto
 	case lookErr == nil && now.Content == p.object.Content:
 		return now, nil
 	case lookErr == nil && statusOf(err) == http.StatusPreconditionFailed:
+		now.Own = now.Proven() && now.Bears(p.object)
 		return storage.Object{}, &storage.OccupiedError{Occupant: now}
 	}
 	return storage.Object{}, err
