@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -94,10 +95,14 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 		key, contentType = base+".transcript.json", "application/json"
 	}
 	want := storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
+	var intended storage.Object
 	put := func(key string) (storage.Object, error) {
 		return r.store.Put(r.work, key, storage.Body{
 			Reader: bytes.NewReader(text), Size: want.Size,
-			Seal: func(o storage.Object) error { return r.manifest.Transcribed(r.work, row.Recording, o) },
+			Seal: func(o storage.Object) error {
+				intended = o
+				return r.manifest.Transcribed(r.work, row.Recording, o)
+			},
 			Occupied: func(has storage.Object) storage.Resolution {
 				if has.Content == want {
 					return storage.Adopt
@@ -108,6 +113,10 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 		}, storage.Attrs{ContentType: contentType})
 	}
 	o, err := putBeside(key, want.SHA256, r.staying(row), put)
+	if err != nil && intended.Key != "" {
+		// It may be there all the same, and the copy goes on without it.
+		err = errors.Join(err, r.manifest.Refuse(context.WithoutCancel(r.work), manifest.Refused{Put: intended}))
+	}
 	o.Content = want
 	return o, err
 }
