@@ -262,3 +262,34 @@ func TestLocksAndFilesOfACrashAreTidiedEverywhere(t *testing.T) {
 		t.Errorf("another account's: %v", err)
 	}
 }
+
+// A copy was read and found wrong, and lies in cold storage by now, as do all that
+// are written: nothing can be read. The recording is archived anew in its place,
+// once, and the store's checksum of what this run has sent counts.
+func TestRefutedCopyInColdStorageIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{})
+	var cold atomic.Bool
+	w.inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
+		if cold.Load() && op == "GetObject" && strings.HasSuffix(key, ".mp3") {
+			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "InvalidObjectState"}
+		}
+		return nil
+	})
+	all := w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 2})
+	w.flip(key(all[0], "mp3"))
+	w.want(w.run("verify", "--deep", "--json"), 1, map[string]int{"damaged": 1})
+	cold.Store(true)
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "90d", "--full-scan"), 0, map[string]int{"failed": 0})
+	w.want(w.archive("--older-than", "90d", "--full-scan"), 0, map[string]int{"failed": 0})
+	if n := w.account.Counts().ByKind[vbctest.Audio]; n != 1 {
+		t.Errorf("%d downloads, want one", n)
+	}
+	w.want(w.run("verify", "--json"), 0, map[string]int{"damaged": 0})
+	w.want(w.archive("--older-than", "90d", "--delete", "--read-back", "never"), 0, map[string]int{"deleted": 2})
+	w.mustHold(all...)
+	cold.Store(false)
+	w.tidy(all)
+}
