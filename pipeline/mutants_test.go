@@ -138,6 +138,19 @@ var mutations = []mutation{
 	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
 	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
+
+	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
+	{"an occupant of our own stays: its mark is not looked at", "storage/storage.go", "	if o.Mark != \"\" && (o.Mark == put.Mark", "	if o.Mark == \"none\" && (o.Mark == put.Mark", "TestDamagedFileIsKnownAgain|TestDamagedObjectIsKnownAgain", "./storage/..."},
+	{"an occupant of our own stays: a damaged name beside", "pipeline/occupied.go", "digits != \"\" && occupant.Proven()", "digits == \"none\" && occupant.Proven()", "TestNamesBeside", "./pipeline"},
+	{"a foreign occupant is replaced", "pipeline/occupied.go", "	if why == \"\" {\n		return storage.Refuse\n	}\n", "", "TestWhatMayBeAnothersStays", "./pipeline"},
+	{"a foreign occupant is replaced: in cold storage", "pipeline/occupied.go", "	case !occupant.Proven():\n", "", "TestRecognise", "./pipeline"},
+	{"damaged receipts stay", "pipeline/receipts.go", "func(storage.Object) storage.Resolution { return storage.Replace })\n	return err", "func(storage.Object) storage.Resolution { return storage.Refuse })\n	return err", "TestBundlesAreReplaced", "./pipeline"},
+	{"an upload is not noted", "storage/s3store/multipart.go", "	if s.journal != nil {\n		if err :=", "	if s.journal == nil {\n		if err :=", "TestUploadsAreNoted", "./storage/s3store"},
+	{"an upload is noted and never aborted", "pipeline/tidy.go", "	for _, u := range noted {\n", "	for _, u := range noted[:0] {\n", "TestUploadsOfAKilledRunAreAborted", "./cmd/vbcvault"},
+	{"a file of the living is tidied away", "storage/dirstore/temp.go", "	case inUse:\n		return false, nil\n", "	case inUse:\n", "TestTidyLeavesToTheLiving|TestTidyRemovesLocksOfTheDead", "./storage/dirstore"},
+	{"locks of holds and receipts stay", "pipeline/tidy.go", "		parts = append(parts, receiptsPrefix", "		_ = append(parts, receiptsPrefix", "TestLocksAndFilesOfACrash", "./cmd/vbcvault"},
+	{"a Put from within another's Seal takes of the same buffers", "storage/s3store/put.go", "	if nested(body) {\n		return make", "	if false {\n		return make", "TestConformance$", "./storage/s3store"},
+	{"a refuted copy in cold storage waits for ever", "pipeline/verify.go", "	case t.row.Refuted && t.row.SeenRun == t.run.id:\n		return storage.Object{Key: want.Key}, nil\n", "", "TestRefutedCopyInColdStorage", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
