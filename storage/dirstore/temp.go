@@ -128,7 +128,7 @@ func (s *Store) removeOrphan(name string) (removed bool, err error) {
 	}
 	err = s.root.Remove(name)
 	if err != nil && (errors.Is(err, fs.ErrNotExist) || !locks) {
-		return false, nil //nolint:nilerr // somebody was faster, or has it open
+		return false, nil // somebody was faster, or has it open
 	}
 	return err == nil, err
 }
