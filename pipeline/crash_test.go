@@ -39,6 +39,8 @@ const (
 	sealed           // of a Put: the body was read and sealed, and nothing is stored
 	doneButLost      // has happened, and is reported as failed
 	afterAll         // one more than there are
+	rots             // of a Put: has happened, and right after it the object is damaged
+	rotsAndLost      // the same, and it is reported as failed
 )
 
 // lab is an account, a destination and a manifest, in which every durable step
@@ -138,12 +140,21 @@ func newLab(t testing.TB, to string) *lab {
 	if to == "s3" {
 		s3 := storagetest.StartS3(t)
 		bucket := s3.NewBucket(t)
-		proxy := s3.Proxy(t, func(string, string, *http.Request) *storagetest.S3Fault {
-			switch l.next() {
+		proxy := s3.Proxy(t, func(op, key string, _ *http.Request) *storagetest.S3Fault {
+			switch f := l.next(); f {
 			case lost, sealed:
 				return &storagetest.S3Fault{Reset: true}
 			case doneButLost:
 				return &storagetest.S3Fault{Reset: true, Apply: true}
+			case rots, rotsAndLost:
+				if op == "PutObject" || op == "CompleteMultipartUpload" {
+					lost := f == rotsAndLost
+					return &storagetest.S3Fault{Reset: lost, Apply: lost, After: func(status int) {
+						if status == http.StatusOK && strings.Contains(key, "account=") {
+							storagetest.Truncate(t, s3.Path(bucket, key))
+						}
+					}}
+				}
 			}
 			return nil
 		})
@@ -157,15 +168,18 @@ func newLab(t testing.TB, to string) *lab {
 		l.clean, l.faulty = open(s3.URL), open(proxy.URL)
 		return l
 	}
-	dir, err := dirstore.Open(t.TempDir())
+	path := t.TempDir()
+	dir, err := dirstore.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
 	l.clean = dir
-	l.faulty = &storagetest.Faulty{Destination: dir, Err: errCrash, Hook: func(storagetest.Op, string) storagetest.Fault {
-		return map[fate]storagetest.Fault{lost: storagetest.NotApplied, sealed: storagetest.SealedNotApplied, doneButLost: storagetest.AppliedButFailed}[l.next()]
-	}}
+	l.faulty = &storagetest.Faulty{Destination: dir, Err: errCrash, Damage: func(key string) { storagetest.FlipByte(t, filepath.Join(path, key)) },
+		Hook: func(storagetest.Op, string) storagetest.Fault {
+			return map[fate]storagetest.Fault{lost: storagetest.NotApplied, sealed: storagetest.SealedNotApplied, doneButLost: storagetest.AppliedButFailed,
+				rots: storagetest.Damaged, rotsAndLost: storagetest.DamagedAndFailed}[l.next()]
+		}}
 	return l
 }
 

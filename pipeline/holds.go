@@ -25,7 +25,9 @@ func holdKey(account string, t manifest.HoldText) string {
 	return holdsPrefix(account) + t.Hold.String() + ending
 }
 
-var holdName = regexp.MustCompile(`/([0-9a-f]{64})(\.removed)?\.json$`)
+// Two manifests may end one hold, each with words of its own: the second's lie
+// beside the first's.
+var holdName = regexp.MustCompile(`/([0-9a-f]{64})(\.removed(?:-[0-9a-f]{8}|-[0-9a-f]{64})?)?\.json$`)
 
 const maxHold = 1 << 20 // bytes; most are a few hundred
 
@@ -84,7 +86,7 @@ func (r *run) keepHolds(ctx context.Context) error {
 		return err
 	}
 	for _, t := range texts {
-		if err := r.putProven(ctx, holdKey(r.account, t), t.Text, "application/json"); err != nil {
+		if err := r.putHold(ctx, t); err != nil {
 			return err
 		}
 		if err := r.manifest.HoldStored(ctx, t); err != nil {
@@ -92,4 +94,23 @@ func (r *run) keepHolds(ctx context.Context) error {
 		}
 	}
 	return r.manifest.NoteHolds(ctx, r.id)
+}
+
+// putHold stores how a hold was made, under its digest, or how it has ended, under
+// the hold's: there somebody else's words may be, and stay as long as they say so.
+func (r *run) putHold(ctx context.Context, t manifest.HoldText) error {
+	key := holdKey(r.account, t)
+	if !t.Ended {
+		return r.putProven(ctx, key, t.Text, "application/json")
+	}
+	_, err := putBeside(key, storage.SumOf(t.Text), isA[*storage.OccupiedError], func(key string) (storage.Object, error) {
+		return r.putOver(ctx, key, t.Text, "application/json", func(has storage.Object) storage.Resolution {
+			text, err := readObject(ctx, r.store, has, maxHold)
+			if err != nil || (manifest.HoldText{Hold: t.Hold, Ended: true, Text: text}).Check() {
+				return storage.Refuse
+			}
+			return storage.Replace
+		})
+	})
+	return err
 }

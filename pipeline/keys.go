@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -52,12 +51,6 @@ func parseKey(key string) (rec vbc.Recording, base string, ok bool) {
 	return rec, m[1], err == nil && e == nil && unfit == nil && base == m[1] && (rec.Owner == "") == (rec.Kind == vbc.Company)
 }
 
-// isBeside reports whether a key of a recording's is one of those that beside
-// makes.
-func isBeside(key string) bool { return besideForm.MatchString(key) }
-
-var besideForm = regexp.MustCompile(`-[0-9a-f]{8}\.[a-z0-9]{1,10}$`)
-
 // isOf reports whether a key that begins with a stem is that recording's, and
 // not one with a longer id.
 func isOf(stem, key string) bool {
@@ -70,12 +63,6 @@ func isTranscript(stem, key string) bool { return strings.HasPrefix(key, stem+".
 
 // accountPrefix is where everything of an account lies.
 func accountPrefix(account string) string { return "account=" + account + "/" }
-
-// beside is the key for a copy whose own key holds another whole copy.
-func beside(key string, sum storage.Digest) string {
-	dot := strings.LastIndexByte(key, '.')
-	return key[:dot] + "-" + sum.String()[:8] + key[dot:]
-}
 
 // isNumber reports whether s is an account's or user's number.
 func isNumber(s string) bool {

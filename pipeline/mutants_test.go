@@ -124,7 +124,7 @@ var mutations = []mutation{
 	{"a change while a month's file is made is lost", "pipeline/manifest/stale.go", " AND changes = ?\", month.String(), month.changes)", "\", month.String())", "TestChangeWhile", "./pipeline/manifest"},
 	{"a recording's step leaves its month as it was", "pipeline/manifest/schema.go", "(new.start, new.size, new.raw, new.state,", "(new.start, new.size, new.raw, old.state,", "TestEveryStepMakes", "./pipeline/manifest"},
 	{"the catalogue is locked like copies", "storage/s3store/protect.go", " && !a.Derived {", " {", "TestCatalogUnderObjectLock", "./cmd/vbcvault"},
-	{"another manifest's catalogue is replaced", "pipeline/storecatalog.go", "k.Chain == c.ID {", "k.Chain != c.ID+\"x\" {", "TestCatalogOfAnother", "./cmd/vbcvault"},
+	{"another manifest's catalogue is replaced", "pipeline/storecatalog.go", "	case \"\":\n		return false, nil // damaged", "	default:\n		return true, nil // damaged", "TestCatalogOfAnother", "./cmd/vbcvault"},
 	{"every night makes the whole catalogue anew", "pipeline/storecatalog.go", "r.manifest.StaleMonths(r.ctx)\n", "r.manifest.Months(r.ctx)\n", "TestCatalogIsKept", "./cmd/vbcvault"},
 	{"older versions of the catalogue have what was erased", "pipeline/erase.go", "	for _, key := range append(what.keys, what.catalog) {", "	for _, key := range what.keys {", "TestEraseFromTheCatalog$", "./cmd/vbcvault"},
 	{"an erasure isn't stopped by a locked catalogue", "pipeline/erase.go", "	for _, key := range append(w.keys, w.catalog) {", "	for _, key := range w.keys {", "TestEraseFromALocked", "./cmd/vbcvault"},
@@ -228,6 +228,18 @@ var mutations = []mutation{
 	{"a full scan that shows nothing is no trouble", "pipeline/scan.go", "		return gone > 0\n", "		return false\n", "TestEmptyListingSetsNoMark", "./cmd/vbcvault"},
 	{"any listing says that a trouble is over", "pipeline/manifest/trouble.go", "		AND begins >= ? AND ends <= ? AND (filter = ? OR '' = ?)`", "		AND begins >= ? - 1e15 AND ends <= ? + 1e15 AND (filter = ? OR '' = ? OR true)`", "TestTroubleIsOverOnlyWhereItWas", "./cmd/vbcvault"},
 	{"an acknowledged trouble is known whatever it becomes", "pipeline/manifest/trouble.go", "CASE WHEN reason = excluded.reason THEN acknowledged ELSE '' END", "acknowledged", "TestAcknowledgedTrouble", "./pipeline/manifest"},
+	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
+	{"an occupant of our own stays: its mark is not looked at", "storage/storage.go", "	if o.Mark != \"\" && (o.Mark == put.Mark", "	if o.Mark == \"none\" && (o.Mark == put.Mark", "TestDamagedFileIsKnownAgain|TestDamagedObjectIsKnownAgain", "./storage/..."},
+	{"an occupant of our own stays: a damaged name beside", "pipeline/occupied.go", "digits != \"\" && occupant.Proven()", "digits == \"none\" && occupant.Proven()", "TestNamesBeside", "./pipeline"},
+	{"a foreign occupant is replaced", "pipeline/occupied.go", "	if why == \"\" {\n		return storage.Refuse\n	}\n", "", "TestWhatMayBeAnothersStays", "./pipeline"},
+	{"a foreign occupant is replaced: in cold storage", "pipeline/occupied.go", "	case !occupant.Proven():\n", "", "TestRecognise", "./pipeline"},
+	{"damaged receipts stay", "pipeline/receipts.go", "func(storage.Object) storage.Resolution { return storage.Replace })\n	return err", "func(storage.Object) storage.Resolution { return storage.Refuse })\n	return err", "TestBundlesAreReplaced", "./pipeline"},
+	{"an upload is not noted", "storage/s3store/multipart.go", "	if s.journal != nil {\n		if err :=", "	if s.journal == nil {\n		if err :=", "TestUploadsAreNoted", "./storage/s3store"},
+	{"an upload is noted and never aborted", "pipeline/tidy.go", "	for _, u := range noted {\n", "	for _, u := range noted[:0] {\n", "TestUploadsOfAKilledRunAreAborted", "./cmd/vbcvault"},
+	{"a file of the living is tidied away", "storage/dirstore/temp.go", "	case inUse:\n		return false, nil\n", "	case inUse:\n", "TestTidyLeavesToTheLiving|TestTidyRemovesLocksOfTheDead", "./storage/dirstore"},
+	{"locks of holds and receipts stay", "pipeline/tidy.go", "		parts = append(parts, receiptsPrefix", "		_ = append(parts, receiptsPrefix", "TestLocksAndFilesOfACrash", "./cmd/vbcvault"},
+	{"a Put from within another's Seal takes of the same buffers", "storage/s3store/put.go", "	if nested(body) {\n		return make", "	if false {\n		return make", "TestConformance$", "./storage/s3store"},
+	{"a refuted copy in cold storage waits for ever", "pipeline/verify.go", "	case t.row.Refuted && t.row.SeenRun == t.run.id:\n		return storage.Object{Key: want.Key}, nil\n", "", "TestRefutedCopyInColdStorage", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -129,27 +129,41 @@ func (r *run) putBundle(ctx context.Context, b bundle, lines []byte) error {
 }
 
 // putProven stores what belongs to the archive as a whole, or finds that an
-// earlier try has, and has the store confirm it.
+// earlier try has, and has the store confirm it. The digest in its name says what
+// must be there, so anything else is damaged, and replaced.
 func (r *run) putProven(ctx context.Context, key string, body []byte, contentType string) error {
-	want := storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
-	o, err := r.store.Put(ctx, key, storage.Body{
-		Reader: bytes.NewReader(body), Size: want.Size,
-		Occupied: func(has storage.Object) storage.Resolution {
-			if has.Content == want {
-				return storage.Adopt // an earlier try has stored it
-			}
-			return storage.Refuse
-		},
-	}, storage.Attrs{ContentType: contentType})
-	if err != nil {
-		return err
-	}
-	o.Content = want
-	has, err := r.store.Stat(ctx, o)
-	if err == nil && has.Content != want {
-		err = fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
-	}
+	_, err := r.putOver(ctx, key, body, contentType, func(storage.Object) storage.Resolution { return storage.Replace })
 	return err
+}
+
+// putOver is putProven under a name that others may have as well: other decides
+// about what isn't ours. What the store doesn't hold as it was given, it is given
+// once more.
+func (r *run) putOver(ctx context.Context, key string, body []byte, contentType string, other func(storage.Object) storage.Resolution) (storage.Object, error) {
+	want := storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
+	for again := false; ; again = true {
+		o, err := r.store.Put(ctx, key, storage.Body{
+			Reader: bytes.NewReader(body), Size: want.Size,
+			Occupied: func(has storage.Object) storage.Resolution {
+				if again || has.Own {
+					return storage.Replace
+				}
+				return other(has)
+			},
+		}, storage.Attrs{ContentType: contentType})
+		if err != nil {
+			return o, err
+		}
+		o.Content = want
+		has, err := r.store.Stat(ctx, o)
+		if err != nil || has.Content == want {
+			return o, err
+		}
+		if again {
+			return o, fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
+		}
+		r.log.Warn("what was just stored is damaged; storing it again", "key", o.Key, "bytes", has.Size, "should_be", want.Size)
+	}
 }
 
 // takeOverReceipts adds to the manifest what the archive has of its chain and

@@ -125,7 +125,7 @@ func permanent(err error) bool {
 	case passing, closed, expired, unknown:
 		return false
 	}
-	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err)
+	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err) && !isA[*storage.OccupiedError](err) // what has a name may be replaced, or another one be free
 }
 
 // attempt sends a request that finds more to do, again if need be. It is a

@@ -362,19 +362,12 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 		return err // without it something might be deleted that is held
 	}
 	r.probed = true
-	n, err := r.store.Tidy(r.work, accountPrefix(number))
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		r.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", n)
-	}
-	return nil
+	return r.tidy(r.work)
 }
 
 // unstored gets the destination ready where there is nothing to do, but
 // receipts of an earlier run, holds, or files of the catalogue are still to be
-// stored there. They are the manifest's own, so VBC isn't asked whose they are.
+// stored there, or uploads to be aborted. They are the manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
 	c, err := r.manifest.Chain(ctx)
 	if err != nil {
@@ -388,8 +381,12 @@ func (r *run) unstored(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	begun, err := r.manifest.Uploads(ctx)
+	if err != nil {
+		return err
+	}
 	stale, err := r.manifest.StaleMonths(ctx)
-	if err != nil || stored == c.Last && settled && (!r.policy.Catalog || len(stale) == 0) {
+	if err != nil || len(begun) == 0 && stored == c.Last && settled && (!r.policy.Catalog || len(stale) == 0) {
 		return err
 	}
 	bound, err := r.manifest.Binding(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
@@ -107,8 +108,10 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 	return stored, nil
 }
 
+func replaced(storage.Object) storage.Resolution { return storage.Replace }
+
 func (r *run) storeMonth(ctx context.Context, month manifest.Month) error {
-	err := r.putDerived(ctx, catalogKey(r.account, month), "application/vnd.apache.parquet", storage.Replace, func(w io.Writer) error {
+	err := r.putDerived(ctx, catalogKey(r.account, month), "application/vnd.apache.parquet", replaced, func(w io.Writer) error {
 		_, err := catalog.Write(w, catalog.Parquet, catalog.All(r.manifest.Of(ctx, month)))
 		return err
 	})
@@ -134,11 +137,13 @@ func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 	if err != nil {
 		return err
 	}
-	resolution := storage.Refuse // somebody else was faster
-	if takeOver {
-		resolution = storage.Replace
+	other := func(has storage.Object) storage.Resolution {
+		if takeOver || has.Own || r.keeperless(ctx, has) {
+			return storage.Replace
+		}
+		return storage.Refuse // somebody else was faster
 	}
-	return r.putDerived(ctx, keeperKey(r.account), "application/json", resolution, func(w io.Writer) error {
+	return r.putDerived(ctx, keeperKey(r.account), "application/json", other, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -148,7 +153,7 @@ func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 // *refusal if it is another's; there may be none yet.
 func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	text, err := readObject(ctx, r.store, storage.Object{Key: keeperKey(r.account)}, maxKeeper)
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errTooLarge) {
 		return false, nil
 	}
 	if err != nil {
@@ -158,9 +163,11 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var k catalogOwner
-	if json.Unmarshal(text, &k) == nil && k.Chain == c.ID {
+	switch chain := keeperIn(text); chain {
+	case c.ID:
 		return true, nil
+	case "":
+		return false, nil // damaged: it says nobody's name, and is made anew
 	}
 	return false, &refusal{
 		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
@@ -168,9 +175,26 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	}
 }
 
+// keeperIn is whose the catalogue is, "" if a text doesn't say that.
+func keeperIn(text []byte) string {
+	var k catalogOwner
+	if json.Unmarshal(text, &k) != nil || !chainForm.MatchString(k.Chain) {
+		return ""
+	}
+	return k.Chain
+}
+
+var chainForm = regexp.MustCompile(`^[A-Z0-9]{1,40}$`)
+
+// keeperless reports whether an object was read, and says nobody's name.
+func (r *run) keeperless(ctx context.Context, o storage.Object) bool {
+	text, err := readObject(ctx, r.store, o, maxKeeper)
+	return (err == nil || errors.Is(err, errTooLarge)) && keeperIn(text) == ""
+}
+
 // putDerived stores what can be made anew at any time, and has the store confirm
 // it. other says what becomes of what an earlier making has left.
-func (r *run) putDerived(ctx context.Context, key, contentType string, other storage.Resolution, write func(io.Writer) error) error {
+func (r *run) putDerived(ctx context.Context, key, contentType string, other func(storage.Object) storage.Resolution, write func(io.Writer) error) error {
 	var made storage.Object
 	body, end := piped(write)
 	o, err := r.store.Put(ctx, key, storage.Body{
@@ -180,7 +204,7 @@ func (r *run) putDerived(ctx context.Context, key, contentType string, other sto
 			if has.Content == made.Content {
 				return storage.Adopt
 			}
-			return other
+			return other(has)
 		},
 	}, storage.Attrs{ContentType: contentType, Derived: true})
 	end()

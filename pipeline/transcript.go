@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -94,22 +95,27 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 		key, contentType = base+".transcript.json", "application/json"
 	}
 	want := storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
+	var intended storage.Object
 	put := func(key string) (storage.Object, error) {
 		return r.store.Put(r.work, key, storage.Body{
 			Reader: bytes.NewReader(text), Size: want.Size,
-			Seal: func(o storage.Object) error { return r.manifest.Transcribed(r.work, row.Recording, o) },
+			Seal: func(o storage.Object) error {
+				intended = o
+				return r.manifest.Transcribed(r.work, row.Recording, o)
+			},
 			Occupied: func(has storage.Object) storage.Resolution {
 				if has.Content == want {
 					return storage.Adopt
 				}
-				return r.resolve(row.damaged, has)
+				return r.resolve(row, has)
 			},
 			Reread: row.Refuted,
 		}, storage.Attrs{ContentType: contentType})
 	}
-	o, err := put(key)
-	if isA[*storage.OccupiedError](err) {
-		o, err = put(beside(key, want.SHA256)) // an earlier one stays
+	o, err := putBeside(key, want.SHA256, r.staying(row), put)
+	if err != nil && intended.Key != "" {
+		// It may be there all the same, and the copy goes on without it.
+		err = errors.Join(err, r.manifest.Refuse(context.WithoutCancel(r.work), manifest.Refused{Put: intended}))
 	}
 	o.Content = want
 	return o, err
@@ -131,7 +137,10 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 		return false, cause
 	}
 	r.log.Warn("the archived transcript is not what it should be", "recording", row.Recording.String(), "reason", cause)
-	row.damaged.Transcript, row.Copy.Transcript = row.Copy.Transcript, storage.Object{}
+	if err := r.manifest.Refuse(r.work, refused(row.Copy, cause, row.Copy.Transcript)...); err != nil {
+		return false, errors.Join(cause, err)
+	}
+	row.Copy.Transcript = storage.Object{}
 	if err := r.manifest.Transcribed(r.work, row.Recording, storage.Object{}); err != nil || row.transcribed {
 		row.transcribed = false
 		return false, errors.Join(cause, err) // the store has just been given it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -25,12 +26,17 @@ type transfer struct {
 	row      *item
 	previous *storage.Content // what an earlier download of this run brought
 	others   *storage.Content // what an earlier fetch of this run brought, and is another recording's
-	key      string           // where the audio goes, if its own key is taken; else ""
+	natural  string           // where the audio goes, without the ending
+	ending   string           // that its format gives it
+	key      string           // where it goes instead, if that is taken; else ""
 	storedAt time.Time
 	sidecar  storage.Object
 	intended storage.Object
-	bad      bool  // what came is not the recording, or not all of it
-	odd      error // nil, or why it isn't known as audio, although it may be some
+
+	previousSum storage.Digest // of what didn't fit its name
+
+	bad bool  // what came is not the recording, or not all of it
+	odd error // nil, or why it isn't known as audio, although it may be some
 }
 
 // transfer streams the recording's audio and its sidecar into the store and
@@ -39,17 +45,53 @@ type transfer struct {
 func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 	t := &transfer{run: r, row: row, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	audio, err := t.fetch(ctx)
-	if taken, ok := errors.AsType[*storage.OccupiedError](err); ok && t.key == "" && t.intended.Proven() {
-		// Another whole copy has the key, and keeps it. Ours goes beside it.
-		r.log.Warn("the key holds another copy, which stays; storing beside it", "recording", row.Recording.String(), "key", taken.Occupant.Key)
-		t.key = beside(t.intended.Key, t.intended.SHA256)
+	for try := 0; try < maxBeside && t.makesWay(err); try++ {
 		audio, err = t.fetch(ctx)
 	}
 	if err != nil {
 		return manifest.Copy{}, err
 	}
 	row.wrote = !audio.Adopted && !t.sidecar.Adopted
+	for _, o := range []storage.Object{audio, t.sidecar} {
+		if !o.Adopted {
+			row.written = append(row.written, o.Key)
+		}
+	}
 	return t.copied(audio), nil
+}
+
+const maxBeside = 3 // names beside, each the price of a download
+
+// otherBytesError says that the name was chosen for what VBC had sent before, and
+// that it sends something else each time.
+type otherBytesError struct{ Key string }
+
+func (e *otherBytesError) Error() string {
+	return fmt.Sprintf("VBC sends other bytes each time, so they can't be stored as %s", e.Key)
+}
+
+// Unwrap says that a name was taken, which is why another one was chosen.
+func (e *otherBytesError) Unwrap() error {
+	return &storage.OccupiedError{Occupant: storage.Object{Key: e.Key}}
+}
+
+// makesWay chooses another key after an error that says that something holds this
+// one, and stays. Only a download tells its name.
+func (t *transfer) makesWay(err error) bool {
+	occupant, stays := t.stays(t.row, err)
+	natural := t.natural + t.ending
+	switch {
+	case isA[*otherBytesError](err):
+		t.key = besideBy(natural, t.previousSum, freeDigits)
+	case !stays || !t.intended.Proven() || occupant.Key != t.intended.Key:
+		return false
+	case t.key == "":
+		t.key = beside(natural, t.intended.SHA256)
+	default:
+		t.key = besideBy(natural, t.intended.SHA256, allDigits)
+	}
+	t.log.Warn("the key holds something else, which stays; storing beside it", "recording", t.row.Recording.String(), "beside", natural)
+	return true
 }
 
 // fetch stores the audio out of an export, if there is one that has it whole,
@@ -114,6 +156,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	if err != nil {
 		return storage.Object{}, err
 	}
+	t.natural, t.ending = base, kind.ending
 	key := t.key
 	if key == "" {
 		key = base + kind.ending
@@ -121,7 +164,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	o, err := t.store.Put(t.work, key, storage.Body{
 		Reader: src, Size: max(audio.Length, 0),
 		Seal:     func(o storage.Object) error { return t.seal(o, base+".json", kind.media) },
-		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row.damaged, o) },
+		Occupied: func(o storage.Object) storage.Resolution { return t.resolve(t.row, o) },
 		Reread:   t.row.Refuted,
 	}, storage.Attrs{ContentType: kind.media, Bulk: true})
 	t.bad = src.err != nil || isA[*sizeError](err) || isA[*notAudioError](err) || isA[*manifest.AlikeError](err)
@@ -129,14 +172,17 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 }
 
 // seal is called when all bytes have arrived and none is visible yet. It
-// checks them against the listing, stores the sidecar, and writes down the
-// intended copy. A crash before the last step leaves a sidecar without audio,
-// which the next try adopts; one after it leaves an intention, which the next
-// run compares with the store.
+// checks them against the listing, writes down the intended copy, and stores the
+// sidecar. A crash before that is written down leaves nothing; one after it leaves
+// an intention, by which the next run knows whatever is there.
 func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error {
 	rec := t.row.Recording
 	if err := t.checkSize(o.Content); err != nil {
 		return fmt.Errorf("download %s: %w", rec, err)
+	}
+	if digits := digitsIn(o.Key); t.key != "" && !strings.HasPrefix(o.SHA256.String(), digits) {
+		t.previousSum = o.SHA256
+		return fmt.Errorf("download %s: %w", rec, &otherBytesError{o.Key})
 	}
 	side := sidecar{
 		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
@@ -146,19 +192,34 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 	if err != nil {
 		return err
 	}
-	if t.sidecar, err = t.putSidecar(sidecarKey, side, body); err != nil {
+	twice := t.others != nil && *t.others == o.Content || t.previous != nil && *t.previous == o.Content
+	intend := func(side storage.Object) error {
+		t.sidecar = side
+		if twice && t.row.entry == nil {
+			return t.storedTwice(o)
+		}
+		err := t.manifest.Stored(t.work, rec, t.copied(o))
+		if isA[*manifest.AlikeError](err) {
+			t.others = &o.Content
+		}
+		return err
+	}
+	var intended storage.Content // of the sidecar, as it is written down
+	stored, err := t.putSidecar(sidecarKey, side, body, func(o storage.Object) error {
+		intended = o.Content
+		return intend(o)
+	})
+	if err == nil && stored.Content != intended {
+		err = intend(stored) // an earlier one, which says the same
+	}
+	if err != nil {
+		if t.sidecar = (storage.Object{}); !isA[*storage.OccupiedError](err) {
+			return storeFault(err)
+		}
 		return &storeError{err}
 	}
-	t.intended = o
-	twice := t.others != nil && *t.others == o.Content || t.previous != nil && *t.previous == o.Content
-	if twice && t.row.entry == nil {
-		return t.storedTwice(o)
-	}
-	err = t.manifest.Stored(t.work, rec, t.copied(o))
-	if isA[*manifest.AlikeError](err) {
-		t.others = &o.Content
-	}
-	return err
+	t.sidecar, t.intended = stored, o
+	return nil
 }
 
 // copied is the copy with this audio, and with the transcript that an earlier
@@ -198,38 +259,23 @@ func (t *transfer) mayBeOdd(err error) bool {
 }
 
 // putSidecar stores the sidecar, or finds that an earlier attempt has stored
-// one that says the same.
-func (t *transfer) putSidecar(key string, side sidecar, body []byte) (storage.Object, error) {
-	put := func(key string) (storage.Object, error) {
+// one that says the same. intend is told what it will be, before it is there.
+func (t *transfer) putSidecar(key string, side sidecar, body []byte, intend func(storage.Object) error) (storage.Object, error) {
+	return putBeside(key, storage.SumOf(body), t.staying(t.row), func(key string) (storage.Object, error) {
 		return t.store.Put(t.work, key, storage.Body{
-			Reader: bytes.NewReader(body), Size: int64(len(body)),
+			Reader: bytes.NewReader(body), Size: int64(len(body)), Seal: intend, Within: true,
 			Occupied: func(occupant storage.Object) storage.Resolution {
+				if t.resolve(t.row, occupant) == storage.Replace {
+					return storage.Replace
+				}
 				if sameSidecar(t.work, t.store, occupant, side) {
 					return storage.Adopt
 				}
-				return t.resolve(t.row.damaged, occupant)
+				return storage.Refuse
 			},
 			Reread: t.row.Refuted,
 		}, storage.Attrs{ContentType: "application/json"})
-	}
-	o, err := put(key)
-	if isA[*storage.OccupiedError](err) {
-		o, err = put(beside(key, storage.SumOf(body)))
-	}
-	return o, err
-}
-
-// resolve decides about an object that has our key. A copy is replaced only
-// where the manifest knows what was proven to be there and the store says that
-// it isn't any more; anything else may be somebody's only copy, and stays.
-func (r *run) resolve(damaged manifest.Copy, occupant storage.Object) storage.Resolution {
-	for _, lost := range []storage.Object{damaged.Audio, damaged.Sidecar, damaged.Transcript} {
-		if lost.Key == occupant.Key && lost.Content != occupant.Content {
-			r.log.Warn("replacing a damaged object", "key", occupant.Key, "bytes", occupant.Size, "should_be", lost.Size)
-			return storage.Replace
-		}
-	}
-	return storage.Refuse
+	})
 }
 
 // blame tells a failed download from a failed store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -38,8 +39,42 @@ func (r *run) proveBy(row *item, reading bool) (evidence.Verified, error) {
 	if err := r.checkClock(); err != nil {
 		return evidence.Verified{}, err // the copy's age would count from a wrong time
 	}
-	ev, err := r.ask(lookWith(r.store, reading), row.Row)
-	return ev, r.judged(row, err)
+	look := lookWith(r.store, reading)
+	if reading {
+		look = &thawless{Stater: look, run: r, row: row}
+	}
+	ev, err := r.ask(look, row.Row)
+	if err = r.judged(row, err); err == nil && reading && row.Refuted && !ev.Read() {
+		// What was read and found wrong is no more: the store's word is of what
+		// this run has put in its place.
+		row.Refuted, row.trusted = false, true
+		err = r.manifest.Rewritten(r.work, row.Recording)
+	}
+	return ev, err
+}
+
+// thawless reads copies, and makes do where they lie in cold storage and can't be
+// read: of what this run has written, the store's word counts. What was read
+// before, and found wrong, is still wrong: while VBC has the recording it is
+// archived anew, and not thawed.
+type thawless struct {
+	evidence.Stater
+	run *run
+	row *item
+}
+
+func (t *thawless) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
+	has, err := t.Stater.Stat(ctx, want)
+	switch {
+	case !errors.Is(err, storage.ErrCold):
+	case (t.row.Refuted || t.row.trusted) && slices.Contains(t.row.written, want.Key):
+		want.Seen = ""
+		has, err = t.run.store.Stat(ctx, want)
+		has.Seen = "" // nobody has read it
+	case t.row.Refuted && t.row.SeenRun == t.run.id:
+		return storage.Object{Key: want.Key}, nil
+	}
+	return has, err
 }
 
 // judged notes how asking for a copy has ended, and says what that means.
@@ -74,8 +109,8 @@ func (r *run) readsBack(row *item) bool {
 // reread reads a copy, and notes what it has read, so that the store can be asked
 // later whether it is still that. It asks VBC nothing.
 func (r *run) reread(row *item) error {
-	ev, err := r.ask(rereader{r.store}, row.Row)
-	if err := r.judged(row, err); err != nil {
+	ev, err := r.proveBy(row, true)
+	if err != nil {
 		return err
 	}
 	row.Copy = proofOf(ev, row.Copy)

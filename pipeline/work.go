@@ -24,13 +24,15 @@ type item struct {
 	entry      *packed // its audio in an export; nil = fetch it directly
 	patience   patience
 	mismatched bool  // the store didn't hold a copy of it as it should
-	wrote      bool  // its audio was written by this run, not found
+	wrote      bool  // its audio and metadata were written by this run, not found
 	sent       bool  // a DELETE for it may have been sent
 	again      bool  // it was begun in this run before
 	there      *bool // whether VBC has it, if this run has asked
 
-	damaged     manifest.Copy // was verified once, and the store no longer holds it as it was; else empty
-	transcribed bool          // a transcript was added to the copy, and isn't proven yet
+	written []string // keys that this run has written, not found
+	trusted bool     // some of that can't be read, and the store's word for it counts
+
+	transcribed bool // a transcript was added to the copy, and isn't proven yet
 }
 
 // task is one recording to be led on.
@@ -264,11 +266,8 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 				return errors.Join(err, e)
 			}
 		}
-		if e := r.manifest.Relist(r.work, row.Recording); e != nil || fresh {
+		if e := r.manifest.Relist(r.work, row.Recording, refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e != nil || fresh {
 			return errors.Join(err, e)
-		}
-		if !row.Copy.ArchivedAt.IsZero() {
-			row.damaged = row.Copy
 		}
 		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt
 	}

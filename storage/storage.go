@@ -112,9 +112,30 @@ type Object struct {
 	// has it of a Reread of this process: see Stat.
 	Seen string `json:"-"`
 
+	// Mark is what the store knows an object by that a Put has made, whatever
+	// becomes of its bytes: Seal is told of it before anything is visible, and
+	// Stat answers it. It isn't the content's digest: where that is all that the
+	// store has kept, Stat answers it where the bytes are not of it any more.
+	// "" where the store can't tell.
+	Mark string `json:"mark,omitempty"`
+
 	// Adopted says, in an answer of Put, that nothing was written: the object had
 	// been there.
 	Adopted bool `json:"-"`
+
+	// Own says, in a question of Body.Occupied, that the occupant bears the mark
+	// of this Put, or of one that has sent the very same bytes, and isn't that any
+	// more: it was damaged since.
+	Own bool `json:"-"`
+}
+
+// Bears reports whether an object of the same key is what a Put has made, or one
+// that has sent the very same bytes, whatever has become of these since.
+func (o Object) Bears(put Object) bool {
+	if o.Mark != "" && (o.Mark == put.Mark || !put.SHA256.IsZero() && o.Mark == put.SHA256.String()) {
+		return true
+	}
+	return !o.SHA256.IsZero() && o.SHA256 == put.SHA256 // as a store remembers it of what it has cut off
 }
 
 // How a Stat has made sure of what the store holds.
@@ -161,13 +182,18 @@ type Body struct {
 
 	// Occupied, if not nil, is asked when something is already stored under
 	// the key. occupant.Content is proven, by the store's own checksum or by
-	// reading it back, never taken from metadata. It is called after Seal.
-	// A nil Occupied means Refuse.
+	// reading it back, never taken from metadata; where it was to be read (see
+	// Reread) and lies in cold storage, it is not known, and not Proven. It is
+	// called after Seal. A nil Occupied means Refuse.
 	Occupied func(occupant Object) Resolution
 
 	// Reread has what is already there be read, and hashed, whatever checksum the
 	// store keeps of it: that is known to be wrong.
 	Reread bool
+
+	// Within says that this Put is called from within another's Seal. It waits
+	// for nothing that the other one holds; nor does any Put without a Seal.
+	Within bool
 }
 
 // Resolution is what to do about an object that is already there.
@@ -180,7 +206,7 @@ const (
 	Adopt
 	// Replace overwrites exactly this occupant (If-Match on its ETag) and
 	// fails with an *OccupiedError if it has changed meanwhile. It is for
-	// copies that are proven to be damaged, and for what is Derived. A whole
+	// what is known to be one's own and damaged, and for what is Derived. A whole
 	// copy of a recording is never replaced.
 	Replace
 )

@@ -41,6 +41,9 @@ func (e *Mismatch) Error() string {
 	if e.Missing {
 		return fmt.Sprintf("the store has no %s", e.Want.Key)
 	}
+	if !e.Has.Proven() {
+		return fmt.Sprintf("the store's %s was read and found wrong, and lies in cold storage now, where it can't be read again", e.Want.Key)
+	}
 	return fmt.Sprintf("the store's %s is not the copy: it has %d bytes with SHA-256 %s, the copy has %d bytes with %s",
 		e.Want.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
 }

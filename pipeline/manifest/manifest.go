@@ -60,6 +60,11 @@ type Manifest struct {
 	known    sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
+
+	ended struct { // uploads, and that isn't written down yet
+		sync.Mutex
+		uploads []Upload
+	}
 }
 
 // ErrLocked says that another run holds the manifest.

@@ -175,10 +175,11 @@ CREATE TABLE export (          -- export jobs at VBC that were started and not u
 // What is stored in parts is invisible until it is whole, and what a crash leaves
 // of it lies there for ever unless somebody knows of it: not every server lists it.
 const uploads = `
-CREATE TABLE upload (          -- uploads in parts that were begun and not ended
+CREATE TABLE upload (          -- uploads in parts that were begun and not ended, and objects that turned out not to be whole
 	key   TEXT    NOT NULL,
-	id    TEXT    NOT NULL,      -- as the store calls it
+	id    TEXT    NOT NULL,      -- as the store calls it; of an object, any
 	begun INTEGER NOT NULL,      -- Unix milliseconds
+	refused TEXT  NOT NULL DEFAULT '', -- of an object: JSON, see Refused
 	PRIMARY KEY (key, id)
 ) WITHOUT ROWID;
 `

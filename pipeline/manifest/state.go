@@ -61,6 +61,9 @@ func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c Copy, at tim
 		if done {
 			set += ", " + healed
 		}
+		if err := accept(tx, c); err != nil {
+			return err
+		}
 		return move(tx, r, Verified, set, verifiedValues(c, at)...)
 	})
 }
@@ -90,6 +93,12 @@ func (m *Manifest) Doubt(ctx context.Context, r vbc.Recording) error {
 	})
 }
 
+// Rewritten writes down that what was read and found wrong has been replaced, in
+// this run: what the store remembers counts again.
+func (m *Manifest) Rewritten(ctx context.Context, r vbc.Recording) error {
+	return m.exec(ctx, "UPDATE recording SET refuted = 0 WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth)
+}
+
 // Damaged writes down what is wrong with a copy that VBC can't replace any more;
 // "" says that it has been read, and is whole again.
 func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) error {
@@ -104,8 +113,12 @@ func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string)
 
 // Relist forgets a copy that turned out to be missing, damaged or another's, save
 // its transcript, which is looked at by itself. The audio must come from VBC again.
-func (m *Manifest) Relist(ctx context.Context, r vbc.Recording) error {
+// What was found wrong of it is remembered, as by Refuse.
+func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...Refused) error {
 	return m.do(ctx, func(tx txn) error {
+		if err := refuse(tx, wrong); err != nil {
+			return err
+		}
 		return move(tx, r, Listed, "audio = '', sidecar = '', archived_at = 0")
 	})
 }
@@ -120,6 +133,9 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c Copy, intent 
 			return err
 		}
 		if err := addEntry(tx, intent); err != nil {
+			return err
+		}
+		if err := accept(tx, c); err != nil {
 			return err
 		}
 		err := moveWhere(tx, r, from[Purging], Purging, fmt.Sprint(" AND alike <> ", int(Suspect)), verifiedColumns, verifiedValues(c, intent.Verified)...)
@@ -145,6 +161,9 @@ func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.
 // one, has archived it.
 func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error {
 	return m.do(ctx, func(tx txn) error {
+		if err := accept(tx, c); err != nil {
+			return err
+		}
 		if err := move(tx, r, Stored, "stored_at = ?", millis(c.StoredAt)); err != nil {
 			return err
 		}

@@ -34,7 +34,10 @@ func (m *Manifest) EndRun(ctx context.Context, run int64, summary any) error {
 	if err != nil {
 		return err
 	}
-	return m.exec(ctx, "UPDATE run SET finished = ?, summary = ? WHERE id = ?", time.Now().UnixMilli(), string(b), run)
+	return m.forgetting(ctx, func(tx txn) error {
+		_, err := tx.Exec("UPDATE run SET finished = ?, summary = ? WHERE id = ?", time.Now().UnixMilli(), string(b), run)
+		return err
+	})
 }
 
 // Run is one run as the manifest remembers it.

@@ -78,12 +78,12 @@ func (s *Store) identity() (string, error) {
 // mark gives a new directory its identity, durably. The error is fs.ErrExist
 // if it has one.
 func (s *Store) mark(ctx context.Context) error {
-	temp := newTemp(".")
-	defer s.root.Remove(temp)
-	if _, err := s.write(ctx, temp, strings.NewReader(uuid.NewString()+"\n")); err != nil {
+	temp, err := s.write(ctx, uuid.NewString()+"\n")
+	if err != nil {
 		return err
 	}
-	if err := s.claim(temp, marker); err != nil {
+	defer temp.remove()
+	if err := s.claim(temp.name, marker); err != nil {
 		return err
 	}
 	return s.syncName(marker)
@@ -91,9 +91,10 @@ func (s *Store) mark(ctx context.Context) error {
 
 // tryWriting proves that files can be created, and leaves none.
 func (s *Store) tryWriting(ctx context.Context) error {
-	temp := newTemp(".")
-	defer s.root.Remove(temp)
-	_, err := s.write(ctx, temp, strings.NewReader("probe\n"))
+	temp, err := s.write(ctx, "probe\n")
+	if err == nil {
+		temp.remove()
+	}
 	return err
 }
 
@@ -159,14 +160,15 @@ func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[string,
 	}
 }
 
-// Tidy implements storage.Destination.
+// Tidy implements storage.Destination. What another process is at work on stays,
+// be it a file or a lock.
 func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
 	err = s.leftovers(ctx, prefix, func(name string) error {
-		if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		gone, err := s.removeOrphan(name)
+		if gone {
+			removed++
 		}
-		removed++
-		return nil
+		return err
 	})
 	if err != nil {
 		return removed, fmt.Errorf("tidy %s: %w", s, s.failed(err))

@@ -10,7 +10,6 @@ package dirstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"hash"
 	"io"
@@ -21,8 +20,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/mount"
@@ -100,17 +97,20 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs st
 	}
 	// A crash until the file has its name leaves a temporary one, which
 	// nobody takes for an object and Tidy removes.
-	temp := newTemp(dir)
-	defer s.root.Remove(temp)
-	content, err := s.write(ctx, temp, body.Reader)
+	temp, err := s.create(dir)
+	if err != nil {
+		return storage.Object{}, s.failed(err)
+	}
+	defer temp.remove()
+	content, err := temp.fill(ctx, body.Reader)
 	if err != nil {
 		return storage.Object{}, err
 	}
 	if !attrs.Modified.IsZero() {
 		// Not every file system has such times. The bytes matter more.
-		_ = s.root.Chtimes(temp, time.Time{}, attrs.Modified)
+		_ = s.root.Chtimes(temp.name, time.Time{}, attrs.Modified)
 	}
-	o := storage.Object{Key: key, Content: content}
+	o := storage.Object{Key: key, Content: content, Mark: temp.mark}
 	if body.Seal != nil {
 		if err := body.Seal(o); err != nil {
 			return storage.Object{}, err
@@ -119,29 +119,7 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs st
 	if ctx.Err() != nil {
 		return storage.Object{}, context.Cause(ctx)
 	}
-	return s.publish(ctx, temp, o, body.Occupied)
-}
-
-func newTemp(dir string) string { return path.Join(dir, tempPrefix+uuid.NewString()) }
-
-// write writes and syncs a new file.
-func (s *Store) write(ctx context.Context, name string, r io.Reader) (storage.Content, error) {
-	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
-	if err != nil {
-		return storage.Content{}, s.failed(err)
-	}
-	h := sha256.New()
-	w := &file{File: f}
-	n, err := io.Copy(io.MultiWriter(w, h), &cancellable{ctx, r})
-	if w.err != nil {
-		err = s.failed(w.err)
-	} else if err == nil {
-		err = s.failed(f.Sync())
-	}
-	if e := f.Close(); err == nil {
-		err = s.failed(e)
-	}
-	return contentOf(n, h), err
+	return s.publish(ctx, temp.name, o, body.Occupied)
 }
 
 // file remembers its own error, so that it isn't taken for the reader's.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 
 	"github.com/vbcvault/vbcvault/storage"
@@ -39,6 +38,7 @@ func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occup
 	if occupant.Content == o.Content {
 		return occupant, nil
 	}
+	occupant.Own = occupant.Bears(o)
 	resolution := storage.Refuse
 	if occupied != nil {
 		resolution = occupied(occupant)
@@ -54,7 +54,7 @@ func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occup
 
 // replace overwrites exactly this occupant.
 func (s *Store) replace(ctx context.Context, temp string, o, occupant storage.Object) error {
-	unlock, err := s.lock(o.Key)
+	unlock, err := s.lockName(o.Key)
 	if err != nil {
 		return s.failed(err)
 	}
@@ -86,7 +86,7 @@ func (s *Store) claim(temp, name string) error {
 	// exFAT and some network file systems have no hard links, and a rename
 	// overwrites. So the name is looked at under a lock that all writers of
 	// vbcvault take.
-	unlock, err := s.lock(name)
+	unlock, err := s.lockName(name)
 	if err != nil {
 		return err
 	}
@@ -100,14 +100,14 @@ func (s *Store) claim(temp, name string) error {
 	return s.root.Rename(temp, name)
 }
 
-// lock keeps other writers from giving or taking the same name, those of this
+// lockName keeps other writers from giving or taking the same name, those of this
 // process by waiting, those of others by failing. A crash leaves a temporary
 // file that Tidy removes.
-func (s *Store) lock(name string) (unlock func(), err error) {
+func (s *Store) lockName(name string) (unlock func(), err error) {
 	s.linking.Lock()
 	sum := storage.SumOf([]byte(name))
 	lock := path.Join(path.Dir(name), tempPrefix+"lock-"+hex.EncodeToString(sum[:8]))
-	f, err := s.root.OpenFile(lock, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
+	t, err := s.createAs(func() string { return lock })
 	if err != nil {
 		s.linking.Unlock()
 		if errors.Is(err, fs.ErrExist) {
@@ -116,8 +116,7 @@ func (s *Store) lock(name string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		f.Close()
-		s.root.Remove(lock)
+		t.remove()
 		s.linking.Unlock()
 	}, nil
 }

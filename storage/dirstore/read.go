@@ -28,7 +28,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 	defer f.Close()
 	before := identityOf(f)
 	if want.Seen != "" && before == want.Seen {
-		return storage.Object{Key: want.Key, Content: want.Content, Proof: storage.ProofRead, Seen: before}, nil
+		return storage.Object{Key: want.Key, Content: want.Content, Proof: storage.ProofRead, Seen: before, Mark: markOf(f)}, nil
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, &cancellable{ctx, f})
@@ -41,7 +41,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
 	}
-	o := storage.Object{Key: want.Key, Content: contentOf(n, h), Proof: storage.ProofRead}
+	o := storage.Object{Key: want.Key, Content: contentOf(n, h), Proof: storage.ProofRead, Mark: markOf(f)}
 	if identityOf(f) == before { // else it has changed while it was being read
 		o.Seen = before
 	}

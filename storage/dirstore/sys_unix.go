@@ -23,6 +23,16 @@ func identityOf(f *os.File) string {
 	return fmt.Sprint(s.Dev, " ", s.Ino, " ", s.Size, " ", unix.TimespecToNsec(s.Mtim), " ", unix.TimespecToNsec(s.Ctim))
 }
 
+// markOf is what a file is known by from when it is made, under whatever name and
+// whatever becomes of its bytes; "" if the system doesn't say.
+func markOf(f *os.File) string {
+	var s unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &s) != nil || s.Ino == 0 {
+		return ""
+	}
+	return fmt.Sprint("inode ", s.Ino)
+}
+
 // syncDir makes the names in a directory durable. Some network file systems
 // don't know that call for directories, and there is nothing else to do there.
 func (s *Store) syncDir(dir string) error {
@@ -83,3 +93,23 @@ func lockDir(root *os.Root) (lock *os.File, alone bool) {
 
 // shareDir lets others share the lock. Who has it alone has it for a moment.
 func shareDir(lock *os.File) { _ = syscall.Flock(int(lock.Fd()), syscall.LOCK_SH) }
+
+// locks says that a file that is open can be locked, and renamed.
+const locks = true
+
+// lock shows others that somebody needs a file, until it is closed or this process
+// ends. Where files aren't locked, they can't tell.
+func lock(f *os.File) { _ = flock(f) }
+
+// tryLock says whether somebody has locked a file, and locks it if nobody has.
+func tryLock(f *os.File) use {
+	switch err := flock(f); {
+	case err == nil:
+		return free
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return inUse
+	}
+	return unknown
+}
+
+func flock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }

@@ -18,6 +18,16 @@ func identityOf(f *os.File) string {
 	return fmt.Sprint(i.VolumeSerialNumber, " ", i.FileIndexHigh, " ", i.FileIndexLow, " ", i.FileSizeHigh, " ", i.FileSizeLow, " ", i.LastWriteTime.Nanoseconds())
 }
 
+// markOf is what a file is known by from when it is made, under whatever name and
+// whatever becomes of its bytes; "" if the system doesn't say.
+func markOf(f *os.File) string {
+	var i syscall.ByHandleFileInformation
+	if syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &i) != nil || i.FileIndexHigh|i.FileIndexLow == 0 {
+		return ""
+	}
+	return fmt.Sprint("file ", i.FileIndexHigh, " ", i.FileIndexLow)
+}
+
 // Errors of Windows that the syscall package has no names for.
 const (
 	invalidFunction = syscall.Errno(1)
@@ -50,3 +60,12 @@ func isWholesale(err error) bool {
 func lockDir(*os.Root) (lock *os.File, alone bool) { return nil, true }
 
 func shareDir(*os.File) {}
+
+// locks says that what is open can't be renamed, so that nothing is kept open to
+// show that somebody needs it.
+const locks = false
+
+func lock(*os.File) {}
+
+// tryLock takes what nobody has open for free: Windows removes nothing else.
+func tryLock(*os.File) use { return free }

@@ -3,11 +3,14 @@ package s3store
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +30,7 @@ type upload struct {
 	whole hash.Hash // over all bytes
 	tops  hash.Hash // over the parts' digests: makes the composite checksum
 	size  int64     // bytes
+	mark  string    // see markUpload
 
 	encryption    types.ServerSideEncryption // as the server has announced it
 	encryptionKey *string
@@ -40,13 +44,21 @@ func (s *Store) putLarge(ctx context.Context, key string, first []byte, give fun
 		return storage.Object{}, err
 	}
 	// A crash from here on, until the upload is completed, leaves parts that
-	// nobody sees and that Tidy removes.
+	// nobody sees: who has the journal aborts them, and where the server lists
+	// them, Tidy does.
 	completed := false
 	defer func() {
-		if !completed {
+		if completed {
+			u.ended()
+		} else {
 			u.abort(ctx)
 		}
 	}()
+	if s.journal != nil {
+		if err := s.journal.UploadBegun(ctx, key, *u.id); err != nil {
+			return storage.Object{}, err
+		}
+	}
 	err = u.send(ctx, first)
 	give()
 	for ended := false; err == nil && !ended; {
@@ -69,15 +81,18 @@ func (s *Store) putLarge(ctx context.Context, key string, first []byte, give fun
 }
 
 func (s *Store) begin(ctx context.Context, key string, attrs storage.Attrs) (*upload, error) {
+	mark := rand.Text()
+	metadata := map[string]string{markUpload: mark}
+	maps.Copy(metadata, attrs.Metadata)
 	out, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket: &s.bucket, Key: s.full(key), ContentType: optional(attrs.ContentType), Metadata: attrs.Metadata,
+		Bucket: &s.bucket, Key: s.full(key), ContentType: optional(attrs.ContentType), Metadata: metadata,
 		ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite,
 	}, s.protected(attrs))
 	if err != nil {
 		return nil, err
 	}
 	return &upload{
-		Store: s, key: key, id: out.UploadId, whole: sha256.New(), tops: sha256.New(),
+		Store: s, key: key, id: out.UploadId, mark: mark, whole: sha256.New(), tops: sha256.New(),
 		encryption: out.ServerSideEncryption, encryptionKey: out.SSEKMSKeyId,
 	}, nil
 }
@@ -121,6 +136,7 @@ func (u *upload) object() storage.Object {
 		Key:      u.key,
 		Content:  storage.Content{Size: u.size, SHA256: storage.Digest(u.whole.Sum(nil))},
 		Checksum: fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(u.tops.Sum(nil)), len(u.parts)),
+		Mark:     u.mark,
 	}
 }
 
@@ -146,13 +162,61 @@ func (u *upload) complete(ctx context.Context, o storage.Object, c condition) (s
 const abortTimeout = 10 * time.Second
 
 // abort drops the parts, also when ctx has ended. What it can't drop, the next
-// run's Tidy will. An upload that was completed after all is not touched by
-// it: the server knows no such upload any more.
+// run will.
 func (u *upload) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.bucket, Key: u.full(u.key), UploadId: u.id})
-	if err != nil && codeOf(err) != "NoSuchUpload" {
+	if err := u.drop(ctx, u.key, aws.ToString(u.id)); err != nil {
 		u.log.Debug("an upload could not be aborted; the next run tidies up", "key", u.key, "reason", brief(err))
+		return
 	}
+	u.ended()
+}
+
+// ended says that nothing is left of the upload but, perhaps, an object.
+func (u *upload) ended() {
+	if u.journal != nil {
+		u.journal.UploadEnded(u.key, aws.ToString(u.id))
+	}
+}
+
+// drop aborts an upload. One that was completed after all is not touched by it:
+// the server knows no such upload any more.
+func (s *Store) drop(ctx context.Context, key, id string) error {
+	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: s.full(key), UploadId: &id})
+	if err != nil && statusOf(err) == http.StatusNotFound && codeOf(err) != "NoSuchBucket" {
+		return nil
+	}
+	return err
+}
+
+// JournalUploads implements storage.Uploader.
+func (s *Store) JournalUploads(j storage.UploadJournal) { s.journal = j }
+
+// AbortUpload implements storage.Uploader.
+func (s *Store) AbortUpload(ctx context.Context, key, id string) error {
+	if err := s.drop(ctx, key, id); err != nil {
+		return s.explain("abort the unfinished upload of", key, err)
+	}
+	return nil
+}
+
+// What objects are marked with, as metadata: those of one piece with the digest of
+// what was sent, which is there for people too; those of several, whose digest
+// isn't known when they are begun, with a word of their own.
+const (
+	markUpload = "vbcvault-upload"
+	markDigest = "sha256"
+)
+
+// markOf is an object's mark. A digest that the bytes have is none: it says nothing
+// that they don't.
+func markOf(o storage.Object, metadata map[string]string) string {
+	if mark := metadata[markUpload]; mark != "" {
+		return mark
+	}
+	if sum := metadata[markDigest]; sum != o.SHA256.String() {
+		return sum
+	}
+	return ""
 }

@@ -82,11 +82,24 @@ func (p *publication) publish(ctx context.Context) (storage.Object, error) {
 	}
 }
 
-// look asks the store what it holds under the key.
+// look asks the store what it holds under the key. What was to be read and is in
+// cold storage is there, and nothing of it is proven.
 func (p *publication) look(ctx context.Context) (storage.Object, error) {
 	if p.reread {
-		return p.Reread(ctx, storage.Object{Key: p.object.Key})
+		has, err := p.Reread(ctx, storage.Object{Key: p.object.Key})
+		if errors.Is(err, storage.ErrCold) {
+			if has, _, err = p.head(ctx, storage.Object{Key: p.object.Key}); err != nil {
+				return has, p.explain("look at", p.object.Key, err)
+			}
+			has.SHA256, has.Checksum, has.Proof = storage.Digest{}, "", ""
+		}
+		return has, err
 	}
+	return p.know(ctx)
+}
+
+// know is look by what the server remembers.
+func (p *publication) know(ctx context.Context) (storage.Object, error) {
 	return p.Stat(ctx, storage.Object{Key: p.object.Key, Content: p.object.Content, Checksum: p.object.Checksum})
 }
 
@@ -96,6 +109,8 @@ func (p *publication) settle(ctx context.Context, occupant storage.Object) (stor
 	if occupant.Content == p.object.Content {
 		return occupant, nil
 	}
+	// Whoever made it wrote down what it was to be.
+	occupant.Own = occupant.Proven() && occupant.Bears(p.object)
 	resolution := storage.Refuse
 	if p.occupied != nil {
 		resolution = p.occupied(occupant)
@@ -137,10 +152,14 @@ func (p *publication) replace(ctx context.Context, occupant storage.Object) (sto
 		return storage.Object{}, err
 	}
 	now, lookErr := p.look(ctx)
+	if lookErr == nil && !now.Proven() && now.ETag != occupant.ETag {
+		now, lookErr = p.know(ctx) // the new one, which can't be read either
+	}
 	switch {
 	case lookErr == nil && now.Content == p.object.Content:
 		return now, nil
 	case lookErr == nil && statusOf(err) == http.StatusPreconditionFailed:
+		now.Own = now.Proven() && now.Bears(p.object)
 		return storage.Object{}, &storage.OccupiedError{Occupant: now}
 	}
 	return storage.Object{}, err

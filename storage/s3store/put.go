@@ -40,11 +40,10 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	if ended {
 		return s.putSmall(ctx, key, head[:n], body, attrs)
 	}
-	part, err := s.parts.take(ctx)
+	part, give, err := s.partFor(ctx, body)
 	if err != nil {
 		return storage.Object{}, err
 	}
-	give := sync.OnceFunc(func() { s.parts.give(part) })
 	defer give()
 	copy(part, head[:n])
 	m, ended, err := fill(ctx, body.Reader, part[n:])
@@ -64,22 +63,37 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	return s.putLarge(ctx, key, part, give, body, attrs)
 }
 
+// partFor is a buffer for a part. Most wait for one of the pool's, which is what
+// bounds the memory. What may be stored from within another's Seal, which holds
+// one, has one of its own: waiting could be for ever.
+func (s *Store) partFor(ctx context.Context, body storage.Body) (part []byte, give func(), err error) {
+	if nested(body) {
+		return make([]byte, s.partSize), func() {}, nil
+	}
+	if part, err = s.parts.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	return part, sync.OnceFunc(func() { s.parts.give(part) }), nil
+}
+
 // smallBody is up to which expected size, in bytes, a buffer of just that size
 // is cheaper than one of the pool's.
 const smallBody = 1 << 20
 
 // firstBuffer is large enough for the body, if what is expected is true, and no
 // larger than need be. A body that isn't expected at all is taken for a small
-// one at first. One without a Seal may be stored from within another's, which
-// holds a part: it doesn't wait for one.
+// one at first.
 func (s *Store) firstBuffer(body storage.Body) (b []byte, done func()) {
 	expected := body.Size
-	if expected >= headSize && (expected <= smallBody || body.Seal == nil) && expected < int64(s.partSize) {
+	if expected >= headSize && (expected <= smallBody || nested(body)) && expected < int64(s.partSize) {
 		return make([]byte, expected+1), func() {} // one more, to meet the end
 	}
 	head := s.heads.Get().(*[]byte)
 	return *head, func() { s.heads.Put(head) }
 }
+
+// nested reports whether a body may be stored from within another's Seal.
+func nested(body storage.Body) bool { return body.Within || body.Seal == nil }
 
 // fill reads until b is full or r has ended. Unlike io.ReadFull it leaves an
 // io.ErrUnexpectedEOF of the reader, a download cut short, what it is.
@@ -108,8 +122,9 @@ func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage
 	if err := seal(ctx, body, o); err != nil {
 		return storage.Object{}, err
 	}
-	// For people with another tool at hand; nothing is ever proven by it.
-	metadata := map[string]string{"sha256": o.SHA256.String()}
+	// For people with another tool at hand, and to know our own by if it is
+	// damaged; nothing is ever proven by it.
+	metadata := map[string]string{markDigest: o.SHA256.String()}
 	maps.Copy(metadata, attrs.Metadata)
 	p := publication{Store: s, object: o, occupied: body.Occupied, reread: body.Reread}
 	p.request = func(c condition) (storage.Object, error) {

@@ -76,6 +76,7 @@ type Store struct {
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
 	parts    *buffers
 
+	journal     storage.UploadJournal // nil = nobody remembers uploads
 	protection  Protection
 	resolvedKey atomic.Pointer[string] // the ARN of Protection.KMSKey; nil = not known
 
@@ -93,6 +94,7 @@ type Store struct {
 var (
 	_ storage.Destination = (*Store)(nil)
 	_ storage.Protector   = (*Store)(nil)
+	_ storage.Uploader    = (*Store)(nil)
 )
 
 const (

@@ -33,7 +33,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 	}
 	has, proven, err := s.head(ctx, want)
 	if err == nil && want.Seen != "" && has.Seen == want.Seen {
-		has.Content, has.Checksum, has.Proof = want.Content, want.Checksum, storage.ProofRead
+		has.Content, has.Checksum, has.Proof, has.Mark = want.Content, want.Checksum, storage.ProofRead, want.Mark
 		return has, nil
 	}
 	proven = proven && !s.readBack.Load()
@@ -63,6 +63,7 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 		Content: storage.Content{Size: aws.ToInt64(out.ContentLength)}, Expires: expiry(aws.ToString(out.Expiration)),
 		Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
+	defer func() { has.Mark = markOf(has, out.Metadata) }()
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	sum := aws.ToString(out.ChecksumSHA256)
 	if isComposite(sum, out.ChecksumType, has.ETag) {
@@ -118,6 +119,7 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
 		Proof: storage.ProofRead, Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
+	has.Mark = markOf(has, out.Metadata)
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	if has.Lacks != "" { // some servers say only to a HEAD how an object is kept
 		now, _, err := s.head(ctx, storage.Object{Key: o.Key})

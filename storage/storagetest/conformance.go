@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -43,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 		{"looking changes nothing", exploring},
 		{"hostile keys stay inside", hostileKeys},
 		{"a second Probe knows the destination", probe},
+		{"a Put from within another's Seal waits for nothing", putWithinSeal},
+		{"what Seal was told knows the object again", marks},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, _ := s.open(t)
@@ -429,6 +433,67 @@ func (s *suite) damageShows(t *testing.T) {
 		if err == nil && has.Content == contentOf(b) {
 			t.Errorf("%d bytes: damage doesn't show", n)
 		}
+	}
+}
+
+// putWithinSeal has so many bodies at once that whatever they share is used up, and
+// stores from within each Seal another that is as large.
+func putWithinSeal(t *testing.T, d storage.Destination) {
+	const bodies, together = 12, 8
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var sealing atomic.Int64
+	all := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range bodies {
+		wg.Go(func() {
+			inner := func(name string, size int64, within bool) error {
+				_, err := d.Put(ctx, fmt.Sprint("inner/", i, name), storage.Body{
+					Reader: bytes.NewReader(bytesOf(part-10, uint64(i))), Size: size, Within: within,
+				}, storage.Attrs{})
+				return err
+			}
+			_, err := d.Put(ctx, fmt.Sprint("outer/", i), storage.Body{Reader: bytes.NewReader(bytesOf(part-1, uint64(i))), Seal: func(storage.Object) error {
+				if sealing.Add(1) == together {
+					close(all)
+				}
+				<-all
+				return errors.Join(inner("a", 0, false), inner("b", part-10, true), inner("c", 2*part, true))
+			}}, storage.Attrs{})
+			if err != nil {
+				t.Errorf("body %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// marks knows an object by what Seal was told of it, and takes another for another.
+// That it does so too when the bytes are damaged, a store's own tests show.
+func marks(t *testing.T, d storage.Destination) {
+	for _, n := range []int{100, part + 100} {
+		key := fmt.Sprint("k", n)
+		write := func(seed uint64) (told storage.Object) {
+			_, err := d.Put(t.Context(), key, storage.Body{
+				Reader: bytes.NewReader(bytesOf(n, seed)), Seal: func(o storage.Object) error { told = o; return nil },
+				Occupied: func(storage.Object) storage.Resolution { return storage.Replace },
+			}, storage.Attrs{Derived: true})
+			if err != nil {
+				t.Fatalf("%d bytes: %v", n, err)
+			}
+			return told
+		}
+		knows := func(told storage.Object, want bool) {
+			has, err := d.Reread(t.Context(), storage.Object{Key: key})
+			if err != nil || has.Bears(told) != want {
+				t.Errorf("%d bytes: %+v, %v; is it %+v? want %v", n, has, err, told, want)
+			}
+		}
+		first := write(1)
+		knows(first, true)
+		second := write(2)
+		knows(second, true)
+		knows(first, false)
 	}
 }
 

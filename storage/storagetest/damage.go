@@ -33,6 +33,18 @@ func FlipByte(t testing.TB, path string) {
 	}
 }
 
+// Truncate cuts a file off in its middle, behind the back of whoever keeps it.
+func Truncate(t testing.TB, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err == nil {
+		err = os.Truncate(path, info.Size()/2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Overwrite puts other bytes in an object's place, as somebody else with
 // access to the bucket could.
 func Overwrite(t testing.TB, s *S3Server, bucket, key string) {

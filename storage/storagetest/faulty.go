@@ -41,6 +41,11 @@ const (
 	SealedNotApplied
 	// AppliedButFailed does everything, and then reports a failure.
 	AppliedButFailed
+	// Damaged does everything, and right after a Put the object's bytes are others:
+	// see Faulty.Damage. For the other methods it is None.
+	Damaged
+	// DamagedAndFailed is both.
+	DamagedAndFailed
 )
 
 // ErrInjected is what a Faulty store's failures are, unless it has an Err.
@@ -59,6 +64,9 @@ type Faulty struct {
 	// Hook decides about each call before it happens; nil means None. It may
 	// be called concurrently, as the store is.
 	Hook func(op Op, key string) Fault
+
+	// Damage changes an object's bytes behind the store's back.
+	Damage func(key string)
 
 	// Err is the cause of the failures; nil means ErrInjected.
 	Err error
@@ -100,6 +108,9 @@ func (f *Faulty) begin(op Op, key string) (Fault, error) {
 	if f.Hook != nil {
 		fault = f.Hook(op, key)
 	}
+	if fault >= Damaged && op != OpPut {
+		fault = None
+	}
 	return fault, fmt.Errorf("%s %s: %w", op, key, cause)
 }
 
@@ -126,6 +137,12 @@ func (f *Faulty) Put(ctx context.Context, key string, body storage.Body, attrs s
 		return storage.Object{}, fault.fails(injected, err)
 	}
 	o, err := f.Destination.Put(ctx, key, body, attrs)
+	if fault == Damaged || fault == DamagedAndFailed {
+		if err == nil && !o.Adopted {
+			f.Damage(key)
+		}
+		fault = map[Fault]Fault{Damaged: None, DamagedAndFailed: AppliedButFailed}[fault]
+	}
 	if err = fault.fails(injected, err); err != nil {
 		return storage.Object{}, err
 	}

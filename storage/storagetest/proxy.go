@@ -23,6 +23,8 @@ type S3Fault struct {
 	Apply  bool   // the request takes effect, then is reported as failed
 	Reset  bool   // the connection ends without an answer; with Apply after the effect
 
+	After func(status int) // nil, or what is called with the server's answer before anybody else knows it
+
 	FlipBody  bool        // one bit of the request's body changes on the way
 	AddHeader http.Header // to the true answer
 	CutAfter  int         // bytes of the true answer's body, then the connection ends; 0 = all of it
@@ -90,8 +92,18 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 		b[len(b)/2] ^= 1
 		r.Body = io.NopCloser(bytes.NewReader(b))
 	}
-	if f.Apply {
-		forward.ServeHTTP(httptest.NewRecorder(), r)
+	if f.Apply || f.After != nil {
+		answer := httptest.NewRecorder()
+		forward.ServeHTTP(answer, r)
+		if f.After != nil {
+			f.After(answer.Code)
+		}
+		if !f.Apply {
+			maps.Copy(w.Header(), answer.Header())
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+			return
+		}
 	}
 	switch {
 	case f.Reset:

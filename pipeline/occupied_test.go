@@ -1,0 +1,295 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// The store damages an object right after it has accepted it, and this program dies
+// at that very moment, at each step in turn, whether it was told of the success or
+// not. The second run after that is done, and nothing damaged lies anywhere.
+func TestDamagedAndKilledAtEveryStep(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			if to == "s3" && testing.Short() {
+				t.Skip("takes long with the race detector, which the same steps into a directory satisfy")
+			}
+			l := newLab(t, to)
+			l.fill()
+			if _, err := l.run(Options{Delete: true, Workers: 1}); err != nil {
+				t.Fatal(err)
+			}
+			for step := 1; step <= l.steps; step++ {
+				for _, f := range []fate{rots, rotsAndLost} {
+					for _, dies := range []bool{true, false} {
+						t.Run(fmt.Sprintf("step %d fate %d dies %v", step, f, dies), func(t *testing.T) {
+							l := newLab(t, to)
+							all := l.fill()
+							l.reset(func(s int) (fate, bool) {
+								if s == step {
+									return f, dies
+								}
+								return fine, false
+							})
+							_, _ = l.run(Options{Delete: true, Workers: 1})
+							l.nothingLost(all)
+							l.reset(nil)
+							if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || !sum.Complete() {
+								t.Errorf("the next run: %+v, %v", sum, err)
+							}
+							l.allDone(all)
+							l.noLitter(all)
+						})
+					}
+				}
+			}
+		})
+	}
+}
+
+// noLitter fails unless every object of the account's is whole, and under its own
+// name: nothing is in the way here but what is ours.
+func (l *lab) noLitter(all []vbctest.Recording) {
+	l.t.Helper()
+	sums, texts := map[storage.Digest]bool{}, map[string]bool{}
+	for _, rec := range all {
+		sums[storage.Digest(rec.SHA256())], texts[rec.Transcript] = true, true
+	}
+	for o, err := range l.clean.List(context.Background(), "account=") {
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		body, err := readAll(l.clean, o)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		_, base, ok := parseKey(o.Key)
+		var side sidecar
+		switch {
+		case !ok:
+			l.t.Errorf("%s is no recording's", o.Key)
+		case isBeside(o.Key):
+			l.t.Errorf("%s lies beside a name that is ours", o.Key)
+		case isTranscript(base, o.Key):
+			if !texts[string(body)] {
+				l.t.Errorf("%s is damaged", o.Key)
+			}
+		case path.Ext(o.Key) == ".json":
+			if json.Unmarshal(body, &side) != nil || !sums[side.SHA256] {
+				l.t.Errorf("%s is damaged", o.Key)
+			}
+		case !sums[storage.SumOf(body)]:
+			l.t.Errorf("%s is damaged", o.Key)
+		}
+	}
+}
+
+// What has the names of a recording, and isn't known to be ours, stays, even if it
+// is one byte off ours. So does a whole copy of another recording, even where one of
+// ours was refused before.
+func TestWhatMayBeAnothersStays(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			l := newLab(t, to)
+			old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+			l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 4000, Transcript: "Good morning"}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 3000})
+			all := l.account.Recordings()
+			rec := all[0]
+			audio := storage.Digest(rec.SHA256())
+			theirs := map[string][]byte{
+				l.stem(rec) + ".mp3":            []byte("somebody's only copy"),
+				l.stem(rec) + ".json":           []byte("{}"),
+				l.stem(rec) + ".transcript.txt": []byte("Good mourning"),
+			}
+			put := func(key string, b []byte) {
+				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(b)}, storage.Attrs{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for key, b := range theirs {
+				put(key, b)
+			}
+			if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 2 {
+				t.Errorf("%+v, %v", sum, err)
+			}
+			l.allDone(all)
+			for key, b := range theirs {
+				if got, err := readAll(l.clean, storage.Object{Key: key}); err != nil || !bytes.Equal(got, b) {
+					t.Errorf("%s is %q now, %v", key, got, err)
+				}
+			}
+			if got, err := readAll(l.clean, storage.Object{Key: beside(l.stem(rec)+".mp3", audio)}); err != nil || storage.SumOf(got) != audio {
+				t.Errorf("beside: %d bytes, %v", len(got), err)
+			}
+		})
+	}
+}
+
+// A name beside is known by its digits: what they aren't of was ours, and is
+// replaced; what they are of, and isn't ours all the same, stays, and has the next
+// name taken.
+func TestNamesBeside(t *testing.T) {
+	sum := storage.SumOf([]byte("ours"))
+	key := "a/1.mp3"
+	for name, digits := range map[string]int{"few": fewDigits, "all": allDigits, "free": freeDigits} {
+		k := besideBy(key, sum, digits)
+		if !isBeside(k) || strings.Count(k, ".") != 1 {
+			t.Errorf("%s: %s", name, k)
+		}
+		if got := digitsIn(k); (got == "") != (digits == freeDigits) || got != "" && !strings.HasPrefix(sum.String(), got) {
+			t.Errorf("%s: %s has the digits %q", name, k, got)
+		}
+	}
+	for _, other := range []string{key, "a/1-12.mp3", "a/1-0123456.mp3", "a/1-012345678.mp3", "a/1-GHIJKLMN.mp3"} {
+		if isBeside(other) || digitsIn(other) != "" {
+			t.Errorf("%s is taken for one of these names", other)
+		}
+	}
+	l := newLab(t, "directory")
+	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
+	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 4000})
+	rec := l.account.Recordings()[0]
+	audio := storage.Digest(rec.SHA256())
+	natural := l.stem(rec) + ".mp3"
+	for key, text := range map[string]string{natural: "theirs", beside(natural, audio): "ours, damaged"} {
+		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if got, err := readAll(l.clean, storage.Object{Key: beside(natural, audio)}); err != nil || storage.SumOf(got) != audio {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := readAll(l.clean, storage.Object{Key: natural}); err != nil || string(got) != "theirs" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What is remembered tells our own damaged object from everything else.
+func TestRecognise(t *testing.T) {
+	content := func(s string) storage.Content {
+		return storage.Content{Size: int64(len(s)), SHA256: storage.SumOf([]byte(s))}
+	}
+	put := storage.Object{Key: "k", ETag: `"e"`, VersionID: "v", Mark: "m", Content: content("whole")}
+	for name, c := range map[string]struct {
+		has   storage.Object
+		known manifest.Refused
+		ours  bool
+	}{
+		"another's":                     {storage.Object{ETag: `"f"`, Content: content("theirs")}, manifest.Refused{Put: put}, false},
+		"the ETag":                      {storage.Object{ETag: `"e"`, Content: content("rotten")}, manifest.Refused{Put: put}, true},
+		"the version":                   {storage.Object{ETag: `"f"`, VersionID: "v", Content: content("rotten")}, manifest.Refused{Put: put}, true},
+		"the mark":                      {storage.Object{ETag: `"f"`, Mark: "m", Content: content("rotten")}, manifest.Refused{Put: put}, true},
+		"the digest as mark":            {storage.Object{ETag: `"f"`, Mark: put.SHA256.String(), Content: content("rotten")}, manifest.Refused{Put: put}, true},
+		"cut off":                       {storage.Object{ETag: `"f"`, Content: storage.Content{Size: 1, SHA256: put.SHA256}}, manifest.Refused{Put: put}, true},
+		"cold, the same":                {storage.Object{ETag: `"e"`}, manifest.Refused{Put: put}, true},
+		"cold, another":                 {storage.Object{ETag: `"f"`}, manifest.Refused{Put: put, Proven: true}, false},
+		"proven once":                   {storage.Object{ETag: `"f"`, Content: content("rotten")}, manifest.Refused{Put: put, Proven: true}, true},
+		"nothing known of either":       {storage.Object{Content: content("theirs")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}}, false},
+		"nothing known, as it was seen": {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}}, true},
+	} {
+		if why := recognise(c.has, c.known); (why != "") != c.ours {
+			t.Errorf("%s: known by %q, want that it is ours: %v", name, why, c.ours)
+		}
+	}
+}
+
+// Whoever reads or writes keys knows all names beside.
+func TestNamesBesideAreOfTheirRecording(t *testing.T) {
+	l := newLab(t, "directory")
+	base := l.stem(vbctest.Recording{ID: 7, Start: l.cutoff.Truncate(time.Second)})
+	for _, digits := range []int{fewDigits, freeDigits, allDigits} {
+		key := besideBy(base+".mp3", storage.SumOf(nil), digits)
+		if _, of, ok := parseKey(key); !ok || of != base || !isOf(base, key) {
+			t.Errorf("%s is taken for %q's, %v", key, of, ok)
+		}
+	}
+	if !slices.Contains([]bool{isTranscript(base, beside(base+".transcript.txt", storage.SumOf(nil)))}, true) {
+		t.Error("a transcript beside is no transcript")
+	}
+}
+
+// Receipts, holds and erasures have the digest of what they say in their names: what
+// is there and doesn't say it was damaged, and is replaced. How a hold has ended is
+// not: somebody else's words for it stay, and what is none is replaced.
+func TestBundlesAreReplaced(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			l := newLab(t, to)
+			m, err := manifest.Open(t.Context(), l.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{})
+			r.work, r.account = t.Context(), "549825"
+			put := func(key, text string) {
+				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			is := func(key, text string) {
+				t.Helper()
+				if got, err := readAll(l.clean, storage.Object{Key: key}); err != nil || string(got) != text {
+					t.Errorf("%s is %q, %v; want %q", key, got, err, text)
+				}
+			}
+			put("receipts/x.jsonl", "cut off")
+			if err := r.putProven(t.Context(), "receipts/x.jsonl", []byte("cut off and more\n"), "text/plain"); err != nil {
+				t.Error(err)
+			}
+			is("receipts/x.jsonl", "cut off and more\n")
+
+			hold := storage.SumOf([]byte("a hold"))
+			end := func(by string) string {
+				return fmt.Sprintf(`{"hold":"%s","at":"2026-01-01T00:00:00Z","by":"%s"}`, hold, by)
+			}
+			ended := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("us"))}
+			if !ended.Check() {
+				t.Fatal("this is no end of a hold")
+			}
+			key := holdKey("549825", ended)
+			put(key, end("us")[:20])
+			if err := r.putHold(t.Context(), ended); err != nil {
+				t.Error(err)
+			}
+			is(key, end("us"))
+			theirs := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("them"))}
+			if err := r.putHold(t.Context(), theirs); err != nil {
+				t.Error(err)
+			}
+			is(key, end("us"))
+			next := beside(key, storage.SumOf(theirs.Text))
+			is(next, end("them"))
+			if m := holdName.FindStringSubmatch(next); m == nil || m[1] != hold.String() || m[2] == "" {
+				t.Errorf("%s is not read as the end of a hold: %q", next, m)
+			}
+		})
+	}
+}
+
+// Whose the catalogue is can't be read any more: it is nobody's, and not another's.
+func TestCatalogOfNobody(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"chain":"ABC234"}`: "ABC234", `{"chain":"ABC2\xcb4"}`: "", `{"chain":"ABC`: "", `{}`: "", ``: "", `{"chain":"abc"}`: "",
+	} {
+		if got := keeperIn([]byte(text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
