@@ -89,15 +89,14 @@ func (f *failure) Error() string {
 }
 
 // redact removes the credentials from what a server says, in case that it
-// repeats them.
+// repeats them. It asks nobody for them.
 func (s *Store) redact(text string) string {
-	p := s.client.Options().Credentials
-	if p == nil {
+	if s.keys == nil {
 		return text
 	}
-	c, err := p.Retrieve(context.Background()) // cached: a request has just been signed with it
-	if err != nil {
-		return text
+	c := s.keys.last.Load()
+	if c == nil {
+		return text // nothing has been signed yet
 	}
 	for _, secret := range []string{c.SecretAccessKey, c.SessionToken} {
 		if secret != "" {
@@ -212,4 +211,14 @@ func regionOf(err error) string {
 		}
 	}
 	return ": set AWS_REGION"
+}
+
+// saysUnsupported reports whether the server says in words, or by a code, that it
+// doesn't know a header or what that asks for.
+func saysUnsupported(err error) bool {
+	if s := statusOf(err); s != http.StatusBadRequest && s != http.StatusNotImplemented {
+		return false
+	}
+	text := strings.ToLower(codeOf(err) + " " + messageOf(err))
+	return slices.ContainsFunc([]string{"unsupported", "not supported", "notimplemented", "not implemented"}, func(w string) bool { return strings.Contains(text, w) })
 }
