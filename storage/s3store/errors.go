@@ -65,7 +65,7 @@ func (s *Store) explain(op, key string, err error) error {
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
 	f.cold = isCold(err)
 	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
-		status == http.StatusForbidden && !f.cold || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
+		status == http.StatusForbidden && !f.cold && !isThrottling(err) || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
 	return f
 }
 
@@ -194,6 +194,8 @@ func hint(err error) string {
 		return "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
 	case strings.HasPrefix(code, "ExpiredToken"), code == "InvalidToken":
 		return "; renew the session, for example with aws sso login"
+	case isThrottling(err):
+		return "; it asks for fewer requests: run again later, with fewer --workers"
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:

@@ -19,13 +19,6 @@ import (
 // Put implements storage.Store. It holds at most one buffer: of a part's size,
 // or a smaller one where the body fits into that.
 func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs storage.Attrs) (storage.Object, error) {
-	if s.looksFirst.Load() {
-		done, err := s.writing.take(ctx, key)
-		if err != nil {
-			return storage.Object{}, s.explain("store", key, err)
-		}
-		defer done()
-	}
 	o, err := s.store(ctx, key, body, attrs)
 	if err != nil {
 		return storage.Object{}, s.explain("store", key, err)
@@ -34,40 +27,6 @@ func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs st
 		s.recent.add(key)
 	}
 	return o, nil
-}
-
-// turns lets one writer at a time have a key. Where a server knows no conditions,
-// nothing else keeps two writers apart between their look and their write.
-type turns struct {
-	mu  sync.Mutex
-	who map[string]chan struct{} // closed when whoever has the key is done
-}
-
-func (t *turns) take(ctx context.Context, key string) (done func(), err error) {
-	for {
-		t.mu.Lock()
-		other, taken := t.who[key]
-		if !taken {
-			if t.who == nil {
-				t.who = map[string]chan struct{}{}
-			}
-			mine := make(chan struct{})
-			t.who[key] = mine
-			t.mu.Unlock()
-			return func() {
-				t.mu.Lock()
-				defer t.mu.Unlock()
-				delete(t.who, key)
-				close(mine)
-			}, nil
-		}
-		t.mu.Unlock()
-		select {
-		case <-other:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
 }
 
 // store reads the beginning of the body and sees which way the rest goes.

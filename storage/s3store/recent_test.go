@@ -113,10 +113,6 @@ func TestWhatIsMissingIsMissing(t *testing.T) {
 		if _, err := put(t, s, "k", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s3store.NewEraser(s).Erase(t.Context(), "k"); err != nil {
-			t.Logf("erase: %v", err) // this server lists nothing
-		}
-		missing("erased", 1)
 	})
 }
 

@@ -82,9 +82,8 @@ type Store struct {
 	foreign        bool // the endpoint is not known to be Amazon's own
 	asksConditions bool
 
-	recent  recently  // what was written here a moment ago
-	writing turns     // of this process, where the server can't keep writers apart
-	keys    *lastKeys // what requests were signed with; nil = nothing is signed
+	recent recently  // what was written here a moment ago
+	keys   *lastKeys // what requests were signed with; nil = nothing is signed
 
 	// Learned from the server, for the rest of the run.
 	readBack      atomic.Bool  // it doesn't check checksums: what it holds is read back

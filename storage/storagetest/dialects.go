@@ -27,11 +27,11 @@ func LikeBackblaze(_, _ string, r *http.Request) *S3Fault {
 	if name := checksumHeader(r); name != "" {
 		return &S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument", Says: "Unsupported header '" + name + "' received for this API call."}
 	}
-	return withoutConditions(r)
+	return nil
 }
 
-// withoutConditions refuses conditional writes.
-func withoutConditions(r *http.Request) *S3Fault {
+// WithoutConditions is a server that refuses conditional writes.
+func WithoutConditions(_, _ string, r *http.Request) *S3Fault {
 	if r.Method == http.MethodPut || r.Method == http.MethodPost {
 		for _, name := range []string{"If-None-Match", "If-Match"} {
 			if r.Header.Get(name) != "" {
