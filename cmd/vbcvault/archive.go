@@ -36,6 +36,7 @@ type archiveFlags struct {
 	readBack                 string
 	allowExpiring            bool
 	trustMount               bool
+	moved                    bool
 	noTranscripts, catalog   bool
 	retryFailed              bool
 	maxFailures              int
@@ -132,6 +133,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
 	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may say that bytes are on disk while they are in a cache of this machine")
+	fs.BoolVar(&f.moved, "moved", false, "the archive has been copied to a bucket of the same name at another endpoint: go on there, and have the manifest belong to it")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
@@ -166,6 +168,9 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 	}
 	if f.trustMount && j.destination.dir == "" {
 		return nil, usagef("leave it out, or archive to file://", "--trust-mount is about directories, and --to is a bucket")
+	}
+	if f.moved && j.destination.dir != "" {
+		return nil, usagef("leave it out: a directory carries its identity in a file", "--moved is about buckets, and --to is a directory")
 	}
 	if err = j.trust(j.destination); err != nil {
 		return nil, err
@@ -289,7 +294,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	o.AcceptFormat = f.acceptFormat
 	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
 	o.NoTranscripts, o.ReadBack = f.noTranscripts, pipeline.ReadBack(f.readBack)
-	o.Catalog = f.catalog
+	o.Catalog, o.Moved = f.catalog, f.moved
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
 }
