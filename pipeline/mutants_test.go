@@ -207,7 +207,7 @@ var mutations = []mutation{
 	{"a blockade is asked about as often as its windows are", "vbc/quota.go", "soonest.After(p.closed) {", "soonest.After(p.closed) && false {", "TestBlockadeLeaves", "./vbc"},
 	{"refusals for the quota go on for ever", "pipeline/outage.go", "	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):", "	case false:", "TestEverythingEnds", "./pipeline"},
 	{"a quota that opens tomorrow is waited for", "pipeline/outage.go", " && opens.Sub(now) > g.maxWait/2:", " && false:", "TestOutageThatStays", "./cmd/vbcvault"},
-	{"a block is a quota", "vbc/errors.go", "	return e.Code == codeBlocked && e.Status >= 400", "	return false && e.Status >= 400", "TestEverythingEnds", "./pipeline"},
+	{"a block is a quota", "vbc/errors.go", "	return e.Host == \"\" && e.Code == codeBlocked && e.Status >= 400", "	return false && e.Status >= 400", "TestEverythingEnds", "./pipeline"},
 	{"the pause of an outage isn't shared", "pipeline/outage.go", "		case c.opened.IsZero():\n			return false, nil\n", "		case true:\n			return false, nil\n", "TestOutagePausesEverything", "./pipeline"},
 	{"an outage goes on for ever", "pipeline/outage.go", "	case now.Sub(c.opened) >= g.limit && c.pauses >= fewestProbes:", "	case false:", "TestOutageThatStays", "./cmd/vbcvault"},
 	{"what is broken by itself makes all others wait", "pipeline/outage.go", "	if p.answered == c.answered { // else", "	if true { // else", "TestBrokenAlone", "./pipeline"},
