@@ -1,8 +1,6 @@
 package vbc
 
-import (
-	"time"
-)
+import "time"
 
 // sighting is what an answer says of the token that its request carried.
 type sighting struct {
