@@ -293,30 +293,3 @@ func lifetime(s string) time.Duration {
 	}
 	return time.Duration(n * float64(time.Second))
 }
-
-// refusal makes an error of an answer without a token: an *AuthError where it
-// refuses somebody, else an *Error.
-func (l *logins) refusal(resp *http.Response, body []byte, code string, granted time.Time) error {
-	f := parseFault(body)
-	if f.text == "" {
-		f.text = words(body)
-	}
-	e := &Error{Op: opToken, Status: resp.StatusCode, Code: f.code, Gateway: f.gateway || isForeign(body), Message: l.redact(clean(f.text)),
-		Malformed: resp.StatusCode < 300, body: body[:min(len(body), maxFaultBody)]}
-	if e.Message == "" {
-		e.Message = http.StatusText(resp.StatusCode)
-		if e.Malformed {
-			e.Message = "the answer has no access token"
-		}
-	}
-	page := f.code == 0 && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
-	if cause := whoIsRefused(e, code, resp.Header.Get("WWW-Authenticate"), page); cause != nobody {
-		return &AuthError{Cause: cause, Reason: e.Error(), Locked: !page && e.locked()}
-	}
-	e.Opens = opens(resp.Header, f.nextAccess, time.Now())
-	if e.Throttled() {
-		e.until = windowOpens(resp.Header, f.nextAccess, time.Now())
-		l.pacer.refused(granted, e.until)
-	}
-	return e
-}
