@@ -165,7 +165,7 @@ var mutations = []mutation{
 	{"what is refused of transcripts isn't there", "pipeline/transcriptlist.go", "\tcase e != nil && !e.Gateway && e.Status == http.StatusForbidden:", "\tcase e != nil && !e.Gateway && e.Status == http.StatusForbidden && r.noTranscripts(ctx, e) == nil:\n\t\treturn nil\n\tcase false:", "TestTranscriptsForbidden", "./cmd/vbcvault"},
 	{"a transcript is that of the recording with its id", "vbc/transcript.go", "\treturn t.Named || t.SameStart(r)", "\treturn true", "TestWhoseTranscripts", "./cmd/vbcvault"},
 	{"a transcript of another call is the recording's", "vbc/transcript.go", "\t\treturn t.CallID == r.CallID", "\t\treturn true", "TestWhoseTranscripts", "./cmd/vbcvault"},
-	{"an id with nothing else says whose a transcript is", "pipeline/transcriptlist.go", "\t\t\tif !text.Named && text.Start", "\t\t\tif false && text.Start", "TestWhoseTranscripts/an_id", "./cmd/vbcvault"},
+	{"an id with nothing else says whose a transcript is", "pipeline/transcriptlist.go", "\t\t\tif !text.Named && text.Start", "\t\t\tif false && text.Start", "TestWhoseTranscripts/one_with", "./cmd/vbcvault"},
 	{"transcripts of recordings that nobody has seen mean nothing", "pipeline/transcriptlist.go", "\tif err != nil || len(unclaimed) == 0 {", "\tif unclaimed != nil || true {", "TestWhoseTranscripts|TestTranscriptsOfOthers", "./cmd/vbcvault"},
 	{"transcripts whose recordings nobody has seen mean nothing unless they are dated", "pipeline/transcriptlist.go", "t.matched == 0 && len(t.undated) > 0 {", "t.matched == 0 && len(t.undated) > 0 && false {", "TestWhoseTranscripts", "./cmd/vbcvault"},
 }
