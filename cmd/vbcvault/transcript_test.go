@@ -187,6 +187,12 @@ func TestWhoseTranscripts(t *testing.T) {
 			return map[string]any{"id": r.ID, "recording_id": r.ID, "start": times(r)}
 		}, true},
 		"an id and nothing else": {func(r vbctest.Recording) map[string]any { return map[string]any{"id": r.ID} }, false},
+		"one with an id and nothing else": {func(r vbctest.Recording) map[string]any {
+			if r.ID%2 == 0 {
+				return map[string]any{"id": r.ID + 7_000_000}
+			}
+			return map[string]any{"id": r.ID, "recording_id": r.ID}
+		}, false},
 		"an id of another call": {func(r vbctest.Recording) map[string]any {
 			return map[string]any{"id": r.ID, "call_id": "another", "start": times(r)}
 		}, false},
