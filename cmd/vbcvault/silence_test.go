@@ -286,7 +286,7 @@ func TestRefusedNightSetsNoMark(t *testing.T) {
 		}
 		return nil
 	})
-	all = w.account.Generate(250, start, 24*time.Hour)
+	w.account.Generate(250, start, 24*time.Hour)
 	refused.Store(true)
 	w.want(w.archive("--older-than", "90d"), 3, nil)
 	refused.Store(false)
