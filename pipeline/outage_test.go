@@ -168,7 +168,7 @@ func TestEverythingEnds(t *testing.T) {
 					if n.Add(1) > 5000 {
 						return &refusal{Reason: "it never ends"}
 					}
-					if c.err == quota {
+					if errors.Is(c.err, quota) {
 						time.Sleep(time.Minute) // as the pacer does until the window opens
 					}
 					return c.err
