@@ -93,7 +93,7 @@ func (g *gate) pass(ctx context.Context, rank vbc.Rank, p *patience, send func()
 	}
 	sent := send()
 	err = g.leave(rank, p, probe, sent)
-	if err != errTooLong {
+	if !errors.Is(err, errTooLong) {
 		return err
 	}
 	if g.alive(ctx) {
