@@ -103,6 +103,8 @@ func hintFor(err error) string {
 	switch {
 	case errors.Is(err, manifest.ErrRemote):
 		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
+	case errors.Is(err, manifest.ErrNames):
+		return "find the other names with find / -xdev -samefile FILE and remove them, or copy the file and use the copy"
 	case errors.Is(err, manifest.ErrUnbound):
 		return "run vbcvault archive once, without --delete"
 	case errors.Is(err, manifest.ErrLocked):
