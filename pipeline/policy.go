@@ -41,7 +41,7 @@ type Options struct {
 	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
 	MaxWait time.Duration // end the run after so long with nothing but refusals for the quota; 0 = never
-	Moved bool `json:"-"` // the destination is another one than before, on purpose: the manifest is bound to it
+	Moved   bool          `json:"-"` // the destination is another one than before, on purpose: the manifest is bound to it
 
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest

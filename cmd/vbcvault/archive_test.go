@@ -122,6 +122,7 @@ func TestUsersRefused(t *testing.T) {
 // another user than the one whose listing shows it: what can be done is done, and
 // that it isn't all is exit 1.
 func TestStrangeUsers(t *testing.T) {
+	t.Parallel()
 	args := []string{"--older-than", "90d", "--kind", "company,on-demand", "--users", "all", "--delete"}
 	for name, change := range map[string]func(map[string]any){
 		"a UUID": func(m map[string]any) {

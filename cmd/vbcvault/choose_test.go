@@ -133,6 +133,7 @@ func TestUnknownDurationIsNotShort(t *testing.T) {
 // One of no length at all is short, for a run, for the archive's catalogue and
 // for whoever looks for it.
 func TestNoDurationIsKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{IgnoreFilters: true}).inDir()
 	for id, length := range []any{0, "0", nil} {
 		w.account.Add(vbctest.Recording{ID: int64(id + 1), Start: time.Now().AddDate(-1, 0, id).Truncate(time.Second), Extra: map[string]any{"duration": length}})

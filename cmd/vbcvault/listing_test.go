@@ -111,6 +111,7 @@ func TestMigrationMakesProgressFromTheStart(t *testing.T) {
 // Pages that VBC doesn't manage in time are asked for in smaller ones, and the
 // next night begins with these.
 func TestLargePagesTimeOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.account.Generate(300, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	var failed atomic.Int64

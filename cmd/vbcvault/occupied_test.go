@@ -22,6 +22,7 @@ import (
 // run after that is done, everything is archived and deleted at VBC, and nothing
 // damaged lies anywhere, be it audio, metadata, transcripts, receipts, or holds.
 func TestDamagedRightAfterItWasStored(t *testing.T) {
+	t.Parallel()
 	for name, fails := range map[string]bool{"and says that all is well": false, "and says that it failed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +126,7 @@ func TestDamagedReceiptsAreReplaced(t *testing.T) {
 // What somebody else has put under a recording's names stays, whatever it is, under
 // the name beside as well; the recording goes under the next that is free.
 func TestAnotherOnesObjectStays(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{"directory", "s3"} {
 		t.Run(to, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ const suspended = `{"fault":{"code":303001,"type":"Status report","message":"Run
 // VBC is out of order for a while, with all or with a part: everything waits,
 // which is said once, and nothing fails.
 func TestOutageIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	for name, hit := range map[string]func(*http.Request) bool{
 		"everything but the login": func(r *http.Request) bool { return !isToken(r) },
 		"audio alone":              isAudio,
@@ -61,6 +62,7 @@ func TestOutageIsWaitedFor(t *testing.T) {
 // What doesn't end, ends the run: exit 3 with VBC's own words, and the next run
 // does everything.
 func TestOutageThatStaysEndsTheRun(t *testing.T) {
+	t.Parallel()
 	tomorrow := time.Now().UTC().Add(20 * time.Hour)
 	for name, c := range map[string]struct {
 		hit      func(*http.Request) bool
@@ -137,6 +139,7 @@ func TestNetworkAwayAtTheStart(t *testing.T) {
 // The first recordings all fail alike, for a cause that each of them could have
 // for itself: going on would waste requests on all of them.
 func TestStopsWhenTheFirstAllFailAlike(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]vbctest.Fault{"sizes": {OtherSize: -1}, "pages": {Status: 200, Body: "<html>Sign in</html>"}, "gone": {Status: 404, Body: `{"msg":"Audio not found","status":404}`}} {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(200)
@@ -163,6 +166,7 @@ func TestStopsWhenTheFirstAllFailAlike(t *testing.T) {
 // A run that hangs is not left alone for ever: who comes by says for how long it
 // has made no progress, and after a day that isn't well any more.
 func TestOtherRunWithoutProgress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
 	first := w.command("archive", "--to", w.to, "--older-than", "90d")

@@ -142,6 +142,7 @@ func TestAccountWithoutTranscripts(t *testing.T) {
 // Where nobody may see them, there may be some: exit 1, and nothing is deleted,
 // until somebody says that they don't matter.
 func TestTranscriptsForbidden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, vbctest.Config{TranscriptsForbidden: true}).inDir()
 	recs := w.someRecordings(120) // more than a slice
 	for _, args := range [][]string{{"--older-than", "90d"}, append(deleteOld, "--dry-run"), deleteOld} {
@@ -164,6 +165,7 @@ func TestTranscriptsForbidden(t *testing.T) {
 // Whatever the entries of the listing of transcripts look like: what says whose
 // it is is archived with it, and where it can't be told, nothing is deleted.
 func TestWhoseTranscripts(t *testing.T) {
+	t.Parallel()
 	times := func(r vbctest.Recording) string { return r.Start.Format("2006-01-02T15:04:05-0700") }
 	call := func(r vbctest.Recording) string { return fmt.Sprintf("c91150a6-8cc4-4e73-9fef-%012d", r.ID) }
 	for name, c := range map[string]struct {
@@ -248,6 +250,7 @@ func TestWhoseTranscripts(t *testing.T) {
 // and in the archive, leave nothing in doubt; those of recordings that nobody has
 // seen do.
 func TestTranscriptsOfOthers(t *testing.T) {
+	t.Parallel()
 	for name, cfg := range map[string]vbctest.Config{"dated": {TranscriptsStay: true, IgnoreStartFilter: true}, "named": {TranscriptsStay: true, TranscriptsOwnIDs: true}} {
 		w := newWorld(t, cfg).inDir()
 		recs := transcribed(w, 5)
