@@ -214,7 +214,6 @@ var mutations = []mutation{
 	{"a network that is away at the start ends the run", "pipeline/run.go", "		if !isOutage(err) || ctx.Err() != nil {", "		if true {", "TestNetworkAway", "./cmd/vbcvault"},
 	{"the first recordings may all fail alike", "pipeline/breaker.go", "	if b.alike++; b.alike <", "	if b.alike++; true || b.alike <", "TestFirstFailuresAllAlike", "./pipeline"},
 	{"an export is waited for for ever", "pipeline/exportjob.go", "	case now.Sub(w.moved) >= w.still:", "	case false:", "TestExportIsNotWaited", "./pipeline"},
-	{"the next run waits for the same export", "pipeline/exportjob.go", "errors.Join(err, r.manifest.ForgetExport(r.work, e.Job)) // else", "err // else", "TestExportThatNeverEnds", "./pipeline"},
 	{"a run that hangs is left alone for ever", "cmd/vbcvault/otherrun.go", "	case other.stuck():", "	case false:", "TestOtherRunWithout", "./cmd/vbcvault"},
 	{"an empty listing sets a mark", "pipeline/lister.go", "	if l.scan.shown == 0 {\n		l.marks.close()", "	if false {\n		l.marks.close()", "TestEmptyListingSetsNoMark", "./cmd/vbcvault"},
 	{"a mark before its rows", "pipeline/lister.go", "	if err := l.note(ctx, held); err != nil {\n		return err\n	}\n	before, rest", "	if err := l.note(ctx, held); err != nil {\n		l.marks.add(to, 0)\n		l.marks.confirm()\n		return err\n	}\n	before, rest", "TestRefusedNight", "./cmd/vbcvault"},
