@@ -269,7 +269,8 @@ type Destination interface {
 
 	// Tidy removes what crashed runs have left unfinished under prefix and
 	// nobody can see (parts of multipart uploads, temporary files), and
-	// returns how many. It is called while no Put is under way.
+	// returns how many. It is called while this process has no Put under way; what
+	// another is at work on stays, where that can be told.
 	Tidy(ctx context.Context, prefix string) (int, error)
 
 	// String is the destination's URL, as the user writes it.
