@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 
@@ -16,9 +15,6 @@ import (
 )
 
 const (
-	maxAttempts = 4               // of one request, by the SDK
-	maxBackoff  = 5 * time.Second // between them
-
 	// stalled is how long a connection may neither take nor bring a byte.
 	// Completing a large upload is the longest that a server thinks.
 	stalled = 2 * time.Minute
@@ -42,10 +38,6 @@ func configure(ctx context.Context, o Options) (aws.Config, error) {
 		cfg.Region = "us-east-1" // S3 answers there too, and names the bucket's own region
 	}
 	return cfg, nil
-}
-
-func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
 }
 
 // httpClient keeps a connection per worker. It has to be the SDK's own kind of

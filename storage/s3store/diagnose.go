@@ -62,6 +62,10 @@ func (s *Store) diagnoseWriting(ctx context.Context) storage.Finding {
 	switch {
 	case err != nil:
 		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "allow s3:PutObject under the prefix, and the actions of the key where KMS encrypts"
+	case s.digests() != withSHA256:
+		f.Level = storage.Warning
+		f.Means = "the server refuses checksums (x-amz-checksum-sha256): they are left out, and every copy is read back before it counts, which takes longer. The question was stored as " + probeKey
+		f.Mend = "use a server that checks x-amz-checksum-sha256, if there is a choice"
 	case s.readBack.Load():
 		f.Level = storage.Warning
 		f.Means = "the server doesn't check what it is sent: every copy is read back before it counts, which takes longer. The question was stored as " + probeKey
@@ -86,11 +90,9 @@ func (s *Store) diagnoseUploads(ctx context.Context) storage.Finding {
 // unseen is a setting that can't be looked at.
 func (s *Store) unseen(check string, err error, action, otherwise string) storage.Finding {
 	f := storage.Finding{Check: check, Level: storage.Warning, Means: fmt.Sprintf("can't be looked at (%s); %s", s.redact(brief(err).Error()), otherwise)}
-	switch statusOf(err) {
-	case http.StatusForbidden:
+	f.Mend = "the server doesn't know this question; look at its own documentation"
+	if statusOf(err) == http.StatusForbidden {
 		f.Mend = "allow " + action + " for this check"
-	case http.StatusNotImplemented, http.StatusMethodNotAllowed, http.StatusBadRequest:
-		f.Mend = "the server doesn't know this setting; look at its own documentation"
 	}
 	return f
 }

@@ -78,6 +78,7 @@ func (e *Eraser) versions(ctx context.Context, key string) (found []version, err
 func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key string, v version)) error {
 	s := e.store
 	in := &s3.ListObjectVersionsInput{Bucket: &s.bucket, Prefix: s.full(prefix)}
+	var c course
 	for {
 		out, err := s.client.ListObjectVersions(ctx, in)
 		if err != nil {
@@ -89,7 +90,18 @@ func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key str
 		for _, m := range out.DeleteMarkers {
 			do(s.short(m.Key), version{id: aws.ToString(m.VersionId), marker: true})
 		}
-		if !aws.ToBool(out.IsTruncated) {
+		first := ""
+		if len(out.Versions) > 0 {
+			first = "v" + aws.ToString(out.Versions[0].Key) + "\x00" + aws.ToString(out.Versions[0].VersionId)
+		}
+		if len(out.DeleteMarkers) > 0 {
+			first += "\x00m" + aws.ToString(out.DeleteMarkers[0].Key) + "\x00" + aws.ToString(out.DeleteMarkers[0].VersionId)
+		}
+		more, err := c.next(out.IsTruncated, first, out.NextKeyMarker, out.NextVersionIdMarker)
+		if err != nil {
+			return s.explain("look for the versions of", prefix, err)
+		}
+		if !more {
 			return nil
 		}
 		in.KeyMarker, in.VersionIdMarker = out.NextKeyMarker, out.NextVersionIdMarker
@@ -131,6 +143,7 @@ func (e *Eraser) Erase(ctx context.Context, key string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	e.store.recent.drop(key)
 	for i, v := range found {
 		_, err := e.store.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &e.store.bucket, Key: e.store.full(key), VersionId: optional(v.id)})
 		if err != nil {

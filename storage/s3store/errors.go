@@ -65,7 +65,7 @@ func (s *Store) explain(op, key string, err error) error {
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
 	f.cold = isCold(err)
 	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
-		status == http.StatusForbidden && !f.cold || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
+		status == http.StatusForbidden && !f.cold && !isThrottling(err) || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
 	return f
 }
 
@@ -89,15 +89,14 @@ func (f *failure) Error() string {
 }
 
 // redact removes the credentials from what a server says, in case that it
-// repeats them.
+// repeats them. It asks nobody for them.
 func (s *Store) redact(text string) string {
-	p := s.client.Options().Credentials
-	if p == nil {
+	if s.keys == nil {
 		return text
 	}
-	c, err := p.Retrieve(context.Background()) // cached: a request has just been signed with it
-	if err != nil {
-		return text
+	c := s.keys.last.Load()
+	if c == nil {
+		return text // nothing has been signed yet
 	}
 	for _, secret := range []string{c.SecretAccessKey, c.SessionToken} {
 		if secret != "" {
@@ -195,6 +194,8 @@ func hint(err error) string {
 		return "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
 	case strings.HasPrefix(code, "ExpiredToken"), code == "InvalidToken":
 		return "; renew the session, for example with aws sso login"
+	case isThrottling(err):
+		return "; it asks for fewer requests: run again later, with fewer --workers"
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
@@ -212,4 +213,14 @@ func regionOf(err error) string {
 		}
 	}
 	return ": set AWS_REGION"
+}
+
+// saysUnsupported reports whether the server says in words, or by a code, that it
+// doesn't know a header or what that asks for.
+func saysUnsupported(err error) bool {
+	if s := statusOf(err); s != http.StatusBadRequest && s != http.StatusNotImplemented {
+		return false
+	}
+	text := strings.ToLower(codeOf(err) + " " + messageOf(err))
+	return slices.ContainsFunc([]string{"unsupported", "not supported", "notimplemented", "not implemented"}, func(w string) bool { return strings.Contains(text, w) })
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,29 +29,69 @@ var (
 // write, since permissions are looked at first, and that it checks what it is
 // sent. One that takes it doesn't check: from then on every object is read
 // back before it counts as proven, and looked for before it is written, since
-// such a server may ignore conditions just as well.
+// such a server may ignore conditions just as well. One that refuses the
+// question itself is written to without a checksum, and read back as well.
 //
-// A bucket has no identity of its own beyond its name.
-func (s *Store) Probe(ctx context.Context, _ string) (string, error) {
-	err := s.probeObject(ctx, condition{})
-	switch {
-	case err == nil:
-		s.readBack.Store(true)
-		s.looksFirst.Store(true)
-		s.log.Warn("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write",
-			"destination", s.String(), "left_there", probeKey)
-	case !isChecksumRefusal(err):
+// The identity is the bucket's name and endpoint; another one than was known is
+// refused before anything is sent.
+func (s *Store) Probe(ctx context.Context, known string) (string, error) {
+	if err := s.Identify(known); err != nil {
+		return "", err
+	}
+	refusal, err := s.probeChecksum(ctx)
+	if err != nil {
 		return "", s.unfit(ctx, err)
 	}
 	if err := s.probeProtection(ctx); err != nil {
 		return "", s.unfit(ctx, err)
 	}
-	if s.foreign && s.asksConditions && !s.readBack.Load() {
-		if err := s.probeCondition(ctx); err != nil {
+	if s.foreign && s.asksConditions && (!s.readBack.Load() || s.digests() != withSHA256) {
+		if err := s.probeCondition(ctx, refusal); err != nil {
 			return "", s.unfit(ctx, err)
 		}
 	}
-	return "", nil
+	return s.identity(), nil
+}
+
+// probeChecksum finds out what the server makes of a checksum. refusal is what
+// it has answered to a wrong one.
+func (s *Store) probeChecksum(ctx context.Context) (refusal, err error) {
+	s.sends.Store(int32(withSHA256))
+	refusal = s.probeObject(ctx, otherHash, condition{})
+	switch {
+	case refusal == nil:
+		s.distrust("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write")
+		return nil, nil
+	case s.findsWrong(refusal):
+		return refusal, nil
+	case !s.foreign || !doubtful(refusal):
+		return refusal, refusal
+	}
+	// It may have refused the header and not the checksum. A right one tells.
+	if err = s.probeObject(ctx, probeHash, condition{}); err == nil {
+		s.log.Debug("the destination checks what it is sent", "destination", s.String(), "left_there", probeKey, "to_a_wrong_checksum", brief(refusal))
+		return refusal, nil
+	}
+	for _, how := range []digests{withMD5, withNone} {
+		if !doubtful(err) {
+			break
+		}
+		s.sends.Store(int32(how))
+		if err = s.probeObject(ctx, probeHash, condition{}); err == nil {
+			s.distrust("the destination refuses checksums: vbcvault sends none and reads everything back, which takes longer, and looks before each write",
+				"reason", s.redact(brief(refusal).Error()))
+			return refusal, nil
+		}
+	}
+	s.sends.Store(int32(withSHA256))
+	return refusal, err
+}
+
+// distrust has everything be read back, and looked for before it is written.
+func (s *Store) distrust(why string, more ...any) {
+	s.readBack.Store(true)
+	s.looksFirst.Store(true)
+	s.log.Warn(why, append([]any{"destination", s.String(), "left_there", probeKey}, more...)...)
 }
 
 // unfit marks an error of the probe: whatever it is, the destination is not to
@@ -62,10 +103,12 @@ func (s *Store) unfit(ctx context.Context, err error) error {
 	return &failure{op: "try whether it can be written", where: s.String(), err: err, redact: s.redact, refused: true}
 }
 
-func (s *Store) probeObject(ctx context.Context, c condition) error {
+// probeObject sends the probe with the checksum of something, and with its true
+// digest in the signature.
+func (s *Store) probeObject(ctx context.Context, claimed storage.Digest, c condition) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.full(probeKey), Body: bytes.NewReader(probeBody), ContentLength: aws.Int64(int64(len(probeBody))),
-		ChecksumSHA256: aws.String(otherHash.Base64()), IfMatch: c.ifMatch,
+		ChecksumSHA256: aws.String(claimed.Base64()), IfMatch: c.ifMatch,
 	}, signed(probeHash))
 	return err
 }
@@ -73,21 +116,27 @@ func (s *Store) probeObject(ctx context.Context, c condition) error {
 // probeCondition asks for the replacement of an object that isn't there, again
 // with a wrong checksum, so that nothing is written in any case. A server that
 // heeds conditions misses the object; one that gets as far as complaining about
-// the checksum may never have looked.
-func (s *Store) probeCondition(ctx context.Context) error {
-	err := s.probeObject(ctx, condition{ifMatch: aws.String(`"00000000000000000000000000000000"`)})
+// the checksum may never have looked. refusal is how it complains of that.
+func (s *Store) probeCondition(ctx context.Context, refusal error) error {
+	err := s.probeObject(ctx, otherHash, condition{ifMatch: aws.String(`"00000000000000000000000000000000"`)})
 	switch status := statusOf(err); {
 	case status == http.StatusPreconditionFailed, status == http.StatusNotFound && codeOf(err) != "NoSuchBucket":
 		return nil
-	case status == http.StatusNotImplemented:
-		s.dropConditions()
-		return nil
-	case err == nil, isChecksumRefusal(err):
+	case err == nil, s.findsWrong(err), s.digests() == withSHA256 && sameRefusal(err, refusal):
 		s.looksFirst.Store(true)
 		s.log.Info("the destination doesn't show that it heeds conditions: vbcvault looks before each write", "destination", s.String())
 		return nil
+	case doubtful(err):
+		s.dropConditions()
+		return nil
 	}
 	return err
+}
+
+// sameRefusal reports whether a server gives the same reason twice: the second
+// thing that is asked of it makes no difference.
+func sameRefusal(a, b error) bool {
+	return statusOf(a) == statusOf(b) && codeOf(a) == codeOf(b) && messageOf(a) == messageOf(b) && statusOf(a) != 0
 }
 
 // checksParts reports whether the server checks parts, which is what a
@@ -113,33 +162,56 @@ func (s *Store) probePart(ctx context.Context) error {
 		return err
 	}
 	defer u.abort(ctx)
-	_, err = s.client.UploadPart(ctx, &s3.UploadPartInput{
-		Bucket: &s.bucket, Key: s.full(probeKey), UploadId: u.id, PartNumber: aws.Int32(1),
-		Body: bytes.NewReader(probeBody), ContentLength: aws.Int64(int64(len(probeBody))), ChecksumSHA256: aws.String(otherHash.Base64()),
-	}, signed(probeHash))
+	refusal := u.probe(ctx, otherHash)
 	switch {
-	case isChecksumRefusal(err):
+	case s.findsWrong(refusal):
 		return nil
-	case err != nil:
-		return err
+	case refusal != nil && !doubtful(refusal):
+		return refusal
+	case refusal != nil && u.probe(ctx, probeHash) == nil:
+		return nil // a right one is taken
 	}
 	s.readBack.Store(true)
 	s.log.Warn("the destination doesn't check the parts of large objects: vbcvault reads everything back, which takes longer", "destination", s.String())
 	return nil
 }
 
-// isChecksumRefusal reports whether the server has found the checksum wrong.
-// Servers have several codes for that.
-func isChecksumRefusal(err error) bool {
-	if statusOf(err) != http.StatusBadRequest {
+// probe sends a part with the checksum of something.
+func (u *upload) probe(ctx context.Context, claimed storage.Digest) error {
+	_, err := u.client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &u.bucket, Key: u.full(probeKey), UploadId: u.id, PartNumber: aws.Int32(1),
+		Body: bytes.NewReader(probeBody), ContentLength: aws.Int64(int64(len(probeBody))), ChecksumSHA256: aws.String(claimed.Base64()),
+	}, signed(probeHash))
+	return err
+}
+
+// findsWrong reports whether the server has certainly found the checksum wrong.
+// Servers have several codes for that. What only mentions checksums may refuse
+// the header altogether, except at Amazon's, which knows it.
+func (s *Store) findsWrong(err error) bool {
+	status, message := statusOf(err), strings.ToLower(messageOf(err))
+	if status < 400 || status > 499 {
 		return false
 	}
 	switch codeOf(err) {
-	case "BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "ChecksumMismatch":
+	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "ChecksumMismatch":
+		return !slices.ContainsFunc([]string{"support", "implement", "unknown", "not allowed", "unexpected", "unrecognized"}, func(w string) bool { return strings.Contains(message, w) })
+	case "InvalidRequest", "InvalidArgument", "InvalidDigest":
+		return !s.foreign && (strings.Contains(message, "checksum") || strings.Contains(message, "digest"))
+	}
+	return false
+}
+
+// doubtful reports whether a server may have refused a header that it doesn't
+// know, and would do the same without it. Servers say that in many ways.
+func doubtful(err error) bool {
+	if slices.Contains(wholesale, codeOf(err)) {
+		return false
+	}
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusExpectationFailed,
+		http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge, http.StatusInternalServerError, http.StatusNotImplemented:
 		return true
-	case "InvalidRequest", "InvalidArgument":
-		message := strings.ToLower(messageOf(err))
-		return strings.Contains(message, "checksum") || strings.Contains(message, "digest")
 	}
 	return false
 }

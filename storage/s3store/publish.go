@@ -157,7 +157,7 @@ func (s *Store) dropConditions() {
 }
 
 // lacks reports whether the server doesn't know the condition.
-func lacks(err error) bool { return statusOf(err) == http.StatusNotImplemented }
+func lacks(err error) bool { return statusOf(err) == http.StatusNotImplemented || saysUnsupported(err) }
 
 // contended reports whether somebody else was writing the key, or has just
 // removed what was in the way.

@@ -23,6 +23,9 @@ func (s *Store) Put(ctx context.Context, key string, body storage.Body, attrs st
 	if err != nil {
 		return storage.Object{}, s.explain("store", key, err)
 	}
+	if !o.Adopted {
+		s.recent.add(key)
+	}
 	return o, nil
 }
 

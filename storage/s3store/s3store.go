@@ -82,10 +82,14 @@ type Store struct {
 	foreign        bool // the endpoint is not known to be Amazon's own
 	asksConditions bool
 
+	recent recently  // what was written here a moment ago
+	keys   *lastKeys // what requests were signed with; nil = nothing is signed
+
 	// Learned from the server, for the rest of the run.
-	readBack      atomic.Bool // it doesn't check checksums: what it holds is read back
-	looksFirst    atomic.Bool // it may ignore conditions: look before each write
-	unconditional atomic.Bool // it refuses conditions: send none
+	readBack      atomic.Bool  // it doesn't check checksums: what it holds is read back
+	looksFirst    atomic.Bool  // it may ignore conditions: look before each write
+	unconditional atomic.Bool  // it refuses conditions: send none
+	sends         atomic.Int32 // digests: it refuses checksums in headers
 	partsMu       sync.Mutex
 	partsAsked    bool // whether it checks parts is known; see checksParts
 }
@@ -113,6 +117,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Bucket == "" {
 		return nil, fmt.Errorf("%w: no bucket is named", storage.ErrRefused)
 	}
+	if why := Unusable(o.Bucket); why != "" {
+		return nil, fmt.Errorf("%w: bucket %s: %s", storage.ErrRefused, o.Bucket, why)
+	}
 	cfg, err := configure(ctx, o)
 	if err != nil {
 		return nil, err
@@ -134,6 +141,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		so.DisableLogOutputChecksumValidationSkipped = true
+		so.Logger = sdkLogger{s}
+		if so.Credentials != nil && !aws.IsCredentialsProvider(so.Credentials, (*aws.AnonymousCredentials)(nil)) {
+			s.keys = &lastKeys{CredentialsProvider: so.Credentials}
+			so.Credentials = s.keys
+		}
+		if s.foreign {
+			so.APIOptions = append(so.APIOptions, s.speakPlainly)
+		}
 		if owner := o.Protection.Owner; owner != "" {
 			so.APIOptions = append(so.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", owner))
 		}
@@ -155,7 +170,12 @@ func isAmazon(endpoint *string) bool {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())
-	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
+	for _, own := range []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"} {
+		if strings.HasSuffix(host, own) {
+			return true
+		}
+	}
+	return false
 }
 
 // Memory implements storage.Destination.

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,12 +21,15 @@ import (
 type S3Fault struct {
 	Status int    // answered in place of the truth; 0 = the truth
 	Code   string // S3's code, with Status
+	Says   string // S3's message, with Code; "" = "made to fail"
+	Raw    string // with Status: an answer that isn't S3's, such as HTML, in place of Code
 	Apply  bool   // the request takes effect, then is reported as failed
 	Reset  bool   // the connection ends without an answer; with Apply after the effect
 
-	FlipBody  bool        // one bit of the request's body changes on the way
-	AddHeader http.Header // to the true answer
-	CutAfter  int         // bytes of the true answer's body, then the connection ends; 0 = all of it
+	FlipBody  bool                     // one bit of the request's body changes on the way
+	AddHeader http.Header              // to the answer, true or not
+	Rewrite   func(body []byte) []byte // changes the true answer's body
+	CutAfter  int                      // bytes of the true answer's body, then the connection ends; 0 = all of it
 }
 
 // S3Proxy stands before the server, counts requests and makes them fail.
@@ -101,20 +105,39 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 		if f.CutAfter > 0 {
 			w = &cutting{w, f.CutAfter}
 		}
+		if f.Rewrite != nil {
+			rewrite(w, r, forward, f.Rewrite)
+			return
+		}
 		forward.ServeHTTP(w, r)
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
-	body := ""
+	body := f.Raw
 	if f.Code != "" {
-		body = fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>made to fail</Message></Error>`, f.Code)
+		body = fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, f.Code, cmp.Or(f.Says, "made to fail"))
 	}
+	maps.Copy(w.Header(), f.AddHeader)
 	w.Header().Set("Content-Type", "application/xml")
+	if f.Raw != "" {
+		w.Header().Set("Content-Type", "text/html")
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(f.Status)
 	if r.Method != http.MethodHead {
 		_, _ = io.WriteString(w, body)
 	}
+}
+
+// rewrite answers with what change makes of the server's answer.
+func rewrite(w http.ResponseWriter, r *http.Request, forward http.Handler, change func([]byte) []byte) {
+	answer := httptest.NewRecorder()
+	forward.ServeHTTP(answer, r)
+	body := change(answer.Body.Bytes())
+	maps.Copy(w.Header(), answer.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body)
 }
 
 // cutting is an answer that breaks off.
@@ -168,6 +191,8 @@ func operation(r *http.Request) (op, key string) {
 	switch {
 	case key == "" && q.Has("uploads"):
 		return "ListMultipartUploads", ""
+	case key == "" && q.Has("versions"):
+		return "ListObjectVersions", ""
 	case key == "" && r.Method == http.MethodGet:
 		return "ListObjects", ""
 	case r.Method == http.MethodPut && q.Has("partNumber"):

@@ -201,6 +201,14 @@ func (s *S3Server) NewBucket(t testing.TB, change ...func(*s3.CreateBucketInput)
 	return name
 }
 
+// BeginUpload leaves an upload in parts unfinished, as a crash does.
+func (s *S3Server) BeginUpload(t testing.TB, bucket, key string) {
+	t.Helper()
+	if _, err := s.Client().CreateMultipartUpload(context.Background(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key}); err != nil {
+		t.Fatalf("begin an upload of %s: %v", key, err)
+	}
+}
+
 // Path is the file in which the server keeps an object, so that tests can
 // damage it behind the server's back.
 func (s *S3Server) Path(bucket, key string) string {
