@@ -39,6 +39,8 @@ type Options struct {
 
 	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
+	Moved bool `json:"-"` // the destination is another one than before, on purpose: the manifest is bound to it
+
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
 	ExportLimit int64  // bytes of audio in one export; 0 = 2 GiB

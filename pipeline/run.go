@@ -310,9 +310,19 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err != nil {
 		return err
 	}
-	identity, err := r.store.Probe(r.work, bound.Identity)
+	known := bound.Identity
+	if r.policy.Moved {
+		known = ""
+	}
+	identity, err := r.store.Probe(r.work, known)
 	if err != nil {
 		return err
+	}
+	if r.policy.Moved && identity != bound.Identity {
+		if err := r.manifest.Moved(ctx, identity); err != nil {
+			return err
+		}
+		r.log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
 	}
 	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
 		return err

@@ -34,6 +34,7 @@ type archiveFlags struct {
 	readBack                 string
 	allowExpiring            bool
 	trustMount               bool
+	moved                    bool
 	noTranscripts, catalog   bool
 	retryFailed              bool
 	maxFailures              int
@@ -128,6 +129,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
 	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may say that bytes are on disk while they are in a cache of this machine")
+	fs.BoolVar(&f.moved, "moved", false, "the archive has been copied to a bucket of the same name at another endpoint: go on there, and have the manifest belong to it")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
@@ -162,6 +164,9 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 	}
 	if f.trustMount && j.destination.dir == "" {
 		return nil, usagef("leave it out, or archive to file://", "--trust-mount is about directories, and --to is a bucket")
+	}
+	if f.moved && j.destination.dir != "" {
+		return nil, usagef("leave it out: a directory carries its identity in a file", "--moved is about buckets, and --to is a directory")
 	}
 	if err = j.trust(j.destination); err != nil {
 		return nil, err
@@ -281,7 +286,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	o.Account, o.Users, o.Delete = f.account, f.users, f.delete
 	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
 	o.NoTranscripts, o.ReadBack = f.noTranscripts, pipeline.ReadBack(f.readBack)
-	o.Catalog = f.catalog
+	o.Catalog, o.Moved = f.catalog, f.moved
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
 }

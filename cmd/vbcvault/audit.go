@@ -42,7 +42,10 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 				}
 				var store storage.Store
 				if d, e := parseDestination(bound.Destination); e == nil && !offline {
-					if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err != nil {
+					if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err == nil {
+						err = sameBucket(ctx, m, store)
+					}
+					if err != nil {
 						return err
 					}
 				}

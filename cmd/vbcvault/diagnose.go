@@ -209,6 +209,11 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		if err == nil && b.Destination != "" && b.Destination != to.String() {
 			err = &manifest.BoundError{What: "destination", Bound: b.Destination, Wanted: to.String()}
 		}
+		if err == nil && to.dir == "" {
+			if store, e := to.open(ctx, 1, true, slog.New(slog.DiscardHandler)); e == nil { // it sends nothing
+				err = sameBucket(ctx, m, store)
+			}
+		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
 	}
 	if err := manifest.Place(path); err != nil {

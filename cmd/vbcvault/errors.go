@@ -7,6 +7,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -85,6 +86,9 @@ func hintFor(err error) string {
 	}
 	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
 		return fmt.Sprintf("use another file with --manifest, or the %s that this one belongs to", e.What)
+	}
+	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
+		return "set AWS_ENDPOINT_URL_S3 (or the profile) as for the runs before. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
 	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "is the disk with the manifest full or read-only? Nothing is deleted without it"

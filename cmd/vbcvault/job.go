@@ -51,6 +51,11 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
+	if !j.options.Moved {
+		if err := sameBucket(ctx, m, store); err != nil {
+			return pipeline.Summary{}, err
+		}
+	}
 	if on, ok := store.(storage.Mounted); ok {
 		if err := j.trust(on); err != nil {
 			return pipeline.Summary{}, err

@@ -132,13 +132,21 @@ func parseDestination(s string) (destination, error) { return parsePlace("to", s
 func parsePlace(flag, s string) (destination, error) {
 	const hint = "s3://BUCKET/PREFIX or file:///DIRECTORY"
 	u, err := url.Parse(s)
+	keys := strings.ContainsRune(s, '@') && (err != nil || u.User != nil || u.Host == "" && u.Scheme != "file")
+	s = withoutKeys(s)
 	switch {
+	case keys:
+		return destination{}, usagef("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; "+hint,
+			"--%s %q is not a destination: credentials don't belong into it, where others can see them", flag, s)
 	case s == "":
 		return destination{}, usagef("as in --"+flag+" s3://my-bucket/recordings", "where %s? --%[1]s is required", flag)
 	case err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return destination{}, usagef(hint, "--%s %q is not a destination", flag, s)
 	case u.Scheme == "s3":
 		prefix := strings.Trim(u.Path, "/")
+		if why := s3store.Unusable(u.Host); why != "" {
+			return destination{}, usagef("name another bucket", "--%s %q can't be used: %s", flag, s, why)
+		}
 		if !bucketName.MatchString(u.Host) {
 			return destination{}, usagef(hint, "--%s %q: %q is not the name of a bucket", flag, s, u.Host)
 		}
@@ -153,6 +161,25 @@ func parsePlace(flag, s string) (destination, error) {
 		return destination{dir: filepath.Clean(localPath(u.Path))}, nil
 	}
 	return destination{}, usagef(hint, "--%s %q: vbcvault can't store there", flag, s)
+}
+
+// withoutKeys is what may be shown of an address that may hold secrets: what
+// stands before an @, and what follows a ? or #, is left out. It isn't parsed:
+// keys hold slashes, and then it can't be.
+func withoutKeys(s string) string {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, rest = "", s
+	} else if scheme += "://"; strings.ContainsRune(scheme, '@') {
+		scheme = ""
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "…@" + rest[i+1:]
+	}
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i+1] + "…"
+	}
+	return scheme + rest
 }
 
 // localPath takes the slash off before a Windows drive letter.

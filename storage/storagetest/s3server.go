@@ -79,15 +79,20 @@ func startS3() (*S3Server, error) {
 
 // buildS3 returns the path of the server's binary in Go's build cache.
 func buildS3() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	mod := filepath.Join(filepath.Dir(here), "versitygw", "go.mod")
 	fmt.Fprintln(os.Stderr, "storagetest: building the S3 server; about 90 seconds the first time")
-	out, err := exec.Command("go", "tool", "-modfile="+mod, "-n", "versitygw").Output()
+	return build("versitygw", "versitygw")
+}
+
+// build builds a tool of the module in a directory beside this file.
+func build(dir, tool string) (string, error) {
+	_, here, _, _ := runtime.Caller(0)
+	mod := filepath.Join(filepath.Dir(here), dir, "go.mod")
+	out, err := exec.Command("go", "tool", "-modfile="+mod, "-n", tool).Output()
 	if err != nil {
 		if ee, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, ee.Stderr)
 		}
-		return "", fmt.Errorf("build versitygw: %w", err)
+		return "", fmt.Errorf("build %s: %w", tool, err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -96,19 +101,32 @@ func buildS3() (string, error) {
 // stands between: when our end of its standard input closes, however this
 // process ends, it kills the server and removes its files.
 func (s *S3Server) launch(binary string) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	addr := l.Addr().String()
-	l.Close()
 	data, versions := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "versions")
 	if err := errors.Join(os.MkdirAll(data, 0o700), os.MkdirAll(versions, 0o700)); err != nil {
 		return err
 	}
-	cmd := exec.Command("sh", "-c", `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; rm -rf "$dir"`, "sh", s.dir,
-		binary, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", addr, "--health", "/health", "--keep-alive", "--quiet",
+	return s.start(addr, "/health", nil, binary, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", addr, "--health", "/health", "--keep-alive", "--quiet",
 		"posix", "--versioning-dir", versions, data)
+}
+
+// freeAddress is one of loopback that nobody listens at for now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// start starts a server that will answer at addr, with more in its environment.
+func (s *S3Server) start(addr, health string, env []string, command ...string) error {
+	cmd := exec.Command("sh", append([]string{"-c", `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; rm -rf "$dir"`, "sh", s.dir}, command...)...)
+	cmd.Env = append(os.Environ(), env...)
 	stdin, err := cmd.StdinPipe() // held open by this process
 	if err != nil {
 		return err
@@ -117,7 +135,7 @@ func (s *S3Server) launch(binary string) error {
 		return err
 	}
 	s.URL, s.leash = "http://"+addr, stdin
-	if err := waitFor(s.URL + "/health"); err != nil {
+	if err := waitFor(s.URL + health); err != nil {
 		log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 		stdin.Close()
 		return errors.Join(err, cmd.Wait(), fmt.Errorf("its log: %s", log))
@@ -125,7 +143,8 @@ func (s *S3Server) launch(binary string) error {
 	return nil
 }
 
-// waitFor asks until there is an answer.
+// waitFor asks until there is an answer: a good one, or, at the root, any that is
+// the server's own.
 func waitFor(url string) error {
 	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()
@@ -135,7 +154,7 @@ func waitFor(url string) error {
 		resp, err := http.Get(url)
 		if err == nil {
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if resp.StatusCode == http.StatusOK || strings.HasSuffix(url, "/") && resp.StatusCode < 500 {
 				return nil
 			}
 			err = fmt.Errorf("%s answers %s", url, resp.Status)
