@@ -3,6 +3,7 @@
 # make lint     vet and golangci-lint
 # make mutants  break the program in many ways, and see a test fail each time
 # make torture  count the faults, kills and random histories that nothing is lost in
+# make dialects build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
 # make fuzz     every fuzz target, INPUTS=20000 inputs each
 # make bench    vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
 # make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
@@ -14,7 +15,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint mutants torture fuzz bench bench-scale bench-list dist demo
+.PHONY: build test race lint mutants torture dialects fuzz bench bench-scale bench-list dist demo
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -41,6 +42,13 @@ mutants:
 torture:
 	go test ./pipeline -run 'TestCrashAtEveryStep|TestCrashInAnExport|TestCrashWithAHold|TestCrashWithACatalog|TestNothingIsEverLost' -rapid.checks=1000 -count 1 -v | grep -E 'faults tried|OK, passed|^(ok|FAIL|---)'
 	go test ./cmd/vbcvault -run TestKillAtRandomMoments -count 1 -v | grep -E 'SIGKILLs|^(ok|FAIL|---)'
+
+# Some minutes of building the first time, each in a module of its own beside
+# the tests; nothing of them is needed by vbcvault. SERVERS=minio for one alone.
+SERVERS ?= all
+
+dialects:
+	go test ./storage/s3store -run TestConformanceOfOtherServers -dialects $(SERVERS) -count 1 -v -timeout 60m | grep -E 'servers_test|^ *--- FAIL|^ *--- PASS: [^/]*(/[a-z]+)? |^(ok|FAIL)'
 
 # One target at a time, as go test wants it. A number of inputs, since a time
 # may end a target with "context deadline exceeded" (golang/go#75804).

@@ -138,6 +138,19 @@ var mutations = []mutation{
 	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
 	{"a manifest on FUSE is taken", "pipeline/manifest/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest"},
 	{"an answer repeats the password", "vbc/errors.go", "redact(clean(f.text))", "clean(f.text)", "TestSecretsAreNowhere", "./cmd/vbcvault"},
+	// S3 as it is elsewhere.
+	{"unsupported counts as checked", "storage/s3store/probe.go", "	case s.findsWrong(refusal):\n		return refusal, nil\n", "	case s.findsWrong(refusal) || doubtful(refusal):\n		return refusal, nil\n", "TestUnsupportedIsNotChecked", "./storage/s3store"},
+	{"what is sent without a checksum is believed", "storage/s3store/probe.go", "	s.readBack.Store(true)\n	s.looksFirst.Store(true)\n", "	s.looksFirst.Store(true)\n", "TestUnsupportedIsNotChecked", "./storage/s3store"},
+	{"Accept-Encoding is signed everywhere", "storage/s3store/dialect.go", "	r.Header.Del(acceptEncoding)\n", "", "TestSignedHeaders", "./storage/s3store"},
+	{"a listing without a marker has ended", "storage/s3store/pages.go", "aws.ToString(markers[0]) == \"\" {\n		return false, errLost\n", "aws.ToString(markers[0]) == \"\" {\n		return false, nil\n", "TestListingsEnd", "./storage/s3store"},
+	{"a listing in a circle goes on", "storage/s3store/pages.go", "	if c.till > 0 && (", "	if false && (", "TestListingsEnd", "./storage/s3store"},
+	{"unfinished uploads that can't be listed end a run", "storage/s3store/list.go", "		if errors.Is(err, storage.ErrHidden) {", "		if false {", "TestHousekeepingIsNeverAnError", "./storage/s3store"},
+	{"429 of a store isn't tried again", "storage/s3store/throttle.go", "	return isThrottling(err) || r.Standard", "	return r.Standard", "TestThrottlingIsWaitedFor", "./storage/s3store"},
+	{"a store may ask for a day", "storage/s3store/throttle.go", "		return time.Duration(min(n, maxRetryAfter.Seconds()) * float64(time.Second)), true", "		return time.Duration(n) * time.Second, true", "TestRetryAfter", "./storage/s3store"},
+	{"what isn't visible yet is missing", "storage/s3store/recent.go", "!s.recent.has(key)", "true", "TestWhatIsNotVisibleYet", "./storage/s3store"},
+	{"a bucket elsewhere is the same", "storage/s3store/identity.go", "known != \"\" && known != is {", "false {\n		_ = is", "TestAnotherBucketIsRefused", "./storage/s3store"},
+	{"an error asks for credentials", "storage/s3store/errors.go", "	c := s.keys.last.Load()\n	if c == nil {\n		return text // nothing has been signed yet\n	}\n", "	c, err := s.keys.Retrieve(context.Background())\n	if err != nil {\n		return text\n	}\n", "TestErrorsAskNobody", "./storage/s3store"},
+	{"keys in a destination are shown", "cmd/vbcvault/parse.go", "	s = withoutKeys(s)\n", "", "TestDestinationsThatAreRefused", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
