@@ -39,7 +39,7 @@ func (c *course) next(truncated *bool, first string, markers ...*string) (bool, 
 		to.WriteString(aws.ToString(m))
 		to.WriteByte(0)
 	}
-	if strings.Trim(to.String(), "\x00") == "" || aws.ToString(markers[0]) == "" {
+	if aws.ToString(markers[0]) == "" {
 		return false, errLost
 	}
 	if c.empty++; first != "" {

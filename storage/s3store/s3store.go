@@ -12,9 +12,10 @@
 // of doubt: an error of a write says little about what the server has done, so
 // the server is asked (see publication).
 //
-// Not every "S3" checks what it is sent, or knows conditions. Probe finds out,
-// and where a server falls short the store reads back instead of trusting, and
-// looks before it writes.
+// Not every "S3" checks what it is sent, or knows conditions, or bears the headers
+// that ask for it. Probe finds out, and where a server falls short the store leaves
+// them out (see dialect.go), reads back instead of trusting, and looks before it
+// writes. Only Amazon's own is taken at its word.
 package s3store
 
 import (

@@ -82,7 +82,7 @@ func retryAfter(err error) (time.Duration, bool) {
 	}
 	text := strings.TrimSpace(e.Response.Header.Get("Retry-After"))
 	if n, err := strconv.ParseFloat(text, 64); err == nil && n >= 0 {
-		return time.Duration(min(n, maxRetryAfter.Seconds()) * float64(time.Second)), true
+		return time.Duration(min(n, 1e6) * float64(time.Second)), true // more doesn't fit
 	}
 	if t, err := http.ParseTime(text); err == nil {
 		return time.Until(t), true
