@@ -62,7 +62,7 @@ func keeper(endpoint *string, region string) string {
 	} else if ip != nil {
 		host = ip.String()
 	}
-	if port != "" && !(u.Scheme == "http" && port == "80") && !(u.Scheme == "https" && port == "443") {
+	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; port != "" && port != usual {
 		host = net.JoinHostPort(host, port)
 	}
 	return host + strings.TrimSuffix(path.Clean("/"+u.Path), "/")

@@ -71,7 +71,7 @@ func throttled(attempt int, err error) time.Duration {
 	if asked, ok := retryAfter(err); ok {
 		pause = min(max(asked, firstThrottle), maxRetryAfter)
 	}
-	return pause + rand.N(pause/4)
+	return pause + rand.N(pause/4) //nolint:gosec // only to keep workers apart
 }
 
 // retryAfter reads the header, in seconds or as a time.
