@@ -102,7 +102,7 @@ func (g *gate) pass(ctx context.Context, rank vbc.Rank, p *patience, send func()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.end(outOfOrder(sent, g.ranks[rank].opened))
+	return g.end(outOfOrder(rank, sent, g.ranks[rank].opened))
 }
 
 // errTooLong says that requests of a rank have been out of order for too long.
@@ -253,7 +253,7 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 		if (rank == vbc.RankFetch || rank == vbc.RankPurge) && g.alive != nil {
 			return errTooLong
 		}
-		return g.end(outOfOrder(err, c.opened))
+		return g.end(outOfOrder(rank, err, c.opened))
 	}
 	pause := min(g.first<<min(c.pauses, 10), g.longest)
 	c.pauses++
@@ -270,10 +270,13 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 }
 
 // outOfOrder ends a run in which VBC has answered nothing for too long.
-func outOfOrder(err error, since time.Time) *refusal {
+func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal {
 	hint := "VBC, or a proxy on the way to it, is out of order: run the same command again later; it resumes, and nothing is lost"
 	if vbc.AsError(err) == nil {
 		hint = "look at the network, at DNS, and at HTTPS_PROXY, then run the same command again: it resumes, and nothing is lost"
+	}
+	if rank == vbc.RankList {
+		hint += "; if it is only listings that fail, --page-size 10 asks for less at once"
 	}
 	return &refusal{Reason: fmt.Sprintf("VBC has answered nothing but errors since %s, the last one: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
 }

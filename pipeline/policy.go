@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,6 +71,16 @@ func (o Options) written() any {
 		Options
 		Filter string
 	}{o, o.Filter.String()}
+}
+
+// OptionsOf reads what a run has written down of its options, all but the filter.
+func OptionsOf(written []byte) (Options, error) {
+	var o struct {
+		Options
+		Filter json.RawMessage // shadows the real one: it is a digest, or what an earlier version wrote
+	}
+	err := json.Unmarshal(written, &o)
+	return o.Options, err
 }
 
 // ReadBack says which copies are read once more, every byte, before their purge.

@@ -38,8 +38,14 @@ func shown(u *url.URL, err error) string {
 	if err != nil {
 		return "(not one at all)"
 	}
+	if u.Host == "" {
+		return "(not shown)"
+	}
+	if u.User != nil {
+		u.User = url.User("...")
+	}
 	u.RawQuery, u.Fragment = "", ""
-	return strconv.Quote(u.Redacted())
+	return strconv.Quote(u.String())
 }
 
 func secure(what string, u *url.URL, insecure bool) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -30,8 +29,11 @@ func diagnoseHabits(ctx context.Context, m *manifest.Manifest) (out []storage.Fi
 		return nil, err
 	}
 	var age time.Duration
-	var last pipeline.Options
-	if len(runs) > 0 && json.Unmarshal(runs[0].Options, &last) == nil {
+	if len(runs) > 0 {
+		last, err := pipeline.OptionsOf(runs[0].Options)
+		if err != nil {
+			return nil, fmt.Errorf("read the latest run's options: %w", err)
+		}
 		age = runs[0].Started.Sub(last.Cutoff)
 	}
 	return append(out, diagnoseRetention(retention, age, late.By)), nil

@@ -327,7 +327,12 @@ func TestReadOnlyDirectory(t *testing.T) {
 			u.chmod(u.state, 0o500)
 			before := u.account.Counts().Total
 			r := u.archive("--older-than", "90d", "--delete")
-			u.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
+			if known {
+				u.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
+			} else {
+				u.want(r, 2, map[string]int{"archived": 0, "deleted": 0})
+				u.says(r, "VBCVAULT_STATE_DIR")
+			}
 			u.says(r, u.state, "manifest")
 			u.deleted(0)
 			if n := u.account.Counts().Total - before; n != 0 {

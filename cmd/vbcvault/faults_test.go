@@ -72,11 +72,14 @@ func TestPassingFaultsOfVBCHeal(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inDir()
 			all := w.someRecordings(3)
 			var mu sync.Mutex
-			seen := map[string]bool{}
+			seen, most := map[string]bool{}, 3
+			if f.Status == http.StatusUnauthorized {
+				most = 2 // the fourth login within a minute waits for the rest of it
+			}
 			w.account.Inject(func(r *http.Request) *vbctest.Fault {
 				mu.Lock()
 				defer mu.Unlock()
-				if k := r.Method + r.URL.Path; !seen[k] && (isDelete(r) && name != "cut in the middle" || isAudio(r)) && len(seen) < 3 {
+				if k := r.Method + r.URL.Path; !seen[k] && (isDelete(r) && name != "cut in the middle" || isAudio(r)) && len(seen) < most {
 					seen[k] = true
 					return &f
 				}

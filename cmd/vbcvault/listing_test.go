@@ -135,7 +135,7 @@ func TestLargePagesTimeOut(t *testing.T) {
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
 		return &vbctest.Fault{Status: map[bool]int{true: 504}[isList(r)]}
 	})
-	r := w.archive("--older-than", "90d", "--full-scan")
+	r := w.archive("--older-than", "90d", "--full-scan", "--max-wait", "5s")
 	w.want(r, 3, nil)
 	if !strings.Contains(r.stderr, "--page-size") {
 		t.Error("the hint doesn't name --page-size")

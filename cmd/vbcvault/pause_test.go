@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,7 +150,10 @@ func TestHoldWhileStopped(t *testing.T) {
 			t.Errorf("exit %d: %s", r.code, r.stderr)
 		}
 		waited += r.code
-		for w.account.InFlight() > 0 { // what had been sent before has arrived
+		for quiet := 0; quiet < 100; quiet++ { // what had been sent before has arrived
+			if w.account.InFlight() > 0 || w.unread(t) {
+				quiet = 0
+			}
 			runtime.Gosched()
 		}
 		before := arrived.Load()
@@ -232,4 +236,31 @@ func (l *lines) Write(p []byte) (int, error) {
 		l.once.Do(func() { close(l.found) })
 	}
 	return len(p), nil
+}
+
+// unread reports whether something has been sent to VBC that its server hasn't
+// read yet, as far as this system shows that.
+func (w *world) unread(t *testing.T) bool {
+	t.Helper()
+	var port string
+	for _, v := range w.env {
+		if address, ok := strings.CutPrefix(v, "VBC_API_URL=http://127.0.0.1:"); ok {
+			port = address
+		}
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line) // sl local remote state tx:rx …
+		if len(f) > 4 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", n)) && f[3] == "01" && !strings.HasSuffix(f[4], ":00000000") {
+			return true
+		}
+	}
+	return false
 }

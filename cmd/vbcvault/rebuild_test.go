@@ -297,15 +297,15 @@ func TestRebuildSettlesWhatWasBegun(t *testing.T) {
 				if r := w.signalled(syscall.SIGKILL, isDelete, 2, applied, "--older-than", "90d", "--delete", "--workers", "1"); r.code != -1 {
 					t.Fatalf("exit %d, want a kill", r.code)
 				}
-				// A run that doesn't settle what was begun, since VBC lists it or doesn't say,
-				// stores the receipts all the same.
+				// A run that doesn't settle what was begun, since its listing doesn't cover
+				// it and VBC doesn't say, stores the receipts all the same.
 				w.account.Inject(func(r *http.Request) *vbctest.Fault {
 					if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, fmt.Sprint("/", all[1].ID)) {
 						return &vbctest.Fault{Status: http.StatusForbidden}
 					}
 					return nil
 				})
-				w.archive("--older-than", "90d")
+				w.archive("--older-than", "90d", "--since", all[2].Start.UTC().Format(time.RFC3339))
 				w.account.Inject(nil)
 				w.want(w.run("audit", "--json"), 0, map[string]int{"open": 1})
 				w.loseAll()

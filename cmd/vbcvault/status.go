@@ -157,9 +157,14 @@ func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, 
 			archived += t.Recordings
 		}
 	}
-	var last pipeline.Options
-	if len(st.Runs) > 0 && json.Unmarshal(st.Runs[0].Options, &last) == nil && last.Delete {
-		l.Delete = l.Archive + archived
+	if len(st.Runs) > 0 {
+		last, err := pipeline.OptionsOf(st.Runs[0].Options)
+		if err != nil {
+			return l, fmt.Errorf("read the latest run's options: %w", err)
+		}
+		if last.Delete {
+			l.Delete = l.Archive + archived
+		}
 	}
 	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete, 0), known.Pace.Seconds()
 	return l, nil

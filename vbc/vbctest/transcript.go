@@ -80,6 +80,9 @@ func (a *Account) serveTranscripts(w http.ResponseWriter, r *http.Request, f *Fa
 	}
 	for _, rec := range matching[from:to] {
 		item := map[string]any{"id": rec.ID, "start": rec.Start.Format(timeLayout), "call_id": rec.callID()}
+		if id, ok := rec.Extra["call_id"]; ok {
+			item["call_id"] = id
+		}
 		if a.cfg.TranscriptsOwnIDs {
 			item["id"], item["recording_id"] = rec.transcriptID(a), rec.ID
 		}
