@@ -229,6 +229,9 @@ func (r *run) recall(ctx context.Context) error {
 	r.recalled = known
 	r.expectPages(known.PageSize)
 	r.vbc.Expect(known.Pace)
+	if known.Limited {
+		r.vbc.ExpectQuota()
+	}
 	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
 	return err
 }
@@ -240,6 +243,7 @@ func (r *run) remember(ctx context.Context) error {
 	if found.Pace == r.recalled.Pace {
 		found.Pace = 0
 	}
+	found.Limited = r.vbc.Quota().Limited && !r.recalled.Limited
 	return r.manifest.SetLearned(ctx, found)
 }
 

@@ -207,6 +207,10 @@ func (c *Client) Quota() Quota { return c.pacer.quota() }
 // teaches another. 0 is none.
 func (c *Client) Expect(pace time.Duration) { c.pacer.expect(pace) }
 
+// ExpectQuota begins with the knowledge that there is a quota, though not at which
+// pace it is used up.
+func (c *Client) ExpectQuota() { c.pacer.name() }
+
 // ExpectClientAuth begins with the way of naming the application that worked in
 // an earlier run, as ClientAuth said it; "" is none.
 func (c *Client) ExpectClientAuth(way string) { c.tokens.expect(way) }

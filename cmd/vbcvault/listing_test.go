@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -170,7 +171,7 @@ func TestListingInAnyOrder(t *testing.T) {
 // interruption, by status: at the quota that VBC has taught, or its default.
 func TestItSaysHowLongItWillTake(t *testing.T) {
 	t.Parallel() // it mostly waits
-	w := newWorld(t, vbctest.Config{MaxPageSize: 100, Quota: 50, QuotaWindow: time.Second}).inDir()
+	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	w.someRecordings(600)
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")
 	for _, words := range []string{"about 1,207", "613 with bulk export", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with bulk export"} {
@@ -185,6 +186,12 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	})
 	w.want(w.finish(cmd), 130, nil)
 	w.account.Inject(nil)
+	m, err := manifest.Open(t.Context(), w.manifest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustDo(t, m.SetLearned(t.Context(), manifest.Learned{Pace: 20 * time.Millisecond, Limited: true}))
+	mustDo(t, m.Close())
 	r = w.run("status")
 	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with bulk export`).MatchString(r.stdout) {
 		t.Error("status doesn't say what is left")

@@ -77,6 +77,7 @@ func (m *Manifest) ForgetExport(ctx context.Context, job string) error {
 type Learned struct {
 	PageSize int           // the largest that VBC hasn't refused; 0 = not known
 	Pace     time.Duration // between two requests; 0 = not known
+	Limited  bool          // VBC has said that there is a quota, whether the pace is known or not
 
 	// PagesRefused says, to SetLearned, that VBC has refused larger pages just now.
 	PagesRefused bool
@@ -121,6 +122,11 @@ func (m *Manifest) Learned(ctx context.Context) (l Learned, err error) {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
 	l.PageSize, l.Pace = int(believed(size)), time.Duration(believed(pace))*time.Millisecond
+	limited, err := m.meta(ctx, "limited")
+	if err != nil {
+		return l, fmt.Errorf("read manifest: %w", err)
+	}
+	l.Limited = believed(limited) > 0
 	if l.ClientAuth, err = m.meta(ctx, "client_auth"); err != nil {
 		return l, fmt.Errorf("read manifest: %w", err)
 	}
@@ -148,6 +154,11 @@ func (m *Manifest) SetLearned(ctx context.Context, l Learned) error {
 		}
 		if l.Pace > 0 {
 			if _, err := tx.Exec(setMeta, "pace", dated(l.Pace.Milliseconds(), time.Now())); err != nil {
+				return &WriteError{err}
+			}
+		}
+		if l.Limited {
+			if _, err := tx.Exec(setMeta, "limited", dated(1, time.Now())); err != nil {
 				return &WriteError{err}
 			}
 		}

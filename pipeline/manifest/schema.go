@@ -16,7 +16,7 @@ const format = 8
 // queries select by.
 const schema = `
 CREATE TABLE meta (
-	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, ahead, transcripts, late, scan …
+	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, limited, ahead, transcripts, late, scan …
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
