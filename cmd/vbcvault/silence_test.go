@@ -59,15 +59,19 @@ func TestLimitsReadOtherwise(t *testing.T) {
 		"exclusive":          {FilterExclusive: true},
 		"to the millisecond": {RoundStarts: true},
 	} {
-		for _, args := range [][]string{nil, {"--full-scan"}, {"--delete"}, {"--since", "2025-01-02"}} {
+		for i, args := range [][]string{nil, {"--delete"}, {"--full-scan"}, {"--since", "2025-01-02"}} {
+			if i > 1 && name != "five hours behind" && name != "exclusive" {
+				continue // as with the others
+			}
 			t.Run(name+fmt.Sprint(args), func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, cfg).inDir()
 				cutoff := time.Date(2025, 5, 1, 0, 0, 0, 0, time.UTC)
-				step := 20 * time.Second
+				step := 40 * time.Second
 				if cfg.RoundStarts {
 					step += 650 * time.Millisecond
 				}
-				all := w.account.Generate(600, cutoff.Add(-step), step)
+				all := w.account.Generate(300, cutoff.Add(-step), step)
 				w.account.Add(vbctest.Recording{ID: 1, Start: cutoff}, vbctest.Recording{ID: 2, Start: cutoff.Add(time.Hour)})
 				if args != nil && args[0] == "--since" {
 					w.account.Add(vbctest.Recording{ID: 3, Start: time.Date(2025, 1, 2, 0, 0, 0, 0, time.UTC)})
