@@ -57,6 +57,7 @@ type sightings struct {
 	confirmed bool           // one that the listing doesn't show is not there indeed
 	reached   bool           // a request for one recording has brought it: its address is right
 	unreached string         // why none does; "" = not tried
+	lists     bool           // VBC lists some, if not to what this run has asked for
 
 	control sync.Mutex // held while that is tried
 }
@@ -172,6 +173,9 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		return &unclearError{notFound, unreached}
 	}
 	newest, err := r.newest(ctx, c, row.Account)
+	r.witness.mu.Lock()
+	s.lists = s.lists || len(newest) > 0
+	r.witness.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -203,6 +207,16 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		return err
 	}
 	return &unclearError{notFound, err.Error()}
+}
+
+// shows reports whether VBC has shown anything of a collection in this run. To a
+// user whose rights were taken away it shows nothing, and that says nothing of
+// what it has.
+func (r *run) shows(c collection) bool {
+	r.witness.mu.Lock()
+	defer r.witness.mu.Unlock()
+	s := r.witness.about(c)
+	return s.shown > 0 || s.reached || s.lists
 }
 
 func (r *run) confirm(s *sightings) {

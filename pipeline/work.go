@@ -331,13 +331,14 @@ func (r *run) spare(ctx context.Context, row *item, why error) error {
 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
 // without the recording, VBC's answer for the recording itself, and a store
-// without a copy mean that it is gone. A manifest that was restored from an older
-// backup may not know of the copy.
+// without a copy mean that it is gone, and only where VBC shows others: else it may
+// be hidden with them. A manifest that was restored from an older backup may not
+// know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
 		return cause
 	}
-	if there, err := r.askVBC(ctx, row); err != nil || there {
+	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
 		return cause
 	}
 	if found, err := r.find(row); err != nil || found {
