@@ -130,9 +130,19 @@ func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
 	return r.askVBC(ctx, row)
 }
 
+// isThereStill is isThere for a recording whose copy isn't whole, so far as is
+// known: it may be the last one, and is worth a request whatever a listing says.
+func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err error) {
+	if row.Displaced {
+		return false, nil
+	}
+	return r.askVBC(ctx, row)
+}
+
 // askVBC asks VBC for a recording. An *unclearError says that the answer is a 404,
 // and that it may be about anything.
 func (r *run) askVBC(ctx context.Context, row *item) (there bool, err error) {
+	row.asked = true
 	err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(_ context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err

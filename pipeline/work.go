@@ -27,7 +27,8 @@ type item struct {
 	wrote      bool  // its audio and metadata were written by this run, not found
 	sent       bool  // a DELETE for it may have been sent
 	again      bool  // it was begun in this run before
-	there      *bool // whether VBC has it, if this run has asked
+	there      *bool // whether VBC has it, if this run has found out
+	asked      bool  // by a request for it
 
 	written []string // keys that this run has written, not found
 	trusted bool     // some of that can't be read, and the store's word for it counts
@@ -274,14 +275,14 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 }
 
 // stillHas reports whether VBC has this recording: what this run's listing has
-// shown it has, and where that hasn't, it is asked, once. An id may have been
-// given again.
+// shown it has, and where that hasn't, it is asked, once: the copy isn't what it
+// should be. An id may have been given again.
 func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
 	if row.SeenRun == r.id && !row.Displaced {
 		return true, nil
 	}
-	if row.there == nil {
-		if there, err = r.isThere(ctx, row); err != nil {
+	if row.there == nil || !*row.there && !row.asked {
+		if there, err = r.isThereStill(ctx, row); err != nil {
 			return false, err
 		}
 		row.there = &there
