@@ -57,6 +57,7 @@ type sightings struct {
 	confirmed bool           // one that the listing doesn't show is not there indeed
 	reached   bool           // a request for one recording has brought it: its address is right
 	unreached string         // why none does; "" = not tried
+	lists     bool           // VBC lists some, if not to what this run has asked for
 
 	control sync.Mutex // held while that is tried
 }
@@ -129,9 +130,19 @@ func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
 	return r.askVBC(ctx, row)
 }
 
+// isThereStill is isThere for a recording whose copy isn't whole, so far as is
+// known: it may be the last one, and is worth a request whatever a listing says.
+func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err error) {
+	if row.Displaced {
+		return false, nil
+	}
+	return r.askVBC(ctx, row)
+}
+
 // askVBC asks VBC for a recording. An *unclearError says that the answer is a 404,
 // and that it may be about anything.
 func (r *run) askVBC(ctx context.Context, row *item) (there bool, err error) {
+	row.asked = true
 	err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(_ context.Context, slot *vbc.Slot) (err error) {
 		there, err = slot.Exists(r.work, row.Recording)
 		return err
@@ -172,6 +183,9 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		return &unclearError{notFound, unreached}
 	}
 	newest, err := r.newest(ctx, c, row.Account)
+	r.witness.mu.Lock()
+	s.lists = s.lists || len(newest) > 0
+	r.witness.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -203,6 +217,16 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		return err
 	}
 	return &unclearError{notFound, err.Error()}
+}
+
+// shows reports whether VBC has shown anything of a collection in this run. To a
+// user whose rights were taken away it shows nothing, and that says nothing of
+// what it has.
+func (r *run) shows(c collection) bool {
+	r.witness.mu.Lock()
+	defer r.witness.mu.Unlock()
+	s := r.witness.about(c)
+	return s.shown > 0 || s.reached || s.lists
 }
 
 func (r *run) confirm(s *sightings) {

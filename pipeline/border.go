@@ -12,7 +12,7 @@ import (
 type shown struct {
 	from, to   time.Time
 	recordings []vbc.Recording
-	left       int
+	left       int  // 0 = it counts nothing
 	thin       bool // a page had fewer items than others, though more came
 }
 
@@ -63,14 +63,18 @@ func isHalf(n, of int) bool {
 // something was hidden, or somebody else has deleted, and the slice before is
 // listed once more by itself. Without a contradiction nothing is missing until
 // from.
-func (l *lister) recheck(ctx context.Context, from time.Time, total int) error {
+func (l *lister) recheck(ctx context.Context, from time.Time, listing *vbc.Listing) error {
 	s := l.shown
 	l.shown = nil
 	if s == nil {
 		return nil
 	}
-	if s.left > total || s.thin {
-		if err := l.listAgain(ctx, s, max(0, s.left-total)); err != nil {
+	lacking := 0
+	if !listing.More() || listing.Counted() { // else nobody knows how many there are
+		lacking = max(0, s.left-listing.Total())
+	}
+	if lacking > 0 || s.thin {
+		if err := l.listAgain(ctx, s, lacking); err != nil {
 			return err
 		}
 	}

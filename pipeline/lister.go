@@ -170,7 +170,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		if !l.border.holds(page, order.at, false) {
 			return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
 		}
-		if err := l.recheck(ctx, from, listing.Total()); err != nil {
+		if err := l.recheck(ctx, from, listing); err != nil {
 			return time.Time{}, err
 		}
 		to := order.at.Truncate(time.Second)
@@ -181,13 +181,13 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 			}
 			held = nil
 		case len(held) >= l.sliceLimits().count && advances(from, to) && to.After(firstSecond(held)) && listing.Total() != seen:
-			return to, l.cut(ctx, from, to, held, listing.Total(), thin)
+			return to, l.cut(ctx, from, to, held, listing, thin)
 		}
 	}
 	if !l.border.holds(nil, order.at, true) {
 		return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
 	}
-	if err := l.recheck(ctx, from, listing.Total()); err != nil {
+	if err := l.recheck(ctx, from, listing); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.note(ctx, held); err != nil {
@@ -212,15 +212,19 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 // cut ends a slice at a second that what was held reaches into. All of it is
 // written down. What starts in that second is yielded with the next slice, which
 // begins there: VBC must show it again.
-func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recording, total int, thin bool) error {
+func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recording, listing *vbc.Listing, thin bool) error {
 	if err := l.note(ctx, held); err != nil {
 		return err
 	}
 	before, rest := split(held, to)
 	l.walks++
-	l.shown = &shown{from: from, to: to, recordings: before, left: total - len(before), thin: thin}
+	left := listing.Total() - len(before)
+	l.shown = &shown{from: from, to: to, recordings: before, thin: thin}
+	if listing.Counted() {
+		l.shown.left = left
+	}
 	l.border = newBorder(to, rest)
-	l.remaining.Store(int64(max(0, total-len(before))))
+	l.remaining.Store(int64(max(0, left)))
 	return l.emitUntil(ctx, to, earlier(to, l.policy.Cutoff.Truncate(time.Second)))
 }
 

@@ -27,7 +27,8 @@ type item struct {
 	wrote      bool  // its audio and metadata were written by this run, not found
 	sent       bool  // a DELETE for it may have been sent
 	again      bool  // it was begun in this run before
-	there      *bool // whether VBC has it, if this run has asked
+	there      *bool // whether VBC has it, if this run has found out
+	asked      bool  // by a request for it
 
 	written []string // keys that this run has written, not found
 	trusted bool     // some of that can't be read, and the store's word for it counts
@@ -274,14 +275,14 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 }
 
 // stillHas reports whether VBC has this recording: what this run's listing has
-// shown it has, and where that hasn't, it is asked, once. An id may have been
-// given again.
+// shown it has, and where that hasn't, it is asked, once: the copy isn't what it
+// should be. An id may have been given again.
 func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
 	if row.SeenRun == r.id && !row.Displaced {
 		return true, nil
 	}
-	if row.there == nil {
-		if there, err = r.isThere(ctx, row); err != nil {
+	if row.there == nil || !*row.there && !row.asked {
+		if there, err = r.isThereStill(ctx, row); err != nil {
 			return false, err
 		}
 		row.there = &there
@@ -331,13 +332,14 @@ func (r *run) spare(ctx context.Context, row *item, why error) error {
 
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
 // without the recording, VBC's answer for the recording itself, and a store
-// without a copy mean that it is gone. A manifest that was restored from an older
-// backup may not know of the copy.
+// without a copy mean that it is gone, and only where VBC shows others: else it may
+// be hidden with them. A manifest that was restored from an older backup may not
+// know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
 	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
 		return cause
 	}
-	if there, err := r.askVBC(ctx, row); err != nil || there {
+	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
 		return cause
 	}
 	if found, err := r.find(row); err != nil || found {

@@ -101,6 +101,12 @@ func (l *Listing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]Recording,
 // use, it is how many it has shown, and one while more is to come.
 func (l *Listing) Total() int { return l.walk.counted() }
 
+// Counted reports whether Total is a count of VBC's, and not what it has shown and
+// perhaps one more.
+func (l *Listing) Counted() bool {
+	return l.walk.latest > l.walk.count || l.walk.over && l.walk.latest > 0
+}
+
 // More reports whether VBC says that recordings are to come behind those that
 // Pages has yielded, or doesn't say that there are none.
 func (l *Listing) More() bool { return !l.walk.over }
