@@ -14,6 +14,8 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -138,6 +140,52 @@ func TestWhatMayBeAnothersStays(t *testing.T) {
 	}
 }
 
+// An object of ours is gone, and another manifest of the same account has stored its
+// own there before we notice. That is whole, and stays; we take it for ours where it
+// says the same.
+func TestAnotherManifestsCopyStays(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, to)
+			l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+			all := l.account.Recordings()
+			key := l.stem(all[0]) + ".json"
+			ours := l.path
+			if _, err := l.run(Options{Workers: 1}); err != nil {
+				t.Fatal(err)
+			}
+			var eraser storage.Eraser
+			switch s := l.clean.(type) {
+			case *s3store.Store:
+				eraser = s3store.NewEraser(s)
+			case *dirstore.Store:
+				eraser = dirstore.NewEraser(s)
+			}
+			if _, err := eraser.Erase(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			l.path += "-theirs"
+			if _, err := l.run(Options{Workers: 1}); err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := readAll(l.clean, storage.Object{Key: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.path = ours
+			if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
+				t.Errorf("%+v, %v", sum, err)
+			}
+			l.allDone(all)
+			if now, err := readAll(l.clean, storage.Object{Key: key}); err != nil || !bytes.Equal(now, theirs) {
+				t.Errorf("their metadata was replaced: %q, %v; it was %q", now, err, theirs)
+			}
+			l.noLitter(all)
+		})
+	}
+}
+
 // A name beside is known by its digits: what they aren't of was ours, and is
 // replaced; what they are of, and isn't ours all the same, stays, and has the next
 // name taken.
@@ -199,6 +247,7 @@ func TestRecognise(t *testing.T) {
 		"cut off":                       {storage.Object{ETag: `"f"`, Content: storage.Content{Size: 1, SHA256: put.SHA256}}, manifest.Refused{Put: put}, true},
 		"cold, the same":                {storage.Object{ETag: `"e"`}, manifest.Refused{Put: put}, true},
 		"cold, another":                 {storage.Object{ETag: `"f"`}, manifest.Refused{Put: put, Proven: true}, false},
+		"another's, whole":              {storage.Object{ETag: `"f"`, Whole: true, Content: content("theirs")}, manifest.Refused{Put: put, Proven: true}, false},
 		"proven once":                   {storage.Object{ETag: `"f"`, Content: content("rotten")}, manifest.Refused{Put: put, Proven: true}, true},
 		"nothing known of either":       {storage.Object{Content: content("theirs")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}}, false},
 		"nothing known, as it was seen": {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}}, true},

@@ -220,3 +220,9 @@ func markOf(o storage.Object, metadata map[string]string) string {
 	}
 	return ""
 }
+
+// isWhole reports whether an object's bytes have the digest that was noted beside
+// them when they were sent.
+func isWhole(o storage.Object, metadata map[string]string) bool {
+	return o.Proven() && metadata[markDigest] == o.SHA256.String()
+}

@@ -75,7 +75,7 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 		Content: storage.Content{Size: aws.ToInt64(out.ContentLength)}, Expires: expiry(aws.ToString(out.Expiration)),
 		Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
-	defer func() { has.Mark = markOf(has, out.Metadata) }()
+	defer func() { has.Mark, has.Whole = markOf(has, out.Metadata), isWhole(has, out.Metadata) }()
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	sum := aws.ToString(out.ChecksumSHA256)
 	if isComposite(sum, out.ChecksumType, has.ETag) {
@@ -131,7 +131,7 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
 		Proof: storage.ProofRead, Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
-	has.Mark = markOf(has, out.Metadata)
+	has.Mark, has.Whole = markOf(has, out.Metadata), isWhole(has, out.Metadata)
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	if has.Lacks != "" { // some servers say only to a HEAD how an object is kept
 		now, _, err := s.head(ctx, storage.Object{Key: o.Key})
