@@ -16,6 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -341,4 +342,56 @@ func TestCatalogOfNobody(t *testing.T) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
+}
+
+// What lies among receipts and holds and is far too long for one is damaged, as what
+// is too short is: it ends no run.
+func TestWhatIsTooLongEndsNoRun(t *testing.T) {
+	l := newLab(t, "directory")
+	l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := m.Chain(t.Context())
+	m.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := bytes.Repeat([]byte("x\n"), maxReceipts)
+	hold := storage.SumOf([]byte("a hold"))
+	for _, key := range []string{
+		bundle{chain: c.ID, first: c.Last + 1, last: c.Last + 3, head: hold}.key("549825"),
+		holdKey("549825", manifest.HoldText{Hold: hold}), holdKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
+	} {
+		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(long)}, storage.Attrs{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.account.Add(vbctest.Recording{ID: 2, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 5000})
+	sum, err := l.run(Options{Delete: true, Workers: 1})
+	if err != nil || sum.Archived != 1 || sum.Deleted != 0 {
+		t.Errorf("%+v, %v; want it archived, and held by what can't be read", sum, err)
+	}
+}
+
+// Housekeeping that fails costs a warning, and neither a run nor the catalogue.
+func TestHousekeepingThatFails(t *testing.T) {
+	l := newLab(t, "directory")
+	l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+	faulty, _ := l.faulty.(*storagetest.Faulty)
+	before := faulty.Hook
+	faulty.Hook = func(op storagetest.Op, key string) storagetest.Fault {
+		if op == storagetest.OpTidy {
+			return storagetest.NotApplied
+		}
+		return before(op, key)
+	}
+	if sum, err := l.run(Options{Delete: true, Catalog: true, Workers: 1}); err != nil || sum.Deleted != 1 || !sum.Complete() {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	l.catalogIsCurrent()
 }
