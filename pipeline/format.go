@@ -41,6 +41,8 @@ func formatOf(head []byte) (f format, what string, odd bool) {
 	switch {
 	case strings.HasPrefix(media, "audio/"):
 		return format{media, t.Extension()}, "", false
+	case inUTF16(head) != nil: // whose first bytes, and many a second pair, are those of a frame
+		return f, media, false
 	case startsWithFrame(head):
 		return format{"audio/mpeg", ".mp3"}, "", false
 	}

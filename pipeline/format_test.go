@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -122,31 +123,33 @@ func TestFormats(t *testing.T) {
 		"Windows Media":              {string(asfHeader) + noise(64) + string(asfAudio) + noise(64), "audio/x-ms-wma .wma"},
 		"Windows Media, video":       {string(asfHeader) + noise(64) + string(asfAudio) + string(asfVideo) + noise(64), "odd"},
 
-		"a codec without a header":  {noise(9000), "odd"},
-		"µ-law of a silent line":    {strings.Repeat("\xff\xfe\x7f\xff", 2000), "odd"},
-		"a page":                    {"<!DOCTYPE html><html><body>Sorry" + strings.Repeat(" ", 9000), ""},
-		"a page in UTF-16":          {"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00S\x00o\x00r\x00r\x00y\x00", ""},
-		"a page in Cyrillic UTF-16": {"\xfe\xff\x04\x17\x04\x30\x04\x3f\x04\x38\x04\x41\x04\x4c\x00 \x04\x3d\x04\x35\x00\n", ""},
-		"a page, packed":            {gzipped("<html><body>Sorry, not now</body></html>"), ""},
-		"JSON":                      {`{"msg":"Recording not found","status":404}`, ""},
-		"JSON behind a mark":        {"\xef\xbb\xbf" + ` [{"msg":"Recording not found"}]`, ""},
-		"JSON, packed":              {gzipped(`{"msg":"Recording not found"}`), ""},
-		"JSON, filled up":           {`{"msg":"Recording not found"}` + zeroed(9000), ""},
-		"a message behind zeros":    {zeroed(100) + `{"msg":"Recording not found"}`, ""},
-		"XML":                       {`<?xml version="1.0"?><am:fault xmlns:am="http://wso2.org/apimanager"/>`, ""},
-		"text":                      {"upstream connect error or disconnect/reset before headers", ""},
-		"text, filled up":           {"upstream connect error" + zeroed(70_000), ""},
-		"text in another language":  {"Запись не найдена, повторите попытку позже", ""},
-		"text, binary behind":       {"<html><body>503</body></html>" + noise(500), ""},
-		"an answer within another":  {"HTTP/1.1 503 Service Unavailable\r\n\r\n" + noise(50), ""},
-		"zeros":                     {zeroed(9000), ""},
-		"zeros and nothing audible": {zeroed(9000) + noise(9000), "odd"},
-		"PDF":                       {"%PDF-1.7\n" + noise(500), ""},
-		"PNG":                       {"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + noise(500), ""},
-		"ZIP":                       {"PK\x03\x04\x14\x00\x00\x00" + noise(500), ""},
-		"AVI":                       {"RIFF\x24\x08\x00\x00AVI LIST" + zeroed(100), "odd"},
-		"a broken box":              {"\x00\x00\x00\x08ftyp", "odd"},
-		"broken Matroska":           {"\x1a\x45\xdf\xa3\x01\xff\xff", "odd"},
+		"a codec without a header":    {noise(9000), "odd"},
+		"µ-law of a silent line":      {strings.Repeat("\xff\xfe\x7f\xff", 2000), "odd"},
+		"a page":                      {"<!DOCTYPE html><html><body>Sorry" + strings.Repeat(" ", 9000), ""},
+		"a page in UTF-16":            {"\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00S\x00o\x00r\x00r\x00y\x00", ""},
+		"a page in Cyrillic UTF-16":   {"\xfe\xff\x04\x17\x04\x30\x04\x3f\x04\x38\x04\x41\x04\x4c\x00 \x04\x3d\x04\x35\x00\n", ""},
+		"JSON in UTF-16, many frames": {wide(strings.Repeat(`{"error":"backend unavailable","status":503}`, 200)), ""},
+		"a page in Japanese UTF-16":   {wide(strings.Repeat("サービスは現在ご利用いただけません。", 100)), ""},
+		"a page, packed":              {gzipped("<html><body>Sorry, not now</body></html>"), ""},
+		"JSON":                        {`{"msg":"Recording not found","status":404}`, ""},
+		"JSON behind a mark":          {"\xef\xbb\xbf" + ` [{"msg":"Recording not found"}]`, ""},
+		"JSON, packed":                {gzipped(`{"msg":"Recording not found"}`), ""},
+		"JSON, filled up":             {`{"msg":"Recording not found"}` + zeroed(9000), ""},
+		"a message behind zeros":      {zeroed(100) + `{"msg":"Recording not found"}`, ""},
+		"XML":                         {`<?xml version="1.0"?><am:fault xmlns:am="http://wso2.org/apimanager"/>`, ""},
+		"text":                        {"upstream connect error or disconnect/reset before headers", ""},
+		"text, filled up":             {"upstream connect error" + zeroed(70_000), ""},
+		"text in another language":    {"Запись не найдена, повторите попытку позже", ""},
+		"text, binary behind":         {"<html><body>503</body></html>" + noise(500), ""},
+		"an answer within another":    {"HTTP/1.1 503 Service Unavailable\r\n\r\n" + noise(50), ""},
+		"zeros":                       {zeroed(9000), ""},
+		"zeros and nothing audible":   {zeroed(9000) + noise(9000), "odd"},
+		"PDF":                         {"%PDF-1.7\n" + noise(500), ""},
+		"PNG":                         {"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR" + noise(500), ""},
+		"ZIP":                         {"PK\x03\x04\x14\x00\x00\x00" + noise(500), ""},
+		"AVI":                         {"RIFF\x24\x08\x00\x00AVI LIST" + zeroed(100), "odd"},
+		"a broken box":                {"\x00\x00\x00\x08ftyp", "odd"},
+		"broken Matroska":             {"\x1a\x45\xdf\xa3\x01\xff\xff", "odd"},
 	} {
 		src := newSource(strings.NewReader(c.body), func(int) {})
 		f, err := src.format()
@@ -161,6 +164,15 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s: looking at it changed it", name)
 		}
 	}
+}
+
+// wide is a text in UTF-16, behind the mark that says so.
+func wide(text string) string {
+	b := []byte("\xff\xfe")
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
 }
 
 // --accept-format takes an unknown format with just the declared size when two

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -58,7 +59,7 @@ func (r *run) learnHolds(ctx context.Context) error {
 		if h, ok := known[t.Hold]; ok && (!t.Ended && !h.Lost || t.Ended && h.Removed != nil) {
 			continue
 		}
-		if t.Text, err = readObject(ctx, r.store, o, maxHold); err != nil {
+		if t.Text, err = readObject(ctx, r.store, o, maxHold); err != nil && !errors.Is(err, errTooLarge) {
 			return err
 		}
 		if !t.Check() {

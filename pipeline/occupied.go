@@ -88,6 +88,10 @@ func (r *run) ours(occupant storage.Object) (why string, err error) {
 	return "", nil
 }
 
+// earlierProof is the weakest of these: what was whole under the key may be damaged,
+// or be gone and have left its place to another manifest's.
+const earlierProof = "an earlier proof"
+
 // recognise says what an occupant is known by to be an object that was put, and
 // found wrong; "" if it is another.
 func recognise(occupant storage.Object, known manifest.Refused) string {
@@ -98,8 +102,9 @@ func recognise(occupant storage.Object, known manifest.Refused) string {
 	case occupant.Bears(put):
 		return "its mark"
 	case !occupant.Proven():
+	case occupant.Whole: // somebody else's, in the place of ours
 	case known.Proven:
-		return "an earlier proof"
+		return earlierProof
 	case occupant.ETag == "" && occupant.Mark == "" && known.Has.Proven() && occupant.Content == known.Has.Content:
 		return "what was found right after it was stored" // in a store that has no other way to tell
 	}

@@ -14,6 +14,9 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/dirstore"
+	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -138,6 +141,52 @@ func TestWhatMayBeAnothersStays(t *testing.T) {
 	}
 }
 
+// An object of ours is gone, and another manifest of the same account has stored its
+// own there before we notice. That is whole, and stays; we take it for ours where it
+// says the same.
+func TestAnotherManifestsCopyStays(t *testing.T) {
+	for _, to := range []string{"directory", "s3"} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, to)
+			l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+			all := l.account.Recordings()
+			key := l.stem(all[0]) + ".json"
+			ours := l.path
+			if _, err := l.run(Options{Workers: 1}); err != nil {
+				t.Fatal(err)
+			}
+			var eraser storage.Eraser
+			switch s := l.clean.(type) {
+			case *s3store.Store:
+				eraser = s3store.NewEraser(s)
+			case *dirstore.Store:
+				eraser = dirstore.NewEraser(s)
+			}
+			if _, err := eraser.Erase(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			l.path += "-theirs"
+			if _, err := l.run(Options{Workers: 1}); err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := readAll(l.clean, storage.Object{Key: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.path = ours
+			if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
+				t.Errorf("%+v, %v", sum, err)
+			}
+			l.allDone(all)
+			if now, err := readAll(l.clean, storage.Object{Key: key}); err != nil || !bytes.Equal(now, theirs) {
+				t.Errorf("their metadata was replaced: %q, %v; it was %q", now, err, theirs)
+			}
+			l.noLitter(all)
+		})
+	}
+}
+
 // A name beside is known by its digits: what they aren't of was ours, and is
 // replaced; what they are of, and isn't ours all the same, stays, and has the next
 // name taken.
@@ -199,6 +248,7 @@ func TestRecognise(t *testing.T) {
 		"cut off":                       {storage.Object{ETag: `"f"`, Content: storage.Content{Size: 1, SHA256: put.SHA256}}, manifest.Refused{Put: put}, true},
 		"cold, the same":                {storage.Object{ETag: `"e"`}, manifest.Refused{Put: put}, true},
 		"cold, another":                 {storage.Object{ETag: `"f"`}, manifest.Refused{Put: put, Proven: true}, false},
+		"another's, whole":              {storage.Object{ETag: `"f"`, Whole: true, Content: content("theirs")}, manifest.Refused{Put: put, Proven: true}, false},
 		"proven once":                   {storage.Object{ETag: `"f"`, Content: content("rotten")}, manifest.Refused{Put: put, Proven: true}, true},
 		"nothing known of either":       {storage.Object{Content: content("theirs")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}}, false},
 		"nothing known, as it was seen": {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}}, true},
@@ -292,4 +342,56 @@ func TestCatalogOfNobody(t *testing.T) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
+}
+
+// What lies among receipts and holds and is far too long for one is damaged, as what
+// is too short is: it ends no run.
+func TestWhatIsTooLongEndsNoRun(t *testing.T) {
+	l := newLab(t, "directory")
+	l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := m.Chain(t.Context())
+	m.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := bytes.Repeat([]byte("x\n"), maxReceipts)
+	hold := storage.SumOf([]byte("a hold"))
+	for _, key := range []string{
+		bundle{chain: c.ID, first: c.Last + 1, last: c.Last + 3, head: hold}.key("549825"),
+		holdKey("549825", manifest.HoldText{Hold: hold}), holdKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
+	} {
+		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(long)}, storage.Attrs{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.account.Add(vbctest.Recording{ID: 2, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 5000})
+	sum, err := l.run(Options{Delete: true, Workers: 1})
+	if err != nil || sum.Archived != 1 || sum.Deleted != 0 {
+		t.Errorf("%+v, %v; want it archived, and held by what can't be read", sum, err)
+	}
+}
+
+// Housekeeping that fails costs a warning, and neither a run nor the catalogue.
+func TestHousekeepingThatFails(t *testing.T) {
+	l := newLab(t, "directory")
+	l.account.Add(vbctest.Recording{ID: 1, Start: l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second), Size: 4000})
+	faulty, _ := l.faulty.(*storagetest.Faulty)
+	before := faulty.Hook
+	faulty.Hook = func(op storagetest.Op, key string) storagetest.Fault {
+		if op == storagetest.OpTidy {
+			return storagetest.NotApplied
+		}
+		return before(op, key)
+	}
+	if sum, err := l.run(Options{Delete: true, Catalog: true, Workers: 1}); err != nil || sum.Deleted != 1 || !sum.Complete() {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	l.catalogIsCurrent()
 }

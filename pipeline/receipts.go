@@ -56,7 +56,7 @@ func parseBundle(o storage.Object) (b bundle, ok bool) {
 // says, ending with the head that it says.
 func (b bundle) lines(ctx context.Context, store storage.Store) ([]byte, error) {
 	body, err := readObject(ctx, store, b.object, maxReceipts)
-	if err != nil {
+	if err != nil && !errors.Is(err, errTooLarge) { // that is none of ours
 		return nil, err
 	}
 	trimmed := bytes.TrimSuffix(body, []byte("\n"))

@@ -97,7 +97,10 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 		return 0, err
 	}
 	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
-		return 0, err
+		if ctx.Err() != nil {
+			return 0, err
+		}
+		r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", catalogPrefix(r.account), "reason", err)
 	}
 	for _, month := range months {
 		if err := r.storeMonth(ctx, month); err != nil {

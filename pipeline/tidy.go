@@ -34,7 +34,6 @@ func (r *run) tidy(ctx context.Context) error {
 		}
 		if err != nil {
 			r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", prefix, "reason", err)
-			break
 		}
 	}
 	if removed > 0 {

@@ -97,6 +97,11 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 	want := storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
 	var intended storage.Object
 	put := func(key string) (storage.Object, error) {
+		// What a reading has found wrong here, the store may remember as whole.
+		wrong, err := r.manifest.RefusedAt(r.work, key)
+		if err != nil {
+			return storage.Object{}, err
+		}
 		return r.store.Put(r.work, key, storage.Body{
 			Reader: bytes.NewReader(text), Size: want.Size,
 			Seal: func(o storage.Object) error {
@@ -109,7 +114,7 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 				}
 				return r.resolve(row, has)
 			},
-			Reread: row.Refuted,
+			Reread: row.Refuted || len(wrong) > 0,
 		}, storage.Attrs{ContentType: contentType})
 	}
 	o, err := putBeside(key, want.SHA256, r.staying(row), put)

@@ -265,13 +265,11 @@ func (t *transfer) putSidecar(key string, side sidecar, body []byte, intend func
 		return t.store.Put(t.work, key, storage.Body{
 			Reader: bytes.NewReader(body), Size: int64(len(body)), Seal: intend, Within: true,
 			Occupied: func(occupant storage.Object) storage.Resolution {
-				if t.resolve(t.row, occupant) == storage.Replace {
-					return storage.Replace
-				}
-				if sameSidecar(t.work, t.store, occupant, side) {
+				why := t.mayReplace(t.row, occupant)
+				if (why == "" || why == earlierProof) && sameSidecar(t.work, t.store, occupant, side) {
 					return storage.Adopt
 				}
-				return storage.Refuse
+				return t.resolve(t.row, occupant)
 			},
 			Reread: t.row.Refuted,
 		}, storage.Attrs{ContentType: "application/json"})

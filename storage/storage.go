@@ -123,6 +123,11 @@ type Object struct {
 	// been there.
 	Adopted bool `json:"-"`
 
+	// Whole says, in an answer of Stat and in a question of Body.Occupied, that the
+	// bytes are those that somebody's Put had sent, by what that left beside them:
+	// whoever it was, this isn't a damaged object. false where the store can't tell.
+	Whole bool `json:"-"`
+
 	// Own says, in a question of Body.Occupied, that the occupant bears the mark
 	// of this Put, or of one that has sent the very same bytes, and isn't that any
 	// more: it was damaged since.

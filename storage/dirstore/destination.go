@@ -161,17 +161,27 @@ func (s *Store) Unfinished(ctx context.Context, prefix string) iter.Seq2[string,
 }
 
 // Tidy implements storage.Destination. What another process is at work on stays,
-// be it a file or a lock.
+// be it a file or a lock. What can't be removed is said once all else is gone, and
+// is no reason not to write there: such an error is never ErrRefused.
 func (s *Store) Tidy(ctx context.Context, prefix string) (removed int, err error) {
+	var stays error
 	err = s.leftovers(ctx, prefix, func(name string) error {
 		gone, err := s.removeOrphan(name)
 		if gone {
 			removed++
 		}
-		return err
+		if err != nil && stays == nil {
+			stays = err
+		}
+		return nil
 	})
+	if err == nil {
+		err = stays
+	} else {
+		err = s.failed(err)
+	}
 	if err != nil {
-		return removed, fmt.Errorf("tidy %s: %w", s, s.failed(err))
+		return removed, fmt.Errorf("tidy %s: %w", s, err)
 	}
 	return removed, nil
 }

@@ -24,13 +24,15 @@ func identityOf(f *os.File) string {
 }
 
 // markOf is what a file is known by from when it is made, under whatever name and
-// whatever becomes of its bytes; "" if the system doesn't say.
+// whatever becomes of its bytes; "" if the system doesn't say. The number alone isn't
+// it: what is removed leaves its number to the next file, which may be somebody else's.
 func markOf(f *os.File) string {
 	var s unix.Stat_t
-	if unix.Fstat(int(f.Fd()), &s) != nil || s.Ino == 0 {
+	at := born(f)
+	if at == 0 || unix.Fstat(int(f.Fd()), &s) != nil || s.Ino == 0 {
 		return ""
 	}
-	return fmt.Sprint("inode ", s.Ino)
+	return fmt.Sprint("inode ", s.Ino, " of ", at)
 }
 
 // syncDir makes the names in a directory durable. Some network file systems

@@ -105,6 +105,9 @@ func (s *Store) removeOrphan(name string) (removed bool, err error) {
 	if errors.Is(err, fs.ErrPermission) {
 		f, err = s.root.Open(name)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return s.removeClosed(name) // another user's
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // it was there a moment ago
 	}
@@ -131,6 +134,20 @@ func (s *Store) removeOrphan(name string) (removed bool, err error) {
 		return false, nil // somebody was faster, or has it open
 	}
 	return err == nil, err
+}
+
+// removeClosed removes a temporary file that can't be opened, and so not locked, if
+// it is old.
+func (s *Store) removeClosed(name string) (removed bool, err error) {
+	info, err := s.root.Lstat(name)
+	if err == nil && time.Since(info.ModTime()) >= orphanAge {
+		err = s.root.Remove(name)
+		removed = err == nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return removed, err
 }
 
 // use says whether somebody needs a file.

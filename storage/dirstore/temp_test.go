@@ -3,6 +3,7 @@
 package dirstore_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,5 +99,28 @@ func TestDamagedFileIsKnownAgain(t *testing.T) {
 	}
 	if has, err := s.Stat(t.Context(), storage.Object{Key: "a/k"}); err != nil || has.Bears(told) {
 		t.Errorf("%+v, %v; want it not taken for %+v", has, err, told)
+	}
+	// The numbers of files that are no more are given again.
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	for try := range 50 {
+		var last storage.Object
+		_, err := s.Put(t.Context(), "a/k", storage.Body{Reader: strings.NewReader(fmt.Sprint(try)), Seal: func(o storage.Object) error { last = o; return nil }}, storage.Attrs{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte("another's, whole"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := s.Stat(t.Context(), storage.Object{Key: "a/k"}); err != nil || has.Bears(last) {
+			t.Fatalf("%+v, %v; want it not taken for %+v", has, err, last)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

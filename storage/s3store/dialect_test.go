@@ -112,6 +112,38 @@ func TestAnyRefusalOfAWrongChecksumIsAsked(t *testing.T) {
 	}
 }
 
+// A server that has trouble just while it is asked, and checks nothing, isn't
+// believed to have found a wrong checksum wrong.
+func TestPassingTroubleIsNoCheck(t *testing.T) {
+	t.Parallel()
+	wrong := storage.SumOf([]byte("other bytes")).Base64()
+	for _, op := range []string{"PutObject", "UploadPart"} {
+		for _, status := range []int{500, 501} {
+			asked := 0
+			s, _, _ := open(t, func(of, key string, r *http.Request) *storagetest.S3Fault {
+				switch {
+				case of != op || r.Header.Get("X-Amz-Checksum-Sha256") != wrong:
+					return nil
+				case asked > 0 && strings.HasPrefix(r.Header.Get("Amz-Sdk-Request"), "attempt=1;"):
+					return &storagetest.S3Fault{Status: 200, AddHeader: http.Header{"ETag": {`"1"`}}} // it takes what it is sent
+				}
+				asked++
+				return &storagetest.S3Fault{Status: status, Code: "InternalError", Says: "We encountered an internal error. Please try again."}
+			})
+			if _, err := s.Probe(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+			o, err := put(t, s, "large", large())
+			if err == nil {
+				_, err = s.Stat(t.Context(), o)
+			}
+			if err != nil || s.Memory() != storage.NoMemory || asked == 0 {
+				t.Errorf("%s, %d: memory %v, %v; want it disbelieved", op, status, s.Memory(), err)
+			}
+		}
+	}
+}
+
 // A server that refuses the probe for another reason is refused, whatever the
 // probe tries.
 func TestNothingCanBeWritten(t *testing.T) {

@@ -31,7 +31,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Objec
 			}
 			for _, item := range page.Contents {
 				o := storage.Object{
-					Key: s.short(item.Key), ETag: aws.ToString(item.ETag),
+					Key: s.short(item.Key), ETag: etagOf(item.ETag),
 					Content: storage.Content{Size: aws.ToInt64(item.Size)},
 				}
 				if o.Key <= last && last != "" { // whoever compares with it would miss some

@@ -155,7 +155,7 @@ func (u *upload) complete(ctx context.Context, o storage.Object, c condition) (s
 		// It is there, and isn't what was sent; reading it back will tell.
 		return storage.Object{}, fmt.Errorf("the server has put together an object with the checksum %s, not %s", sum, o.Checksum)
 	}
-	o.VersionID, o.ETag = aws.ToString(out.VersionId), aws.ToString(out.ETag)
+	o.VersionID, o.ETag = aws.ToString(out.VersionId), etagOf(out.ETag)
 	return o, nil
 }
 
@@ -219,4 +219,10 @@ func markOf(o storage.Object, metadata map[string]string) string {
 		return sum
 	}
 	return ""
+}
+
+// isWhole reports whether an object's bytes have the digest that was noted beside
+// them when they were sent.
+func isWhole(o storage.Object, metadata map[string]string) bool {
+	return o.Proven() && metadata[markDigest] == o.SHA256.String()
 }

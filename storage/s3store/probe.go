@@ -68,7 +68,15 @@ func (s *Store) probeChecksum(ctx context.Context) (refusal, err error) {
 		return refusal, refusal
 	}
 	// It may have refused the header and not the checksum. A right one tells.
-	if err = s.probeObject(ctx, probeHash, condition{}); err == nil {
+	err = s.probeObject(ctx, probeHash, condition{})
+	if err == nil && passing(refusal) {
+		// It may have had other troubles, which are over.
+		if refusal = s.probeObject(ctx, otherHash, condition{}); refusal == nil {
+			s.distrust("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write")
+			return nil, nil
+		}
+	}
+	if err == nil {
 		s.log.Debug("the destination checks what it is sent", "destination", s.String(), "left_there", probeKey, "to_a_wrong_checksum", brief(refusal))
 		return refusal, nil
 	}
@@ -168,8 +176,8 @@ func (s *Store) probePart(ctx context.Context) error {
 		return nil
 	case refusal != nil && !doubtful(refusal):
 		return refusal
-	case refusal != nil && u.probe(ctx, probeHash) == nil:
-		return nil // a right one is taken
+	case refusal != nil && u.probe(ctx, probeHash) == nil && (!passing(refusal) || u.probe(ctx, otherHash) != nil):
+		return nil // a right one is taken, and a wrong one isn't
 	}
 	s.readBack.Store(true)
 	s.log.Warn("the destination doesn't check the parts of large objects: vbcvault reads everything back, which takes longer", "destination", s.String())
@@ -214,4 +222,10 @@ func doubtful(err error) bool {
 		return true
 	}
 	return false
+}
+
+// passing reports whether a refusal may be for troubles of the server's, which a
+// moment later may be over.
+func passing(err error) bool {
+	return statusOf(err) >= 500 || codeOf(err) == "RequestTimeout"
 }

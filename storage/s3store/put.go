@@ -140,7 +140,7 @@ func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage
 			return storage.Object{}, err
 		}
 		stored := o
-		stored.VersionID, stored.ETag = aws.ToString(out.VersionId), aws.ToString(out.ETag)
+		stored.VersionID, stored.ETag = aws.ToString(out.VersionId), etagOf(out.ETag)
 		return stored, nil
 	}
 	return p.publish(ctx)

@@ -71,14 +71,14 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 		return storage.Object{}, false, err
 	}
 	has = storage.Object{
-		Key: want.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
+		Key: want.Key, VersionID: aws.ToString(out.VersionId), ETag: etagOf(out.ETag),
 		Content: storage.Content{Size: aws.ToInt64(out.ContentLength)}, Expires: expiry(aws.ToString(out.Expiration)),
 		Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
-	defer func() { has.Mark = markOf(has, out.Metadata) }()
+	defer func() { has.Mark, has.Whole = markOf(has, out.Metadata), isWhole(has, out.Metadata) }()
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	sum := aws.ToString(out.ChecksumSHA256)
-	if isComposite(sum, out.ChecksumType, has.ETag) {
+	if isComposite(sum, out.ChecksumType, has.ETag) || want.Checksum != "" && sameComposite(sum, want.Checksum) {
 		has.Checksum = sum
 		// The server's digest over the parts' digests is the one that was
 		// computed together with the digest of the whole, so these are the
@@ -97,7 +97,8 @@ func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Obje
 }
 
 // isComposite reports whether a checksum is over the digests of parts. Some
-// servers leave the number of parts out, some the type.
+// servers leave the number of parts out, some the type. (Where all is left out, it
+// is known by being the one that was asked for.)
 func isComposite(sum string, t types.ChecksumType, etag string) bool {
 	return sum != "" && (t == types.ChecksumTypeComposite || strings.Contains(sum, "-") || t == "" && strings.Contains(etag, "-"))
 }
@@ -127,11 +128,11 @@ func (s *Store) readWhole(ctx context.Context, o storage.Object) (storage.Object
 		return storage.Object{}, s.explain("read back", o.Key, err)
 	}
 	has := storage.Object{
-		Key: o.Key, VersionID: aws.ToString(out.VersionId), ETag: aws.ToString(out.ETag),
+		Key: o.Key, VersionID: aws.ToString(out.VersionId), ETag: etagOf(out.ETag),
 		Content: storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}, Expires: expiry(aws.ToString(out.Expiration)),
 		Proof: storage.ProofRead, Seen: seen(out.VersionId, out.ETag, out.LastModified),
 	}
-	has.Mark = markOf(has, out.Metadata)
+	has.Mark, has.Whole = markOf(has, out.Metadata), isWhole(has, out.Metadata)
 	s.describe(&has, kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId})
 	if has.Lacks != "" { // some servers say only to a HEAD how an object is kept
 		now, _, err := s.head(ctx, storage.Object{Key: o.Key})
@@ -162,10 +163,19 @@ func (s *Store) Reread(ctx context.Context, want storage.Object) (storage.Object
 // seen tells an object from every other that has had its key. The same bytes
 // written again have the same ETag, hence the time.
 func seen(version, etag *string, modified *time.Time) string {
-	if aws.ToString(etag) == "" || modified == nil {
+	if etagOf(etag) == "" || modified == nil {
 		return ""
 	}
 	return fmt.Sprint(aws.ToString(version), " ", *etag, " ", modified.Unix())
+}
+
+// etagOf is an object's ETag, "" if it has none: some servers have nothing to make
+// one of, and send empty quotes with all that they hold.
+func etagOf(etag *string) string {
+	if e := aws.ToString(etag); strings.Trim(strings.TrimPrefix(e, "W/"), `" `) != "" {
+		return e
+	}
+	return ""
 }
 
 func (s *Store) get(ctx context.Context, o storage.Object) (*s3.GetObjectOutput, error) {
