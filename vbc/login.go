@@ -24,7 +24,7 @@ type logins struct {
 	username, password string
 	http               *http.Client
 	pacer              *pacer
-	redact             func(string) string
+	redact, shown      func(string) string
 	secret             func(string) // registers what must never be shown
 	memory             Memory
 	log                *slog.Logger
