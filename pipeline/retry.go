@@ -39,6 +39,7 @@ type patience struct {
 	marked   bool
 	rank     vbc.Rank
 	answered int
+	alone    bool      // others were answered while it failed
 	earlier  *patience // the same recording's, before it was postponed
 }
 
