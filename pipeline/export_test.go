@@ -307,7 +307,7 @@ func TestExportIsNotWaitedForForEver(t *testing.T) {
 	}{
 		"no progress":          {6 * time.Second, func(time.Duration) vbc.Job { return vbc.Job{Total: 900} }, still + time.Minute, still},
 		"no word of progress":  {0, func(time.Duration) vbc.Job { return vbc.Job{} }, still + time.Minute, still},
-		"back and forth":       {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 900, Completed: int(at/time.Minute) % 3} }, still + 5*time.Minute, still},
+		"back and forth":       {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 900, Completed: int(at/time.Minute) % 3} }, still + 15*time.Minute, still},
 		"more than there are":  {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 9, Completed: 10 + int(at/time.Second)} }, still + time.Minute, still},
 		"valid until long ago": {6 * time.Second, func(time.Duration) vbc.Job { return vbc.Job{Total: 900, ValidUntil: time.Now().Add(-time.Hour)} }, 2 * time.Minute, 0},
 		"absurd": {6 * time.Second, func(at time.Duration) vbc.Job {
@@ -315,11 +315,13 @@ func TestExportIsNotWaitedForForEver(t *testing.T) {
 		}, 3*time.Hour + 25*time.Minute, 3 * time.Hour},
 		"slower than one by one": {6 * time.Second, func(at time.Duration) vbc.Job { return vbc.Job{Total: 1000, Completed: int(at / time.Minute)} }, 3*time.Hour + 25*time.Minute, 3 * time.Hour},
 		"nobody knows the quota": {0, func(at time.Duration) vbc.Job { return vbc.Job{Completed: int(at / time.Minute)} }, 6*time.Hour + time.Minute, 6 * time.Hour},
+		"all packed, not done":   {0, func(time.Duration) vbc.Job { return vbc.Job{Total: 900, Completed: 900} }, still + 5*time.Minute, still},
+		"all but the last":       {0, func(at time.Duration) vbc.Job { return vbc.Job{Total: 900, Completed: min(899, 1+int(at/time.Second))} }, 50 * time.Minute, still},
 		"one a minute":           {time.Minute, func(at time.Duration) vbc.Job { return vbc.Job{Completed: int(at / time.Minute)} }, 6*time.Hour + time.Minute, 6 * time.Hour},
 	} {
 		begin := time.Now()
 		w := newWait("job", 1000, c.interval, 0)
-		last, looks := time.Minute, 0
+		last, looks := min(max(5*c.interval, time.Second), time.Minute), 0
 		for at := time.Duration(0); ; looks++ {
 			j := c.says(at)
 			if err := w.look(j, begin.Add(at)); err != nil {

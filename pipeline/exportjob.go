@@ -172,12 +172,13 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 }
 
 // nextPoll is how long to wait before a job is looked at again: as long as it
-// will take at its pace, else twice as long as before.
+// will take at its pace, else twice as long as before. The longer it has taken,
+// the less a look is worth: some always have only the last file to go.
 func nextPoll(last, elapsed time.Duration, j vbc.Job) time.Duration {
 	next := 2 * last
 	if j.Completed > 0 && j.Completed <= j.Total {
 		left := float64(elapsed) / float64(j.Completed) * float64(j.Total-j.Completed)
-		next = max(last, time.Duration(min(1.1*left, float64(longestPoll)))) // whatever VBC counts
+		next = max(last, elapsed/8, time.Duration(min(1.1*left, float64(longestPoll)))) // whatever VBC counts
 	}
 	return min(next, longestPoll)
 }

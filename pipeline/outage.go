@@ -53,6 +53,8 @@ type outage struct {
 	pauses   int
 	probing  bool // somebody has gone ahead
 	spent    bool // nobody waits any more until something is answered: the rest of VBC works
+	alone    int  // what has lately been broken by itself, up to mostAlone; it says little when such things follow each other
+	well     int  // answers since that was reckoned
 	waiting  []*patience
 	changed  chan struct{} // closed when something of this changes
 }
@@ -81,8 +83,15 @@ func (g *gate) enough(rank vbc.Rank) int {
 	case vbc.RankList:
 		return 2
 	}
-	return g.need
+	return g.need * (1 + g.ranks[rank].alone)
 }
+
+// Where much is broken by itself, as the audio of old recordings may be, so many
+// more must fail in a row; and it is forgotten by and by, with each so many answers.
+const (
+	mostAlone = 10
+	wellAgain = 20
+)
 
 // pass sends a request when the gate lets it through, and learns from its end.
 // p tells what it is about from all else. The error is send's, or what ends the run.
@@ -102,6 +111,9 @@ func (g *gate) pass(ctx context.Context, rank vbc.Rank, p *patience, send func()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.over == nil && g.ranks[rank].opened.IsZero() {
+		return sent // somebody else was answered in the meantime
+	}
 	return g.end(outOfOrder(rank, sent, g.ranks[rank].opened))
 }
 
@@ -114,7 +126,7 @@ func (g *gate) spend(rank vbc.Rank) {
 	defer g.mu.Unlock()
 	c := &g.ranks[rank]
 	c.close()
-	c.spent = true
+	c.spent, c.alone = true, mostAlone
 	g.stats.Waiting.Store(nil)
 	g.log.Warn("VBC has answered none of these requests for too long, and answers others; going on without waiting")
 }
@@ -208,6 +220,9 @@ func (g *gate) leave(rank vbc.Rank, p *patience, probe bool, err error) error {
 func (g *gate) answer(c *outage) {
 	c.answered++
 	c.spent = false
+	if c.well++; c.well >= wellAgain {
+		c.well, c.alone = 0, max(0, c.alone-1)
+	}
 	clear(c.failing)
 	if c.opened.IsZero() {
 		return
@@ -233,8 +248,12 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 	if !p.marked || p.rank != rank {
 		p.marked, p.rank, p.answered = true, rank, c.answered
 	}
-	if p.answered == c.answered { // else others were answered while this one failed: it is its own fault
+	switch {
+	case p.answered == c.answered:
 		c.failing[p.self()] = true
+	case !p.alone: // others were answered while this one failed: it is its own fault
+		p.alone = true
+		c.well, c.alone = 0, min(c.alone+1, mostAlone)
 	}
 	switch {
 	case c.spent:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -219,5 +220,50 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 				t.Errorf("%d s: %v after %v with %d requests", after, err, time.Since(begin), requests)
 			}
 		})
+	}
+}
+
+// Where much is broken by itself, as the audio of old recordings may be, nobody
+// waits for minutes each time that a few of them follow each other; and a real
+// outage is still waited for.
+func TestMuchIsBrokenByItself(t *testing.T) {
+	for _, part := range []int{2, 4, 10} {
+		for _, outage := range []time.Duration{0, 5 * time.Minute} {
+			t.Run(fmt.Sprint("one of ", part, " is whole, outage ", outage), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r, h := waits(2*time.Hour, 8)
+					var begins, lost atomic.Int64
+					r.gate.alive = func(context.Context) bool {
+						at := begins.Load()
+						return at == 0 || time.Now().UnixMilli() > at+outage.Milliseconds()
+					}
+					rng := rand.New(rand.NewPCG(1, uint64(part)))
+					broken := make([]bool, 600)
+					for i := range 400 {
+						broken[i] = rng.IntN(part) > 0
+					}
+					begin := time.Now()
+					_, _, err := r.leadAll(t, 8, len(broken), func(i int) error {
+						if i > 450 && outage > 0 {
+							begins.CompareAndSwap(0, time.Now().UnixMilli())
+							if time.Now().UnixMilli() < begins.Load()+outage.Milliseconds() {
+								lost.Add(1)
+								return outages["suspended"]
+							}
+						}
+						if broken[i] {
+							return outages["500"]
+						}
+						return nil
+					})
+					if took := time.Since(begin); err != nil || took > outage+outage/2+20*time.Minute {
+						t.Errorf("took %v, %v: %s", took, err, h.lines)
+					}
+					if lost.Load() > 200 {
+						t.Errorf("%d requests in the outage", lost.Load())
+					}
+				})
+			})
+		}
 	}
 }

@@ -39,6 +39,7 @@ type patience struct {
 	marked   bool
 	rank     vbc.Rank
 	answered int
+	alone    bool      // others were answered while it failed
 	earlier  *patience // the same recording's, before it was postponed
 }
 
@@ -131,22 +132,36 @@ func permanent(err error) bool {
 // attempt sends a request that finds more to do, again if need be. It is a
 // vbc.Attempt.
 func (r *run) attempt(ctx context.Context, op func(context.Context, *vbc.Slot) error) error {
-	for {
-		err := r.attemptFor(ctx, &patience{}, vbc.RankList, op)
+	for round := 1; ; round++ {
+		var first error // of this round, right after VBC has answered something else
+		err := r.attemptFor(ctx, &patience{}, vbc.RankList, func(ctx context.Context, slot *vbc.Slot) error {
+			err := op(ctx, slot)
+			if first == nil && isOutage(err) {
+				first = err
+			}
+			return err
+		})
 		if !isOutage(err) || ctx.Err() != nil {
 			return err
 		}
 		// Nothing else may be going on that says whether it is this request or
 		// all of VBC.
 		waited, ended := r.untilAlive(ctx)
-		if ended != nil {
+		switch {
+		case ended != nil:
 			return ended
-		}
-		if !waited {
+		case !waited:
+			return err
+		case round >= mostRounds && first != nil:
+			return first // VBC answers until it is asked this; what came after that may be what this has done to it
+		case round >= mostRounds:
 			return err
 		}
 	}
 }
+
+// mostRounds is how often a request may end in an outage that ends.
+const mostRounds = 3
 
 // untilAlive asks VBC for the smallest page of a listing, again and again with
 // the gate's pauses, until that is answered, in whatever way. waited says that it

@@ -3,12 +3,16 @@ package vbc
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,7 +118,7 @@ func New(o Options) (*Client, error) {
 	c.deletes = &http.Client{Transport: c.clock.watch(gated(t)), CheckRedirect: c.checkRedirect}
 	l := &logins{
 		url: tokenURL, username: login(o.Username), password: o.Password, http: c.http, pacer: c.pacer,
-		redact: c.redact, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),
+		redact: c.redact, shown: c.shown, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),
 	}
 	c.tokens = &tokens{logins: l, id: o.ClientID, secretKey: o.ClientSecret}
 	c.beside = c.tokens
@@ -187,17 +191,32 @@ func (c *Client) secret(s string) {
 	c.secrets = append(c.secrets, s)
 }
 
-// redact removes every secret from a text, whoever wrote it.
+// redact removes every secret from a text, whoever wrote it, and however texts of
+// that kind write it.
 func (c *Client) redact(s string) string {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, secret := range c.secrets {
-		if secret != "" {
-			s = strings.ReplaceAll(s, secret, "[secret]")
-			s = strings.ReplaceAll(s, url.QueryEscape(secret), "[secret]")
+	secrets := slices.Clone(c.secrets)
+	c.mu.Unlock()
+	slices.SortStableFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may be part of another
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		quoted, _ := json.Marshal(secret) // never fails
+		inQuotes := strconv.Quote(secret)
+		for _, form := range []string{
+			secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), string(quoted[1 : len(quoted)-1]), inQuotes[1 : len(inQuotes)-1],
+		} {
+			s = strings.ReplaceAll(s, form, "[secret]")
 		}
 	}
 	return s
+}
+
+// shown makes a server's text fit for a log line, without secrets: also those
+// that what can't be printed has broken up, and before anything is cut off.
+func (c *Client) shown(s string) string {
+	return shorten(c.redact(printable(c.redact(s))))
 }
 
 // Quota says what is known of the request quota.
@@ -321,7 +340,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 		return nil, redirectError(op, err)
 	}
 	resp.Body = watch.wrap(resp.Body)
-	err = check(op, resp, s.c.redact)
+	err = check(op, resp, s.c.shown)
 	if e := AsError(err); e != nil {
 		e.Provisioning, e.aside = provisioning, isAside.MatchString(u.Path)
 		if at := resp.Request.URL; !s.c.sameHost(at) {

@@ -2,9 +2,12 @@ package vbc_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -266,6 +269,31 @@ func TestServersTextRepeatsNoSecret(t *testing.T) {
 	_, err := slot(t, c).AccountNumber(t.Context(), "self")
 	if s := err.Error(); strings.Contains(s, "at-") || strings.Contains(s, "correct horse") || strings.Contains(s, "\x1b") {
 		t.Errorf("%q", s)
+	}
+}
+
+// Nor a part of one, where a long text is cut short, nor one that is written as
+// forms, addresses, JSON and XML write it.
+func TestServersTextRepeatsNoPartOfASecret(t *testing.T) {
+	t.Parallel()
+	const password = `pa"ss wo/rd&<long&secret>`
+	inJSON, _ := json.Marshal(password)
+	for name, text := range map[string]string{
+		"as it is": password, "form": url.QueryEscape(password), "address": url.PathEscape(password),
+		"JSON": strings.Trim(string(inJSON), `"`), "XML": html.EscapeString(password), "simple JSON": `pa\"ss wo/rd&<long&secret>`,
+	} {
+		for before := 150; before < 200; before += 7 {
+			a := vbctest.New(vbctest.Config{})
+			server := httptest.NewServer(a)
+			defer server.Close()
+			a.Inject(func(*http.Request) *vbctest.Fault {
+				return &vbctest.Fault{Status: 400, Body: strings.Repeat("x", before) + " " + text + " is wrong"}
+			})
+			c := client(t, server.URL, func(o *vbc.Options) { o.Password = password })
+			if err := c.Login(t.Context()); err == nil || strings.Contains(err.Error(), " pa") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }
 

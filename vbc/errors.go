@@ -155,7 +155,7 @@ const maxFaultBody = 16 << 10 // bytes; faults are a few hundred
 
 // check turns every answer that isn't a success into an *Error and closes its
 // body. It is the only place that looks at status codes.
-func check(op string, resp *http.Response, redact func(string) string) error {
+func check(op string, resp *http.Response, shown func(string) string) error {
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return nil
 	}
@@ -165,7 +165,7 @@ func check(op string, resp *http.Response, redact func(string) string) error {
 	if f.text == "" {
 		f.text = words(body)
 	}
-	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: redact(clean(f.text)), Gateway: f.gateway || isForeign(body), body: body}
+	e := &Error{Op: op, Status: resp.StatusCode, Code: f.code, Message: shown(f.text), Gateway: f.gateway || isForeign(body), body: body}
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)
 	}
@@ -272,9 +272,9 @@ func join(parts ...string) string {
 	return strings.Join(out, ": ")
 }
 
-// clean makes a server's text fit for a log line.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+// printable leaves out what doesn't belong into a line of text.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '
 		}
@@ -283,6 +283,9 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+func shorten(s string) string {
 	if r := []rune(s); len(r) > 200 {
 		s = string(r[:200]) + "…"
 	}

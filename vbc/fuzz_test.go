@@ -139,7 +139,7 @@ func FuzzFault(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		err := check("op", &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, c.redact)
+		err := check("op", &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, c.shown)
 		if err == nil {
 			if status < 200 || status > 299 {
 				t.Errorf("status %d is no error", status)

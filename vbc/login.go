@@ -24,7 +24,7 @@ type logins struct {
 	username, password string
 	http               *http.Client
 	pacer              *pacer
-	redact             func(string) string
+	redact, shown      func(string) string
 	secret             func(string) // registers what must never be shown
 	memory             Memory
 	log                *slog.Logger
@@ -113,7 +113,7 @@ func (l *logins) refill() {
 // which the application is named is refused, which comes before any password is
 // looked at. Then the other way is tried, once.
 func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
-	if r, ok := l.memory.Refused(app.login()); ok {
+	if r, ok := l.remembered(app); ok {
 		return nil, l.end(app, r, fmt.Sprintf("VBC has refused this user and password at %s (%s). They are not tried again before %s, since each try locks the user for another 30 minutes",
 			r.At.UTC().Format(time.RFC3339), r.Reason, r.Until().UTC().Format(time.RFC3339)))
 	}
@@ -126,7 +126,7 @@ func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 		}
 	}
 	if err == nil {
-		if err := l.memory.Forget(app.login()); err != nil {
+		if err := errors.Join(l.memory.Forget(app.login()), l.memory.Forget(l.user())); err != nil {
 			l.log.Warn("a refused login that works now can't be forgotten", "reason", err)
 		}
 	} else if refused, ok := errors.AsType[*AuthError](err); ok && refused.Cause == RefusedUser {
@@ -135,10 +135,26 @@ func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 	return t, err
 }
 
+// remembered is the refusal of this login, or of this user with whatever
+// application: a lock is the user's.
+func (l *logins) remembered(app *tokens) (Refusal, bool) {
+	if r, ok := l.memory.Refused(app.login()); ok {
+		return r, true
+	}
+	return l.memory.Refused(l.user())
+}
+
+// user is what tells this user and password from others. It is secret.
+func (l *logins) user() string { return l.username + "\x00" + l.password }
+
 // refuse says that VBC refuses the user, and sees to it that later runs know.
 func (l *logins) refuse(app *tokens, why *AuthError) error {
 	r := Refusal{At: time.Now(), Reason: why.Reason, Locked: why.Locked}
-	if err := l.memory.SetRefused(app.login(), r); err != nil {
+	login := app.login()
+	if r.Locked {
+		login = l.user()
+	}
+	if err := l.memory.SetRefused(login, r); err != nil {
 		l.log.Warn("a refused login can't be remembered, so the next run tries it again; don't run it before the password is mended", "reason", err)
 	}
 	return l.end(app, r, why.Reason)

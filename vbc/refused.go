@@ -49,7 +49,7 @@ func (l *logins) refusal(resp *http.Response, body []byte, code string, granted 
 	if f.text == "" {
 		f.text = words(body)
 	}
-	e := &Error{Op: opToken, Status: resp.StatusCode, Code: f.code, Gateway: f.gateway || isForeign(body), Message: l.redact(clean(f.text)),
+	e := &Error{Op: opToken, Status: resp.StatusCode, Code: f.code, Gateway: f.gateway || isForeign(body), Message: l.shown(f.text),
 		Malformed: resp.StatusCode < 300, body: body[:min(len(body), maxFaultBody)]}
 	if e.Message == "" {
 		e.Message = http.StatusText(resp.StatusCode)

@@ -69,7 +69,7 @@ func vbcOptions() (vbc.Options, error) {
 
 // newClient makes a client that remembers refused logins beside the manifest.
 func newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
-	o.Memory = &refusedLogins{path: filepath.Join(filepath.Dir(manifest), refusedFile)}
+	o.Memory = rememberedFor(manifest)
 	client, err := vbc.New(o)
 	if err != nil {
 		return nil, usagef("check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT", "%v", err)

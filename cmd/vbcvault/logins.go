@@ -18,7 +18,8 @@ import (
 
 // refusedFile is where refused logins are kept, beside the manifests: a user is
 // locked whichever of them a run is about, and doctor and dry runs, which write no
-// manifest, count as well.
+// manifest, count as well. Where a manifest lies elsewhere, there is one beside it,
+// too: in a container that may be all that lasts.
 const refusedFile = "refused-logins.json"
 
 // refusedLogins is a file of refused logins. It is there only while there are
@@ -30,6 +31,53 @@ const refusedFile = "refused-logins.json"
 // more try.
 type refusedLogins struct {
 	path string
+}
+
+// refusedEverywhere is several of them, which say the same.
+type refusedEverywhere []*refusedLogins
+
+// rememberedFor is where refused logins are kept for runs with that manifest.
+func rememberedFor(manifest string) (all refusedEverywhere) {
+	dirs := []string{filepath.Dir(manifest)}
+	if dir, err := stateDir(); err == nil && filepath.Clean(dir) != filepath.Clean(dirs[0]) {
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
+		all = append(all, &refusedLogins{path: filepath.Join(dir, refusedFile)})
+	}
+	return all
+}
+
+// Refused implements vbc.Memory: the latest of them counts.
+func (all refusedEverywhere) Refused(login string) (last vbc.Refusal, ok bool) {
+	for _, f := range all {
+		if r, there := f.Refused(login); there && !r.At.Before(last.At) {
+			last, ok = r, true
+		}
+	}
+	return last, ok
+}
+
+// SetRefused implements vbc.Memory. One place is enough.
+func (all refusedEverywhere) SetRefused(login string, r vbc.Refusal) error {
+	var failed []error
+	for _, f := range all {
+		if err := f.SetRefused(login, r); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) < len(all) {
+		return nil
+	}
+	return errors.Join(failed...)
+}
+
+// Forget implements vbc.Memory.
+func (all refusedEverywhere) Forget(login string) (err error) {
+	for _, f := range all {
+		err = errors.Join(err, f.Forget(login))
+	}
+	return err
 }
 
 // refusedLogin is one entry.

@@ -103,6 +103,46 @@ func TestRefusedPasswordIsRemembered(t *testing.T) {
 	}
 }
 
+// A manifest that lies elsewhere makes no difference: neither to what is refused
+// with it, nor to what is refused without. Nor does another application, where it
+// is the user that is locked.
+func TestRefusedPasswordWithAnotherManifest(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]bool{"with it": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, vbctest.Config{LockAfter: 1}).inDir()
+			all := w.someRecordings(2)
+			w.setenv("VBC_PASSWORD", "not the one")
+			for _, elsewhere := range []bool{first, !first, first} {
+				args := []string{"archive", "--older-than", "90d", "--to", w.to}
+				if elsewhere {
+					args = append(args, "--manifest", filepath.Join(t.TempDir(), "manifest"))
+				}
+				r := w.run(args...)
+				w.want(r, 3, nil)
+			}
+			if n := w.account.Counts().Total; n != 1 {
+				t.Errorf("%d requests, want the one that was refused", n)
+			}
+			w.setenv("VBC_PASSWORD", "correct horse")
+			w.says(w.archive("--older-than", "90d"), "has locked the user")
+			w.setenv("VBC_CLIENT_ID", "another")
+			w.says(w.archive("--older-than", "90d"), "has locked the user")
+			if n := w.account.Counts().Total; n != 2 {
+				t.Errorf("%d requests, want that of the changed password too", n)
+			}
+			w.account.Unlock()
+			w.setenv("VBC_CLIENT_ID", "client")
+			if err := os.Remove(filepath.Join(w.state, "refused-logins.json")); err != nil {
+				t.Fatal(err)
+			}
+			w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 2})
+			w.mustHold(all...)
+		})
+	}
+}
+
 // Where the file can't be written, that is said, and the run ends as it would.
 func TestRefusedPasswordThatCantBeRemembered(t *testing.T) {
 	t.Parallel()
