@@ -157,6 +157,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		seen += len(page)
 		odd = append(odd, unreadables(page)...)
 		if err := l.refuseForm(odd, max(listing.Total(), seen)); err != nil {
+			l.cantRead(odd) // so that they can be acknowledged
 			return time.Time{}, err
 		}
 		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)
