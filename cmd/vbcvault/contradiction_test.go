@@ -66,3 +66,24 @@ func TestEmptyFirstPageLinksOn(t *testing.T) {
 		})
 	}
 }
+
+// A count that stays too high, and that somebody takes for granted, costs the
+// nights after it nothing: they list what is new.
+func TestWrongCountIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{Frame: func(m map[string]any) {
+		if n, _ := m["total_items"].(int); n >= 100 {
+			m["total_items"] = n + 1
+		}
+	}}).inDir()
+	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
+	w.account.Generate(150, start, time.Hour)
+	w.want(w.archive("--older-than", "90d"), 1, map[string]int{"troubles": 1, "archived": 150})
+	if r := w.run("acknowledge", "--trouble", "missing", "--reason", "ticket 4711"); r.code != 0 {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"troubles": 0, "acknowledged": 1})
+	w.account.Add(vbctest.Recording{ID: 7, Start: time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -91)})
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"listed": 1, "archived": 1})
+	w.wantTroubles("missing/company") // it still stands, for a listing of everything
+}
