@@ -146,7 +146,7 @@ func (l *lister) emitUntil(ctx context.Context, to, upTo time.Time) error {
 func (l *lister) missing(n int) {
 	l.lacking += n
 	l.notListed += int64(n)
-	l.marks.close()
+	l.marks.doubt()
 	l.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", l.String(), "missing", n)
 }
 

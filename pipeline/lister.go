@@ -81,8 +81,11 @@ func (l *lister) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if l.lacking > 0 {
-		l.trouble("the next run looks again", l.about(manifest.Trouble{Code: manifest.NotShown,
+		counts := l.trouble("the next run looks again", l.about(manifest.Trouble{Code: manifest.NotShown,
 			Reason: fmt.Sprintf("VBC counts %d %s that it doesn't show", l.lacking, l)}))
+		if err == nil && !counts {
+			l.marks.excuse()
+		}
 		return err
 	}
 	if err != nil {
@@ -157,6 +160,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		seen += len(page)
 		odd = append(odd, unreadables(page)...)
 		if err := l.refuseForm(odd, max(listing.Total(), seen)); err != nil {
+			l.cantRead(odd) // so that they can be acknowledged
 			return time.Time{}, err
 		}
 		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)

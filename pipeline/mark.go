@@ -107,6 +107,8 @@ type marks struct {
 	mu     sync.Mutex
 	open   []*stretch // the oldest first
 	closed bool       // something is wrong with the listing: the mark stays where it is
+	short  bool       // VBC counts more than it shows: so it does, unless somebody takes that for granted
+	held   time.Time  // where it would stand else
 	set    func(upTo time.Time)
 }
 
@@ -143,6 +145,22 @@ func (m *marks) confirm() {
 	m.advance()
 }
 
+// doubt has the mark stay where it is until it is excused.
+func (m *marks) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.short = true
+}
+
+// excuse has the mark move along as if there had been no doubt.
+func (m *marks) excuse() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.short = false; !m.closed && !m.held.IsZero() {
+		m.set(m.held)
+	}
+}
+
 // close has the mark stay where it is, whatever comes.
 func (m *marks) close() {
 	m.mu.Lock()
@@ -158,7 +176,11 @@ func (m *marks) advance() {
 		}
 		m.open = m.open[1:]
 	}
-	if !m.closed && !upTo.IsZero() {
+	switch {
+	case m.closed || upTo.IsZero():
+	case m.short:
+		m.held = upTo
+	default:
 		m.set(upTo)
 	}
 }

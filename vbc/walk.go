@@ -170,7 +170,7 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 				return w.finish(p)
 			}
 			continue // the same page again; being empty is a fault now
-		case p.n == 0 && (number != unnamed || p.next == "" || p.total == 0), w.repeats(p, stale):
+		case p.n == 0 && (number != unnamed || p.next == ""), w.repeats(p, stale):
 			return w.finish(p)
 		case stale >= maxStale, w.read >= mostPages:
 			w.contradict("VBC says that more comes, and its pages bring nothing new")

@@ -84,14 +84,15 @@ func (m *Manifest) Troubles(ctx context.Context) ([]Trouble, error) {
 }
 
 // SetTroubles writes down what run has met. What was acknowledged stays so if
-// the reason is the same.
+// the reason is the same. What a listing of everything has met, one of less
+// doesn't make less of.
 func (m *Manifest) SetTroubles(ctx context.Context, run int64, all ...Trouble) error {
 	return m.do(ctx, func(tx txn) error {
 		for _, t := range all {
 			now := time.Now().UnixMilli()
 			_, err := tx.Exec(`INSERT INTO trouble (kind, owner, code, item, reason, since, last, run, filter, begins, ends) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET acknowledged = CASE WHEN reason = excluded.reason THEN acknowledged ELSE '' END, reason = excluded.reason,
-					last = excluded.last, run = excluded.run, filter = excluded.filter, begins = min(begins, excluded.begins), ends = max(ends, excluded.ends)`,
+					last = excluded.last, run = excluded.run, filter = CASE WHEN filter = '' THEN '' ELSE excluded.filter END, begins = min(begins, excluded.begins), ends = max(ends, excluded.ends)`,
 				t.Kind, t.Owner, t.Code, t.Item, t.Reason, now, now, run, t.Filter, millis(t.Begins), millis(t.Ends))
 			if err != nil {
 				return &WriteError{err}

@@ -67,4 +67,12 @@ func TestAcknowledgedTrouble(t *testing.T) {
 	want("missing/on-demand/745249 ", "unreadable/company/77 ", "unreadable/company/7 a ticket")
 	ok(m.Listed(t.Context(), 3, of(day.AddDate(0, -1, 0), "")))
 	want("unreadable/company/77 ", "unreadable/company/7 a ticket")
+
+	// What a listing of everything has met is over by one of everything only,
+	// though a filtered one has met it too.
+	filtered := all[0]
+	filtered.Filter = manifest.FilterName("extension=101")
+	ok(m.SetTroubles(t.Context(), 4, filtered))
+	ok(m.Listed(t.Context(), 5, manifest.Trouble{Kind: vbc.Company, Ends: day, Filter: filtered.Filter}))
+	want("unreadable/company/77 ", "unreadable/company/7 a ticket")
 }
