@@ -252,6 +252,20 @@ var mutations = []mutation{
 	{"a bucket elsewhere is the same", "storage/s3store/identity.go", "known != \"\" && known != is {", "false {\n		_ = is", "TestAnotherBucketIsRefused", "./storage/s3store"},
 	{"an error asks for credentials", "storage/s3store/errors.go", "	c := s.keys.last.Load()\n	if c == nil {\n		return text // nothing has been signed yet\n	}\n", "	c, err := s.keys.Retrieve(context.Background())\n	if err != nil {\n		return text\n	}\n", "TestErrorsAskNobody", "./storage/s3store"},
 	{"keys in a destination are shown", "cmd/vbcvault/parse.go", "	s = withoutKeys(s)\n", "", "TestDestinationsThatAreRefused", "./cmd/vbcvault"},
+
+	{"frames in UTF-16 are MP3", "pipeline/format.go", "	case inUTF16(head) != nil:", "	case false:", "TestFormats$", "./pipeline"},
+	{"files of one number are one", "storage/dirstore/sys_unix.go", "	at := born(f)\n", "	at := int64(1)\n", "TestDamagedFileIsKnownAgain", "./storage/dirstore"},
+	{"another user's file ends a run", "storage/dirstore/destination.go", "		if err != nil && stays == nil {\n			stays = err\n		}\n		return nil\n", "		return err\n", "TestTidyAmongFilesOfAnotherUser", "./storage/dirstore"},
+	{"another manifest's metadata is replaced", "pipeline/transfer.go", "(why == \"\" || why == earlierProof) && same", "why == \"\" && same", "TestAnotherManifestsCopyStays", "./pipeline"},
+	{"what is whole by its own word is damaged", "pipeline/occupied.go", "	case occupant.Whole: // somebody else's, in the place of ours\n", "", "TestRecognise", "./pipeline"},
+	{"empty quotes are an ETag", "storage/s3store/stat.go", "strings.Trim(strings.TrimPrefix(e, \"W/\"), `\" `) != \"\"", "e != \"\"", "TestEmptyETagIsNone", "./storage/s3store"},
+	{"trouble at the probe is a check", "storage/s3store/probe.go", "err == nil && passing(refusal)", "false", "TestPassingTroubleIsNoCheck", "./storage/s3store"},
+	{"trouble at a part is a check", "storage/s3store/probe.go", " && (!passing(refusal) || u.probe(ctx, otherHash) != nil)", "", "TestPassingTroubleIsNoCheck", "./storage/s3store"},
+	{"a bare composite is the whole's", "storage/s3store/stat.go", " || want.Checksum != \"\" && sameComposite(sum, want.Checksum) {", " {", "TestBareCompositeChecksum", "./storage/s3store"},
+	{"what is too long among holds ends a run", "pipeline/holds.go", "err != nil && !errors.Is(err, errTooLarge)", "err != nil && !errors.Is(err, errors.ErrUnsupported)", "TestWhatIsTooLongEndsNoRun", "./pipeline"},
+	{"housekeeping stops the catalogue", "pipeline/storecatalog.go", "		if ctx.Err() != nil {\n			return 0, err\n		}\n		r.log", "		if err != nil {\n			return 0, err\n		}\n		r.log", "TestHousekeepingThatFails", "./pipeline"},
+	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
+	{"any text is a transcript", "pipeline/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
