@@ -227,7 +227,7 @@ var mutations = []mutation{
 	{"a full scan that shows nothing is no trouble", "pipeline/scan.go", "		return gone > 0\n", "		return false\n", "TestEmptyListingSetsNoMark", "./cmd/vbcvault"},
 	{"any listing says that a trouble is over", "pipeline/manifest/trouble.go", "		AND begins >= ? AND ends <= ? AND (filter = ? OR '' = ?)`", "		AND begins >= ? - 1e15 AND ends <= ? + 1e15 AND (filter = ? OR '' = ? OR true)`", "TestTroubleIsOverOnlyWhereItWas", "./cmd/vbcvault"},
 	{"an acknowledged trouble is known whatever it becomes", "pipeline/manifest/trouble.go", "CASE WHEN reason = excluded.reason THEN acknowledged ELSE '' END", "acknowledged", "TestAcknowledgedTrouble", "./pipeline/manifest"},
-	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
+	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, fresh, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
 	{"an occupant of our own stays: its mark is not looked at", "storage/storage.go", "	if o.Mark != \"\" && (o.Mark == put.Mark", "	if o.Mark == \"none\" && (o.Mark == put.Mark", "TestDamagedFileIsKnownAgain|TestDamagedObjectIsKnownAgain", "./storage/..."},
 	{"an occupant of our own stays: a damaged name beside", "pipeline/occupied.go", "digits != \"\" && occupant.Proven()", "digits == \"none\" && occupant.Proven()", "TestNamesBeside", "./pipeline"},
 	{"a foreign occupant is replaced", "pipeline/occupied.go", "	if why == \"\" {\n		return storage.Refuse\n	}\n", "", "TestWhatMayBeAnothersStays", "./pipeline"},
@@ -264,6 +264,7 @@ var mutations = []mutation{
 	{"a bare composite is the whole's", "storage/s3store/stat.go", " || want.Checksum != \"\" && sameComposite(sum, want.Checksum) {", " {", "TestBareCompositeChecksum", "./storage/s3store"},
 	{"what is too long among holds ends a run", "pipeline/holds.go", "err != nil && !errors.Is(err, errTooLarge)", "err != nil && !errors.Is(err, errors.ErrUnsupported)", "TestWhatIsTooLongEndsNoRun", "./pipeline"},
 	{"housekeeping stops the catalogue", "pipeline/storecatalog.go", "		if ctx.Err() != nil {\n			return 0, err\n		}\n		r.log", "		if err != nil {\n			return 0, err\n		}\n		r.log", "TestHousekeepingThatFails", "./pipeline"},
+	{"an intention is as good as an answer", "pipeline/occupied.go", "	case known.Stored && occupant.ETag", "	case occupant.ETag", "TestRecognise", "./pipeline"},
 	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
 	{"any text is a transcript", "pipeline/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
 }
