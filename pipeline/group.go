@@ -1,12 +1,17 @@
 package pipeline
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -103,8 +108,12 @@ func (g *group) read(ctx context.Context, store storage.Store) (all []said, err 
 			return nil, err
 		}
 		o.Content = storage.Content{Size: int64(len(text)), SHA256: storage.SumOf(text)}
-		whole = append(whole, o)
+		if mayBeTranscript(o, text) {
+			whole = append(whole, o)
+		}
 	}
+	// The digest in a name says more than anything: what lies beside comes last.
+	slices.SortStableFunc(whole, func(a, b storage.Object) int { return cmp.Compare(len(digitsIn(a.Key)), len(digitsIn(b.Key))) })
 	g.transcripts = whole
 	for _, o := range g.sidecars {
 		s := said{object: o}
@@ -121,6 +130,18 @@ func (g *group) read(ctx context.Context, store storage.Store) (all []said, err 
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// mayBeTranscript reports whether a text may be what was stored as a transcript.
+// Where nothing says what its digest was, this is all that shows damage.
+func mayBeTranscript(o storage.Object, text []byte) bool {
+	switch {
+	case !utf8.Valid(text), !strings.HasPrefix(o.SHA256.String(), digitsIn(o.Key)):
+		return false
+	case path.Ext(o.Key) == ".json":
+		return json.Valid(text)
+	}
+	return len(bytes.TrimSpace(text)) > 0 && !bytes.ContainsAny(text, "\x00")
 }
 
 // unreadable reports whether an error is about this object alone, and lasts.

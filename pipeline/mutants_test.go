@@ -227,7 +227,7 @@ var mutations = []mutation{
 	{"a full scan that shows nothing is no trouble", "pipeline/scan.go", "		return gone > 0\n", "		return false\n", "TestEmptyListingSetsNoMark", "./cmd/vbcvault"},
 	{"any listing says that a trouble is over", "pipeline/manifest/trouble.go", "		AND begins >= ? AND ends <= ? AND (filter = ? OR '' = ?)`", "		AND begins >= ? - 1e15 AND ends <= ? + 1e15 AND (filter = ? OR '' = ? OR true)`", "TestTroubleIsOverOnlyWhereItWas", "./cmd/vbcvault"},
 	{"an acknowledged trouble is known whatever it becomes", "pipeline/manifest/trouble.go", "CASE WHEN reason = excluded.reason THEN acknowledged ELSE '' END", "acknowledged", "TestAcknowledgedTrouble", "./pipeline/manifest"},
-	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
+	{"an occupant of our own stays: what was refused is forgotten", "pipeline/work.go", ", refused(row.Copy, err, fresh, row.Copy.Audio, row.Copy.Sidecar)...); e", "); e", "TestDamagedAndKilledAtEveryStep/directory", "./pipeline"},
 	{"an occupant of our own stays: its mark is not looked at", "storage/storage.go", "	if o.Mark != \"\" && (o.Mark == put.Mark", "	if o.Mark == \"none\" && (o.Mark == put.Mark", "TestDamagedFileIsKnownAgain|TestDamagedObjectIsKnownAgain", "./storage/..."},
 	{"an occupant of our own stays: a damaged name beside", "pipeline/occupied.go", "digits != \"\" && occupant.Proven()", "digits == \"none\" && occupant.Proven()", "TestNamesBeside", "./pipeline"},
 	{"a foreign occupant is replaced", "pipeline/occupied.go", "	if why == \"\" {\n		return storage.Refuse\n	}\n", "", "TestWhatMayBeAnothersStays", "./pipeline"},
@@ -268,6 +268,21 @@ var mutations = []mutation{
 	{"an empty first page is all", "vbc/walk.go", "(number != unnamed || p.next == \"\")", "(number != unnamed || p.next == \"\" || p.total == 0)", "TestEmptyFirstPageLinksOn", "./cmd/vbcvault"},
 	{"a wrong count keeps the mark back though acknowledged", "pipeline/lister.go", "			l.marks.excuse()", "", "TestWrongCountIsAcknowledged", "./cmd/vbcvault"},
 	{"less makes less of a trouble", "pipeline/manifest/trouble.go", "filter = CASE WHEN filter = '' THEN '' ELSE excluded.filter END", "filter = excluded.filter", "TestAcknowledgedTrouble", "./pipeline/manifest"},
+
+	{"frames in UTF-16 are MP3", "pipeline/format.go", "	case inUTF16(head) != nil:", "	case false:", "TestFormats$", "./pipeline"},
+	{"files of one number are one", "storage/dirstore/sys_unix.go", "	at := born(f)\n", "	at := int64(1)\n", "TestDamagedFileIsKnownAgain", "./storage/dirstore"},
+	{"another user's file ends a run", "storage/dirstore/destination.go", "		if err != nil && stays == nil {\n			stays = err\n		}\n		return nil\n", "		return err\n", "TestTidyAmongFilesOfAnotherUser", "./storage/dirstore"},
+	{"another manifest's metadata is replaced", "pipeline/transfer.go", "(why == \"\" || why == earlierProof) && same", "why == \"\" && same", "TestAnotherManifestsCopyStays", "./pipeline"},
+	{"what is whole by its own word is damaged", "pipeline/occupied.go", "	case occupant.Whole: // somebody else's, in the place of ours\n", "", "TestRecognise", "./pipeline"},
+	{"empty quotes are an ETag", "storage/s3store/stat.go", "strings.Trim(strings.TrimPrefix(e, \"W/\"), `\" `) != \"\"", "e != \"\"", "TestEmptyETagIsNone", "./storage/s3store"},
+	{"trouble at the probe is a check", "storage/s3store/probe.go", "err == nil && passing(refusal)", "false", "TestPassingTroubleIsNoCheck", "./storage/s3store"},
+	{"trouble at a part is a check", "storage/s3store/probe.go", " && (!passing(refusal) || u.probe(ctx, otherHash) != nil)", "", "TestPassingTroubleIsNoCheck", "./storage/s3store"},
+	{"a bare composite is the whole's", "storage/s3store/stat.go", " || want.Checksum != \"\" && sameComposite(sum, want.Checksum) {", " {", "TestBareCompositeChecksum", "./storage/s3store"},
+	{"what is too long among holds ends a run", "pipeline/holds.go", "err != nil && !errors.Is(err, errTooLarge)", "err != nil && !errors.Is(err, errors.ErrUnsupported)", "TestWhatIsTooLongEndsNoRun", "./pipeline"},
+	{"housekeeping stops the catalogue", "pipeline/storecatalog.go", "		if ctx.Err() != nil {\n			return 0, err\n		}\n		r.log", "		if err != nil {\n			return 0, err\n		}\n		r.log", "TestHousekeepingThatFails", "./pipeline"},
+	{"an intention is as good as an answer", "pipeline/occupied.go", "	case known.Stored && occupant.ETag", "	case occupant.ETag", "TestRecognise", "./pipeline"},
+	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
+	{"any text is a transcript", "pipeline/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -105,15 +105,17 @@ func recognise(occupant storage.Object, known manifest.Refused) string {
 	case occupant.Whole: // somebody else's, in the place of ours
 	case known.Proven:
 		return earlierProof
-	case occupant.ETag == "" && occupant.Mark == "" && known.Has.Proven() && occupant.Content == known.Has.Content:
+	case known.Stored && occupant.ETag == "" && occupant.Mark == "" && known.Has.Proven() && occupant.Content == known.Has.Content:
 		return "what was found right after it was stored" // in a store that has no other way to tell
 	}
 	return ""
 }
 
 // refused is what is to be remembered of a copy that isn't what it should be. Of
-// what is missing, nothing: whatever has the name next is somebody else's.
-func refused(c manifest.Copy, err error, objects ...storage.Object) (all []manifest.Refused) {
+// what is missing, nothing: whatever has the name next is somebody else's. stored
+// says that this run was told that the objects are there; else they may have been an
+// intention, and what has their names was there before.
+func refused(c manifest.Copy, err error, stored bool, objects ...storage.Object) (all []manifest.Refused) {
 	wrong, _ := errors.AsType[*evidence.Mismatch](err)
 	for _, o := range objects {
 		f := manifest.Refused{Put: o, Proven: !c.ArchivedAt.IsZero() || o.Proof != ""}
@@ -121,7 +123,7 @@ func refused(c manifest.Copy, err error, objects ...storage.Object) (all []manif
 			if wrong.Missing {
 				continue
 			}
-			f.Has = wrong.Has
+			f.Has, f.Stored = wrong.Has, stored
 		}
 		if o.Key != "" {
 			all = append(all, f)

@@ -251,7 +251,8 @@ func TestRecognise(t *testing.T) {
 		"another's, whole":              {storage.Object{ETag: `"f"`, Whole: true, Content: content("theirs")}, manifest.Refused{Put: put, Proven: true}, false},
 		"proven once":                   {storage.Object{ETag: `"f"`, Content: content("rotten")}, manifest.Refused{Put: put, Proven: true}, true},
 		"nothing known of either":       {storage.Object{Content: content("theirs")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}}, false},
-		"nothing known, as it was seen": {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}}, true},
+		"nothing known, as it was seen": {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}, Stored: true}, true},
+		"perhaps only an intention":     {storage.Object{Content: content("x")}, manifest.Refused{Put: storage.Object{Key: "k", Content: content("whole")}, Has: storage.Object{Content: content("x")}}, false},
 	} {
 		if why := recognise(c.has, c.known); (why != "") != c.ours {
 			t.Errorf("%s: known by %q, want that it is ours: %v", name, why, c.ours)

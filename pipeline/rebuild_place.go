@@ -253,12 +253,22 @@ func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (ev
 	if err == nil && b.deep {
 		ev, err = proveWith(ctx, b.look, row)
 	}
+	if text := ev.Transcript(); err == nil && spare && text.Key != "" && isDigest(text.Mark) {
+		// What it was sent as is noted beside it, and it isn't that any more.
+		err = &evidence.Mismatch{Want: text, Has: text}
+	}
 	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
 		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
 		row.Copy.Transcript = storage.Object{}
 		return proveWith(ctx, b.look, row)
 	}
 	return ev, err
+}
+
+// isDigest reports whether an object's mark is the digest of what it was to be.
+func isDigest(mark string) bool {
+	_, err := storage.ParseDigest(mark)
+	return err == nil
 }
 
 // keep writes down a recording whose copy is whole.

@@ -142,7 +142,7 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 		return false, cause
 	}
 	r.log.Warn("the archived transcript is not what it should be", "recording", row.Recording.String(), "reason", cause)
-	if err := r.manifest.Refuse(r.work, refused(row.Copy, cause, row.Copy.Transcript)...); err != nil {
+	if err := r.manifest.Refuse(r.work, refused(row.Copy, cause, row.transcribed, row.Copy.Transcript)...); err != nil {
 		return false, errors.Join(cause, err)
 	}
 	row.Copy.Transcript = storage.Object{}

@@ -267,7 +267,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 				return errors.Join(err, e)
 			}
 		}
-		if e := r.manifest.Relist(r.work, row.Recording, refused(row.Copy, err, row.Copy.Audio, row.Copy.Sidecar)...); e != nil || fresh {
+		if e := r.manifest.Relist(r.work, row.Recording, refused(row.Copy, err, fresh, row.Copy.Audio, row.Copy.Sidecar)...); e != nil || fresh {
 			return errors.Join(err, e)
 		}
 		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt

@@ -100,6 +100,7 @@ type Refused struct {
 	Put    storage.Object `json:"put"`              // as it was stored, or was to be
 	Has    storage.Object `json:"has,omitzero"`     // what was found, if that was looked at
 	Proven bool           `json:"proven,omitempty"` // it was whole once, for sure
+	Stored bool           `json:"stored,omitempty"` // Has was there right after the store had said that Put was
 }
 
 // Refuse remembers such objects, until something whole is proven to be under their
