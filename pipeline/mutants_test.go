@@ -256,6 +256,8 @@ var mutations = []mutation{
 	{"a page that takes VBC down is asked for without end", "pipeline/retry.go", "const mostRounds = 3", "const mostRounds = 1 << 30", "TestLargePageThatSuspendsEverything", "./pipeline"},
 	{"what is broken by itself is forgotten at once", "pipeline/outage.go", "	return g.need * (1 + g.ranks[rank].alone)", "	return g.need", "TestMuchIsBrokenByItself", "./pipeline"},
 	{"an export that is all but done is looked at each second", "pipeline/exportjob.go", "max(last, elapsed/8, ", "max(last, ", "TestExportIsNotWaitedForForEver", "./pipeline"},
+	{"what larger pages went back over is listed as new", "vbc/walk.go", "	skip := w.reach / size", "	skip := w.places / size", "TestPagesGoBackToWhatHasWorked", "./vbc"},
+	{"larger pages that were tried in vain fall to the smallest", "vbc/pagesize.go", "	s.trial = s.most\n", "", "TestPagesGoBackToWhatHasWorked", "./vbc"},
 	{"a text is cut before secrets are taken out", "vbc/client.go", "shorten(c.redact(printable(c.redact(s))))", "c.redact(shorten(printable(s)))", "TestServersTextRepeatsNoPartOfASecret", "./vbc"},
 	{"a refused login is known beside its manifest only", "cmd/vbcvault/logins.go", "		dirs = append(dirs, dir)\n", "", "TestRefusedPasswordWithAnotherManifest", "./cmd/vbcvault"},
 	{"a lock is an application's", "vbc/login.go", "		login = l.user()\n", "", "TestRefusedPasswordWithAnotherManifest", "./cmd/vbcvault"},

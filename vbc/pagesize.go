@@ -16,6 +16,7 @@ type pageSizes struct {
 	most     int // that is asked for; 0 = as many as is wanted
 	good     int // pages of that size in a row
 	patience int // so many of them before a larger one is tried
+	trial    int // the larger one, of which no page has come yet; 0 = none is tried
 	refused  bool
 }
 
@@ -39,6 +40,7 @@ func (s *pageSizes) begin(wanted int) int {
 func (s *pageSizes) worked(size, wanted int, shrunk bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.trial = 0
 	if shrunk {
 		if s.refused {
 			s.patience = min(2*s.patience, mostPatience)
@@ -58,7 +60,20 @@ func (s *pageSizes) worked(size, wanted int, shrunk bool) int {
 		return size
 	}
 	s.good, s.most = 0, min(2*size, wanted)
+	s.trial = s.most
 	return s.most
+}
+
+// instead is the size to ask for after one that may be too large: half of one that
+// was only tried, since that has worked, else the smallest.
+func (s *pageSizes) instead(of int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if tried := s.trial; tried == of {
+		s.trial = 0
+		return max(smallest, of/2)
+	}
+	return smallest
 }
 
 // ExpectPages begins with pages of recordings of a size that an earlier client

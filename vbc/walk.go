@@ -53,7 +53,8 @@ type walk struct {
 	total   int    // the highest count of the server in this pass
 	latest  int    // its latest; 0 = none of use
 	read    int    // pages that brought something new in this pass
-	places  int    // of the collection that the pages so far have covered
+	places  int    // of the collection where the latest page ends
+	reach   int    // up to which the pages so far have covered it: more, where a larger page has begun before that
 	last    page   // the latest page
 	served  int    // items that the server makes of a larger page; 0 = it has made none smaller
 	first   int    // what the server calls its first page; unnamed = not known
@@ -89,7 +90,7 @@ func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessa
 		w.seen = map[string]int{}
 		for range 2 {
 			w.pass++
-			w.count, w.total, w.latest, w.read, w.places, w.first = 0, 0, 0, 0, 0, unnamed
+			w.count, w.total, w.latest, w.read, w.places, w.reach, w.first = 0, 0, 0, 0, 0, 0, unnamed
 			w.before, w.shifted, w.probed, w.over, w.odd, w.last = false, false, false, false, "", page{}
 			w.served = 0
 			err := w.once(ctx, try, func(items []json.RawMessage) bool { return yield(items, nil) })
@@ -152,6 +153,7 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 		grown := w.grow()
 		w.over = p.news > 0 && w.ends(p)
 		smaller := !w.over && w.isSmaller(p)
+		w.reach = max(w.reach, w.places)
 		if len(p.fresh) > 0 && !yield(p.fresh) {
 			return errEnough
 		}
@@ -278,7 +280,7 @@ func (w *walk) shrink(err error, number int) bool {
 	if w.shrunk = true; how == bySize {
 		w.size = max(smallest, w.size/2)
 	} else {
-		w.size = smallest // if it isn't the size, little is lost; if it is, they grow again
+		w.size = w.sizes.instead(w.size) // if it isn't the size, little is lost; if it is, they grow again
 	}
 	return true
 }
@@ -319,7 +321,7 @@ func (w *walk) renumber(number int) int {
 	if w.served > 0 {
 		size = min(size, w.served)
 	}
-	skip := w.places / size
+	skip := w.reach / size
 	if w.first == 1 && w.read > 0 && size > w.last.asked {
 		skip = max(0, skip-1) // perhaps there is a page 0 before it
 	}

@@ -495,3 +495,21 @@ func TestPagesThatNeverCome(t *testing.T) {
 		t.Error("it goes on after cancellation")
 	}
 }
+
+// Pages that were tried larger again, in vain, go back to what has worked, and not
+// to the smallest: a listing of a large account would take for ever.
+func TestPagesGoBackToWhatHasWorked(t *testing.T) {
+	t.Parallel()
+	a, cl := start(t, vbctest.Config{})
+	a.Generate(6000, day, time.Minute)
+	a.Inject(func(r *http.Request) *vbctest.Fault {
+		if n, _ := strconv.Atoi(r.URL.Query().Get("page_size")); n > 100 {
+			return &vbctest.Fault{Status: 504}
+		}
+		return nil
+	})
+	n := listAll(t, cl, vbc.Query{PageSize: 1000})
+	if requests := a.Counts().ByKind[vbctest.List]; len(n) != 6000 || requests > 135 {
+		t.Errorf("%d listed with %d requests", len(n), requests)
+	}
+}
