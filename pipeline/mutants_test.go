@@ -256,7 +256,6 @@ var mutations = []mutation{
 	{"a page that takes VBC down is asked for without end", "pipeline/retry.go", "const mostRounds = 3", "const mostRounds = 1 << 30", "TestLargePageThatSuspendsEverything", "./pipeline"},
 	{"what is broken by itself is forgotten at once", "pipeline/outage.go", "	return g.need * (1 + g.ranks[rank].alone)", "	return g.need", "TestMuchIsBrokenByItself", "./pipeline"},
 	{"an export that is all but done is looked at each second", "pipeline/exportjob.go", "max(last, elapsed/8, ", "max(last, ", "TestExportIsNotWaitedForForEver", "./pipeline"},
-	{"what larger pages went back over is listed as new", "vbc/walk.go", "	skip := w.reach / size", "	skip := w.places / size", "TestPagesGoBackToWhatHasWorked", "./vbc"},
 	{"larger pages that were tried in vain fall to the smallest", "vbc/pagesize.go", "	s.trial = s.most\n", "", "TestPagesGoBackToWhatHasWorked", "./vbc"},
 	{"smaller pages contradict what VBC counts", "vbc/walk.go", "	if !w.resized || size == 0 {\n", "	if w.resized || size == 0 {\n", "TestSmallerPagesAreNoContradiction", "./vbc"},
 	{"a text is cut before secrets are taken out", "vbc/client.go", "shorten(c.redact(printable(c.redact(s))))", "c.redact(shorten(printable(s)))", "TestServersTextRepeatsNoPartOfASecret", "./vbc"},
