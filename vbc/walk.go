@@ -62,6 +62,7 @@ type walk struct {
 	shifted bool   // an item came twice in this pass, as others have added or deleted, or the pages are others now
 	probed  bool   // page 0 was asked for although the first page is called 1
 	shrunk  bool   // the page before was refused for its size
+	resized bool   // in this pass pages have had several sizes
 	back    bool   // the page overlaps with those before, because its size is another
 	over    bool   // nothing more is to come
 	odd     string // what the server says and doesn't keep
@@ -92,7 +93,7 @@ func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessa
 			w.pass++
 			w.count, w.total, w.latest, w.read, w.places, w.reach, w.first = 0, 0, 0, 0, 0, 0, unnamed
 			w.before, w.shifted, w.probed, w.over, w.odd, w.last = false, false, false, false, "", page{}
-			w.served = 0
+			w.served, w.resized = 0, false
 			err := w.once(ctx, try, func(items []json.RawMessage) bool { return yield(items, nil) })
 			switch {
 			case errors.Is(err, errEnough):
@@ -153,7 +154,9 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 		grown := w.grow()
 		w.over = p.news > 0 && w.ends(p)
 		smaller := !w.over && w.isSmaller(p)
-		w.reach = max(w.reach, w.places)
+		if p.news > 0 {
+			w.reach = max(w.reach, w.places)
+		}
 		if len(p.fresh) > 0 && !yield(p.fresh) {
 			return errEnough
 		}
@@ -197,7 +200,7 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 func (w *walk) ends(p page) bool {
 	told := p.paged || p.pages > 0
 	switch {
-	case p.next != "" || w.read < p.pages || w.before && !w.probed || w.latest > 0 && w.count < w.total:
+	case p.next != "" || w.covered() < p.pages || w.before && !w.probed || w.latest > 0 && w.count < w.total:
 		return false
 	case w.latest > 0 && w.count == w.total:
 		// A count that is the page's own, or a limit of the server's, looks like
@@ -222,14 +225,14 @@ const roundCount = 10_000
 // repeats reports whether a page that brings nothing new is how the server says
 // that there is none of that number: its count and its pages agree with that.
 func (w *walk) repeats(p page, stale int) bool {
-	return stale > 0 && p.n > 0 && p.pages > 0 && w.read >= p.pages && w.latest > 0 && w.count >= w.total
+	return stale > 0 && p.n > 0 && p.pages > 0 && w.covered() >= p.pages && w.latest > 0 && w.count >= w.total
 }
 
 // beyond reports whether an error says that there is no page of that number,
 // where none has to be.
 func (w *walk) beyond(err error, number int) bool {
 	e, last := AsError(err), w.last
-	if e == nil || e.Gateway || e.Malformed || e.Status != http.StatusNotFound && e.Status != http.StatusBadRequest || number == unnamed || w.read < last.pages {
+	if e == nil || e.Gateway || e.Malformed || e.Status != http.StatusNotFound && e.Status != http.StatusBadRequest || number == unnamed || w.covered() < last.pages {
 		return false
 	}
 	return w.latest > 0 && w.count >= w.total || w.latest == 0 && w.count > 0 && last.next == "" && !last.isFull()
@@ -238,10 +241,26 @@ func (w *walk) beyond(err error, number int) bool {
 // finish ends a pass at a page that is empty, or isn't there.
 func (w *walk) finish(p page) error {
 	w.over = true
-	if pages := max(p.pages, w.last.pages); w.read+1 < pages { // some servers count one too many
+	if pages := max(p.pages, w.last.pages); w.covered()+1 < pages { // some servers count one too many
 		w.contradict(fmt.Sprintf("VBC says that there are %d pages, and %d of them have something", pages, w.read))
 	}
 	return nil
+}
+
+// covered is how many pages have been read; where their size has changed on the
+// way, of the size that the latest has.
+func (w *walk) covered() int {
+	size, reach := w.last.asked, w.reach
+	if w.served > 0 {
+		size = min(size, w.served)
+	}
+	if !w.resized || size == 0 {
+		return w.read
+	}
+	if w.last.news > 0 {
+		reach = max(reach, w.places)
+	}
+	return max(w.read, (reach+size-1)/size)
 }
 
 func (w *walk) contradict(what string) {
@@ -325,7 +344,7 @@ func (w *walk) renumber(number int) int {
 	if w.first == 1 && w.read > 0 && size > w.last.asked {
 		skip = max(0, skip-1) // perhaps there is a page 0 before it
 	}
-	w.places, w.back, w.shifted = skip*size, true, true
+	w.places, w.back, w.shifted, w.resized = skip*size, true, true, true
 	return w.first + skip
 }
 

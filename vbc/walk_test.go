@@ -513,3 +513,28 @@ func TestPagesGoBackToWhatHasWorked(t *testing.T) {
 		t.Errorf("%d listed with %d requests", len(n), requests)
 	}
 }
+
+// Pages that became smaller on the way are counted as the server counts them.
+func TestSmallerPagesAreNoContradiction(t *testing.T) {
+	t.Parallel()
+	a, cl := start(t, vbctest.Config{})
+	a.Generate(604, day, time.Minute)
+	var requests atomic.Int64
+	a.Inject(func(r *http.Request) *vbctest.Fault {
+		if n, _ := strconv.Atoi(r.URL.Query().Get("page_size")); n > 10 && requests.Add(1) > 4 {
+			return &vbctest.Fault{Status: 504}
+		}
+		return nil
+	})
+	l := cl.List(vbc.Query{Kind: vbc.Company, Account: "self", PageSize: 100})
+	n := 0
+	for page, err := range l.Pages(t.Context(), again(cl, 1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(page)
+	}
+	if n != 604 || l.Missing() != 0 || l.Contradiction() != "" {
+		t.Errorf("%d listed, %d missing, %s", n, l.Missing(), l.Contradiction())
+	}
+}
