@@ -53,11 +53,11 @@ func TestTidyAmongFilesOfAnotherUser(t *testing.T) {
 		if err := unix.Setfsuid(nobody); err != nil {
 			t.Skip(err)
 		}
-		defer unix.Setfsuid(0) //nolint:errcheck // it says nothing
+		defer unix.Setfsuid(0)
 	} else if err := os.Chmod(stuck, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(stuck, 0o755) //nolint:errcheck // so that it can be removed
+	defer os.Chmod(stuck, 0o755) // so that it can be removed
 	n, err := s.Tidy(t.Context(), "")
 	if n != 1 || err == nil || errors.Is(err, storage.ErrRefused) {
 		t.Errorf("removed %d, %v; want one, and the other named without a refusal", n, err)
