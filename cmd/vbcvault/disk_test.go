@@ -25,16 +25,6 @@ func (w *world) deleted(n int) {
 	}
 }
 
-// says fails unless the messages of a run contain all the words.
-func (w *world) says(r result, words ...string) {
-	w.t.Helper()
-	for _, s := range words {
-		if !strings.Contains(r.stderr, s) {
-			w.t.Errorf("it doesn't say %q", s)
-		}
-	}
-}
-
 // tmpfs mounts a small file system at a new place.
 func tmpfs(t *testing.T, options string) (dir string) {
 	t.Helper()

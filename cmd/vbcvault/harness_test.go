@@ -345,3 +345,13 @@ func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
 }
+
+// says fails unless the messages of a run contain all the words.
+func (w *world) says(r result, words ...string) {
+	w.t.Helper()
+	for _, s := range words {
+		if !strings.Contains(r.stderr, s) {
+			w.t.Errorf("it doesn't say %q", s)
+		}
+	}
+}
