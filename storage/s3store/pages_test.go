@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -139,10 +140,10 @@ func TestHousekeepingIsNeverAnError(t *testing.T) {
 		{Status: 403, Code: "AccessDenied"}, {Status: 200, Raw: "<html><body>Welcome</body></html>"}, {Status: 200, Raw: "{}"}, {Status: 301}, {Reset: true},
 	} {
 		for _, refused := range []string{"ListMultipartUploads", "AbortMultipartUpload"} {
-			abandoned := false
+			var abandoned atomic.Bool
 			s, _, bucket := open(t, func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 				if op == refused {
-					abandoned = true
+					abandoned.Store(true)
 					return &f
 				}
 				return nil
@@ -150,7 +151,7 @@ func TestHousekeepingIsNeverAnError(t *testing.T) {
 			for range 5 {
 				storagetest.StartS3(t).BeginUpload(t, bucket, "pre/fix/k")
 			}
-			if n, err := s.Tidy(t.Context(), ""); err != nil || n != 0 && f.Status != 200 && f.Status != 404 || !abandoned {
+			if n, err := s.Tidy(t.Context(), ""); err != nil || n != 0 && f.Status != 200 && f.Status != 404 || !abandoned.Load() {
 				t.Errorf("%s %d %s: %d, %v", refused, f.Status, f.Code+f.Raw, n, err)
 			}
 			if refused == "AbortMultipartUpload" {
