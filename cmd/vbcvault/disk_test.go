@@ -200,13 +200,7 @@ func newUnprivileged(t *testing.T) *unprivileged {
 		const nobody = 65534
 		u.home, u.as = home, &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
-	b, err := os.ReadFile(program(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(u.home, "vbcvault"), b, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	copyProgram(t, filepath.Join(u.home, "vbcvault"))
 	u.state = u.mkdir("state")
 	u.setenv("VBCVAULT_STATE_DIR", u.state)
 	u.inDirectory(u.mkdir("archive"))

@@ -52,9 +52,7 @@ func TestNowhereToKeepTheManifest(t *testing.T) {
 					t.Skip("/ may be anybody's")
 				}
 				copied := filepath.Join(publicDir(t), "vbcvault")
-				binary, err := os.ReadFile(program(t))
-				mustDo(t, err)
-				mustDo(t, os.WriteFile(copied, binary, 0o755))
+				copyProgram(t, copied)
 				cmd.Path = copied
 				asNobody(t, cmd)
 			}
