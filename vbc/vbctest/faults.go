@@ -231,9 +231,6 @@ func (a *Account) ResetCounts() {
 	a.maxInFlight.Store(0)
 }
 
-// InFlight is how many requests are being answered now.
-func (a *Account) InFlight() int { return int(a.inFlight.Load()) }
-
 // MaxInFlight is the most requests that were being answered at once, from
 // their arrival to the last byte of their body.
 func (a *Account) MaxInFlight() int { return int(a.maxInFlight.Load()) }
