@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -297,44 +299,67 @@ func TestMutationsFit(t *testing.T) {
 	}
 }
 
-// TestMutants breaks the program in each way and sees the tests fail.
+// TestMutants breaks the program in each way and sees the tests fail, in a few
+// copies of the repository at once: a test that waits leaves room for another.
 func TestMutants(t *testing.T) {
 	if !*mutants {
 		t.Skip("takes minutes: make mutants")
 	}
-	dir := t.TempDir()
-	if out, err := exec.Command("git", "clone", "--quiet", "..", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	var caught, tried atomic.Int64
+	next := make(chan mutation)
+	var copies sync.WaitGroup
+	for range mutantsAtOnce {
+		dir := t.TempDir()
+		if out, err := exec.Command("git", "clone", "--quiet", "..", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		copies.Go(func() {
+			for m := range next {
+				tried.Add(1)
+				if m.isCaught(t, dir) {
+					caught.Add(1)
+				}
+			}
+		})
 	}
-	caught, tried := 0, 0
 	for _, m := range mutations {
-		if !strings.Contains(m.name, *only) {
-			continue
-		}
-		tried++
-		path := filepath.Join(dir, m.file)
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command("go", "test", "-vet=off", "-failfast", "-count=1", "-run", m.test, m.in)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		switch {
-		case err == nil:
-			t.Errorf("SURVIVED: %s", m.name)
-		case !strings.Contains(string(out), "--- FAIL"):
-			t.Errorf("%s: it doesn't build: %s", m.name, out)
-		default:
-			caught++
-			t.Logf("caught: %s", m.name)
-		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
+		if strings.Contains(m.name, *only) {
+			next <- m
 		}
 	}
-	t.Logf("%d of %d mutants caught", caught, tried)
+	close(next)
+	copies.Wait()
+	t.Logf("%d of %d mutants caught", caught.Load(), tried.Load())
+}
+
+const mutantsAtOnce = 3
+
+// isCaught breaks the program in one copy, and mends it again.
+func (m mutation) isCaught(t *testing.T, dir string) bool {
+	path := filepath.Join(dir, m.file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
+		t.Error(err)
+		return false
+	}
+	cmd := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-failfast", "-count=1", "-run", m.test, m.in)
+	cmd.Dir = dir
+	out, tested := cmd.CombinedOutput()
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Error(err)
+	}
+	switch {
+	case tested == nil:
+		t.Errorf("SURVIVED: %s", m.name)
+	case !strings.Contains(string(out), "--- FAIL"):
+		t.Errorf("%s: it doesn't build: %s", m.name, out)
+	default:
+		t.Logf("caught: %s", m.name)
+		return true
+	}
+	return false
 }
