@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -29,14 +30,6 @@ type Erasure struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`    // UTC; set by Erase
 	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
-}
-
-func erasuresPrefix(account string) string { return "erasures/account=" + account + "/" }
-
-// erasureKey is where an erasure's text lies, named after its SHA-256. The
-// chain has only that.
-func erasureKey(account string, text []byte) string {
-	return fmt.Sprintf("%s%s.json", erasuresPrefix(account), storage.SumOf(text))
 }
 
 // erasable is what may be erased.
@@ -127,7 +120,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
 		return w, &refusal.Refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
-	base, err := stem(w.row.Recording)
+	base, err := layout.Stem(w.row.Recording)
 	if err != nil {
 		return w, err
 	}
@@ -141,7 +134,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		return w, err
 	}
 	for _, key := range there {
-		if isOf(base, key) {
+		if layout.IsOf(base, key) {
 			w.keys = append(w.keys, key)
 		}
 	}
@@ -208,14 +201,14 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 // lookForCatalog finds the catalogue's file that has a recording, and gets rid
 // of what a crash may have left of making it.
 func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
-	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
+	if _, err := r.store.Tidy(ctx, layout.Catalog(r.account)); err != nil {
 		return err
 	}
 	month, err := r.manifest.MonthOf(ctx, w.row.Start)
 	if err != nil {
 		return err
 	}
-	w.catalog = catalogKey(r.account, month)
+	w.catalog = layout.CatalogKey(r.account, month)
 	for o, err := range r.store.List(ctx, w.catalog) {
 		if err != nil {
 			return err
@@ -233,7 +226,7 @@ func (r *run) beginErasure(ctx context.Context, row manifest.Row, e Erasure) err
 	if err != nil {
 		return err
 	}
-	if err := r.putProven(ctx, erasureKey(r.account, text), text, "application/json"); err != nil {
+	if err := r.putProven(ctx, layout.ErasureKey(r.account, text), text, "application/json"); err != nil {
 		return err
 	}
 	entry := erasureEntry(receipt.Erasing, row)

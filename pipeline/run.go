@@ -14,6 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -80,7 +81,7 @@ type run struct {
 
 	recalled manifest.Learned   // by earlier runs
 	reads    *manifest.Manifest // what was known before this run; nil if nothing
-	spool    *spool
+	spool    *spool.Spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
 	strange  atomic.Bool            // an export held more than VBC had listed
 	stuck    atomic.Int64           // exports that didn't come to their end
@@ -194,7 +195,7 @@ func (r *run) do() (err error) {
 	if err := r.recall(r.ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.spool.close()) }()
+	defer func() { err = errors.Join(err, r.spool.Close()) }()
 	sel := r.selection()
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
 		if err := flow.Each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
@@ -236,7 +237,7 @@ func (r *run) recall(ctx context.Context) error {
 	if known.Limited {
 		r.vbc.ExpectQuota()
 	}
-	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
+	r.spool, err = spool.Open(r.policy.SpoolDir, r.manifest.Path())
 	return err
 }
 
