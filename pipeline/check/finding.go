@@ -17,7 +17,7 @@ type Finding struct {
 	Means     string `json:"means"`
 }
 
-// Kind kind of finding it is.
+// Kind is what kind of finding it is.
 type Kind string
 
 const (
