@@ -164,7 +164,7 @@ var mutations = []mutation{
 	{"a container with video is audio", "pipeline/container.go", "	if strings.Contains(handlers(head, 0), \"vide\") {", "	if false {", "TestFormats", "./pipeline"},
 	{"two names of a manifest are two locks", "pipeline/manifest/manifest.go", "	path, err := resolve(path)\n	if err != nil {\n		return nil, fmt.Errorf(\"open manifest: %w\", err)\n	}\n	lock :=", "	var err error\n	lock :=", "TestManifestByTwoNames", "./pipeline/manifest"},
 	{"a filter's caller is written down", "vbc/filter.go", "		if text := v.Get(name); text != \"\" {", "		if text := v.Get(name); false {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
-	{"an erasure leaves what earlier versions wrote of filters", "pipeline/manifest/erase.go", "'$.Filter') IS NOT NULL\"} {", "'$.Filter') IS NOT NULL\"}[:0] {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
+	{"an erasure leaves what earlier versions wrote of filters", "pipeline/manifest/erase.go", "'$.filter') IS NOT NULL\"} {", "'$.filter') IS NOT NULL\"}[:0] {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
 	{"a plan's digest leaves out what it is about", "pipeline/planfile.go", "	lines.Write(line)\n	return", "	_ = line\n	return", "TestConfirmedPlan", "./cmd/vbcvault"},
 	{"a hold's date is midnight in UTC", "cmd/vbcvault/hold.go", "const anyZone = 24 * time.Hour", "const anyZone = 0 * time.Hour", "TestHoldDates", "./cmd/vbcvault"},
 	{"a signature is stored for years", "pipeline/transfer.go", "Recording: withoutSignatures(rec.Raw),", "Recording: rec.Raw,", "TestSignaturesAreNotStored", "./cmd/vbcvault"},

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,12 +13,13 @@ import (
 
 // Options says what a run is to do. Cutoff and Account are required.
 type Options struct {
-	Account string     // number or "self"
-	Cutoff  time.Time  // recordings that start strictly before it are eligible
-	Since   time.Time  // and not before this; zero = from the beginning
-	Kinds   []vbc.Kind // empty = company
-	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
-	Filter  vbc.Filter // and only those; checked on each recording, whatever VBC makes of it
+	Account string        // number or "self"
+	Cutoff  time.Time     // recordings that start strictly before it are eligible
+	Age     time.Duration // that Cutoff was reckoned from, to be written down; 0 = it was given as a time
+	Since   time.Time     // and not before this; zero = from the beginning
+	Kinds   []vbc.Kind    // empty = company
+	Users   []string      // of on-demand recordings: "self", "all", numbers; empty = self
+	Filter  vbc.Filter    // and only those; checked on each recording, whatever VBC makes of it
 
 	Catalog bool // keep the catalogue beside the archive up to date
 
@@ -28,7 +28,7 @@ type Options struct {
 	Delete      bool          // purge at VBC what is proven to be in the store
 	DeleteAfter time.Duration // only copies at least so old
 	MaxDeletes  *int          // only so many in this run; nil = no limit
-	Plan        *PlanFile     `json:"-"` // only what it lists; nil = no plan
+	Plan        *PlanFile     // only what it lists; nil = no plan
 
 	RetryFailed bool // also what has failed for good in several runs, and rests
 	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
@@ -42,7 +42,7 @@ type Options struct {
 	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
 	MaxWait time.Duration // end the run after so long with nothing but refusals for the quota; 0 = never
-	Moved   bool          `json:"-"` // the destination is another one than before, on purpose: the manifest is bound to it
+	Moved   bool          // the destination is another one than before, on purpose: the manifest is bound to it
 
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
@@ -63,24 +63,6 @@ type Options struct {
 	PollPause time.Duration
 
 	ExportPatience time.Duration // how long an export may make no progress; 0 = 30 min
-}
-
-// written is what of the options is written down: no caller's name or number.
-func (o Options) written() any {
-	return struct {
-		Options
-		Filter string
-	}{o, o.Filter.String()}
-}
-
-// OptionsOf reads what a run has written down of its options, all but the filter.
-func OptionsOf(written []byte) (Options, error) {
-	var o struct {
-		Options
-		Filter json.RawMessage // shadows the real one: it is a digest, or what an earlier version wrote
-	}
-	err := json.Unmarshal(written, &o)
-	return o.Options, err
 }
 
 // ReadBack says which copies are read once more, every byte, before their purge.

@@ -261,7 +261,7 @@ func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
 	for _, row := range rows {
 		switch {
 		case !r.policy.eligible(row.Recording):
-		case row.Failure.Known(row.Failure.Reason):
+		case row.Failure.Known(row.Failure.Code, row.Failure.Reason):
 			r.stats.Acknowledged.Add(1)
 		default:
 			r.stats.Resting.Add(1)

@@ -139,7 +139,7 @@ func (r *run) handle(ctx context.Context, t task) error {
 		r.stop(e)
 		return e
 	}
-	if row.Failure.Known(err.Error()) {
+	if row.Failure.Known(codeOf(err), err.Error()) {
 		return nil
 	}
 	done := r.stats.Archived.Load()+r.stats.Deleted.Load() > 0
@@ -362,18 +362,18 @@ func (r *run) lostItsID(row *item) error {
 
 // fail writes down that a recording couldn't be done, and lets the run go on.
 func (r *run) fail(row manifest.Row, cause error) error {
-	rec := row.Recording
-	if row.Failure.Known(cause.Error()) {
+	rec, code := row.Recording, codeOf(cause)
+	if row.Failure.Known(code, cause.Error()) {
 		r.stats.Acknowledged.Add(1)
-		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
+		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "code", code, "reason", cause, "acknowledged", row.Failure.Acknowledged)
 	} else {
 		r.stats.Failed.Add(1)
-		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "code", code, "reason", cause)
 	}
 	if errors.Is(cause, errGone) {
 		return nil
 	}
-	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, cause.Error(), permanent(cause))
+	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, manifest.Failure{Code: code, Reason: cause.Error(), Permanent: permanent(cause)})
 	if err != nil {
 		return fmt.Errorf("%w (after: %w)", err, cause)
 	}

@@ -158,11 +158,7 @@ func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, 
 		}
 	}
 	if len(st.Runs) > 0 {
-		last, err := pipeline.OptionsOf(st.Runs[0].Options)
-		if err != nil {
-			return l, fmt.Errorf("read the latest run's options: %w", err)
-		}
-		if last.Delete {
+		if last := st.Runs[0].Options; last != nil && last.Delete {
 			l.Delete = l.Archive + archived
 		}
 	}
@@ -206,7 +202,7 @@ type failure struct {
 func failureOf(r manifest.Row) failure {
 	f := failure{Recording: r.Recording.String(), Kind: string(r.Kind), Owner: r.Owner, ID: r.ID, Start: r.Start, Reason: r.Failure.Reason,
 		Permanent: r.Failure.Permanent, Attempts: r.Failure.Attempts, Last: r.Failure.At}
-	if r.Failure.Known(r.Failure.Reason) {
+	if r.Failure.Known(r.Failure.Code, r.Failure.Reason) {
 		f.Acknowledged = r.Failure.Acknowledged
 	}
 	return f
