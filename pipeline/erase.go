@@ -11,8 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -27,14 +30,6 @@ type Erasure struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`    // UTC; set by Erase
 	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
-}
-
-func erasuresPrefix(account string) string { return "erasures/account=" + account + "/" }
-
-// erasureKey is where an erasure's text lies, named after its SHA-256. The
-// chain has only that.
-func erasureKey(account string, text []byte) string {
-	return fmt.Sprintf("%s%s.json", erasuresPrefix(account), storage.SumOf(text))
 }
 
 // erasable is what may be erased.
@@ -57,7 +52,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	if err != nil {
 		return 0, err
 	}
-	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
+	r := &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, work: ctx, ctx: ctx}
 	if err := r.settleAccount(ctx, bound.Account); err != nil {
 		return 0, err // holds and receipts that this manifest doesn't know come first
 	}
@@ -66,7 +61,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		err := &refusal.Refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
 		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
 	}
 	shown := what.keys
@@ -112,20 +107,20 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	case manifest.Erased:
 		return w, nil
 	case manifest.Purging:
-		return w, &refusal{
+		return w, &refusal.Refusal{
 			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
 			Hint:   "the next run of vbcvault archive finds out; then erase",
 		}
 	default:
-		return w, &refusal{
+		return w, &refusal.Refusal{
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
 			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
 	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
-		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+		return w, &refusal.Refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
-	base, err := stem(w.row.Recording)
+	base, err := layout.Stem(w.row.Recording)
 	if err != nil {
 		return w, err
 	}
@@ -139,7 +134,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		return w, err
 	}
 	for _, key := range there {
-		if isOf(base, key) {
+		if layout.IsOf(base, key) {
 			w.keys = append(w.keys, key)
 		}
 	}
@@ -158,7 +153,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if isA[*storage.RetainedError](err) {
-			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+			err = &refusal.Refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
 		}
 		if err != nil {
 			return w, err
@@ -192,7 +187,7 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 	case len(rows) == 0:
 		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
-		return nil, &refusal{
+		return nil, &refusal.Refusal{
 			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
 			Hint:   "say which one is meant with --start; nothing was changed",
 		}
@@ -206,14 +201,14 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 // lookForCatalog finds the catalogue's file that has a recording, and gets rid
 // of what a crash may have left of making it.
 func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
-	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
+	if _, err := r.store.Tidy(ctx, layout.Catalog(r.account)); err != nil {
 		return err
 	}
 	month, err := r.manifest.MonthOf(ctx, w.row.Start)
 	if err != nil {
 		return err
 	}
-	w.catalog = catalogKey(r.account, month)
+	w.catalog = layout.CatalogKey(r.account, month)
 	for o, err := range r.store.List(ctx, w.catalog) {
 		if err != nil {
 			return err
@@ -231,7 +226,7 @@ func (r *run) beginErasure(ctx context.Context, row manifest.Row, e Erasure) err
 	if err != nil {
 		return err
 	}
-	if err := r.putProven(ctx, erasureKey(r.account, text), text, "application/json"); err != nil {
+	if err := r.putProven(ctx, layout.ErasureKey(r.account, text), text, "application/json"); err != nil {
 		return err
 	}
 	entry := erasureEntry(receipt.Erasing, row)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -19,7 +20,7 @@ func (r *run) tellOfHolds(ctx context.Context, row manifest.Row) error {
 		if h.Removed == nil || h.CallerID == "" || !h.Covers(row.Recording) {
 			continue
 		}
-		key := holdsPrefix(r.account) + h.Digest.String() + ".json"
+		key := layout.Holds(r.account) + h.Digest.String() + ".json"
 		r.log.Warn("a hold that has ended keeps this caller's number, in the manifest and beside the archive; erasing the recording leaves that. "+
 			"If the number has to go too, remove the object in all versions, and make the manifest anew with vbcvault rebuild", "hold", h.Number, "object", key)
 	}

@@ -4,33 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
-
-// Holds lie beside the archive too, named after the SHA-256 of what they say:
-//
-//	holds/account=549825/9f86d0….json           how it was made
-//	holds/account=549825/9f86d0….removed.json   how it has ended
-//
-// So a manifest that is lost, restored or another machine's knows them.
-func holdsPrefix(account string) string { return "holds/account=" + account + "/" }
-
-func holdKey(account string, t manifest.HoldText) string {
-	ending := ".json"
-	if t.Ended {
-		ending = ".removed.json"
-	}
-	return holdsPrefix(account) + t.Hold.String() + ending
-}
-
-// Two manifests may end one hold, each with words of its own: the second's lie
-// beside the first's.
-var holdName = regexp.MustCompile(`/([0-9a-f]{64})(\.removed(?:-[0-9a-f]{8}|-[0-9a-f]{64})?)?\.json$`)
-
-const maxHold = 1 << 20 // bytes; most are a few hundred
 
 // learnHolds takes the holds of the archive into the manifest, before anything
 // is deleted, and then knows them all.
@@ -43,11 +21,11 @@ func (r *run) learnHolds(ctx context.Context) error {
 	for _, h := range holds {
 		known[h.Digest] = h
 	}
-	for o, err := range r.store.List(ctx, holdsPrefix(r.account)) {
+	for o, err := range r.store.List(ctx, layout.Holds(r.account)) {
 		if err != nil {
 			return fmt.Errorf("look at the holds in the destination: %w", err)
 		}
-		m := holdName.FindStringSubmatch(o.Key)
+		m := layout.HoldName.FindStringSubmatch(o.Key)
 		if m == nil {
 			r.log.Warn("this is no hold, although it lies among them", "key", o.Key)
 			continue
@@ -59,7 +37,7 @@ func (r *run) learnHolds(ctx context.Context) error {
 		if h, ok := known[t.Hold]; ok && (!t.Ended && !h.Lost || t.Ended && h.Removed != nil) {
 			continue
 		}
-		if t.Text, err = readObject(ctx, r.store, o, maxHold); err != nil && !errors.Is(err, errTooLarge) {
+		if t.Text, err = layout.Read(ctx, r.store, o, layout.MaxHold); err != nil && !errors.Is(err, layout.ErrTooLarge) {
 			return err
 		}
 		if !t.Check() {
@@ -100,13 +78,13 @@ func (r *run) keepHolds(ctx context.Context) error {
 // putHold stores how a hold was made, under its digest, or how it has ended, under
 // the hold's: there somebody else's words may be, and stay as long as they say so.
 func (r *run) putHold(ctx context.Context, t manifest.HoldText) error {
-	key := holdKey(r.account, t)
+	key := layout.HoldKey(r.account, t)
 	if !t.Ended {
 		return r.putProven(ctx, key, t.Text, "application/json")
 	}
-	_, err := putBeside(key, storage.SumOf(t.Text), isA[*storage.OccupiedError], func(key string) (storage.Object, error) {
+	_, err := layout.PutBeside(key, storage.SumOf(t.Text), isA[*storage.OccupiedError], func(key string) (storage.Object, error) {
 		return r.putOver(ctx, key, t.Text, "application/json", func(has storage.Object) storage.Resolution {
-			text, err := readObject(ctx, r.store, has, maxHold)
+			text, err := layout.Read(ctx, r.store, has, layout.MaxHold)
 			if err != nil || (manifest.HoldText{Hold: t.Hold, Ended: true, Text: text}).Check() {
 				return storage.Refuse
 			}

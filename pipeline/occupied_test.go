@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -79,14 +80,14 @@ func (l *lab) noLitter(all []vbctest.Recording) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		_, base, ok := parseKey(o.Key)
-		var side sidecar
+		_, base, ok := layout.ParseKey(o.Key)
+		var side layout.Sidecar
 		switch {
 		case !ok:
 			l.t.Errorf("%s is no recording's", o.Key)
-		case isBeside(o.Key):
+		case layout.IsBeside(o.Key):
 			l.t.Errorf("%s lies beside a name that is ours", o.Key)
-		case isTranscript(base, o.Key):
+		case layout.IsTranscript(base, o.Key):
 			if !texts[string(body)] {
 				l.t.Errorf("%s is damaged", o.Key)
 			}
@@ -134,7 +135,7 @@ func TestWhatMayBeAnothersStays(t *testing.T) {
 					t.Errorf("%s is %q now, %v", key, got, err)
 				}
 			}
-			if got, err := readAll(l.clean, storage.Object{Key: beside(l.stem(rec)+".mp3", audio)}); err != nil || storage.SumOf(got) != audio {
+			if got, err := readAll(l.clean, storage.Object{Key: layout.Beside(l.stem(rec)+".mp3", audio)}); err != nil || storage.SumOf(got) != audio {
 				t.Errorf("beside: %d bytes, %v", len(got), err)
 			}
 		})
@@ -193,17 +194,17 @@ func TestAnotherManifestsCopyStays(t *testing.T) {
 func TestNamesBeside(t *testing.T) {
 	sum := storage.SumOf([]byte("ours"))
 	key := "a/1.mp3"
-	for name, digits := range map[string]int{"few": fewDigits, "all": allDigits, "free": freeDigits} {
-		k := besideBy(key, sum, digits)
-		if !isBeside(k) || strings.Count(k, ".") != 1 {
+	for name, digits := range map[string]int{"few": layout.FewDigits, "all": layout.AllDigits, "free": layout.FreeDigits} {
+		k := layout.BesideBy(key, sum, digits)
+		if !layout.IsBeside(k) || strings.Count(k, ".") != 1 {
 			t.Errorf("%s: %s", name, k)
 		}
-		if got := digitsIn(k); (got == "") != (digits == freeDigits) || got != "" && !strings.HasPrefix(sum.String(), got) {
+		if got := layout.DigitsIn(k); (got == "") != (digits == layout.FreeDigits) || got != "" && !strings.HasPrefix(sum.String(), got) {
 			t.Errorf("%s: %s has the digits %q", name, k, got)
 		}
 	}
 	for _, other := range []string{key, "a/1-12.mp3", "a/1-0123456.mp3", "a/1-012345678.mp3", "a/1-GHIJKLMN.mp3"} {
-		if isBeside(other) || digitsIn(other) != "" {
+		if layout.IsBeside(other) || layout.DigitsIn(other) != "" {
 			t.Errorf("%s is taken for one of these names", other)
 		}
 	}
@@ -213,7 +214,7 @@ func TestNamesBeside(t *testing.T) {
 	rec := l.account.Recordings()[0]
 	audio := storage.Digest(rec.SHA256())
 	natural := l.stem(rec) + ".mp3"
-	for key, text := range map[string]string{natural: "theirs", beside(natural, audio): "ours, damaged"} {
+	for key, text := range map[string]string{natural: "theirs", layout.Beside(natural, audio): "ours, damaged"} {
 		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +222,7 @@ func TestNamesBeside(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
 		t.Errorf("%+v, %v", sum, err)
 	}
-	if got, err := readAll(l.clean, storage.Object{Key: beside(natural, audio)}); err != nil || storage.SumOf(got) != audio {
+	if got, err := readAll(l.clean, storage.Object{Key: layout.Beside(natural, audio)}); err != nil || storage.SumOf(got) != audio {
 		t.Errorf("%q, %v", got, err)
 	}
 	if got, err := readAll(l.clean, storage.Object{Key: natural}); err != nil || string(got) != "theirs" {
@@ -260,21 +261,6 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
-// Whoever reads or writes keys knows all names beside.
-func TestNamesBesideAreOfTheirRecording(t *testing.T) {
-	l := newLab(t, "directory")
-	base := l.stem(vbctest.Recording{ID: 7, Start: l.cutoff.Truncate(time.Second)})
-	for _, digits := range []int{fewDigits, freeDigits, allDigits} {
-		key := besideBy(base+".mp3", storage.SumOf(nil), digits)
-		if _, of, ok := parseKey(key); !ok || of != base || !isOf(base, key) {
-			t.Errorf("%s is taken for %q's, %v", key, of, ok)
-		}
-	}
-	if !slices.Contains([]bool{isTranscript(base, beside(base+".transcript.txt", storage.SumOf(nil)))}, true) {
-		t.Error("a transcript beside is no transcript")
-	}
-}
-
 // Receipts, holds and erasures have the digest of what they say in their names: what
 // is there and doesn't say it was damaged, and is replaced. How a hold has ended is
 // not: somebody else's words for it stay, and what is none is replaced.
@@ -287,7 +273,7 @@ func TestBundlesAreReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{})
+			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, Options{})
 			r.work, r.account = t.Context(), "549825"
 			put := func(key, text string) {
 				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
@@ -314,7 +300,7 @@ func TestBundlesAreReplaced(t *testing.T) {
 			if !ended.Check() {
 				t.Fatal("this is no end of a hold")
 			}
-			key := holdKey("549825", ended)
+			key := layout.HoldKey("549825", ended)
 			put(key, end("us")[:20])
 			if err := r.putHold(t.Context(), ended); err != nil {
 				t.Error(err)
@@ -325,9 +311,9 @@ func TestBundlesAreReplaced(t *testing.T) {
 				t.Error(err)
 			}
 			is(key, end("us"))
-			next := beside(key, storage.SumOf(theirs.Text))
+			next := layout.Beside(key, storage.SumOf(theirs.Text))
 			is(next, end("them"))
-			if m := holdName.FindStringSubmatch(next); m == nil || m[1] != hold.String() || m[2] == "" {
+			if m := layout.HoldName.FindStringSubmatch(next); m == nil || m[1] != hold.String() || m[2] == "" {
 				t.Errorf("%s is not read as the end of a hold: %q", next, m)
 			}
 		})
@@ -362,11 +348,11 @@ func TestWhatIsTooLongEndsNoRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := bytes.Repeat([]byte("x\n"), maxReceipts)
+	long := bytes.Repeat([]byte("x\n"), layout.MaxReceipts)
 	hold := storage.SumOf([]byte("a hold"))
 	for _, key := range []string{
-		bundle{chain: c.ID, first: c.Last + 1, last: c.Last + 3, head: hold}.key("549825"),
-		holdKey("549825", manifest.HoldText{Hold: hold}), holdKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
+		layout.Bundle{Chain: c.ID, First: c.Last + 1, Last: c.Last + 3, Head: hold}.Key("549825"),
+		layout.HoldKey("549825", manifest.HoldText{Hold: hold}), layout.HoldKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
 	} {
 		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(long)}, storage.Attrs{}); err != nil {
 			t.Fatal(err)

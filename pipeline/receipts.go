@@ -6,66 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
-
-// Receipts lie beside the archive, as JSON lines, in objects such as
-//
-//	receipts/account=549825/chain=GX3…/000000000001-000000000024_9f86d0….jsonl
-//
-// named after the first and the last entry and the SHA-256 of the last line.
-// An object holds entries of one run, so that storing them again after a crash
-// makes the same object.
-const maxReceipts = 4 << 20 // bytes of one object
-
-func receiptsPrefix(account string) string { return "receipts/account=" + account + "/" }
-
-// bundle is one such object.
-type bundle struct {
-	chain       string
-	first, last int64
-	head        storage.Digest
-	object      storage.Object
-}
-
-var bundleName = regexp.MustCompile(`/chain=([A-Z0-9]{1,40})/([0-9]{12})-([0-9]{12})_([0-9a-f]{64})\.jsonl$`)
-
-func (b bundle) key(account string) string {
-	return fmt.Sprintf("%schain=%s/%012d-%012d_%s.jsonl", receiptsPrefix(account), b.chain, b.first, b.last, b.head)
-}
-
-// parseBundle reads what an object's name says.
-func parseBundle(o storage.Object) (b bundle, ok bool) {
-	m := bundleName.FindStringSubmatch(o.Key)
-	if m == nil {
-		return b, false
-	}
-	b.chain, b.object = m[1], o
-	b.first, _ = strconv.ParseInt(m[2], 10, 64)
-	b.last, _ = strconv.ParseInt(m[3], 10, 64)
-	b.head, _ = storage.ParseDigest(m[4])
-	return b, b.first > 0 && b.last >= b.first
-}
-
-// lines reads a bundle and checks that it holds as many entries as its name
-// says, ending with the head that it says.
-func (b bundle) lines(ctx context.Context, store storage.Store) ([]byte, error) {
-	body, err := readObject(ctx, store, b.object, maxReceipts)
-	if err != nil && !errors.Is(err, errTooLarge) { // that is none of ours
-		return nil, err
-	}
-	trimmed := bytes.TrimSuffix(body, []byte("\n"))
-	last := trimmed[bytes.LastIndexByte(trimmed, '\n')+1:]
-	if n := int64(bytes.Count(body, []byte("\n"))); n != b.last-b.first+1 || storage.SumOf(last) != b.head {
-		return nil, &receipt.Break{Chain: b.chain, Seq: b.first, Why: fmt.Sprintf("%s is not what its name says", b.object.Key)}
-	}
-	return body, nil
-}
 
 // storeReceipts stores the entries of the chain that aren't stored yet. They
 // are safe in the manifest; what can't be stored now, the next run stores.
@@ -98,7 +44,7 @@ func (r *run) storeChain(ctx context.Context) error {
 		if len(lines) == 0 {
 			return nil
 		}
-		if err := r.putBundle(ctx, bundle{chain: c.ID, first: first, last: c.Last, head: c.Head}, lines); err != nil {
+		if err := r.putBundle(ctx, layout.Bundle{Chain: c.ID, First: first, Last: c.Last, Head: c.Head}, lines); err != nil {
 			return err
 		}
 		lines, first = nil, c.Last+1
@@ -112,7 +58,7 @@ func (r *run) storeChain(ctx context.Context) error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err
 		}
-		if e.Run != run || len(lines)+len(line) >= maxReceipts {
+		if e.Run != run || len(lines)+len(line) >= layout.MaxReceipts {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -124,8 +70,8 @@ func (r *run) storeChain(ctx context.Context) error {
 }
 
 // putBundle stores lines.
-func (r *run) putBundle(ctx context.Context, b bundle, lines []byte) error {
-	return r.putProven(ctx, b.key(r.account), lines, "application/x-ndjson")
+func (r *run) putBundle(ctx context.Context, b layout.Bundle, lines []byte) error {
+	return r.putProven(ctx, b.Key(r.account), lines, "application/x-ndjson")
 }
 
 // putProven stores what belongs to the archive as a whole, or finds that an
@@ -174,17 +120,17 @@ func (r *run) takeOverReceipts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for o, err := range r.store.List(ctx, receiptsPrefix(r.account)+"chain="+c.ID+"/") {
+	for o, err := range r.store.List(ctx, layout.Receipts(r.account)+"chain="+c.ID+"/") {
 		if err != nil {
 			return fmt.Errorf("look at the receipts in the destination: %w", err)
 		}
-		b, ok := parseBundle(o)
-		if !ok || b.last <= c.Last {
+		b, ok := layout.ParseBundle(o)
+		if !ok || b.Last <= c.Last {
 			continue
 		}
-		lines, err := b.lines(ctx, r.store)
+		lines, err := b.Lines(ctx, r.store)
 		if err == nil {
-			lines = behind(lines, c.Last-b.first+1)
+			lines = layout.Behind(lines, c.Last-b.First+1)
 			err = r.manifest.TakeOver(ctx, lines)
 		}
 		if isA[*receipt.Break](err) {
@@ -194,18 +140,10 @@ func (r *run) takeOverReceipts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.log.Info("this manifest is older than the archive; took over its receipts", "entries", b.last-c.Last)
+		r.log.Info("this manifest is older than the archive; took over its receipts", "entries", b.Last-c.Last)
 		if c, err = r.manifest.Chain(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// behind returns the lines after the first n.
-func behind(lines []byte, n int64) []byte {
-	for ; n > 0 && len(lines) > 0; n-- {
-		lines = lines[bytes.IndexByte(lines, '\n')+1:]
-	}
-	return lines
 }

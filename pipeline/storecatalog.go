@@ -11,26 +11,13 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 )
-
-// The catalogue lies beside the archive, a file of Parquet for each month:
-//
-//	catalog/account=549825/year=2026/month=05/catalog.parquet
-//	catalog/account=549825/_manifest.json                      whose it is
-//
-// It can be made anew from the manifest at any time, so it is replaced where
-// that knows better, and not locked. It says what one manifest knows: another
-// one's files are left alone, since taking turns would only make them wrong.
-func catalogPrefix(account string) string { return "catalog/account=" + account + "/" }
-
-func catalogKey(account string, month manifest.Month) string {
-	return catalogPrefix(account) + month.First.Format("year=2006/month=01/") + "catalog.parquet"
-}
-
-// keeperKey is of no interest to query engines, which skip such names.
-func keeperKey(account string) string { return catalogPrefix(account) + "_manifest.json" }
 
 // catalogOwner says whose the catalogue is.
 type catalogOwner struct {
@@ -49,9 +36,9 @@ func StoreCatalog(ctx context.Context, store storage.Destination, m *manifest.Ma
 		return 0, err
 	}
 	if bound.Account == "" {
-		return 0, &refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
+		return 0, &refusal.Refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
 	}
-	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
+	r := &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, work: ctx, ctx: ctx}
 	if err := r.settleAccount(ctx, bound.Account); err != nil {
 		return 0, err // what was erased meanwhile must not come back
 	}
@@ -79,7 +66,7 @@ func (r *run) storeCatalog(ended error) error {
 		return context.Cause(r.ctx)
 	case err != nil:
 		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
-		hint := Hint(err)
+		hint := refusal.Hint(err)
 		if hint == "" {
 			hint = "the next run with --catalog does that"
 		}
@@ -96,11 +83,11 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 	if err := r.keepCatalog(ctx, takeOver); err != nil {
 		return 0, err
 	}
-	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
+	if _, err := r.store.Tidy(ctx, layout.Catalog(r.account)); err != nil {
 		if ctx.Err() != nil {
 			return 0, err
 		}
-		r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", catalogPrefix(r.account), "reason", err)
+		r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", layout.Catalog(r.account), "reason", err)
 	}
 	for _, month := range months {
 		if err := r.storeMonth(ctx, month); err != nil {
@@ -114,7 +101,7 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 func replaced(storage.Object) storage.Resolution { return storage.Replace }
 
 func (r *run) storeMonth(ctx context.Context, month manifest.Month) error {
-	err := r.putDerived(ctx, catalogKey(r.account, month), "application/vnd.apache.parquet", replaced, func(w io.Writer) error {
+	err := r.putDerived(ctx, layout.CatalogKey(r.account, month), "application/vnd.apache.parquet", replaced, func(w io.Writer) error {
 		_, err := catalog.Write(w, catalog.Parquet, catalog.All(r.manifest.Of(ctx, month)))
 		return err
 	})
@@ -129,7 +116,7 @@ func (r *run) storeMonth(ctx context.Context, month manifest.Month) error {
 // keepCatalog makes the catalogue this manifest's, unless it is another's.
 func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 	mine, err := r.keepsCatalog(ctx)
-	if mine || err != nil && (!takeOver || !isA[*refusal](err)) {
+	if mine || err != nil && (!takeOver || !isA[*refusal.Refusal](err)) {
 		return err
 	}
 	c, err := r.manifest.Chain(ctx)
@@ -146,7 +133,7 @@ func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 		}
 		return storage.Refuse // somebody else was faster
 	}
-	return r.putDerived(ctx, keeperKey(r.account), "application/json", other, func(w io.Writer) error {
+	return r.putDerived(ctx, layout.KeeperKey(r.account), "application/json", other, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -155,8 +142,8 @@ func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 // keepsCatalog reports whether the catalogue is this manifest's. The error is a
 // *refusal if it is another's; there may be none yet.
 func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
-	text, err := readObject(ctx, r.store, storage.Object{Key: keeperKey(r.account)}, maxKeeper)
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errTooLarge) {
+	text, err := layout.Read(ctx, r.store, storage.Object{Key: layout.KeeperKey(r.account)}, maxKeeper)
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, layout.ErrTooLarge) {
 		return false, nil
 	}
 	if err != nil {
@@ -172,7 +159,7 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	case "":
 		return false, nil // damaged: it says nobody's name, and is made anew
 	}
-	return false, &refusal{
+	return false, &refusal.Refusal{
 		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
 		Hint:   "let one machine keep it, without --catalog on the others; or have this one take it over: vbcvault export --to-store --take-over",
 	}
@@ -191,15 +178,15 @@ var chainForm = regexp.MustCompile(`^[A-Z0-9]{1,40}$`)
 
 // keeperless reports whether an object was read, and says nobody's name.
 func (r *run) keeperless(ctx context.Context, o storage.Object) bool {
-	text, err := readObject(ctx, r.store, o, maxKeeper)
-	return (err == nil || errors.Is(err, errTooLarge)) && keeperIn(text) == ""
+	text, err := layout.Read(ctx, r.store, o, maxKeeper)
+	return (err == nil || errors.Is(err, layout.ErrTooLarge)) && keeperIn(text) == ""
 }
 
 // putDerived stores what can be made anew at any time, and has the store confirm
 // it. other says what becomes of what an earlier making has left.
 func (r *run) putDerived(ctx context.Context, key, contentType string, other func(storage.Object) storage.Resolution, write func(io.Writer) error) error {
 	var made storage.Object
-	body, end := piped(write)
+	body, end := flow.Piped(write)
 	o, err := r.store.Put(ctx, key, storage.Body{
 		Reader: body,
 		Seal:   func(o storage.Object) error { made = o; return nil },
@@ -230,7 +217,7 @@ func (r *run) recatalog(ctx context.Context, start time.Time) error {
 		return err
 	}
 	if mine, err := r.keepsCatalog(ctx); !mine {
-		if isA[*refusal](err) {
+		if isA[*refusal.Refusal](err) {
 			r.log.Warn("the catalogue is another manifest's, so its file of this month is gone; vbcvault export --to-store there makes it anew, once the recording is erased there too if it is known there", "month", month.String())
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -15,7 +16,7 @@ func (r *run) tidy(ctx context.Context) error {
 	removed := 0
 	// Where uploads are noted, one look at what the server lists is enough: for
 	// those of programs that noted none.
-	parts := []string{accountPrefix(r.account)}
+	parts := []string{layout.Recordings(r.account)}
 	if u, noted := r.store.(storage.Uploader); noted {
 		n, err := r.abortNoted(ctx, u)
 		if err != nil {
@@ -24,7 +25,7 @@ func (r *run) tidy(ctx context.Context) error {
 		removed += n
 		u.JournalUploads(r.manifest)
 	} else {
-		parts = append(parts, receiptsPrefix(r.account), holdsPrefix(r.account), erasuresPrefix(r.account), catalogPrefix(r.account))
+		parts = append(parts, layout.Receipts(r.account), layout.Holds(r.account), layout.Erasures(r.account), layout.Catalog(r.account))
 	}
 	for _, prefix := range parts {
 		n, err := r.store.Tidy(ctx, prefix)

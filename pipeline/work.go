@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -48,7 +50,7 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -126,9 +128,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case err == nil:
 		r.breaker.done()
 		return nil
-	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
+	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != retry.Final:
 		return context.Cause(ctx) // stopped: it is not the recording's fault
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
 	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
