@@ -180,7 +180,7 @@ func (x *differ) compare(ctx context.Context, p pair) error {
 		if !row.Copy.Known() || row.Copy.ArchivedAt.IsZero() {
 			continue
 		}
-		known = append(known, keysOf(row.Copy)...)
+		known = append(known, row.Copy.Keys()...)
 		wrong, err := examine(ctx, x.store, false, row)
 		if err != nil {
 			return err

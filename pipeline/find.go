@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -35,7 +36,7 @@ func (r *run) find(row *item) (found bool, err error) {
 				return false, err
 			}
 		}
-		if err := r.manifest.Found(r.work, row.Recording, proofOf(ev, row.Copy), outcome); err != nil {
+		if err := r.manifest.Found(r.work, row.Recording, archive.ProofOf(ev, row.Copy), outcome); err != nil {
 			return false, err
 		}
 		r.stats.AlreadyArchived.Add(1)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"path"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -257,76 +255,6 @@ func TestRecognise(t *testing.T) {
 	} {
 		if why := recognise(c.has, c.known); (why != "") != c.ours {
 			t.Errorf("%s: known by %q, want that it is ours: %v", name, why, c.ours)
-		}
-	}
-}
-
-// Receipts, holds and erasures have the digest of what they say in their names: what
-// is there and doesn't say it was damaged, and is replaced. How a hold has ended is
-// not: somebody else's words for it stay, and what is none is replaced.
-func TestBundlesAreReplaced(t *testing.T) {
-	for _, to := range []string{"directory", "s3"} {
-		t.Run(to, func(t *testing.T) {
-			l := newLab(t, to)
-			m, err := manifest.Open(t.Context(), l.path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Close()
-			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, Options{})
-			r.work, r.account = t.Context(), "549825"
-			put := func(key, text string) {
-				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			is := func(key, text string) {
-				t.Helper()
-				if got, err := readAll(l.clean, storage.Object{Key: key}); err != nil || string(got) != text {
-					t.Errorf("%s is %q, %v; want %q", key, got, err, text)
-				}
-			}
-			put("receipts/x.jsonl", "cut off")
-			if err := r.putProven(t.Context(), "receipts/x.jsonl", []byte("cut off and more\n"), "text/plain"); err != nil {
-				t.Error(err)
-			}
-			is("receipts/x.jsonl", "cut off and more\n")
-
-			hold := storage.SumOf([]byte("a hold"))
-			end := func(by string) string {
-				return fmt.Sprintf(`{"hold":"%s","at":"2026-01-01T00:00:00Z","by":"%s"}`, hold, by)
-			}
-			ended := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("us"))}
-			if !ended.Check() {
-				t.Fatal("this is no end of a hold")
-			}
-			key := layout.HoldKey("549825", ended)
-			put(key, end("us")[:20])
-			if err := r.putHold(t.Context(), ended); err != nil {
-				t.Error(err)
-			}
-			is(key, end("us"))
-			theirs := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("them"))}
-			if err := r.putHold(t.Context(), theirs); err != nil {
-				t.Error(err)
-			}
-			is(key, end("us"))
-			next := layout.Beside(key, storage.SumOf(theirs.Text))
-			is(next, end("them"))
-			if m := layout.HoldName.FindStringSubmatch(next); m == nil || m[1] != hold.String() || m[2] == "" {
-				t.Errorf("%s is not read as the end of a hold: %q", next, m)
-			}
-		})
-	}
-}
-
-// Whose the catalogue is can't be read any more: it is nobody's, and not another's.
-func TestCatalogOfNobody(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"chain":"ABC234"}`: "ABC234", `{"chain":"ABC2\xcb4"}`: "", `{"chain":"ABC`: "", `{}`: "", ``: "", `{"chain":"abc"}`: "",
-	} {
-		if got := keeperIn([]byte(text)); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

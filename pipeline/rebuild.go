@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -108,7 +109,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	}
 	b := &rebuild{
 		run:  &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
+		look: archive.Look(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
@@ -181,10 +182,11 @@ func (b *rebuild) holds(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.learnHolds(ctx); err != nil {
+	all, err := archive.LearnHolds(ctx, b.store, b.manifest, b.log, b.account)
+	if err != nil {
 		return err
 	}
-	for _, h := range manifest.InForce(b.policy.holds) {
+	for _, h := range manifest.InForce(all) {
 		b.sum.Holds++
 		if h.Lost {
 			b.found.add(Damaged, layout.HoldKey(b.account, manifest.HoldText{Hold: h.Digest}), none,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
@@ -173,7 +174,7 @@ func (b *rebuild) prove(ctx context.Context, g layout.Group, all []layout.Said, 
 		return b.keep(ctx, row, told)
 	}
 	for _, wrong := range why {
-		row.Refuted = row.Refuted || refutes(wrong)
+		row.Refuted = row.Refuted || evidence.Refutes(wrong)
 	}
 	if gone {
 		told.SeenRun, told.Refuted = 0, row.Refuted
@@ -217,7 +218,7 @@ func (b *rebuild) whole(ctx context.Context, g layout.Group, all []layout.Said, 
 			ev, err := b.confirm(ctx, manifest.Row{Recording: s.Recording, Copy: c}, wanted.Transcript.Key == "")
 			switch {
 			case err == nil:
-				c = proofOf(ev, c)
+				c = archive.ProofOf(ev, c)
 				if c.ArchivedAt = c.StoredAt; c.ArchivedAt.IsZero() {
 					c.ArchivedAt = ev.At()
 				}
@@ -251,9 +252,9 @@ func isOfKey(err error, key string) bool {
 func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (evidence.Verified, error) {
 	// Where metadata is all that says what it should be itself, the checksum that
 	// the store keeps of it has a say too.
-	ev, err := proveWith(ctx, b.store, row)
+	ev, err := archive.Prove(ctx, b.store, row)
 	if err == nil && b.deep {
-		ev, err = proveWith(ctx, b.look, row)
+		ev, err = archive.Prove(ctx, b.look, row)
 	}
 	if text := ev.Transcript(); err == nil && spare && text.Key != "" && isDigest(text.Mark) {
 		// What it was sent as is noted beside it, and it isn't that any more.
@@ -262,7 +263,7 @@ func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (ev
 	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
 		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
 		row.Copy.Transcript = storage.Object{}
-		return proveWith(ctx, b.look, row)
+		return archive.Prove(ctx, b.look, row)
 	}
 	return ev, err
 }
@@ -306,9 +307,9 @@ func (b *rebuild) tally(row manifest.Row, n int64) {
 // and whose copy isn't what justified that: as verify would have left it.
 func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	told.Copy.StoredAt = told.Copy.ArchivedAt
-	_, err := proveWith(ctx, b.look, told)
+	_, err := archive.Prove(ctx, b.look, told)
 	mismatch := isA[*evidence.Mismatch](err)
-	told.Refuted = err != nil && (told.Refuted || refutes(err))
+	told.Refuted = err != nil && (told.Refuted || evidence.Refutes(err))
 	if err != nil && !mismatch && !layout.Unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
 	}
@@ -342,20 +343,10 @@ func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 // others notes what a group holds beside the copy that is in the manifest.
 func (b *rebuild) others(g layout.Group, c manifest.Copy) {
 	for o := range g.Objects() {
-		if !slices.Contains(keysOf(c), o.Key) {
+		if !slices.Contains(c.Keys(), o.Key) {
 			b.found.add(Beside, o.Key, g.Recording, "the recording has another copy, which is in the manifest")
 		}
 	}
-}
-
-// keysOf are the keys of a copy's objects.
-func keysOf(c manifest.Copy) (keys []string) {
-	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
-		if o.Key != "" {
-			keys = append(keys, o.Key)
-		}
-	}
-	return keys
 }
 
 // explain says of each object in a group without a whole copy what is wrong.

@@ -87,14 +87,14 @@ func TestCrashWithACatalog(t *testing.T) {
 // what the digest in its name says, an end of a hold that says nothing, and the
 // catalogue: nothing else says Replace, and nothing else is derived.
 func TestNothingElseIsReplaced(t *testing.T) {
-	want := []string{"holds.go", "occupied.go", "receipts.go", "receipts.go", "storecatalog.go", "storecatalog.go"}
+	want := []string{"archive/catalog.go", "archive/catalog.go", "archive/holds.go", "archive/receipts.go", "archive/receipts.go", "occupied.go"}
 	for i := range want {
 		want[i] = "../pipeline/" + want[i]
 	}
 	if got := calls(t, `(return|=|,) storage\.Replace\b`); !slices.Equal(got, want) {
 		t.Errorf("objects are replaced in %q", got)
 	}
-	if got := calls(t, `\.putDerived\(|Derived: +true`); !slices.Equal(got, []string{"../pipeline/storecatalog.go", "../pipeline/storecatalog.go", "../pipeline/storecatalog.go"}) {
+	if got := calls(t, `\.putDerived\(|Derived: +true`); !slices.Equal(got, []string{"../pipeline/archive/catalog.go", "../pipeline/archive/catalog.go", "../pipeline/archive/catalog.go"}) {
 		t.Errorf("objects are derived in %q", got)
 	}
 	if got := calls(t, `putDerived\(ctx, layout\.(CatalogKey|KeeperKey)\(`); len(got) != 2 {

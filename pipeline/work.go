@@ -11,7 +11,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
-	"github.com/vbcvault/vbcvault/storage"
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
@@ -263,7 +262,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
 		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
-		if refutes(err) {
+		if evidence.Refutes(err) {
 			row.Refuted = true // so that what lies there isn't taken for whole again
 			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
 				return errors.Join(err, e)
@@ -300,12 +299,6 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 		return err
 	}
 	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
-}
-
-// refutes reports whether an error says that something was read and found wrong.
-func refutes(err error) bool {
-	wrong, ok := errors.AsType[*evidence.Mismatch](err)
-	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
 }
 
 // verifyRest verifies a new copy whose transcript couldn't be had, so that at
