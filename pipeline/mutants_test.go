@@ -105,7 +105,7 @@ var mutations = []mutation{
 	{"an earlier listing is relied on for ever", "pipeline/mark.go", "p.started.Sub(mark.FullAt) >= p.FullScanEvery", "false", "TestNightly", "./cmd/vbcvault"},
 	{"what is to be deleted isn't listed", "pipeline/mark.go", "	if p.Delete || p.FullScan", "	if p.FullScan", "TestArchiveThenDelete", "./cmd/vbcvault"},
 	{"windows that differ teach a pace", "vbc/quota.go", "most-least <= most/10", "most-least <= most", "TestReadingsAgree", "./vbc"},
-	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
+	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", "	case !p.Filter.Matches(r):", "	case false:", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
 	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestNothingHeldIsBegun", "./pipeline/manifest"},
 	{"a held recording uses up --max-deletes", "pipeline/policy.go", "; onHold {", "; false && onHold {", "TestHoldBeatsEverything", "./cmd/vbcvault"},

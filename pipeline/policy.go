@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -140,38 +141,57 @@ type policy struct {
 }
 
 // eligible reports whether the run is about this recording.
-func (p *policy) eligible(r vbc.Recording) bool {
-	return r.Unreadable == "" &&
-		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
-		slices.Contains(p.Kinds, r.Kind) && p.Filter.Matches(r) &&
-		(r.Kind != vbc.OnDemand || p.users.has(r.Owner) || slices.Contains(p.Users, "all")) // those who have left, too
+func (p *policy) eligible(r vbc.Recording) bool { return p.leftAlone(r) == "" }
+
+// leftAlone is the code of why the run is not about a recording, one of package
+// code's LeftAlone, "" if it is.
+func (p *policy) leftAlone(r vbc.Recording) string {
+	switch {
+	case r.Unreadable != "":
+		return code.Unreadable
+	case !r.Start.Before(p.Cutoff):
+		return code.TooNew
+	case !p.Since.IsZero() && r.Start.Before(p.Since):
+		return code.BeforeFrom
+	case !slices.Contains(p.Kinds, r.Kind):
+		return code.OtherKind
+	case !p.Filter.Matches(r):
+		return code.Filter
+	case r.Kind == vbc.OnDemand && !p.users.has(r.Owner) && !slices.Contains(p.Users, "all"): // those who have left, too
+		return code.OtherUser
+	}
+	return ""
 }
 
 // mayPurge reports whether the run purges this recording, provided that its
-// copy is proven. Where it may but holds back, held says so.
-func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
+// copy is proven. Where it could but holds back, held is the code of why, one of
+// package code's HeldBack.
+func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 	if !p.Delete || !p.eligible(row.Recording) {
-		return false, false
+		return false, ""
 	}
 	// A hold that is made while the run goes on is met by the manifest, in the
 	// same transaction as the receipt's intent.
 	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
-		return false, true
+		return false, code.Hold
 	}
-	if p.transcripts.unsure(row.Recording) || p.aliked(row) {
-		return false, true
+	if p.transcripts.unsure(row.Recording) {
+		return false, code.TranscriptUnknown
+	}
+	if p.aliked(row) {
+		return false, code.EqualAudio
 	}
 	if p.Plan != nil && !p.Plan.Lists(row.Recording) {
-		return false, true
+		return false, code.NotInPlan
 	}
 	archived := row.Copy.ArchivedAt
 	if archived.IsZero() {
 		archived = p.started // not before now
 	}
 	if p.DeleteAfter > 0 && p.started.Sub(archived) < p.DeleteAfter {
-		return false, true
+		return false, code.TooYoung
 	}
-	return true, false
+	return true, ""
 }
 
 // aliked reports whether a recording is held back for having another's audio.

@@ -43,18 +43,23 @@ func OfStatus(status, own int) string {
 	return c
 }
 
+const withoutTranscript = "its audio may well be archived: look for the transcript in the VBC admin portal; " +
+	"--no-transcripts --retry-failed leaves transcripts out"
+
 // Failures are all codes of what a recording may fail for. Of two that stand for
 // the same code, the first counts.
 var Failures = []Entry{
 	{TranscriptMark + "*", "the transcript could not be archived; what follows is the code of why",
-		"its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"},
+		withoutTranscript},
 	{NotAudio, "VBC sent something else than audio: an error page, JSON, nothing", ""},
 	{UnknownFormat, "what VBC sent has a format that is not known as audio",
 		"if you know this format: run archive with --accept-format --retry-failed, which takes it when two downloads agree"},
 	{Size, "the audio doesn't have the size that VBC's listing declares",
 		"if VBC's size is known to be too small or missing: --accept-size-mismatch"},
+	{NotTranscript, "what VBC sent in place of a transcript is none",
+		withoutTranscript},
 	{Several, "VBC lists several transcripts of one recording",
-		"its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"},
+		withoutTranscript},
 	{Occupied, "another object has the name in the destination", ""},
 	{Mismatch, "the destination doesn't hold the copy as it was stored", ""},
 	{Unprotected, "the copy is not locked or encrypted as was asked for",

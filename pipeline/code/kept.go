@@ -13,11 +13,11 @@ const (
 // HeldBack are all of these. A run's summary counts by them.
 var HeldBack = []Entry{
 	{Hold, "under a legal hold", "vbcvault hold list says why; vbcvault hold remove ends it"},
-	{TranscriptUnknown, "may have a transcript that is not archived", "vbcvault status says what is wrong with the transcripts; --no-transcripts leaves them out"},
-	{EqualAudio, "another recording has the same audio", "listen to both; --accept-equal-audio deletes them at VBC too"},
+	{TranscriptUnknown, "with a transcript, perhaps, that is not archived", "vbcvault status says what is wrong with the transcripts; --no-transcripts leaves them out"},
+	{EqualAudio, "with another recording's audio", "listen to both; --accept-equal-audio deletes them at VBC too"},
 	{NotInPlan, "not in the confirmed plan", "make another plan with --delete --dry-run --plan FILE"},
 	{TooYoung, "archived less long ago than --delete-after", "a later run deletes it"},
-	{MaxDeletes, "more than --max-deletes", "the next run deletes more of them"},
+	{MaxDeletes, "beyond --max-deletes", "the next run deletes more of them"},
 }
 
 // Codes of why a run isn't about a recording at all, or deletes none.
