@@ -40,7 +40,7 @@ func (r *run) storeCatalog(ended error) error {
 		if hint == "" {
 			hint = "the next run with --catalog does that"
 		}
-		r.log.Warn("the catalogue could not be brought up to date", "reason", err, "hint", hint)
+		r.log.Warn("the catalogue could not be brought up to date", "code", refusal.Code(err), "reason", err, "hint", hint)
 	case stored > 0:
 		r.log.Info("the catalogue is up to date", "months", stored)
 	}

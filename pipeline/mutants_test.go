@@ -107,7 +107,7 @@ var mutations = []mutation{
 	{"an earlier listing is relied on for ever", "pipeline/mark.go", "p.started.Sub(mark.FullAt) >= p.FullScanEvery", "false", "TestNightly", "./cmd/vbcvault"},
 	{"what is to be deleted isn't listed", "pipeline/mark.go", "	if p.Delete || p.FullScan", "	if p.FullScan", "TestArchiveThenDelete", "./cmd/vbcvault"},
 	{"windows that differ teach a pace", "vbc/quota.go", "most-least <= most/10", "most-least <= most", "TestReadingsAgree", "./vbc"},
-	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", " && p.Filter.Matches(r) &&", " &&", "TestChoosing", "./cmd/vbcvault"},
+	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", "	case !p.Filter.Matches(r):", "	case false:", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
 	{"a hold that is made during a run comes too late", "pipeline/manifest/state.go", "		if err := unheld(tx, r); err != nil {", "		if err := error(nil); err != nil {", "TestNothingHeldIsBegun", "./pipeline/manifest"},
 	{"a held recording uses up --max-deletes", "pipeline/policy.go", "; onHold {", "; false && onHold {", "TestHoldBeatsEverything", "./cmd/vbcvault"},
@@ -166,7 +166,7 @@ var mutations = []mutation{
 	{"a container with video is audio", "pipeline/container.go", "	if strings.Contains(handlers(head, 0), \"vide\") {", "	if false {", "TestFormats", "./pipeline"},
 	{"two names of a manifest are two locks", "pipeline/manifest/manifest.go", "	path, err := resolve(path)\n	if err != nil {\n		return nil, fmt.Errorf(\"open manifest: %w\", err)\n	}\n	lock :=", "	var err error\n	lock :=", "TestManifestByTwoNames", "./pipeline/manifest"},
 	{"a filter's caller is written down", "vbc/filter.go", "		if text := v.Get(name); text != \"\" {", "		if text := v.Get(name); false {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
-	{"an erasure leaves what earlier versions wrote of filters", "pipeline/manifest/erase.go", "'$.Filter') IS NOT NULL\"} {", "'$.Filter') IS NOT NULL\"}[:0] {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
+	{"an erasure leaves what earlier versions wrote of filters", "pipeline/manifest/erase.go", "'$.filter') IS NOT NULL\"} {", "'$.filter') IS NOT NULL\"}[:0] {", "TestFilterLeavesNoCaller", "./cmd/vbcvault"},
 	{"a plan's digest leaves out what it is about", "pipeline/planfile.go", "	lines.Write(line)\n	return", "	_ = line\n	return", "TestConfirmedPlan", "./cmd/vbcvault"},
 	{"a hold's date is midnight in UTC", "cmd/vbcvault/hold.go", "const anyZone = 24 * time.Hour", "const anyZone = 0 * time.Hour", "TestHoldDates", "./cmd/vbcvault"},
 	{"a signature is stored for years", "pipeline/transfer.go", "Recording: withoutSignatures(rec.Raw),", "Recording: rec.Raw,", "TestSignaturesAreNotStored", "./cmd/vbcvault"},
@@ -290,6 +290,17 @@ var mutations = []mutation{
 	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
 	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
 	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
+
+	{"a failure is acknowledged by its text", "pipeline/manifest/row.go", "	return f.AcknowledgingCode == code\n", "	return f.Acknowledging == reason\n", "TestAcknowledgementGoesByTheCode|TestAcknowledgedByCode", "./pipeline/manifest"},
+	{"what was acknowledged before there were codes is news", "pipeline/manifest/row.go", "		return f.Acknowledging == reason\n", "		return false\n", "TestFormat8", "./pipeline/manifest"},
+	{"what was acknowledged before there were codes never goes by one", "pipeline/manifest/state.go", "acknowledging = ? THEN ? ELSE", "acknowledging = ? AND false THEN ? ELSE", "TestFormat8", "./pipeline/manifest"},
+	{"options of earlier programs are lost", "pipeline/manifest/options.go", "	return undeclaredOptions(written)\n", "	return nil\n", "TestUndeclaredOptions", "./pipeline/manifest"},
+	{"an erasure leaves a run's filter", "pipeline/manifest/erase.go", "json_set(options, '$.filter', '\" + filterErased + \"')", "json_set(options, '$.erased', '\" + filterErased + \"')", "TestErasedKeepsIDsAndDigests", "./pipeline/manifest"},
+	{"advice isn't that of the code", "cmd/vbcvault/status.go", "	case about.Advice != \"\":\n", "	case false:\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
+	{"a failure has no code in the manifest", "pipeline/work.go", "manifest.Failure{Code: word, ", "manifest.Failure{Code: word[:0], ", "TestAcknowledgedByCode|TestEndsHaveCodes", "./cmd/vbcvault"},
+	{"what is held back counts under one reason", "pipeline/progress/progress.go", "s.held.LoadOrStore(why, ", "s.held.LoadOrStore(\"\", ", "TestHeldBackSaysWhy", "./cmd/vbcvault"},
+	{"what is to come is reckoned from an old cutoff", "pipeline/foresee.go", "	if p.Age > 0 {\n", "	if p.Age > 0 && false {\n", "TestForesee$", "./pipeline"},
+	{"a story tells nothing of rest", "pipeline/foresee.go", "		out.Steps, out.Unknown, out.Code = []string{}, nil, code.Resting\n", "		_ = code.Resting\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
@@ -205,7 +206,7 @@ func (g *gate) leave(rank vbc.Rank, p *patience, probe bool, err error) error {
 	e := vbc.AsError(err)
 	switch {
 	case e != nil && e.Blocked():
-		return g.end(&refusal.Refusal{Reason: "VBC has blocked these requests: " + err.Error(),
+		return g.end(&refusal.Refusal{Code: code.Blocked, Reason: "VBC has blocked these requests: " + err.Error(),
 			Hint: "it is no quota and doesn't pass by itself: ask whoever administrates the application in the developer portal, or Vonage; nothing more was asked of VBC"})
 	case e != nil && e.Throttled():
 		return g.throttled(err, e)
@@ -300,7 +301,7 @@ func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal.Refusal {
 	if rank == vbc.RankList {
 		hint += "; if it is only listings that fail, --page-size 10 asks for less at once"
 	}
-	return &refusal.Refusal{Reason: fmt.Sprintf("VBC has answered nothing but errors since %s, the last one: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
+	return &refusal.Refusal{Code: code.Outage, Reason: fmt.Sprintf("VBC has answered nothing but errors since %s, the last one: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
 }
 
 // throttled notes a refusal for the quota, and ends the run where there has been
@@ -314,10 +315,10 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 	since := g.refused.UTC().Format(time.RFC3339)
 	switch opens := e.Opens; {
 	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait && opens.Sub(now) > g.maxWait/2:
-		return g.end(&refusal.Refusal{Reason: fmt.Sprintf("VBC takes no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
+		return g.end(&refusal.Refusal{Code: code.QuotaClosed, Reason: fmt.Sprintf("VBC takes no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
 			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal spares it"})
 	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):
-		return g.end(&refusal.Refusal{Reason: fmt.Sprintf("VBC has answered nothing but refusals for the request quota since %s, the last one: %v", since, err), Hint: hint})
+		return g.end(&refusal.Refusal{Code: code.QuotaRefusals, Reason: fmt.Sprintf("VBC has answered nothing but refusals for the request quota since %s, the last one: %v", since, err), Hint: hint})
 	}
 	if !g.warned && now.Sub(g.refused) >= 10*g.first { // 20 s, which more than one window takes
 		g.warned = true

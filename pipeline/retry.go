@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -202,6 +203,6 @@ func opens(err error) time.Time {
 }
 
 func giveUp(err error) error {
-	return &refusal.Refusal{Reason: "VBC refuses requests, and it isn't known to pass: " + err.Error(),
+	return &refusal.Refusal{Code: code.OddRefusals, Reason: "VBC refuses requests, and it isn't known to pass: " + err.Error(),
 		Hint: "look at the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
 }

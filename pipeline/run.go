@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
@@ -183,9 +184,10 @@ func (r *run) do() (err error) {
 		switch {
 		case err == nil:
 		case judge(err) == retry.Cancelled:
-			sum.Stopped = ErrStopped.Error()
+			sum.Stopped, sum.StoppedCode = ErrStopped.Error(), code.Interrupted
 		default:
-			sum.Stopped = err.Error()
+			sum.Stopped, sum.StoppedCode = err.Error(), EndCode(err)
+			r.log.Warn("the run ends before its end", "code", sum.StoppedCode)
 		}
 		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
 	}()
@@ -267,7 +269,7 @@ func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
 	for _, row := range rows {
 		switch {
 		case !r.policy.eligible(row.Recording):
-		case row.Failure.Known(row.Failure.Reason):
+		case row.Failure.Known(row.Failure.Code, row.Failure.Reason):
 			r.stats.Acknowledged.Add(1)
 		default:
 			r.stats.Resting.Add(1)
@@ -292,6 +294,7 @@ func (r *run) checkClock() error {
 		way = "behind"
 	}
 	return &refusal.Refusal{
+		Code:   code.Clock,
 		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
 		Hint:   "set this machine's clock, then run the same command again",
 	}
@@ -313,7 +316,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	if err := r.login(ctx); err != nil {
 		if ctx.Err() == nil && judge(err) == retry.Passing {
-			return &refusal.Refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
+			return &refusal.Refusal{Code: code.NoToken, Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
 		}
 		return err
 	}
@@ -346,7 +349,7 @@ func (r *run) login(ctx context.Context) error {
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal.Refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
+		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil {
 		return nil // a dry run

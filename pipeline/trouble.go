@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -207,6 +208,7 @@ func (l *lister) refuseForm(odd []vbc.Recording, all int) error {
 		return nil
 	}
 	return &refusal.Refusal{
+		Code:   code.FormChanged,
 		Reason: fmt.Sprintf("VBC lists %d %s, and %d of them can't be read, such as number %d: %s", all, l, n, example.ID, example.Unreadable),
 		Hint:   "the form of VBC's answers has changed: look for a newer vbcvault; nothing is lost, and nothing more was deleted",
 	}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -140,7 +141,7 @@ func (r *run) handle(ctx context.Context, t task) error {
 		r.stop(e)
 		return e
 	}
-	if row.Failure.Known(err.Error()) {
+	if row.Failure.Known(codeOf(err), err.Error()) {
 		return nil
 	}
 	done := r.stats.Archived.Load()+r.stats.Deleted.Load() > 0
@@ -161,10 +162,10 @@ func (r *run) lead(ctx context.Context, row *item) error {
 	}
 	purge, held := r.policy.mayPurge(row.Row)
 	if purge && !r.takePurge() {
-		purge, held = false, true
+		purge, held = false, code.MaxDeletes
 	}
-	if held && !row.again {
-		r.stats.Skipped.Add(1)
+	if held != "" && !row.again {
+		r.stats.HoldBack(held)
 	}
 	if row.State == manifest.Purging && !purge {
 		return r.settle(ctx, row)
@@ -216,8 +217,8 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 			}
 			if may, held := r.policy.mayPurge(row.Row); purge && !may {
 				purge = false // the copy that was old enough is no more
-				if held {
-					r.stats.Skipped.Add(1)
+				if held != "" {
+					r.stats.HoldBack(held)
 				}
 			}
 		}
@@ -313,7 +314,7 @@ func (r *run) verifyRest(row *item) error {
 // spare ends the purge of a recording that was put under a legal hold since
 // the run began. An earlier try may have sent a DELETE.
 func (r *run) spare(ctx context.Context, row *item, why error) error {
-	r.stats.Skipped.Add(1)
+	r.stats.HoldBack(code.Hold)
 	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
 	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
 	switch {
@@ -357,18 +358,18 @@ func (r *run) lostItsID(row *item) error {
 
 // fail writes down that a recording couldn't be done, and lets the run go on.
 func (r *run) fail(row manifest.Row, cause error) error {
-	rec := row.Recording
-	if row.Failure.Known(cause.Error()) {
+	rec, word := row.Recording, codeOf(cause)
+	if row.Failure.Known(word, cause.Error()) {
 		r.stats.Acknowledged.Add(1)
-		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
+		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "code", word, "reason", cause, "acknowledged", row.Failure.Acknowledged)
 	} else {
 		r.stats.Failed.Add(1)
-		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "code", word, "reason", cause)
 	}
 	if errors.Is(cause, errGone) {
 		return nil
 	}
-	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, cause.Error(), permanent(cause))
+	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, manifest.Failure{Code: word, Reason: cause.Error(), Permanent: permanent(cause)})
 	if err != nil {
 		return fmt.Errorf("%w (after: %w)", err, cause)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -59,6 +60,18 @@ func codeOf(err error) int {
 		return exitInterrupted
 	}
 	return exitStopped
+}
+
+// errorCode is a short stable word for the cause of an error that ends the program,
+// one of package code's Ended.
+func errorCode(err error) string {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return code.Usage
+	}
+	if c := pipeline.EndCode(err); c != code.Failed || codeOf(err) != exitIncomplete {
+		return c
+	}
+	return code.Incomplete
 }
 
 // report prints an error and what to do about it.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
@@ -56,7 +57,7 @@ func Of(ctx context.Context, store storage.Destination, m Manifest, log *slog.Lo
 		return nil, err
 	}
 	if bound.Account == "" {
-		return nil, &refusal.Refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
+		return nil, &refusal.Refusal{Code: code.NotBound, Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
 	}
 	return Settle(ctx, store, m, log, bound.Account, false)
 }

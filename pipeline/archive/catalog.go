@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -129,6 +130,7 @@ func (a *Archive) keepsCatalog(ctx context.Context) (bool, error) {
 		return false, nil // damaged: it says nobody's name, and is made anew
 	}
 	return false, &refusal.Refusal{
+		Code:   code.OthersCatalog,
 		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
 		Hint:   "let one machine keep it, without --catalog on the others; or have this one take it over: vbcvault export --to-store --take-over",
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -51,7 +52,7 @@ func (a *Archive) Erase(ctx context.Context, eraser storage.Eraser, e Erasure, c
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal.Refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		err := &refusal.Refusal{Code: code.ErasedAlready, Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
 		return 0, errors.Join(err, a.forget(ctx, what.row)) // which the first time may not have got to
 	}
 	shown := what.keys
@@ -104,17 +105,19 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 		return w, nil
 	case manifest.Purging:
 		return w, &refusal.Refusal{
+			Code:   code.DeletionOpen,
 			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
 			Hint:   "the next run of vbcvault archive finds out; then erase",
 		}
 	default:
 		return w, &refusal.Refusal{
+			Code:   code.StillAtVBC,
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
 			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
 	if h, held := manifest.Covering(a.holds, w.row.Recording); held {
-		return w, &refusal.Refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+		return w, &refusal.Refusal{Code: code.Hold, Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
 	base, err := layout.Stem(w.row.Recording)
 	if err != nil {
@@ -149,7 +152,7 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if _, locked := errors.AsType[*storage.RetainedError](err); locked {
-			err = &refusal.Refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+			err = &refusal.Refusal{Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
 		}
 		if err != nil {
 			return w, err
@@ -184,6 +187,7 @@ func (a *Archive) pick(ctx context.Context, w *erasable, e Erasure) (others []ma
 		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
 		return nil, &refusal.Refusal{
+			Code:   code.WhichOne,
 			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
 			Hint:   "say which one is meant with --start; nothing was changed",
 		}

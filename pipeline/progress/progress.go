@@ -4,6 +4,7 @@ package progress
 
 import (
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,7 +27,7 @@ type Stats struct {
 	Failed          atomic.Int64
 	Acknowledged    atomic.Int64 // failed as somebody has said that they would
 	Resting         atomic.Int64 // failed in several runs, and not tried in this one
-	Skipped         atomic.Int64 // purges held back
+	Skipped         atomic.Int64 // purges held back, counted by HoldBack
 	Exported        atomic.Int64 // recordings whose audio came out of an export
 	Retries         atomic.Int64
 	ReadBack        atomic.Int64 // copies that were read once more before their purge
@@ -34,6 +35,26 @@ type Stats struct {
 	Listing         atomic.Bool  // nothing but the listing is going on
 
 	Waiting atomic.Pointer[Waiting] // what everything waits for; nil = nothing
+
+	held sync.Map // purges held back: code of why → *atomic.Int64
+}
+
+// HoldBack counts a purge that is held back, with the code of why.
+func (s *Stats) HoldBack(why string) {
+	s.Skipped.Add(1)
+	n, _ := s.held.LoadOrStore(why, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+}
+
+// HeldBackBy is how many purges are held back by the code of why, nil if none are.
+func (s *Stats) HeldBackBy() (by map[string]int64) {
+	for why, n := range s.held.Range {
+		if by == nil {
+			by = map[string]int64{}
+		}
+		by[why.(string)] = n.(*atomic.Int64).Load()
+	}
+	return by
 }
 
 // Waiting is what a run waits for.

@@ -4,9 +4,10 @@ package refusal
 
 import "errors"
 
-// Refusal ends a run before it does harm. Hint says how to mend it.
+// Refusal ends a run before it does harm. Code is one of package code, Reason
+// the same for people, and Hint says how to mend it.
 type Refusal struct {
-	Reason, Hint string
+	Code, Reason, Hint string
 }
 
 func (e *Refusal) Error() string { return e.Reason }
@@ -15,6 +16,14 @@ func (e *Refusal) Error() string { return e.Reason }
 func Hint(err error) string {
 	if e, ok := errors.AsType[*Refusal](err); ok {
 		return e.Hint
+	}
+	return ""
+}
+
+// Code is the code of the refusal that err is, or "".
+func Code(err error) string {
+	if e, ok := errors.AsType[*Refusal](err); ok {
+		return e.Code
 	}
 	return ""
 }
