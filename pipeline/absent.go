@@ -130,6 +130,19 @@ func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
 	return r.askVBC(ctx, row)
 }
 
+// look asks VBC for a recording that this run's listing hasn't shown, and that is
+// to be purged: ids may be given again, and what has this one's now may be
+// another. Where it is gone, as most such are, that costs no more than the DELETE
+// would.
+func (r *run) look(ctx context.Context, row *item) error {
+	there, err := r.isThere(ctx, row) // now, whatever was known before
+	if err != nil {
+		return err
+	}
+	row.there, row.looked = &there, true
+	return nil
+}
+
 // isThereStill is isThere for a recording whose copy isn't whole, so far as is
 // known: it may be the last one, and is worth a request whatever a listing says.
 func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err error) {
@@ -137,6 +150,22 @@ func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err erro
 		return false, nil
 	}
 	return r.askVBC(ctx, row)
+}
+
+// stillHas reports whether VBC has this recording: what this run's listing has
+// shown it has, and where that hasn't, it is asked, once: the copy isn't what it
+// should be. An id may have been given again.
+func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
+	if row.SeenRun == r.id && !row.Displaced {
+		return true, nil
+	}
+	if row.there == nil || !*row.there && !row.asked {
+		if there, err = r.isThereStill(ctx, row); err != nil {
+			return false, err
+		}
+		row.there = &there
+	}
+	return *row.there, nil
 }
 
 // askVBC asks VBC for a recording. An *unclearError says that the answer is a 404,
@@ -253,3 +282,33 @@ func (r *run) newest(ctx context.Context, c collection, account string) ([]vbc.R
 }
 
 const fewNewest = 10
+
+// maybeGone looks closer at an audio that isn't there. Only a complete listing
+// without the recording, VBC's answer for the recording itself, and a store
+// without a copy mean that it is gone, and only where VBC shows others: else it may
+// be hidden with them. A manifest that was restored from an older backup may not
+// know of the copy.
+func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
+	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
+		return cause
+	}
+	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
+		return cause
+	}
+	if found, err := r.find(row); err != nil || found {
+		return err
+	}
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return err
+	}
+	return errGone
+}
+
+// lostItsID writes down that a recording was never archived, and that VBC shows
+// another one under its id.
+func (r *run) lostItsID(row *item) error {
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return err
+	}
+	return errGone
+}

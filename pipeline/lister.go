@@ -351,8 +351,7 @@ func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, err
 		return false, nil
 	}
 	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
-	_, lacking := l.lacksTranscript(&item{Row: row})
-	return lacking, err
+	return l.lacksTranscript(&item{Row: row}), err
 }
 
 // emit yields what was noted, in slices. Up to the moment upTo, unless that is

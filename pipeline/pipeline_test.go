@@ -239,12 +239,12 @@ func TestDeleteRefusesStaleEvidence(t *testing.T) {
 // However many workers ask at once.
 func TestMaxDeletesHolds(t *testing.T) {
 	limit := 10
-	r := &run{policy: policy{Options: Options{MaxDeletes: &limit}}}
+	b := allowance{limit: &limit}
 	var wg sync.WaitGroup
 	var taken atomic.Int64
 	for range 50 {
 		wg.Go(func() {
-			if r.takePurge() {
+			if b.take() {
 				taken.Add(1)
 			}
 		})

@@ -199,13 +199,10 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 // decide says, as the run would, whether a recording is purged, and writes
 // that into the plan.
 func (pl *planner) decide(row manifest.Row) error {
-	if _, lacking := pl.run.lacksTranscript(&item{Row: row}); lacking {
+	if pl.run.lacksTranscript(&item{Row: row}) {
 		pl.Transcripts++
 	}
-	purge, held := pl.run.policy.mayPurge(row)
-	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
-		purge, held = false, true
-	}
+	purge, held := pl.run.grantPurge(row)
 	if purge {
 		pl.ToDelete++
 		if pl.file != nil {

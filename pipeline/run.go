@@ -60,7 +60,7 @@ type run struct {
 	scans     map[collection]*scan // of the listing's goroutine, until it has ended
 	notListed int64
 	unsorted  []collection // that VBC doesn't list in order
-	purges    atomic.Int64
+	purges    allowance
 	breaker   breaker
 	gate      *gate
 	postponed postponed
@@ -107,7 +107,7 @@ func newRun(p Parts, o Options) *run {
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
 		policy: policy{Options: o, users: &userSet{}, transcripts: newTranscripts(), started: time.Now()},
-		pauses: o.Pauses, reads: p.Manifest, breaker: breaker{limit: o.MaxFailures},
+		pauses: o.Pauses, reads: p.Manifest, purges: allowance{limit: o.MaxDeletes}, breaker: breaker{limit: o.MaxFailures},
 	}
 	if p.Manifest != nil {
 		r.ledger = p.Manifest

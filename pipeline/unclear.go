@@ -62,9 +62,9 @@ func (r *run) unclear(ctx context.Context, row *item, cause error) error {
 	case err != nil:
 		return errors.Join(cause, err)
 	case there:
-		return errors.Join(cause, r.note(row, receipt.StillThere, status))
+		return errors.Join(cause, r.conclude(row, receipt.StillThere, status))
 	}
-	return r.note(row, receipt.NotThere, status)
+	return r.conclude(row, receipt.NotThere, status)
 }
 
 // maybeAllInVain looks, when as many DELETEs of a collection were answered 404
@@ -110,12 +110,12 @@ func (r *run) maybeAllInVain(ctx context.Context, c collection, n int) error {
 func (r *run) decide(all []doubt, shown map[int64]bool) error {
 	for _, d := range all {
 		if !shown[d.row.ID] {
-			if err := r.note(d.row, receipt.NotThere, d.status); err != nil {
+			if err := r.conclude(d.row, receipt.NotThere, d.status); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.note(d.row, receipt.StillThere, d.status); err != nil {
+		if err := r.conclude(d.row, receipt.StillThere, d.status); err != nil {
 			return err
 		}
 		if err := r.fail(d.row.Row, d.cause); err != nil {
