@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 )
 
 // breaker ends a run in which too much goes wrong: whatever it is, going on
@@ -50,7 +51,7 @@ func (b *breaker) failed(cause error, known, done bool) error {
 }
 
 func tooMany(n int, cause error) error {
-	return &refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
+	return &refusal.Refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
 		Hint: "nothing is lost: mend the cause and run again; --max-failures sets how many are too many"}
 }
 
@@ -66,7 +67,7 @@ func (b *breaker) allAlike(cause error, known, done bool) error {
 	if b.alike++; b.alike < min(max(2*b.limit, fewestAlike), mostAlike) {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
+	return &refusal.Refusal{Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
 		Hint: "look at one of these recordings in the VBC admin portal, mend the cause and run again; --max-failures sets how many are too many (0 = any number may fail)"}
 }
 
@@ -88,6 +89,6 @@ func (b *breaker) proved(err error) error {
 	if b.proofs < fewestProofs || 2*b.mismatches <= b.proofs {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),
+	return &refusal.Refusal{Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),
 		Hint: "don't trust this destination: look at its disk, its lifecycle rules, and who else writes there; nothing more was deleted at VBC"}
 }

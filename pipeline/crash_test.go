@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -303,7 +304,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.mu.Lock()
 	l.stop = stop
 	l.mu.Unlock()
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -73,7 +74,7 @@ func Diff(ctx context.Context, store storage.Destination, m *manifest.Manifest, 
 		o.Workers = 8
 	}
 	x := &differ{store: store, manifest: m, account: bound.Account, fix: o.Fix, found: newFindings(o.Tell), seen: cmp.Or(o.Seen, &atomic.Int64{})}
-	err = each(ctx, o.Workers, sideBySide(m.InOrder(ctx), grouped(store.List(ctx, accountPrefix(bound.Account)))), x.compare)
+	err = flow.Each(ctx, o.Workers, sideBySide(m.InOrder(ctx), grouped(store.List(ctx, accountPrefix(bound.Account)))), x.compare)
 	if err == nil {
 		d.Remarks, err = x.unfinished(ctx)
 	}

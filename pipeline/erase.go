@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -57,7 +59,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	if err != nil {
 		return 0, err
 	}
-	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
+	r := &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, work: ctx, ctx: ctx}
 	if err := r.settleAccount(ctx, bound.Account); err != nil {
 		return 0, err // holds and receipts that this manifest doesn't know come first
 	}
@@ -66,7 +68,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		err := &refusal.Refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
 		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
 	}
 	shown := what.keys
@@ -112,18 +114,18 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	case manifest.Erased:
 		return w, nil
 	case manifest.Purging:
-		return w, &refusal{
+		return w, &refusal.Refusal{
 			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
 			Hint:   "the next run of vbcvault archive finds out; then erase",
 		}
 	default:
-		return w, &refusal{
+		return w, &refusal.Refusal{
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
 			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
 	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
-		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+		return w, &refusal.Refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
 	base, err := stem(w.row.Recording)
 	if err != nil {
@@ -158,7 +160,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if isA[*storage.RetainedError](err) {
-			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+			err = &refusal.Refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
 		}
 		if err != nil {
 			return w, err
@@ -192,7 +194,7 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 	case len(rows) == 0:
 		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
-		return nil, &refusal{
+		return nil, &refusal.Refusal{
 			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
 			Hint:   "say which one is meant with --start; nothing was changed",
 		}

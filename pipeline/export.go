@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -71,7 +72,7 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		return err
 	}
 	for _, file := range f.files {

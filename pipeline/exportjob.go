@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -135,7 +136,7 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 	}
 	for first := true; ; first = false {
 		if !first || e.Valid.IsZero() { // that it was valid is what VBC says of those that are done
-			if err := pause(ctx, wait); err != nil {
+			if err := retry.Pause(ctx, wait); err != nil {
 				return vbc.Job{}, err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -59,7 +60,7 @@ func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifes
 	if err != nil {
 		return Inspection{}, err
 	}
-	err = each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
+	err = flow.Each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
 		wrong, err := examine(ctx, store, o.Deep, row)
 		if err != nil {
 			return err // the store can't be asked; nothing is known

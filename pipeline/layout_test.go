@@ -22,11 +22,15 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
-	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "pipeline/progress", "pipeline/refusal", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
 	"pipeline/evidence":   {"storage", "vbc"},
+	"pipeline/flow":       {},
 	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/progress":   {},
+	"pipeline/refusal":    {},
+	"pipeline/retry":      {},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage", "storage/mount"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -214,7 +215,7 @@ func (r *run) sampleOf(ctx context.Context, file *spooled, entries map[int64]*pa
 		}
 		var direct storage.Content
 		if direct, err = r.contentAtVBC(ctx, rec, &patience{}); err != nil {
-			if ctx.Err() != nil || judge(err) == systemic {
+			if ctx.Err() != nil || judge(err) == retry.Systemic {
 				return err
 			}
 			continue

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -287,7 +288,7 @@ func TestBundlesAreReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{})
+			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, Options{})
 			r.work, r.account = t.Context(), "549825"
 			put := func(key, text string) {
 				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {

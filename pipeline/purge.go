@@ -9,6 +9,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -176,7 +177,7 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	there, err := r.isThere(ctx, row)
 	if err == nil && !there && !row.asked {
 		// A listing's word is enough where the copy is whole.
-		if _, e := r.prove(row); judge(e) == systemic {
+		if _, e := r.prove(row); judge(e) == retry.Systemic {
 			return e
 		} else if e != nil {
 			there, err = r.isThereStill(ctx, row)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -105,7 +106,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 		o.Seen = &atomic.Int64{}
 	}
 	b := &rebuild{
-		run:  &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
+		run:  &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, account: o.Account, work: ctx, ctx: ctx},
 		look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account

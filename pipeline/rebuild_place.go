@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -17,14 +18,14 @@ import (
 // recordings.
 func (b *rebuild) recordings(workers int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return each(ctx, workers, grouped(b.store.List(ctx, accountPrefix(b.account))), b.place)
+		return flow.Each(ctx, workers, grouped(b.store.List(ctx, accountPrefix(b.account))), b.place)
 	}
 }
 
 // missing looks at what only receipts tell of.
 func (b *rebuild) missing(workers int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return each(ctx, workers, b.manifest.SeenBy(ctx, toldOf), func(ctx context.Context, told manifest.Row) error {
+		return flow.Each(ctx, workers, b.manifest.SeenBy(ctx, toldOf), func(ctx context.Context, told manifest.Row) error {
 			told.SeenRun, told.Account = 0, b.account
 			switch told.State {
 			case manifest.Erasing, manifest.Erased:

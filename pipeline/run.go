@@ -9,7 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -24,7 +28,7 @@ type Parts struct {
 	Store    storage.Destination
 	Manifest *manifest.Manifest // locked
 	Log      *slog.Logger
-	Stats    *Stats // counts while the run goes on
+	Stats    *progress.Stats // counts while the run goes on
 }
 
 const (
@@ -39,7 +43,7 @@ type run struct {
 	manifest *manifest.Manifest
 	ledger   ledger
 	log      *slog.Logger
-	stats    *Stats
+	stats    *progress.Stats
 	policy   policy
 	pauses   []time.Duration
 	id       int64 // number of the run in the manifest
@@ -113,7 +117,7 @@ func newRun(p Parts, o Options) *run {
 		r.ledger = p.Manifest
 	}
 	if len(r.pauses) == 0 {
-		r.pauses = defaultPauses
+		r.pauses = retry.Pauses
 	}
 	r.gate = newGate(r.log, r.stats, r.pauses, o.MaxWait, o.Workers)
 	r.gate.alive = func(ctx context.Context) bool { return !isOutage(r.askAnything(ctx)) }
@@ -176,7 +180,7 @@ func (r *run) do() (err error) {
 		sum := r.summary()
 		switch {
 		case err == nil:
-		case judge(err) == cancelled:
+		case judge(err) == retry.Cancelled:
 			sum.Stopped = ErrStopped.Error()
 		default:
 			sum.Stopped = err.Error()
@@ -193,7 +197,7 @@ func (r *run) do() (err error) {
 	defer func() { err = errors.Join(err, r.spool.close()) }()
 	sel := r.selection()
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
-		if err := each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
+		if err := flow.Each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
 			return err
 		}
 	}
@@ -207,10 +211,10 @@ func (r *run) do() (err error) {
 		return err
 	}
 	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
-	if err := each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
+	if err := flow.Each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
 		return err
 	}
-	if err := each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
+	if err := flow.Each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
@@ -285,7 +289,7 @@ func (r *run) checkClock() error {
 	if off < 0 {
 		way = "behind"
 	}
-	return &refusal{
+	return &refusal.Refusal{
 		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
 		Hint:   "set this machine's clock, then run the same command again",
 	}
@@ -306,8 +310,8 @@ func (r *run) prepare(ctx context.Context) error {
 		r.vbc.ExpectClientAuth(known.ClientAuth)
 	}
 	if err := r.login(ctx); err != nil {
-		if ctx.Err() == nil && judge(err) == passing {
-			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
+		if ctx.Err() == nil && judge(err) == retry.Passing {
+			return &refusal.Refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
 		}
 		return err
 	}
@@ -340,7 +344,7 @@ func (r *run) login(ctx context.Context) error {
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
+		return &refusal.Refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil {
 		return nil // a dry run

@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -49,9 +52,9 @@ func StoreCatalog(ctx context.Context, store storage.Destination, m *manifest.Ma
 		return 0, err
 	}
 	if bound.Account == "" {
-		return 0, &refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
+		return 0, &refusal.Refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
 	}
-	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
+	r := &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, work: ctx, ctx: ctx}
 	if err := r.settleAccount(ctx, bound.Account); err != nil {
 		return 0, err // what was erased meanwhile must not come back
 	}
@@ -79,7 +82,7 @@ func (r *run) storeCatalog(ended error) error {
 		return context.Cause(r.ctx)
 	case err != nil:
 		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
-		hint := Hint(err)
+		hint := refusal.Hint(err)
 		if hint == "" {
 			hint = "the next run with --catalog does that"
 		}
@@ -129,7 +132,7 @@ func (r *run) storeMonth(ctx context.Context, month manifest.Month) error {
 // keepCatalog makes the catalogue this manifest's, unless it is another's.
 func (r *run) keepCatalog(ctx context.Context, takeOver bool) error {
 	mine, err := r.keepsCatalog(ctx)
-	if mine || err != nil && (!takeOver || !isA[*refusal](err)) {
+	if mine || err != nil && (!takeOver || !isA[*refusal.Refusal](err)) {
 		return err
 	}
 	c, err := r.manifest.Chain(ctx)
@@ -172,7 +175,7 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 	case "":
 		return false, nil // damaged: it says nobody's name, and is made anew
 	}
-	return false, &refusal{
+	return false, &refusal.Refusal{
 		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
 		Hint:   "let one machine keep it, without --catalog on the others; or have this one take it over: vbcvault export --to-store --take-over",
 	}
@@ -199,7 +202,7 @@ func (r *run) keeperless(ctx context.Context, o storage.Object) bool {
 // it. other says what becomes of what an earlier making has left.
 func (r *run) putDerived(ctx context.Context, key, contentType string, other func(storage.Object) storage.Resolution, write func(io.Writer) error) error {
 	var made storage.Object
-	body, end := piped(write)
+	body, end := flow.Piped(write)
 	o, err := r.store.Put(ctx, key, storage.Body{
 		Reader: body,
 		Seal:   func(o storage.Object) error { made = o; return nil },
@@ -230,7 +233,7 @@ func (r *run) recatalog(ctx context.Context, start time.Time) error {
 		return err
 	}
 	if mine, err := r.keepsCatalog(ctx); !mine {
-		if isA[*refusal](err) {
+		if isA[*refusal.Refusal](err) {
 			r.log.Warn("the catalogue is another manifest's, so its file of this month is gone; vbcvault export --to-store there makes it anew, once the recording is erased there too if it is known there", "month", month.String())
 			return nil
 		}

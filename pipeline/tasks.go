@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -19,7 +20,7 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
 			if err != nil {
 				yield(task{}, err)
 				return

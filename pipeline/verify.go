@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -86,7 +87,7 @@ func (r *run) judged(row *item, err error) error {
 		}
 	}
 	row.mismatched = row.mismatched || isA[*evidence.Mismatch](err)
-	if err != nil && !isA[*evidence.Mismatch](err) && !isA[*evidence.Changed](err) && judge(err) != systemic {
+	if err != nil && !isA[*evidence.Mismatch](err) && !isA[*evidence.Changed](err) && judge(err) != retry.Systemic {
 		err = &storeError{err}
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
@@ -70,9 +71,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case err == nil:
 		r.breaker.done()
 		return nil
-	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
+	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != retry.Final:
 		return context.Cause(ctx) // stopped: it is not the recording's fault
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
 	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
