@@ -44,6 +44,8 @@ func (e *unclearError) Unwrap() error { return e.Err }
 
 // witness is what this run's listings say of recordings that they don't show.
 type witness struct {
+	covered coverage // from when to when they have no gaps
+
 	mu     sync.Mutex
 	of     map[collection]*sightings
 	closed bool // the listings have come to their end, without counting what they didn't show
@@ -75,12 +77,8 @@ func (w *witness) about(c collection) *sightings {
 	return w.of[c]
 }
 
-// shown remembers what a listing has shown. It is called by the listing's
-// goroutine.
+// shown remembers what a listing has shown.
 func (r *run) shown(c collection, listed []vbc.Recording) {
-	if c.user == "self" {
-		c.user = r.selfUser
-	}
 	r.witness.mu.Lock()
 	defer r.witness.mu.Unlock()
 	s := r.witness.about(c)
@@ -100,7 +98,7 @@ func (r *run) shown(c collection, listed []vbc.Recording) {
 func (r *run) closeListings() {
 	r.witness.mu.Lock()
 	defer r.witness.mu.Unlock()
-	r.witness.closed = r.notListed == 0 // else what it hasn't shown may be there
+	r.witness.closed = r.report.notListed() == 0 // else what it hasn't shown may be there
 }
 
 // wouldShow reports whether this run's listing would have shown a recording that
@@ -108,7 +106,7 @@ func (r *run) closeListings() {
 func (r *run) wouldShow(row manifest.Row) bool {
 	s := r.witness.about(collectionOf(row.Recording))
 	return row.SeenRun != r.id && r.witness.closed && !s.blind && !s.refuted && !s.others[row.ID] &&
-		r.policy.Filter.String() == "" && r.covered.has(row.Recording)
+		r.policy.Filter.String() == "" && r.witness.covered.has(row.Recording)
 }
 
 // listedWithout reports whether this run's listing says that VBC hasn't got a
@@ -290,7 +288,7 @@ const fewNewest = 10
 // be hidden with them. A manifest that was restored from an older backup may not
 // know of the copy.
 func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
-	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
+	if !saysGone(cause) || row.SeenRun == r.id || !r.witness.covered.has(row.Recording) {
 		return cause
 	}
 	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {

@@ -38,8 +38,7 @@ func (t *transfer) distrust(from *spooled) error {
 	if !first {
 		return nil
 	}
-	t.noMore.Store(&reason)
-	t.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
+	t.exporter.giveUp(reason)
 	for _, row := range taken {
 		if row.ID == t.row.ID && row.Owner == t.row.Owner && row.Nth == t.row.Nth {
 			continue // this is what VBC has just sent for it

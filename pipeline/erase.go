@@ -124,7 +124,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
-	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
+	if h, held := manifest.Covering(r.holds, w.row.Recording); held {
 		return w, &refusal.Refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
 	base, err := stem(w.row.Recording)

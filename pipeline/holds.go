@@ -69,10 +69,10 @@ func (r *run) learnHolds(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.policy.holds, err = r.manifest.Holds(ctx); err != nil {
+	if r.holds, err = r.manifest.Holds(ctx); err != nil {
 		return err
 	}
-	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
+	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
 	}
 	return nil

@@ -21,7 +21,7 @@ import (
 // where a slice has ended, the listing is read to its end before anything of it
 // is worked on.
 type lister struct {
-	*run
+	*listing
 	collection
 	yield func(slice) bool
 
@@ -48,10 +48,10 @@ type lister struct {
 // it is asked to, although earlier slices did, which are being worked on.
 var errUnsorted = errors.New("the listing doesn't come in order")
 
-func (r *run) newLister(c collection, whole bool, yield func(slice) bool) *lister {
-	l := &lister{run: r, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
-	l.marks = &marks{set: l.reach, closed: c.user == "self"}
-	return l
+func (l *listing) newLister(c collection, whole bool, yield func(slice) bool) *lister {
+	one := &lister{listing: l, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
+	one.marks = &marks{set: one.reach, closed: c.user == "self"}
+	return one
 }
 
 func (l *lister) read(ctx context.Context) error {
@@ -77,7 +77,7 @@ func (l *lister) read(ctx context.Context) error {
 // listing is to be read to its end once more.
 func (l *lister) ended(ctx context.Context, err error) error {
 	if errors.Is(err, errUnsorted) {
-		l.notListed -= int64(l.lacking)
+		l.report.lack(-l.lacking)
 		return err
 	}
 	if l.lacking > 0 {
@@ -113,15 +113,7 @@ func (l *lister) cover(upTo time.Time) {
 	if !from.IsZero() {
 		from = from.Add(zoneSlack) // where the limit was perhaps read otherwise
 	}
-	l.covered.set(l.numbered(), from, upTo)
-}
-
-// numbered is the collection by its user's number.
-func (l *lister) numbered() collection {
-	if l.user == "self" {
-		return collection{l.kind, l.selfUser}
-	}
-	return l.collection
+	l.witness.covered.set(l.numbered(l.collection), from, upTo)
 }
 
 // unordered ends the reading in slices: what was seen is worked on, and then
@@ -156,7 +148,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		}
 		l.pages++
 		l.see(page)
-		l.granted.Store(int64(listing.PageSize()))
+		l.habits.granted.Store(int64(listing.PageSize()))
 		seen += len(page)
 		odd = append(odd, unreadables(page)...)
 		if err := l.refuseForm(odd, max(listing.Total(), seen)); err != nil {
@@ -200,7 +192,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 	if n := listing.Missing(); n > 0 {
 		l.missing(n)
 	}
-	l.remaining.Store(0)
+	l.remaining = 0
 	if l.scan.shown == 0 {
 		l.marks.close() // that nothing is shown doesn't mean that there is nothing
 	}
@@ -228,7 +220,7 @@ func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recordi
 		l.shown.left = left
 	}
 	l.border = newBorder(to, rest)
-	l.remaining.Store(int64(max(0, left)))
+	l.remaining = int64(max(0, left))
 	return l.emitUntil(ctx, to, earlier(to, l.policy.Cutoff.Truncate(time.Second)))
 }
 
@@ -347,7 +339,7 @@ func (l *lister) learnTheirTranscripts(ctx context.Context, recordings []vbc.Rec
 
 // isIncomplete reports whether an archived recording has got a transcript since.
 func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, error) {
-	if _, listed := l.policy.transcripts.of(rec); !listed {
+	if _, listed := l.transcripts.of(rec); !listed {
 		return false, nil
 	}
 	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
@@ -365,18 +357,18 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 			return err
 		}
 	}
-	cuts, err := l.cuts(ctx, l.numbered())
+	cuts, err := l.exporter.cuts(ctx, l.numbered(l.collection))
 	if err != nil {
 		return err
 	}
-	pieces := chop(l.numbered(), picks, l.sliceLimits(), cuts)
+	pieces := chop(l.numbered(l.collection), picks, l.sliceLimits(), cuts)
 	reached := l.marks.add(upTo, len(pieces))
 	for _, s := range pieces {
 		s.listed = within(l.named, s.from, s.to)
 		s.done = func() { l.marks.done(reached) }
-		l.listed += int64(len(s.todo))
+		l.yielded += int64(len(s.todo))
 		l.tell(ctx)
-		l.stats.Todo.Store(l.listed + l.remaining.Load())
+		l.stats.Todo.Store(l.yielded + l.remaining)
 		l.log.Debug("listed", "collection", l.String(), "from", s.from, "to", s.to, "to_do", len(s.todo))
 		if !l.yield(s) {
 			return errNoMore
@@ -393,9 +385,4 @@ func (l *lister) see(page []vbc.Recording) {
 	for _, rec := range page {
 		l.named = append(l.named, listedOf(rec))
 	}
-}
-
-// pageSize is how many recordings to ask for at once.
-func (r *run) pageSize() int {
-	return cmp.Or(r.policy.PageSize, int(r.granted.Load()), sliceSize)
 }

@@ -75,7 +75,7 @@ func TestRetry(t *testing.T) {
 
 func TestEligible(t *testing.T) {
 	cutoff := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	p := policy{Options: Options{Cutoff: cutoff, Since: cutoff.AddDate(0, -1, 0), Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}}, users: &userSet{ids: map[string]bool{"7": true}}}
+	p := policy{Options: Options{Cutoff: cutoff, Since: cutoff.AddDate(0, -1, 0), Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}}, facts: &facts{users: userSet{ids: map[string]bool{"7": true}}}}
 	r := func(kind vbc.Kind, owner string, at time.Time) vbc.Recording {
 		return vbc.Recording{Kind: kind, Owner: owner, ID: 1, Start: at}
 	}

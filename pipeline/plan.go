@@ -74,7 +74,6 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	if file != nil {
 		pl.file = newPlanWriter(file)
 	}
-	r.ledger = pl
 	err := pl.do(r.ctx)
 	if err != nil && parent.Err() != nil {
 		err = ErrStopped
@@ -85,8 +84,8 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
-	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.policy.transcripts.pages)
-	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.troubles.count(), r.problems
+	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
+	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.report.notListed(), r.report.count(), r.report.said()
 	return pl.Plan, err
 }
 
@@ -97,11 +96,12 @@ func (pl *planner) do(ctx context.Context) error {
 	}
 	if pl.manifest != nil {
 		var err error
-		if r.policy.holds, err = pl.manifest.Holds(ctx); err != nil {
+		if r.holds, err = pl.manifest.Holds(ctx); err != nil {
 			return err
 		}
 	}
-	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
+	l := &listing{run: r, ledger: pl}
+	for _, list := range []func(context.Context) iter.Seq2[slice, error]{l.list, l.listUnsorted} {
 		for _, err := range list(ctx) {
 			if err != nil {
 				return err

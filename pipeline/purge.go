@@ -205,7 +205,7 @@ func (r *run) conclude(row *item, o receipt.Outcome, status int) error {
 		return err
 	}
 	r.stats.Deleted.Add(1)
-	r.purged.add(row.Recording)
+	r.unfinished.purged.add(row.Recording)
 	return nil
 }
 

@@ -184,7 +184,7 @@ func (b *rebuild) holds(ctx context.Context) error {
 	if err := b.learnHolds(ctx); err != nil {
 		return err
 	}
-	for _, h := range manifest.InForce(b.policy.holds) {
+	for _, h := range manifest.InForce(b.run.holds) {
 		b.sum.Holds++
 		if h.Lost {
 			b.found.add(Damaged, holdKey(b.account, manifest.HoldText{Hold: h.Digest}), none,

@@ -80,7 +80,7 @@ func (r *run) storeReceipts(ended error) {
 		err = r.storeChain(ctx)
 	}
 	if err != nil {
-		r.problems = append(r.problems, "the receipts could not be stored beside the archive: "+err.Error())
+		r.report.add("the receipts could not be stored beside the archive: " + err.Error())
 		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run does that", "reason", err)
 	}
 }

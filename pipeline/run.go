@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/flow"
@@ -36,17 +35,18 @@ const (
 	DefaultExportLimit = 2 << 30 // bytes
 )
 
-// run is one run. Its fields don't change after the listing, save stats and purges.
+// run is one run.
 type run struct {
 	vbc      *vbc.Client
 	store    storage.Destination
 	manifest *manifest.Manifest
-	ledger   ledger
+	reads    *manifest.Manifest // what was known before this run; nil if nothing
 	log      *slog.Logger
 	stats    *progress.Stats
 	policy   policy
-	pauses   []time.Duration
-	id       int64 // number of the run in the manifest
+	facts
+	pauses []time.Duration
+	id     int64 // number of the run in the manifest
 
 	// ctx ends when the run is told to stop, or must. work outlives it by
 	// Options.Drain: what is in flight may come to its end, while nothing new
@@ -54,42 +54,15 @@ type run struct {
 	ctx, work context.Context
 	stop      context.CancelCauseFunc
 
-	account   string // number, "" until known
-	selfUser  string
-	covered   coverage
-	witness   witness
-	doubts    doubts
-	problems  []string
-	troubles  troubles
-	scans     map[collection]*scan // of the listing's goroutine, until it has ended
-	notListed int64
-	unsorted  []collection // that VBC doesn't list in order
-	purges    allowance
-	breaker   breaker
-	gate      *gate
-	postponed postponed
-	purged    purged
-	probed    bool // the destination is fit for use
-
-	// Of the listing, whose goroutine they belong to.
-	recognised bool         // the manifest knows whose recordings this user sees
-	newestOnly bool         // VBC refuses the order that is asked for
-	listed     int64        // recordings that slices were yielded with
-	remaining  atomic.Int64 // that VBC counts behind them
-	granted    atomic.Int64 // the largest page that VBC hasn't refused; 0 = not known
-
-	recalled manifest.Learned   // by earlier runs
-	reads    *manifest.Manifest // what was known before this run; nil if nothing
-	spool    *spool
-	noMore   atomic.Pointer[string] // why no more exports are tried
-	strange  atomic.Bool            // an export held more than VBC had listed
-	stuck    atomic.Int64           // exports that didn't come to their end
-}
-
-// ledger is where a listing is written down: the manifest, or the memory of a
-// dry run.
-type ledger interface {
-	Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]manifest.Sighting, error)
+	account    string // number, "" until known
+	probed     bool   // the destination is fit for use
+	habits     habits
+	exporter   *exporter
+	report     report
+	unfinished unfinished
+	purges     allowance
+	breaker    breaker
+	gate       *gate
 }
 
 func newRun(p Parts, o Options) *run {
@@ -110,12 +83,11 @@ func newRun(p Parts, o Options) *run {
 	}
 	r := &run{
 		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
-		policy: policy{Options: o, users: &userSet{}, transcripts: newTranscripts(), started: time.Now()},
+		facts:  facts{started: time.Now(), transcripts: newTranscripts()},
 		pauses: o.Pauses, reads: p.Manifest, purges: allowance{limit: o.MaxDeletes}, breaker: breaker{limit: o.MaxFailures},
 	}
-	if p.Manifest != nil {
-		r.ledger = p.Manifest
-	}
+	r.policy = policy{Options: o, facts: &r.facts}
+	r.exporter = &exporter{run: r}
 	if len(r.pauses) == 0 {
 		r.pauses = retry.Pauses
 	}
@@ -171,36 +143,58 @@ func (r *run) do() (err error) {
 	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
-	defer func() {
-		if err == nil {
-			err = r.checkListings(r.ctx)
-		}
-		r.storeReceipts(err)
-		err = errors.Join(err, r.storeCatalog(err))
-		sum := r.summary()
-		switch {
-		case err == nil:
-		case judge(err) == retry.Cancelled:
-			sum.Stopped = ErrStopped.Error()
-		default:
-			sum.Stopped = err.Error()
-		}
-		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
-	}()
-	defer r.beat(context.WithoutCancel(r.work))()
+	l := &listing{run: r, ledger: r.manifest}
+	stop := r.beat(context.WithoutCancel(r.work))
+	err = r.all(l)
+	stop()
+	return r.end(l, err)
+}
+
+// end writes down what has become of a run, and returns why it ended, nil if it
+// came to its end.
+//
+// The order matters. Troubles are over only where all has been done. Receipts come
+// next, whatever has happened, since they say what was deleted; and then the
+// catalogue, which may be made anew at any time. What can't be stored of these is
+// a problem, so the summary is made after them. EndRun is the last thing written:
+// a run without it was killed. Errors stand in the order in which they came about,
+// for the first one is what judge and Hint go by.
+func (r *run) end(l *listing, err error) error {
+	if err == nil {
+		err = l.checkListings(r.ctx)
+	}
+	r.storeReceipts(err)
+	err = errors.Join(err, r.storeCatalog(err))
+	sum := r.summary()
+	switch {
+	case err == nil:
+	case judge(err) == retry.Cancelled:
+		sum.Stopped = ErrStopped.Error()
+	default:
+		sum.Stopped = err.Error()
+	}
+	ctx := context.WithoutCancel(r.work)
+	return errors.Join(err, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))
+}
+
+// all is what a run does: first what VBC lists, while it lists it, then what the
+// manifest holds beside that, then what failed while VBC was out of order, and at
+// last one more look at what was deleted. Nothing of it goes on when it returns.
+func (r *run) all(l *listing) (err error) {
 	if err := r.prepare(r.ctx); err != nil {
 		return err
 	}
 	if err := r.recall(r.ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.spool.close()) }()
-	sel := r.selection()
-	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
-		if err := flow.Each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, r.exporter.spool.close()) }()
+	if err := r.handleAll(r.listedTasks(l.list)); err != nil {
+		return err
 	}
+	if err := r.handleAll(r.listedTasks(l.listUnsorted)); err != nil {
+		return err
+	}
+	sel := r.selection()
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
 			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))
@@ -211,10 +205,10 @@ func (r *run) do() (err error) {
 		return err
 	}
 	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
-	if err := flow.Each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
+	if err := r.handleAll(r.pendingTasks(sel)); err != nil {
 		return err
 	}
-	if err := flow.Each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
+	if err := r.handleAll(r.postponedTasks()); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
@@ -223,32 +217,9 @@ func (r *run) do() (err error) {
 	return r.lookAgain(r.ctx)
 }
 
-// recall makes use of what earlier runs have found out about VBC, and gets rid
-// of what an interrupted one has left on disk.
-func (r *run) recall(ctx context.Context) error {
-	known, err := r.manifest.Learned(ctx)
-	if err != nil {
-		return err
-	}
-	r.recalled = known
-	r.expectPages(known.PageSize)
-	r.vbc.Expect(known.Pace)
-	if known.Limited {
-		r.vbc.ExpectQuota()
-	}
-	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
-	return err
-}
-
-// remember writes down what this run has found out about VBC. A pace that it
-// was only told isn't news: one day it is to be forgotten.
-func (r *run) remember(ctx context.Context) error {
-	found := manifest.Learned{PageSize: r.learnedPages(), PagesRefused: r.vbc.PagesRefused(), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond), ClientAuth: r.vbc.ClientAuth()}
-	if found.Pace == r.recalled.Pace {
-		found.Pace = 0
-	}
-	found.Limited = r.vbc.Quota().Limited && !r.recalled.Limited
-	return r.manifest.SetLearned(ctx, found)
+// handleAll has workers lead recordings on. None is in work when it returns.
+func (r *run) handleAll(tasks iter.Seq2[task, error]) error {
+	return flow.Each(r.ctx, r.policy.Workers, tasks, r.handle)
 }
 
 // selection is what this run takes out of the manifest.

@@ -81,7 +81,7 @@ func (r *run) storeCatalog(ended error) error {
 	case r.ctx.Err() != nil:
 		return context.Cause(r.ctx)
 	case err != nil:
-		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
+		r.report.add("the catalogue could not be brought up to date: " + err.Error())
 		hint := refusal.Hint(err)
 		if hint == "" {
 			hint = "the next run with --catalog does that"

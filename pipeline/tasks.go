@@ -20,7 +20,7 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.exporter.fetch(ctx, list(ctx)) }) {
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -39,7 +39,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
 		done := func() {
 			if f.left.Add(-1) == 0 {
-				r.close(f)
+				r.exporter.close(f)
 			}
 		}
 		for _, p := range f.todo {

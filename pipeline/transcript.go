@@ -14,7 +14,7 @@ import (
 
 // lacksTranscript reports whether VBC has a transcript that the copy lacks.
 func (r *run) lacksTranscript(row *item) bool {
-	_, listed := r.policy.transcripts.of(row.Recording)
+	_, listed := r.transcripts.of(row.Recording)
 	return listed && row.Copy.Transcript.Key == "" && !row.Displaced
 }
 
@@ -68,8 +68,8 @@ func (r *run) transcribe(ctx context.Context, row *item) error {
 // addTranscript adds to a copy the transcript that it lacks. Nothing is proven by
 // that.
 func (r *run) addTranscript(ctx context.Context, row *item) error {
-	t, _ := r.policy.transcripts.of(row.Recording)
-	if err := r.policy.transcripts.afford(row.Recording); err != nil {
+	t, _ := r.transcripts.of(row.Recording)
+	if err := r.transcripts.afford(row.Recording); err != nil {
 		return &transcriptError{err}
 	}
 	var text []byte
@@ -78,7 +78,7 @@ func (r *run) addTranscript(ctx context.Context, row *item) error {
 		text, isJSON, err = slot.Transcript(r.work, t)
 		return err
 	})
-	r.policy.transcripts.asked(err)
+	r.transcripts.asked(err)
 	if err != nil {
 		return &transcriptError{err}
 	}
@@ -142,7 +142,7 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 	if !ok || lost.Want.Key != row.Copy.Transcript.Key {
 		return false, nil
 	}
-	t := r.policy.transcripts
+	t := r.transcripts
 	_, listed := t.of(row.Recording)
 	neverThere := row.Copy.Transcript.Proof == "" && t.complete(row.Recording)
 	if !listed && !neverThere && !r.policy.NoTranscripts {

@@ -53,9 +53,9 @@ func (r *run) unclear(ctx context.Context, row *item, cause error) error {
 	status := vbc.AsError(cause).Status
 	if row.SeenRun == r.id {
 		c := collectionOf(row.Recording)
-		r.purged.add(row.Recording)
+		r.unfinished.purged.add(row.Recording)
 		r.log.Debug("a DELETE was answered 404; the listing at the end of the run decides what that means", "recording", row.Recording.String(), "answer", cause)
-		return r.maybeAllInVain(ctx, c, r.doubts.add(c, doubt{row, cause, status}))
+		return r.maybeAllInVain(ctx, c, r.unfinished.doubts.add(c, doubt{row, cause, status}))
 	}
 	there, err := r.askVBC(ctx, row)
 	switch {
@@ -71,14 +71,14 @@ func (r *run) unclear(ctx context.Context, row *item, cause error) error {
 // as are too many failures, whether any had an effect. If not, their address is
 // wrong, and further ones are requests wasted.
 func (r *run) maybeAllInVain(ctx context.Context, c collection, n int) error {
-	r.doubts.mu.Lock()
-	most := max(r.breaker.limit, r.doubts.next)
+	r.unfinished.doubts.mu.Lock()
+	most := max(r.breaker.limit, r.unfinished.doubts.next)
 	look := r.breaker.limit > 0 && n >= most
 	if look {
-		r.doubts.next = 2 * n // if this look doesn't tell
+		r.unfinished.doubts.next = 2 * n // if this look doesn't tell
 	}
-	all := r.doubts.of[c]
-	r.doubts.mu.Unlock()
+	all := r.unfinished.doubts.of[c]
+	r.unfinished.doubts.mu.Unlock()
 	if !look || len(all) == 0 {
 		return nil
 	}
@@ -130,16 +130,6 @@ func (r *run) undecided(c collection, all []doubt) {
 	if len(all) > 0 {
 		r.problem(fmt.Sprintf("%d deletions of %s were answered 404, and what that means could not be found out; the next run looks again", len(all), c))
 	}
-}
-
-// recognise remembers whose recordings these credentials show, for a run that is
-// shown none.
-func (r *run) recognise(ctx context.Context, shown []vbc.Recording) error {
-	if r.manifest == nil || r.recognised || shown[0].Account == "" {
-		return nil
-	}
-	r.recognised = true
-	return r.manifest.SetLogin(ctx, r.vbc.Login256())
 }
 
 // boundAccount is the account that the manifest belongs to, if these credentials

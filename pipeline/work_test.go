@@ -13,9 +13,9 @@ import (
 // Whatever is known of a recording, no step comes too early. All that next looks
 // at is tried, each with each.
 func TestStepsInOrder(t *testing.T) {
-	r := &run{id: 7, policy: policy{transcripts: newTranscripts()}}
+	r := &run{id: 7, facts: facts{transcripts: newTranscripts()}}
 	withText := vbc.Recording{Kind: vbc.Company, ID: 1, CallID: "c", Start: time.Now()}
-	r.policy.transcripts.add([]vbc.Transcript{{ID: "t", Recording: 1, CallID: "c", Named: true, Start: withText.Start}})
+	r.transcripts.add([]vbc.Transcript{{ID: "t", Recording: 1, CallID: "c", Named: true, Start: withText.Start}})
 	if !r.lacksTranscript(&item{Row: manifest.Row{Recording: withText}}) {
 		t.Fatal("there is no transcript")
 	}
