@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -19,7 +20,7 @@ type fetched struct {
 	slice
 	entries map[int64]*packed // by the recording's id; those of one listing are different
 	jobs    []manifest.Export
-	files   []*spooled
+	files   []*spool.File
 }
 
 // exporter fetches the audio of whole slices in one go, where that is worth it. It
@@ -27,7 +28,7 @@ type fetched struct {
 // as well.
 type exporter struct {
 	*run
-	spool   *spool                 // where exports are kept while they are taken apart; nil in a dry run
+	spool   *spool.Spool           // where exports are kept while they are taken apart; nil in a dry run
 	given   atomic.Pointer[string] // why no more exports are tried
 	strange bool                   // an export held more than VBC had listed
 	stuck   int                    // exports that didn't come to their end
@@ -60,7 +61,7 @@ func (x *exporter) fetch(ctx context.Context, slices iter.Seq2[slice, error]) it
 // close ends the use of a slice that has been worked through.
 func (x *exporter) close(f fetched) {
 	for _, file := range f.files {
-		file.remove()
+		file.Remove()
 	}
 	for _, j := range f.jobs {
 		if err := x.manifest.ForgetExport(x.work, j.Job); err != nil {
@@ -96,7 +97,7 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 		return err
 	}
 	for _, file := range f.files {
-		file.remove()
+		file.Remove()
 	}
 	f.entries, f.files = nil, nil
 	stuck, strange := false, false
@@ -107,18 +108,13 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 	case isA[*strangeError](err):
 		strange, x.strange = x.strange, true // once may be chance
 	}
-	if strange || stuck || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
+	if strange || stuck || isA[*spool.Unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
 		x.giveUp(err.Error())
 		return nil
 	}
 	x.log.Warn("an export didn't work; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
 	return nil
 }
-
-// unusable says that exports aren't what they are taken for.
-type unusable struct{ Why string }
-
-func (e *unusable) Error() string { return e.Why }
 
 // needed are the recordings of a slice whose audio is wanted and could be told
 // apart in an export, by file name.
@@ -147,7 +143,7 @@ func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[strin
 	if f.bytes > x.policy.ExportLimit {
 		return fmt.Errorf("%d bytes begin in one second, and --export-limit allows %d", f.bytes, x.policy.ExportLimit)
 	}
-	if err := x.spool.room(f.bytes); err != nil {
+	if err := x.spool.Room(f.bytes); err != nil {
 		return err
 	}
 	if len(f.jobs) > 0 {
@@ -160,7 +156,7 @@ func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[strin
 		ready, err := x.await(ctx, f, j)
 		if err == nil {
 			packed += ready.Total
-			var file *spooled
+			var file *spool.File
 			if file, err = x.download(ctx, f, ready); err == nil {
 				f.files = append(f.files, file)
 				continue
@@ -188,7 +184,7 @@ func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[strin
 		return err
 	}
 	if len(f.entries) == 0 {
-		return &unusable{fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
+		return &spool.Unusable{Why: fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
 	}
 	if err := x.sample(ctx, f, needed); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -185,21 +186,24 @@ func nextPoll(last, elapsed time.Duration, j vbc.Job) time.Duration {
 }
 
 // download brings a job's ZIP into the spool.
-func (x *exporter) download(ctx context.Context, f *fetched, j vbc.Job) (file *spooled, err error) {
+func (x *exporter) download(ctx context.Context, f *fetched, j vbc.Job) (file *spool.File, err error) {
 	err = x.attemptFor(ctx, &patience{}, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
 		body, err := slot.Export(x.work, j)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		file, err = x.spool.keep(body, mostZIP(f.bytes), func(n int) { x.stats.Downloaded.Add(int64(n)) })
+		file, err = x.spool.Keep(body, spool.MostZIP(f.bytes), func(n int) { x.stats.Downloaded.Add(int64(n)) })
+		if isA[*spool.DiskError](err) {
+			return &storeError{err}
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := file.open(len(f.todo)); err != nil {
-		file.remove()
+	if err := file.Open(len(f.todo)); err != nil {
+		file.Remove()
 		return nil, err
 	}
 	return file, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 )
 
 // habits are VBC's, as far as they are learned: what spares a run to find out anew
@@ -29,7 +30,7 @@ func (r *run) recall(ctx context.Context) error {
 	if known.Limited {
 		r.vbc.ExpectQuota()
 	}
-	r.exporter.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
+	r.exporter.spool, err = spool.Open(r.policy.SpoolDir, r.manifest.Path())
 	return err
 }
 

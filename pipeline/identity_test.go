@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
@@ -227,7 +228,7 @@ func (l *lab) raw(rec vbctest.Recording) json.RawMessage {
 	l.t.Helper()
 	for o, err := range l.clean.List(l.t.Context(), l.stem(rec)+".json") {
 		body, e := readAll(l.clean, o)
-		var has sidecar
+		var has layout.Sidecar
 		if err = errors.Join(err, e, json.Unmarshal(body, &has)); err != nil {
 			l.t.Fatal(err)
 		}

@@ -126,7 +126,7 @@ func (l *listing) listAll(ctx context.Context, yield func(slice) bool) error {
 
 // unfit reports whether account, manifest and destination were found not to
 // belong together, or couldn't be looked at: then nothing may go on.
-func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && !r.probed }
+func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && r.archive == nil }
 
 // listUnsorted yields the collections that can't be had in order. They are
 // read to their end first, while nothing is being purged.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -96,7 +97,7 @@ func (r *run) lasting(row *item, ev evidence.Verified) error {
 func (r *run) intend(row *item, ev evidence.Verified) error {
 	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
 	r.testify(&intent, ev)
-	return r.manifest.Purging(r.work, ev.Recording(), proofOf(ev, row.Copy), intent)
+	return r.manifest.Purging(r.work, ev.Recording(), archive.ProofOf(ev, row.Copy), intent)
 }
 
 // testify writes into an entry what the store has confirmed.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
@@ -54,8 +55,8 @@ type run struct {
 	ctx, work context.Context
 	stop      context.CancelCauseFunc
 
-	account    string // number, "" until known
-	probed     bool   // the destination is fit for use
+	account    string           // number, "" until known
+	archive    *archive.Archive // once it is settled: the destination is fit for use
 	habits     habits
 	exporter   *exporter
 	report     report
@@ -187,7 +188,7 @@ func (r *run) all(l *listing) (err error) {
 	if err := r.recall(r.ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.exporter.spool.close()) }()
+	defer func() { err = errors.Join(err, r.exporter.spool.Close()) }()
 	if err := r.handleAll(r.listedTasks(l.list)); err != nil {
 		return err
 	}
@@ -320,62 +321,26 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if r.manifest == nil {
 		return nil // a dry run
 	}
-	if err := r.manifest.Bind(ctx, manifest.Binding{Account: number}); err != nil {
-		return err
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
 	}
-	bound, err := r.manifest.Binding(ctx)
+	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved)
 	if err != nil {
 		return err
 	}
-	known := bound.Identity
-	if r.policy.Moved {
-		known = ""
+	r.archive, r.policy.holds = a, a.Holds()
+	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
+		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
 	}
-	identity, err := r.store.Probe(r.work, known)
-	if err != nil {
-		return err
-	}
-	if r.policy.Moved && identity != bound.Identity {
-		if err := r.manifest.Moved(ctx, identity); err != nil {
-			return err
-		}
-		r.log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
-	}
-	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
-		return err
-	}
-	if err := r.takeOverReceipts(r.work); err != nil {
-		return err
-	}
-	if err := r.learnHolds(r.work); err != nil {
-		return err // without it something might be deleted that is held
-	}
-	r.probed = true
-	return r.tidy(r.work)
+	return nil
 }
 
 // unstored gets the destination ready where there is nothing to do, but
 // receipts of an earlier run, holds, or files of the catalogue are still to be
 // stored there, or uploads to be aborted. They are the manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
-	c, err := r.manifest.Chain(ctx)
-	if err != nil {
-		return err
-	}
-	stored, err := r.manifest.ReceiptsStored(ctx)
-	if err != nil {
-		return err
-	}
-	settled, err := r.manifest.HoldsSettled(ctx)
-	if err != nil {
-		return err
-	}
-	begun, err := r.manifest.Uploads(ctx)
-	if err != nil {
-		return err
-	}
-	stale, err := r.manifest.StaleMonths(ctx)
-	if err != nil || len(begun) == 0 && stored == c.Last && settled && (!r.policy.Catalog || len(stale) == 0) {
+	owed, err := archive.Owed(ctx, r.manifest, r.policy.Catalog)
+	if err != nil || !owed {
 		return err
 	}
 	bound, err := r.manifest.Binding(ctx)
