@@ -10,8 +10,9 @@ import (
 // facts are what a run finds out on its way and goes by from then on, beside what
 // the manifest says of each recording.
 type facts struct {
-	started     time.Time       // set before anything begins
-	holds       []manifest.Hold // set before the first recording is worked on: by whoever settles the account
+	started     time.Time       // set by newRun
+	account     string          // its number, "" until it is settled, with the holds, before the first recording is worked on;
+	holds       []manifest.Hold // by the listing's goroutine, or by do's while there is none
 	users       userSet         // owners by number; grows as collections are listed
 	transcripts *transcripts    // grows as they are listed; see there who may touch what
 	witness     witness         // what listings have shown; has a lock of its own

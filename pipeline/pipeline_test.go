@@ -56,7 +56,7 @@ func TestRetry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &run{stats: &progress.Stats{}, log: slog.New(slog.DiscardHandler), pauses: retry.Pauses}
+				r := &run{means: means{stats: &progress.Stats{}, log: slog.New(slog.DiscardHandler)}, caller: caller{pauses: retry.Pauses}}
 				begin, tries := time.Now(), 0
 				err := r.retry(t.Context(), &patience{}, func() error {
 					tries++

@@ -108,7 +108,7 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 		o.Seen = &atomic.Int64{}
 	}
 	b := &rebuild{
-		run:  &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, account: o.Account, work: ctx, ctx: ctx},
+		run:  &run{means: means{store: store, manifest: m, log: log, stats: &progress.Stats{}}, facts: facts{account: o.Account}, lifetime: lifetime{work: ctx, ctx: ctx}},
 		look: archive.Look(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account

@@ -129,7 +129,7 @@ type restorer struct {
 }
 
 func newRestorer(store storage.Store, m *manifest.Manifest, stats *progress.Stats, log *slog.Logger, o Restoring) *restorer {
-	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: retry.Pauses}, store: store, o: o, classes: map[string]bool{}}
+	return &restorer{run: &run{means: means{manifest: m, log: log, stats: stats}, caller: caller{pauses: retry.Pauses}}, store: store, o: o, classes: map[string]bool{}}
 }
 
 // prepareFolder opens the folder and tidies it.

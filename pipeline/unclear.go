@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -130,29 +129,4 @@ func (r *run) undecided(c collection, all []doubt) {
 	if len(all) > 0 {
 		r.problem(fmt.Sprintf("%d deletions of %s were answered 404, and what that means could not be found out; the next run looks again", len(all), c))
 	}
-}
-
-// boundAccount is the account that the manifest belongs to, if these credentials
-// are that account's: they have shown its recordings before, or VBC lets them
-// list it by its number. Only else the Provisioning API is asked.
-func (r *run) boundAccount(ctx context.Context) (string, error) {
-	bound, err := r.manifest.Binding(ctx)
-	if err != nil || bound.Account == "" {
-		number, e := r.askAccount(ctx)
-		return number, errors.Join(err, e)
-	}
-	known, err := r.manifest.Login(ctx)
-	if err != nil || known == r.vbc.Login256() {
-		return bound.Account, err
-	}
-	page, err := r.newest(ctx, collection{kind: vbc.Company}, bound.Account)
-	switch {
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
-	case err != nil:
-		return r.askAccount(ctx)
-	case len(page) > 0 && page[0].Account != "" && page[0].Account != bound.Account:
-		return "", &manifest.BoundError{What: "account", Bound: bound.Account, Wanted: page[0].Account}
-	}
-	return bound.Account, r.manifest.SetLogin(ctx, r.vbc.Login256())
 }
