@@ -8,8 +8,10 @@
 //	verify.go    the store is asked what it holds
 //	purge.go     the recording is deleted at VBC, on evidence only
 //
-// A listing comes in slices (slice.go), the oldest first: lister.go reads it,
-// and mark.go remembers how far, so that it isn't read again without need.
+// A listing comes in slices (slice.go), the oldest first: lister.go reads one
+// collection's, walk.go its pages, admit.go writes down what the run is about, and
+// mark.go remembers how far, so that it isn't read again without need. What
+// listings say of recordings that they don't show is witness.go's.
 // While one slice is being worked on, the next is listed, and where requests
 // are scarce its audio is fetched by one export: export.go, exportjob.go and,
 // for the file on disk, spool.go. From transfer.go on an export's recordings go
@@ -18,9 +20,12 @@
 // What is known of all recordings lies beside the archive as a table, which
 // storecatalog.go keeps up to date.
 //
-// work.go leads each recording along it, policy.go decides what a run may do
-// to a recording, package retry is the only place that tries anything again,
-// package flow the only one with goroutines, and run.go puts a run together.
+// work.go leads each recording along it: next says, of all that may be known of
+// one, which step comes next, and mend.go what becomes of a copy that isn't what it
+// should be. policy.go decides what a run may do to a recording, by its options and
+// by facts.go. Package retry is the only place that tries anything again, package
+// flow the only one with goroutines. run.go says what a run is and who owns what
+// of it, start.go and ending.go how it begins and ends, and lifetime.go when.
 //
 // restore.go brings recordings back out of the store, under names that
 // restorename.go makes; thaw.go asks for what lies in cold storage. rebuild.go

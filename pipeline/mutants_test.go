@@ -51,7 +51,7 @@ var mutations = []mutation{
 	{"--max-deletes is ignored", "pipeline/allowance.go", "	return a.limit == nil ||", "	return true || a.limit == nil ||", "TestHoldingBack|TestMaxDeletes", "./cmd/vbcvault"},
 	{"the confirmed plan is ignored", "pipeline/policy.go", "	if p.Plan != nil && ", "	if false && ", "TestConfirmedPlan", "./cmd/vbcvault"},
 	{"--delete-after counts from the copy that was lost", "pipeline/work.go", "; !may {", "; false && !may {", "TestDeleteAfterCounts", "./pipeline"},
-	{"a copy that expires justifies a purge", "pipeline/purge.go", "	if on.IsZero() || r.policy.AllowExpiring {", "	if true {", "TestExpiringCopy", "./cmd/vbcvault"},
+	{"a copy that expires justifies a purge", "pipeline/verify.go", "	if on.IsZero() || r.policy.AllowExpiring {", "	if true {", "TestExpiringCopy", "./cmd/vbcvault"},
 	{"gone without a look into the store", "pipeline/absent.go", "	if found, err := r.find(row); err != nil || found {\n		return err\n	}\n	if err", "	if found, err := false, error(nil); err != nil || found {\n		return err\n	}\n	if err", "TestRestoredOlderManifest", "./cmd/vbcvault"},
 	{"VBC's word for a DELETE is not checked", "pipeline/run.go", "	return r.lookAgain(r.ctx)", "	return nil", "TestDeleteWithoutEffect", "./cmd/vbcvault"},
 	{"a listing with gaps isn't read again", "vbc/walk.go", "for range 2 {", "for range 1 {", "TestListingSurvives", "./vbc"},

@@ -21,24 +21,15 @@ const deleteTimeout = time.Minute
 // purge deletes a recording at VBC. Each try begins with a slot, so that what
 // the store says is never older than the permission to send the DELETE.
 func (r *run) purge(ctx context.Context, row *item) error {
-	if r.expires(row.Copy) {
-		// As at the last look, which spares the slot.
-		ev, err := r.prove(row)
-		if err == nil {
-			err = r.lasting(row, ev)
-		}
+	if err := r.outlasts(row); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		reads, err := r.reread(row)
 		if err != nil {
 			return err
 		}
-	}
-	for try := 1; ; try++ {
-		reads := r.readsBack(row)
-		if reads {
-			if err := r.reread(row); err != nil {
-				return err
-			}
-		}
-		err := r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
+		err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
 			ev, err := r.proveBy(row, reads && !wasSeen(row.Copy))
 			if err != nil {
 				return err
@@ -74,23 +65,6 @@ func (r *run) gone(ctx context.Context, row *item) error {
 		return err
 	}
 	return r.conclude(row, receipt.NotThere, 0)
-}
-
-func (r *run) expires(c manifest.Copy) bool {
-	return !r.policy.AllowExpiring && (!c.Audio.Expires.IsZero() || !c.Sidecar.Expires.IsZero() || !c.Transcript.Expires.IsZero())
-}
-
-// lasting refuses a copy that the store will remove: it is good for as long as
-// it lasts, so the recording is archived, and not purged.
-func (r *run) lasting(row *item, ev evidence.Verified) error {
-	on := ev.Expires()
-	if on.IsZero() || r.policy.AllowExpiring {
-		return nil
-	}
-	if err := r.proven(row, ev, false); err != nil {
-		return err
-	}
-	return &expiringError{On: on}
 }
 
 // intend writes down the receipt's intent.

@@ -28,7 +28,7 @@ type transcripts struct {
 	unknown bool              // nobody knows whose they are, or which there are: nothing is purged
 	inARow  int               // that could not be had, though VBC has them
 
-	// Of the goroutine that lists.
+	// Of the goroutine that lists, and then of the one that goes through what is pending.
 	absent  bool // the account has none, or shows none
 	pages   int64
 	made    bool     // they are dated by their making: some start where their recordings don't
