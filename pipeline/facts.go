@@ -10,12 +10,17 @@ import (
 // facts are what a run finds out on its way and goes by from then on, beside what
 // the manifest says of each recording.
 type facts struct {
-	started     time.Time       // set by newRun
-	account     string          // its number, "" until it is settled, with the holds, before the first recording is worked on;
-	holds       []manifest.Hold // by the listing's goroutine, or by do's while there is none
-	users       userSet         // owners by number; grows as collections are listed
-	transcripts *transcripts    // grows as they are listed; see there who may touch what
-	witness     witness         // what listings have shown; has a lock of its own
+	started time.Time // set by newRun
+
+	// account is the account's number, "" until it is settled, and holds are all that
+	// concern it. The listing's goroutine sets them before it yields anything, or do's
+	// while there is no other; from then on they don't change.
+	account string
+	holds   []manifest.Hold
+
+	users       userSet      // owners by number; grows as collections are listed, and has a lock
+	transcripts *transcripts // grows as they are listed; see there who may touch what
+	witness     witness      // of what listings have shown; has locks
 }
 
 // userSet is a set of users that grows while it is asked.

@@ -122,8 +122,9 @@ type step struct {
 // apply, and no step asks again what is decided here.
 //
 // State and SeenRun are those with which the recording came. How far it has come
-// since is in its copy and in the rest of the item, and first in the manifest: a
-// crash between any two steps leaves a row that comes to the same step again.
+// since is in its copy and in the rest of the item, and before that in the manifest:
+// whatever kills the program between two steps, or within one, leaves a row from
+// which the next run comes to the step that is missing.
 func (r *run) next(it *item) step {
 	const goesOn, ends = false, true
 	copied, listed := it.Copy.Known(), it.SeenRun == r.id
