@@ -179,25 +179,31 @@ func (r *run) newest(ctx context.Context, c collection, account string) ([]vbc.R
 
 const fewNewest = 10
 
+// noAudioError says that VBC answers as if it hadn't got a recording's audio.
+type noAudioError struct{ err error }
+
+func (e *noAudioError) Error() string { return e.err.Error() }
+func (e *noAudioError) Unwrap() error { return e.err }
+
 // maybeGone looks closer at an audio that isn't there. Only a complete listing
 // without the recording, VBC's answer for the recording itself, and a store
 // without a copy mean that it is gone, and only where VBC shows others: else it may
 // be hidden with them. A manifest that was restored from an older backup may not
 // know of the copy.
-func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
-	if !saysGone(cause) || row.SeenRun == r.id || !r.witness.covered.has(row.Recording) {
-		return cause
+func (r *run) maybeGone(ctx context.Context, row *item, cause error) (ends bool, err error) {
+	if row.SeenRun == r.id || !r.witness.covered.has(row.Recording) {
+		return false, cause
 	}
 	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
-		return cause
+		return false, cause
 	}
 	if found, err := r.find(row); err != nil || found {
-		return err
+		return true, err
 	}
 	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
-		return err
+		return false, err
 	}
-	return errGone
+	return false, errGone
 }
 
 // lostItsID writes down that a recording was never archived, and that VBC shows

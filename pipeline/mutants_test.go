@@ -52,7 +52,7 @@ var mutations = []mutation{
 	{"the confirmed plan is ignored", "pipeline/policy.go", "	if p.Plan != nil && ", "	if false && ", "TestConfirmedPlan", "./cmd/vbcvault"},
 	{"--delete-after counts from the copy that was lost", "pipeline/work.go", "; !may {", "; false && !may {", "TestDeleteAfterCounts", "./pipeline"},
 	{"a copy that expires justifies a purge", "pipeline/verify.go", "	if on.IsZero() || r.policy.AllowExpiring {", "	if true {", "TestExpiringCopy", "./cmd/vbcvault"},
-	{"gone without a look into the store", "pipeline/absent.go", "	if found, err := r.find(row); err != nil || found {\n		return err\n	}\n	if err", "	if found, err := false, error(nil); err != nil || found {\n		return err\n	}\n	if err", "TestRestoredOlderManifest", "./cmd/vbcvault"},
+	{"gone without a look into the store", "pipeline/absent.go", "	if found, err := r.find(row); err != nil || found {\n		return true, err\n	}\n	if err", "	if found, err := false, error(nil); err != nil || found {\n		return true, err\n	}\n	if err", "TestRestoredOlderManifest", "./cmd/vbcvault"},
 	{"VBC's word for a DELETE is not checked", "pipeline/run.go", "	return r.lookAgain(r.ctx)", "	return nil", "TestDeleteWithoutEffect", "./cmd/vbcvault"},
 	{"a listing with gaps isn't read again", "vbc/walk.go", "for range 2 {", "for range 1 {", "TestListingSurvives", "./vbc"},
 	{"the account's number is taken from any page", "pipeline/admit.go", "		if rec.Account != l.account {", "		if false {", "TestAccountChanges", "./cmd/vbcvault"},

@@ -49,8 +49,11 @@ func (r *run) transfer(ctx context.Context, row *item) error {
 	for try := 0; try < maxBeside && t.makesWay(err); try++ {
 		audio, err = t.fetch(ctx)
 	}
+	if saysGone(err) {
+		return &noAudioError{err}
+	}
 	if err != nil {
-		return r.maybeGone(ctx, row, err)
+		return err
 	}
 	row.wrote = !audio.Adopted && !t.sidecar.Adopted
 	for _, o := range []storage.Object{audio, t.sidecar} {

@@ -165,6 +165,7 @@ var setbacks = []struct {
 	met func(error) bool
 	do  func(*run, context.Context, *item, error) (ends bool, err error)
 }{
+	{isA[*noAudioError], (*run).maybeGone},        // VBC answers that it hasn't got it
 	{isA[*manifest.HeldError], (*run).spare},      // a hold has come since its purge was granted
 	{isA[*manifest.SuspectError], (*run).suspect}, // its export has been found wrong since then
 	{isA[*evidence.Mismatch], (*run).mend},        // the store doesn't hold its copy as it should
