@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/restore"
@@ -120,7 +120,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 		defer one.Unlock()
 		m, err := manifest.OpenBeside(ctx, path)
 		if err == nil {
-			err = errors.Join(pipeline.Refute(ctx, m, row, why), m.Close())
+			err = errors.Join(check.Refute(ctx, m, row, why), m.Close())
 		}
 		if err != nil {
 			o.log.Warn("that a copy is damaged could not be written down; vbcvault verify --deep does that", "recording", row.Recording.String(), "reason", err)
