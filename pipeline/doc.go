@@ -14,11 +14,8 @@
 // listings say of recordings that they don't show is witness.go's.
 // While one slice is being worked on, the next is listed, and where requests
 // are scarce its audio is fetched by one export: export.go, exportjob.go and,
-// for the file on disk, spool.go. From transfer.go on an export's recordings go
+// for the file on disk, package spool. From transfer.go on an export's recordings go
 // the way of all others.
-//
-// What is known of all recordings lies beside the archive as a table, which
-// storecatalog.go keeps up to date.
 //
 // work.go leads each recording along it: next says, of all that may be known of
 // one, which step comes next, and mend.go what becomes of a copy that isn't what it
@@ -27,10 +24,9 @@
 // flow the only one with goroutines. run.go says what a run is and who owns what
 // of it, start.go and ending.go how it begins and ends, and lifetime.go when.
 //
-// restore.go brings recordings back out of the store, under names that
-// restorename.go makes; thaw.go asks for what lies in cold storage. rebuild.go
-// makes a manifest out of an archive, diff.go compares the two, and group.go
-// says what in the store belongs together.
+// What belongs to an archive as a whole, such as receipts, holds and the catalogue,
+// is package archive's, and package layout says what lies where in it. Packages
+// check, rebuild and restore work with an archive without asking VBC anything.
 //
 // Transcripts are listed for a whole account (transcriptlist.go) and go into
 // the store beside the audio (transcript.go).
