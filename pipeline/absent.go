@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -42,86 +40,6 @@ func (e *unclearError) Error() string {
 
 func (e *unclearError) Unwrap() error { return e.Err }
 
-// witness is what this run's listings say of recordings that they don't show.
-type witness struct {
-	mu     sync.Mutex
-	of     map[collection]*sightings
-	closed bool // the listings have come to their end, without counting what they didn't show
-}
-
-// sightings are what is known of one collection. Guarded by witness.mu.
-type sightings struct {
-	shown     int            // recordings, however often
-	others    map[int64]bool // ids that were shown, of recordings that the run isn't about or that can't be read
-	blind     bool           // something was shown of which nobody can tell what it is
-	refuted   bool           // VBC has one that the listing should have shown
-	confirmed bool           // one that the listing doesn't show is not there indeed
-	reached   bool           // a request for one recording has brought it: its address is right
-	unreached string         // why none does; "" = not tried
-	lists     bool           // VBC lists some, if not to what this run has asked for
-
-	control sync.Mutex // held while that is tried
-}
-
-const mostOthers = 1 << 20 // ids that are remembered of a collection; so many take about 40 MB
-
-func (w *witness) about(c collection) *sightings {
-	if w.of == nil {
-		w.of = map[collection]*sightings{}
-	}
-	if w.of[c] == nil {
-		w.of[c] = &sightings{others: map[int64]bool{}}
-	}
-	return w.of[c]
-}
-
-// shown remembers what a listing has shown. It is called by the listing's
-// goroutine.
-func (r *run) shown(c collection, listed []vbc.Recording) {
-	if c.user == "self" {
-		c.user = r.selfUser
-	}
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	s := r.witness.about(c)
-	s.shown += len(listed)
-	for _, rec := range listed {
-		switch {
-		case r.policy.eligible(rec): // is in the manifest as seen by this run
-		case rec.ID == 0, len(s.others) >= mostOthers:
-			s.blind = true
-		default:
-			s.others[rec.ID] = true
-		}
-	}
-}
-
-// closeListings is called when all has been listed.
-func (r *run) closeListings() {
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	r.witness.closed = r.notListed == 0 // else what it hasn't shown may be there
-}
-
-// wouldShow reports whether this run's listing would have shown a recording that
-// it hasn't shown. The caller holds witness.mu.
-func (r *run) wouldShow(row manifest.Row) bool {
-	s := r.witness.about(collectionOf(row.Recording))
-	return row.SeenRun != r.id && r.witness.closed && !s.blind && !s.refuted && !s.others[row.ID] &&
-		r.policy.Filter.String() == "" && r.covered.has(row.Recording)
-}
-
-// listedWithout reports whether this run's listing says that VBC hasn't got a
-// recording. Of recordings whose deletion was begun that is what is expected. Of
-// others it isn't: somebody else must have deleted them, and so the first one of
-// a collection is asked for all the same.
-func (r *run) listedWithout(row manifest.Row) bool {
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	s := r.witness.about(collectionOf(row.Recording))
-	return r.wouldShow(row) && (s.confirmed || s.shown > 0 && row.State == manifest.Purging)
-}
-
 // isThere finds out whether VBC has this very recording. Where a listing has
 // shown another one under its id, that is known.
 func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
@@ -131,6 +49,19 @@ func (r *run) isThere(ctx context.Context, row *item) (there bool, err error) {
 	return r.askVBC(ctx, row)
 }
 
+// look asks VBC for a recording that this run's listing hasn't shown, and that is
+// to be purged: ids may be given again, and what has this one's now may be
+// another. Where it is gone, as most such are, that costs no more than the DELETE
+// would.
+func (r *run) look(ctx context.Context, row *item) error {
+	there, err := r.isThere(ctx, row) // now, whatever was known before
+	if err != nil {
+		return err
+	}
+	row.there, row.looked = &there, true
+	return nil
+}
+
 // isThereStill is isThere for a recording whose copy isn't whole, so far as is
 // known: it may be the last one, and is worth a request whatever a listing says.
 func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err error) {
@@ -138,6 +69,22 @@ func (r *run) isThereStill(ctx context.Context, row *item) (there bool, err erro
 		return false, nil
 	}
 	return r.askVBC(ctx, row)
+}
+
+// stillHas reports whether VBC has this recording: what this run's listing has
+// shown it has, and where that hasn't, it is asked, once: the copy isn't what it
+// should be. An id may have been given again.
+func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
+	if row.SeenRun == r.id && !row.Displaced {
+		return true, nil
+	}
+	if row.there == nil || !*row.there && !row.asked {
+		if there, err = r.isThereStill(ctx, row); err != nil {
+			return false, err
+		}
+		row.there = &there
+	}
+	return *row.there, nil
 }
 
 // askVBC asks VBC for a recording. An *unclearError says that the answer is a 404,
@@ -220,29 +167,6 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 	return &unclearError{notFound, err.Error()}
 }
 
-// shows reports whether VBC has shown anything of a collection in this run. To a
-// user whose rights were taken away it shows nothing, and that says nothing of
-// what it has.
-func (r *run) shows(c collection) bool {
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	s := r.witness.about(c)
-	return s.shown > 0 || s.reached || s.lists
-}
-
-func (r *run) confirm(s *sightings) {
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	s.confirmed = true
-}
-
-func (r *run) unreached(s *sightings, notFound error, why string) error {
-	r.witness.mu.Lock()
-	defer r.witness.mu.Unlock()
-	s.unreached = why
-	return &unclearError{notFound, why}
-}
-
 // newest lists a collection's newest recordings, whatever the run is about: one
 // request for a few of them.
 func (r *run) newest(ctx context.Context, c collection, account string) ([]vbc.Recording, error) {
@@ -254,3 +178,39 @@ func (r *run) newest(ctx context.Context, c collection, account string) ([]vbc.R
 }
 
 const fewNewest = 10
+
+// noAudioError says that VBC answers as if it hadn't got a recording's audio.
+type noAudioError struct{ err error }
+
+func (e *noAudioError) Error() string { return e.err.Error() }
+func (e *noAudioError) Unwrap() error { return e.err }
+
+// maybeGone looks closer at an audio that isn't there. Only a complete listing
+// without the recording, VBC's answer for the recording itself, and a store
+// without a copy mean that it is gone, and only where VBC shows others: else it may
+// be hidden with them. A manifest that was restored from an older backup may not
+// know of the copy.
+func (r *run) maybeGone(ctx context.Context, row *item, cause error) (ends bool, err error) {
+	if row.SeenRun == r.id || !r.witness.covered.has(row.Recording) {
+		return false, cause
+	}
+	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
+		return false, cause
+	}
+	if found, err := r.find(row); err != nil || found {
+		return true, err
+	}
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return false, err
+	}
+	return false, errGone
+}
+
+// lostItsID writes down that a recording was never archived, and that VBC shows
+// another one under its id.
+func (r *run) lostItsID(row *item) error {
+	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
+		return err
+	}
+	return errGone
+}

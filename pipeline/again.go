@@ -48,12 +48,12 @@ const aDay = 26 * time.Hour
 // request per page and not per recording, and so does one that was answered 404
 // and is there still. Where all went well that is one empty page.
 func (r *run) lookAgain(ctx context.Context) error {
-	for c, s := range r.purged.spans {
+	for c, s := range r.unfinished.purged.spans {
 		q := vbc.Query{
 			Kind: c.kind, Account: r.account, User: c.user, PageSize: r.pageSize(), Filter: r.policy.Filter,
 			Since: s.first, Before: s.last.Add(time.Second), // the API knows whole seconds
 		}
-		doubts := r.doubts.take(c)
+		doubts := r.unfinished.doubts.take(c)
 		if len(doubts) > 0 { // what isn't shown counts, so nothing may be missing at the borders
 			q.Since, q.Before = q.Since.Add(-aDay), q.Before.Add(aDay)
 		}

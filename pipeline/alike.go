@@ -37,8 +37,7 @@ func (t *transfer) distrust(from *spool.File) error {
 	if !first {
 		return nil
 	}
-	t.noMore.Store(&reason)
-	t.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
+	t.exporter.giveUp(reason)
 	for _, row := range taken {
 		if row.ID == t.row.ID && row.Owner == t.row.Owner && row.Nth == t.row.Nth {
 			continue // this is what VBC has just sent for it
@@ -54,9 +53,7 @@ func (t *transfer) distrust(from *spool.File) error {
 // audio: VBC is asked once more for it. Where it sends something else, the copy
 // is forgotten, and the recording archived anew.
 func (r *run) tellApart(ctx context.Context, row *item) error {
-	if row.Alike == manifest.Unlike || !row.Copy.Known() {
-		return nil
-	}
+	row.compared = true
 	if row.Alike == manifest.Compared {
 		other, err := r.manifest.Twin(r.work, row.Recording, row.Copy.Audio.SHA256)
 		last := r.policy.Delete && r.policy.AcceptEqualAudio // what is to be purged all the same is compared once more
@@ -86,6 +83,17 @@ func (r *run) tellApart(ctx context.Context, row *item) error {
 	}
 	row.Copy, row.Alike = manifest.Copy{Transcript: row.Copy.Transcript}, manifest.Unlike
 	return nil
+}
+
+// suspect is tellApart for a recording whose purge the manifest has refused: since
+// its turn came, the export that its audio is from has been found wrong.
+func (r *run) suspect(ctx context.Context, row *item, _ error) (ends bool, err error) {
+	row.Alike = manifest.Suspect
+	if err := r.tellApart(ctx, row); err != nil {
+		return false, err
+	}
+	row.purge = row.purge && !r.policy.aliked(row.Row)
+	return false, nil
 }
 
 // compared writes down that nothing more can be found out by asking VBC.

@@ -146,7 +146,7 @@ func (l *lister) emitUntil(ctx context.Context, to, upTo time.Time) error {
 // missing notes that VBC counted recordings that it didn't show.
 func (l *lister) missing(n int) {
 	l.lacking += n
-	l.notListed += int64(n)
+	l.report.lack(n)
 	l.marks.doubt()
 	l.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", l.String(), "missing", n)
 }

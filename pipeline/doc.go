@@ -8,21 +8,25 @@
 //	verify.go    the store is asked what it holds
 //	purge.go     the recording is deleted at VBC, on evidence only
 //
-// A listing comes in slices (slice.go), the oldest first: lister.go reads it,
-// and mark.go remembers how far, so that it isn't read again without need.
+// A listing comes in slices (slice.go), the oldest first: lister.go reads one
+// collection's, walk.go its pages, admit.go writes down what the run is about, and
+// mark.go remembers how far, so that it isn't read again without need. What
+// listings say of recordings that they don't show is witness.go's.
 // While one slice is being worked on, the next is listed, and where requests
 // are scarce its audio is fetched by one export: export.go, exportjob.go and,
-// for the file on disk, package spool. From transfer.go on an export's recordings
-// go the way of all others.
+// for the file on disk, package spool. From transfer.go on an export's recordings go
+// the way of all others.
 //
-// work.go leads each recording along it, policy.go decides what a run may do
-// to a recording, retry.go what an error means, and run.go puts a run together;
-// ending.go is what it stores of the archive as a whole at its end. Transcripts
-// are listed for a whole account (transcriptlist.go) and go into the store beside
-// the audio (transcript.go).
+// work.go leads each recording along it: next says, of all that may be known of
+// one, which step comes next, and mend.go what becomes of a copy that isn't what it
+// should be. policy.go decides what a run may do to a recording, by its options and
+// by facts.go. Package retry is the only place that tries anything again, package
+// flow the only one with goroutines. run.go says what a run is and who owns what
+// of it, start.go and ending.go how it begins and ends, and lifetime.go when.
 //
-// This package alone asks VBC. What asks it nothing can't, since it has nothing to
-// ask it with:
+// What belongs to an archive as a whole, such as receipts, holds and the catalogue,
+// is package archive's, and package layout says what lies where in it. Packages
+// check, rebuild and restore work with an archive without asking VBC anything.
 //
 //	layout   where everything lies in an archive, and what it is called
 //	archive  what belongs to an archive as a whole: receipts, holds, erasures, the catalogue

@@ -5,9 +5,58 @@ import (
 	"errors"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
+
+// end writes down what has become of a run, and returns why it ended, nil if it
+// came to its end.
+//
+// The order matters. Troubles are over only where all has been done. Receipts come
+// next, whatever has happened, since they say what was deleted; and then the
+// catalogue, which may be made anew at any time. What can't be stored of these is
+// a problem, so the summary is made after them. EndRun is the last thing written:
+// a run without it was killed. Errors stand in the order in which they came about,
+// for the first one is what judge and Hint go by.
+func (r *run) end(l *listing, err error) error {
+	if err == nil {
+		err = l.checkListings(r.ctx)
+	}
+	r.storeReceipts(err)
+	err = errors.Join(err, r.storeCatalog(err))
+	sum := r.summary()
+	switch {
+	case err == nil:
+	case judge(err) == retry.Cancelled:
+		sum.Stopped, sum.StoppedCode = ErrStopped.Error(), code.Interrupted
+	default:
+		sum.Stopped, sum.StoppedCode = err.Error(), EndCode(err)
+		r.log.Warn("the run ends before its end", "code", sum.StoppedCode)
+	}
+	ctx := context.WithoutCancel(r.work)
+	return errors.Join(err, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))
+}
+
+// rest counts what isn't tried in this run, having failed often.
+func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
+	rows, err := r.manifest.Resting(ctx, sel)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		switch {
+		case !r.policy.eligible(row.Recording):
+		case row.Failure.Known(row.Failure.Code, row.Failure.Reason):
+			r.stats.Acknowledged.Add(1)
+		default:
+			r.stats.Resting.Add(1)
+		}
+	}
+	return nil
+}
 
 // storeReceipts stores the entries of the chain that aren't stored yet. They
 // are safe in the manifest; what can't be stored now, the next run stores.
@@ -18,7 +67,7 @@ func (r *run) storeReceipts(ended error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.work), time.Minute)
 	defer cancel()
 	if err := r.archive.StoreReceipts(ctx, r.id); err != nil {
-		r.problems = append(r.problems, "the receipts could not be stored beside the archive: "+err.Error())
+		r.report.add("the receipts could not be stored beside the archive: " + err.Error())
 		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run does that", "reason", err)
 	}
 }
@@ -35,7 +84,7 @@ func (r *run) storeCatalog(ended error) error {
 	case r.ctx.Err() != nil:
 		return context.Cause(r.ctx)
 	case err != nil:
-		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
+		r.report.add("the catalogue could not be brought up to date: " + err.Error())
 		hint := refusal.Hint(err)
 		if hint == "" {
 			hint = "the next run with --catalog does that"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -22,14 +23,33 @@ type fetched struct {
 	files   []*spool.File
 }
 
+// exporter fetches the audio of whole slices in one go, where that is worth it. It
+// belongs to the goroutine that goes through fetch, save given: workers may give up
+// as well.
+type exporter struct {
+	*run
+	spool   *spool.Spool           // where exports are kept while they are taken apart; nil in a dry run
+	given   atomic.Pointer[string] // why no more exports are tried
+	strange bool                   // an export held more than VBC had listed
+	stuck   int                    // exports that didn't come to their end
+}
+
+// giveUp has no more exports tried in this run.
+func (x *exporter) giveUp(why string) {
+	x.given.Store(&why)
+	x.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", why)
+}
+
+func (x *exporter) givenUp() bool { return x.given.Load() != nil }
+
 // fetch brings the audio of slices by export, where that is worth it. It runs
 // while the slice before is being worked on.
-func (r *run) fetch(ctx context.Context, slices iter.Seq2[slice, error]) iter.Seq2[fetched, error] {
+func (x *exporter) fetch(ctx context.Context, slices iter.Seq2[slice, error]) iter.Seq2[fetched, error] {
 	return func(yield func(fetched, error) bool) {
 		for s, err := range slices {
 			f := fetched{slice: s}
 			if err == nil {
-				err = r.export(ctx, &f)
+				err = x.export(ctx, &f)
 			}
 			if !yield(f, err) || err != nil {
 				return
@@ -39,13 +59,13 @@ func (r *run) fetch(ctx context.Context, slices iter.Seq2[slice, error]) iter.Se
 }
 
 // close ends the use of a slice that has been worked through.
-func (r *run) close(f fetched) {
+func (x *exporter) close(f fetched) {
 	for _, file := range f.files {
 		file.Remove()
 	}
 	for _, j := range f.jobs {
-		if err := r.manifest.ForgetExport(r.work, j.Job); err != nil {
-			r.log.Warn("an export that is done with could not be forgotten", "reason", err)
+		if err := x.manifest.ForgetExport(x.work, j.Job); err != nil {
+			x.log.Warn("an export that is done with could not be forgotten", "reason", err)
 		}
 	}
 	if f.done != nil {
@@ -56,18 +76,18 @@ func (r *run) close(f fetched) {
 // export fetches a slice by export if that is worth it. Only what makes going
 // on impossible is an error; whatever else goes wrong, the recordings are
 // downloaded one by one.
-func (r *run) export(ctx context.Context, f *fetched) error {
-	if r.policy.Fetch == FetchDirect || r.policy.Fetch == "" || r.noMore.Load() != nil {
+func (x *exporter) export(ctx context.Context, f *fetched) error {
+	if x.policy.Fetch == FetchDirect || x.policy.Fetch == "" || x.givenUp() {
 		return nil
 	}
-	needed, err := r.needed(f)
+	needed, err := x.needed(f)
 	if err != nil {
 		return err
 	}
-	if f.jobs, err = r.started(ctx, f); err != nil || !r.policy.exports(len(needed), len(f.jobs) > 0, r.vbc.Quota()) {
+	if f.jobs, err = x.started(ctx, f); err != nil || !x.policy.exports(len(needed), len(f.jobs) > 0, x.vbc.Quota()) {
 		return err
 	}
-	err = r.exportSlice(ctx, f, needed)
+	err = x.exportSlice(ctx, f, needed)
 	switch {
 	case err == nil:
 		return nil
@@ -80,24 +100,28 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		file.Remove()
 	}
 	f.entries, f.files = nil, nil
-	stuck := isA[*stuckError](err) && r.stuck.Add(1) >= maxStuck
-	strange := isA[*strangeError](err) && r.strange.Swap(true) // once may be chance
+	stuck, strange := false, false
+	switch {
+	case isA[*stuckError](err):
+		x.stuck++
+		stuck = x.stuck >= maxStuck
+	case isA[*strangeError](err):
+		strange, x.strange = x.strange, true // once may be chance
+	}
 	if strange || stuck || isA[*spool.Unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
-		reason := err.Error()
-		r.noMore.Store(&reason)
-		r.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
+		x.giveUp(err.Error())
 		return nil
 	}
-	r.log.Warn("an export didn't work; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
+	x.log.Warn("an export didn't work; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
 	return nil
 }
 
 // needed are the recordings of a slice whose audio is wanted and could be told
 // apart in an export, by file name.
-func (r *run) needed(f *fetched) (map[string]vbc.Recording, error) {
+func (x *exporter) needed(f *fetched) (map[string]vbc.Recording, error) {
 	byName, taken := map[string]vbc.Recording{}, map[string]bool{}
 	for _, p := range f.todo {
-		row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
+		row, err := x.manifest.Row(x.work, f.kind, f.user, p.id, p.nth)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +129,7 @@ func (r *run) needed(f *fetched) (map[string]vbc.Recording, error) {
 		switch {
 		case twice, taken[row.FileName]:
 			delete(byName, row.FileName) // neither can be told from the other
-		case row.FileName != "" && row.Size > 0 && !row.Copy.Known() && row.Failure.Reason == "" && r.policy.eligible(row.Recording):
+		case row.FileName != "" && row.Size > 0 && !row.Copy.Known() && row.Failure.Reason == "" && x.policy.eligible(row.Recording):
 			byName[row.FileName] = row.Recording
 		}
 		taken[row.FileName] = true
@@ -115,39 +139,39 @@ func (r *run) needed(f *fetched) (map[string]vbc.Recording, error) {
 
 // exportSlice has VBC pack the slice, downloads what it packed, and finds the
 // recordings in it.
-func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
-	if f.bytes > r.policy.ExportLimit {
-		return fmt.Errorf("%d bytes begin in one second, and --export-limit allows %d", f.bytes, r.policy.ExportLimit)
+func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
+	if f.bytes > x.policy.ExportLimit {
+		return fmt.Errorf("%d bytes begin in one second, and --export-limit allows %d", f.bytes, x.policy.ExportLimit)
 	}
-	if err := r.spool.Room(f.bytes); err != nil {
+	if err := x.spool.Room(f.bytes); err != nil {
 		return err
 	}
 	if len(f.jobs) > 0 {
-		r.log.Info("taking up an export that an interrupted run had started", "jobs", len(f.jobs))
-	} else if err := r.start(ctx, f); err != nil {
+		x.log.Info("taking up an export that an interrupted run had started", "jobs", len(f.jobs))
+	} else if err := x.start(ctx, f); err != nil {
 		return err
 	}
 	packed := 0
 	for _, j := range f.jobs {
-		ready, err := r.await(ctx, f, j)
+		ready, err := x.await(ctx, f, j)
 		if err == nil {
 			packed += ready.Total
 			var file *spool.File
-			if file, err = r.download(ctx, f, ready); err == nil {
+			if file, err = x.download(ctx, f, ready); err == nil {
 				f.files = append(f.files, file)
 				continue
 			}
 		}
 		if e := vbc.AsError(err); e != nil && e.NotFound() {
 			// It is gone: the next run starts another.
-			if forgotten := r.manifest.ForgetExport(r.work, j.Job); forgotten != nil {
+			if forgotten := x.manifest.ForgetExport(x.work, j.Job); forgotten != nil {
 				return forgotten
 			}
 			return fmt.Errorf("job %s is gone: %s", j.Job, e.Message)
 		}
 		return err
 	}
-	all, snapshot, err := r.takeCensus(ctx, f)
+	all, snapshot, err := x.takeCensus(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -162,9 +186,9 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 	if len(f.entries) == 0 {
 		return &spool.Unusable{Why: fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
 	}
-	if err := r.sample(ctx, f, needed); err != nil {
+	if err := x.sample(ctx, f, needed); err != nil {
 		return err
 	}
-	r.log.Info("an export was downloaded", "collection", f.String(), "from", f.from.Format(time.RFC3339), "recordings", len(f.entries), "not_in_it", len(f.todo)-len(f.entries))
+	x.log.Info("an export was downloaded", "collection", f.String(), "from", f.from.Format(time.RFC3339), "recordings", len(f.entries), "not_in_it", len(f.todo)-len(f.entries))
 	return nil
 }

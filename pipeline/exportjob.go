@@ -13,15 +13,15 @@ import (
 )
 
 // started returns the jobs that an interrupted run has started for the slice.
-func (r *run) started(ctx context.Context, f *fetched) (jobs []manifest.Export, err error) {
-	known, err := r.manifest.Exports(ctx, f.kind, f.user, r.policy.Filter.String())
+func (x *exporter) started(ctx context.Context, f *fetched) (jobs []manifest.Export, err error) {
+	known, err := x.manifest.Exports(ctx, f.kind, f.user, x.policy.Filter.String())
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range known {
 		switch {
 		case !e.Valid.IsZero() && time.Until(e.Valid) < time.Minute:
-			if err := r.manifest.ForgetExport(r.work, e.Job); err != nil {
+			if err := x.manifest.ForgetExport(x.work, e.Job); err != nil {
 				return nil, err
 			}
 		case !f.from.Before(e.Since) && !f.to.After(e.Until):
@@ -32,10 +32,10 @@ func (r *run) started(ctx context.Context, f *fetched) (jobs []manifest.Export, 
 }
 
 // start has VBC begin to pack the slice.
-func (r *run) start(ctx context.Context, f *fetched) error {
+func (x *exporter) start(ctx context.Context, f *fetched) error {
 	var ids []string
-	err := r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
-		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: r.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second), Filter: r.policy.Filter})
+	err := x.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
+		ids, err = slot.StartExport(ctx, vbc.Query{Kind: f.kind, Account: x.account, User: f.user, Since: f.from, Before: f.to.Add(-time.Second), Filter: x.policy.Filter})
 		return err
 	})
 	var names []string
@@ -43,9 +43,9 @@ func (r *run) start(ctx context.Context, f *fetched) error {
 		names = append(names, l.String())
 	}
 	for _, id := range ids {
-		e := manifest.Export{Job: id, Filter: r.policy.Filter.String(), Since: f.from, Until: f.to, Listed: names}
+		e := manifest.Export{Job: id, Filter: x.policy.Filter.String(), Since: f.from, Until: f.to, Listed: names}
 		// A crash before this costs the request that has started the job.
-		if err := r.manifest.SetExport(r.work, f.kind, f.user, e); err != nil {
+		if err := x.manifest.SetExport(x.work, f.kind, f.user, e); err != nil {
 			return err
 		}
 		f.jobs = append(f.jobs, e)
@@ -55,11 +55,11 @@ func (r *run) start(ctx context.Context, f *fetched) error {
 
 // cuts are the moments at which slices end, so that each lies in the job that
 // an interrupted run has started for it.
-func (r *run) cuts(ctx context.Context, c collection) (at []time.Time, err error) {
-	if r.manifest == nil || r.policy.Fetch == FetchDirect || r.policy.Fetch == "" {
+func (x *exporter) cuts(ctx context.Context, c collection) (at []time.Time, err error) {
+	if x.manifest == nil || x.policy.Fetch == FetchDirect || x.policy.Fetch == "" {
 		return nil, nil
 	}
-	known, err := r.manifest.Exports(ctx, c.kind, c.user, r.policy.Filter.String())
+	known, err := x.manifest.Exports(ctx, c.kind, c.user, x.policy.Filter.String())
 	for _, e := range known {
 		at = append(at, e.Since, e.Until)
 	}
@@ -125,15 +125,15 @@ func (w *wait) left(now time.Time) time.Duration {
 // await asks how far a job has come until it is done, with pauses that grow,
 // and that VBC's own count of files guides. A job that doesn't come to its end is
 // a *stuckError, and forgotten.
-func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job, error) {
+func (x *exporter) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job, error) {
 	user := f.user
 	if user == "" {
 		user = "self" // jobs belong to users, those of company recordings to whoever asked
 	}
-	w := newWait(e.Job, len(f.todo), r.vbc.Quota().Interval, r.policy.ExportPatience)
-	wait := r.policy.PollPause
+	w := newWait(e.Job, len(f.todo), x.vbc.Quota().Interval, x.policy.ExportPatience)
+	wait := x.policy.PollPause
 	if wait == 0 {
-		wait = min(max(5*r.vbc.Quota().Interval, time.Second), time.Minute)
+		wait = min(max(5*x.vbc.Quota().Interval, time.Second), time.Minute)
 	}
 	for first := true; ; first = false {
 		if !first || e.Valid.IsZero() { // that it was valid is what VBC says of those that are done
@@ -142,32 +142,32 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 			}
 		}
 		var j vbc.Job
-		err := r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
-			j, err = slot.ExportJob(ctx, r.account, user, e.Job)
+		err := x.attemptFor(ctx, &patience{}, vbc.RankFetch, func(ctx context.Context, slot *vbc.Slot) (err error) {
+			j, err = slot.ExportJob(ctx, x.account, user, e.Job)
 			return err
 		})
 		switch {
 		case err != nil:
 			return j, err
 		case j.Failed:
-			err := errors.Join(fmt.Errorf("VBC says that export job %s has failed", e.Job), r.manifest.ForgetExport(r.work, e.Job))
+			err := errors.Join(fmt.Errorf("VBC says that export job %s has failed", e.Job), x.manifest.ForgetExport(x.work, e.Job))
 			return j, err
 		case j.Done:
 			if !j.ValidUntil.IsZero() {
 				e.Valid = j.ValidUntil
-				return j, r.manifest.SetExport(r.work, f.kind, f.user, e)
+				return j, x.manifest.SetExport(x.work, f.kind, f.user, e)
 			}
 			return j, nil
 		}
 		now := time.Now()
 		if err := w.look(j, now); err != nil {
-			return j, errors.Join(err, r.manifest.ForgetExport(r.work, e.Job)) // else the next run waits for it, too
+			return j, errors.Join(err, x.manifest.ForgetExport(x.work, e.Job)) // else the next run waits for it, too
 		}
 		wait = min(nextPoll(wait, now.Sub(w.begin), j), w.left(now))
-		r.log.Debug("waiting for an export", "job", e.Job, "completed", j.Completed, "of", j.Total, "next_look", wait)
+		x.log.Debug("waiting for an export", "job", e.Job, "completed", j.Completed, "of", j.Total, "next_look", wait)
 		if now.Sub(w.said) >= saidEvery || first {
 			w.said = now
-			r.log.Info("waiting for VBC to pack an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
+			x.log.Info("waiting for VBC to pack an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
 				"since", w.begin.UTC().Format(time.RFC3339), "at_most", w.long)
 		}
 	}
@@ -186,14 +186,14 @@ func nextPoll(last, elapsed time.Duration, j vbc.Job) time.Duration {
 }
 
 // download brings a job's ZIP into the spool.
-func (r *run) download(ctx context.Context, f *fetched, j vbc.Job) (file *spool.File, err error) {
-	err = r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
-		body, err := slot.Export(r.work, j)
+func (x *exporter) download(ctx context.Context, f *fetched, j vbc.Job) (file *spool.File, err error) {
+	err = x.attemptFor(ctx, &patience{}, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
+		body, err := slot.Export(x.work, j)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		file, err = r.spool.Keep(body, spool.MostZIP(f.bytes), func(n int) { r.stats.Downloaded.Add(int64(n)) })
+		file, err = x.spool.Keep(body, spool.MostZIP(f.bytes), func(n int) { x.stats.Downloaded.Add(int64(n)) })
 		if isA[*spool.DiskError](err) {
 			return &storeError{err}
 		}

@@ -89,7 +89,7 @@ func settledAlready(row manifest.Row) (Outlook, bool) {
 
 // policyLike is the policy of a run that is told the same as an earlier one.
 func policyLike(ctx context.Context, m *manifest.Manifest, told manifest.RunOptions, now time.Time) (*policy, error) {
-	p := &policy{Options: optionsOf(told), users: &userSet{}, transcripts: newTranscripts(), started: now}
+	p := &policy{Options: optionsOf(told), facts: &facts{transcripts: newTranscripts(), started: now}}
 	if p.Age > 0 {
 		p.Cutoff = now.Add(-p.Age)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 // where a slice has ended, the listing is read to its end before anything of it
 // is worked on.
 type lister struct {
-	*run
+	*listing
 	collection
 	yield func(slice) bool
 
@@ -48,10 +47,10 @@ type lister struct {
 // it is asked to, although earlier slices did, which are being worked on.
 var errUnsorted = errors.New("the listing doesn't come in order")
 
-func (r *run) newLister(c collection, whole bool, yield func(slice) bool) *lister {
-	l := &lister{run: r, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
-	l.marks = &marks{set: l.reach, closed: c.user == "self"}
-	return l
+func (l *listing) newLister(c collection, whole bool, yield func(slice) bool) *lister {
+	one := &lister{listing: l, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
+	one.marks = &marks{set: one.reach, closed: c.user == "self"}
+	return one
 }
 
 func (l *lister) read(ctx context.Context) error {
@@ -77,7 +76,7 @@ func (l *lister) read(ctx context.Context) error {
 // listing is to be read to its end once more.
 func (l *lister) ended(ctx context.Context, err error) error {
 	if errors.Is(err, errUnsorted) {
-		l.notListed -= int64(l.lacking)
+		l.report.lack(-l.lacking)
 		return err
 	}
 	if l.lacking > 0 {
@@ -113,15 +112,7 @@ func (l *lister) cover(upTo time.Time) {
 	if !from.IsZero() {
 		from = from.Add(zoneSlack) // where the limit was perhaps read otherwise
 	}
-	l.covered.set(l.numbered(), from, upTo)
-}
-
-// numbered is the collection by its user's number.
-func (l *lister) numbered() collection {
-	if l.user == "self" {
-		return collection{l.kind, l.selfUser}
-	}
-	return l.collection
+	l.witness.covered.set(l.numbered(l.collection), from, upTo)
 }
 
 // unordered ends the reading in slices: what was seen is worked on, and then
@@ -134,157 +125,6 @@ func (l *lister) unordered(ctx context.Context, why string) error {
 		return err
 	}
 	return errUnsorted
-}
-
-// walk reads pages from one moment on until there is enough for a slice, or
-// nothing more, and yields that. next is where to go on; zero at the end.
-func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err error) {
-	listing := l.vbc.List(l.query(from, !l.newestOnly))
-	l.named = nil
-	var held, odd []vbc.Recording
-	order, seen, thin := inOrder{at: from.Truncate(time.Second)}, 0, false
-	for page, err := range listing.Pages(ctx, l.attempt) {
-		if e := vbc.AsError(err); e != nil && e.Status == http.StatusBadRequest && l.pages == 0 && !l.newestOnly {
-			l.newestOnly = true // perhaps it is the order that it doesn't know
-			return l.walk(ctx, from)
-		}
-		if err != nil {
-			if e := l.note(ctx, held); e != nil {
-				return time.Time{}, errors.Join(e, err)
-			}
-			return time.Time{}, errors.Join(l.emit(ctx, time.Time{}), err)
-		}
-		l.pages++
-		l.see(page)
-		l.granted.Store(int64(listing.PageSize()))
-		seen += len(page)
-		odd = append(odd, unreadables(page)...)
-		if err := l.refuseForm(odd, max(listing.Total(), seen)); err != nil {
-			l.cantRead(odd) // so that they can be acknowledged
-			return time.Time{}, err
-		}
-		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)
-		if !order.holds(page) && !l.whole {
-			if l.walks > 0 {
-				return time.Time{}, l.unordered(ctx, "it doesn't come in order")
-			}
-			l.whole = true
-		}
-		held = append(held, page...)
-		if !l.border.holds(page, order.at, false) {
-			return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
-		}
-		if err := l.recheck(ctx, from, listing); err != nil {
-			return time.Time{}, err
-		}
-		to := order.at.Truncate(time.Second)
-		switch {
-		case l.whole:
-			if err := l.note(ctx, held); err != nil {
-				return time.Time{}, err
-			}
-			held = nil
-		case len(held) >= l.sliceLimits().count && advances(from, to) && to.After(firstSecond(held)) && listing.Total() != seen:
-			return to, l.cut(ctx, from, to, held, listing, thin)
-		}
-	}
-	if !l.border.holds(nil, order.at, true) {
-		return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
-	}
-	if err := l.recheck(ctx, from, listing); err != nil {
-		return time.Time{}, err
-	}
-	if err := l.note(ctx, held); err != nil {
-		return time.Time{}, err
-	}
-	if n := listing.Missing(); n > 0 {
-		l.missing(n)
-	}
-	l.remaining.Store(0)
-	if l.scan.shown == 0 {
-		l.marks.close() // that nothing is shown doesn't mean that there is nothing
-	}
-	l.marks.confirm()
-	l.cover(l.policy.Cutoff)
-	if err := l.emit(ctx, l.policy.Cutoff.Truncate(time.Second)); err != nil {
-		return time.Time{}, err
-	}
-	l.marks.confirm()
-	return time.Time{}, nil
-}
-
-// cut ends a slice at a second that what was held reaches into. All of it is
-// written down. What starts in that second is yielded with the next slice, which
-// begins there: VBC must show it again.
-func (l *lister) cut(ctx context.Context, from, to time.Time, held []vbc.Recording, listing *vbc.Listing, thin bool) error {
-	if err := l.note(ctx, held); err != nil {
-		return err
-	}
-	before, rest := split(held, to)
-	l.walks++
-	left := listing.Total() - len(before)
-	l.shown = &shown{from: from, to: to, recordings: before, thin: thin}
-	if listing.Counted() {
-		l.shown.left = left
-	}
-	l.border = newBorder(to, rest)
-	l.remaining.Store(int64(max(0, left)))
-	return l.emitUntil(ctx, to, earlier(to, l.policy.Cutoff.Truncate(time.Second)))
-}
-
-// advances reports whether a slice that begins at from may end at to: then the
-// next request is another one.
-func advances(from, to time.Time) bool { return to.After(from) }
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func (l *lister) query(from time.Time, oldestFirst bool) vbc.Query {
-	return vbc.Query{Kind: l.kind, Account: l.policy.Account, User: l.user,
-		Before: l.policy.Cutoff.Add(zoneSlack), Since: from, PageSize: l.pageSize(), OldestFirst: oldestFirst, Filter: l.policy.Filter}
-}
-
-func firstSecond(held []vbc.Recording) time.Time {
-	for _, rec := range held {
-		if rec.Unreadable == "" {
-			return rec.Start.Truncate(time.Second)
-		}
-	}
-	return time.Time{}
-}
-
-// inOrder watches the starts of a listing.
-type inOrder struct {
-	at time.Time // the latest so far
-}
-
-func (o *inOrder) holds(page []vbc.Recording) bool {
-	for _, rec := range page {
-		if rec.Unreadable != "" {
-			continue
-		}
-		if rec.Start.Before(o.at) {
-			return false
-		}
-		o.at = rec.Start
-	}
-	return true
-}
-
-// split parts recordings at a moment. What can't be read stays where it was listed.
-func split(held []vbc.Recording, at time.Time) (before, rest []vbc.Recording) {
-	for _, rec := range held {
-		if rec.Unreadable == "" && !rec.Start.Before(at) {
-			rest = append(rest, rec)
-		} else {
-			before = append(before, rec)
-		}
-	}
-	return before, rest
 }
 
 // note writes recordings down. What can't be read is written down too, as a
@@ -347,12 +187,11 @@ func (l *lister) learnTheirTranscripts(ctx context.Context, recordings []vbc.Rec
 
 // isIncomplete reports whether an archived recording has got a transcript since.
 func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, error) {
-	if _, listed := l.policy.transcripts.of(rec); !listed {
+	if _, listed := l.transcripts.of(rec); !listed {
 		return false, nil
 	}
 	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
-	_, lacking := l.lacksTranscript(&item{Row: row})
-	return lacking, err
+	return l.lacksTranscript(&item{Row: row}), err
 }
 
 // emit yields what was noted, in slices. Up to the moment upTo, unless that is
@@ -366,18 +205,18 @@ func (l *lister) emit(ctx context.Context, upTo time.Time) error {
 			return err
 		}
 	}
-	cuts, err := l.cuts(ctx, l.numbered())
+	cuts, err := l.exporter.cuts(ctx, l.numbered(l.collection))
 	if err != nil {
 		return err
 	}
-	pieces := chop(l.numbered(), picks, l.sliceLimits(), cuts)
+	pieces := chop(l.numbered(l.collection), picks, l.sliceLimits(), cuts)
 	reached := l.marks.add(upTo, len(pieces))
 	for _, s := range pieces {
 		s.listed = within(l.named, s.from, s.to)
 		s.done = func() { l.marks.done(reached) }
-		l.listed += int64(len(s.todo))
+		l.yielded += int64(len(s.todo))
 		l.tell(ctx)
-		l.stats.Todo.Store(l.listed + l.remaining.Load())
+		l.stats.Todo.Store(l.yielded + l.remaining)
 		l.log.Debug("listed", "collection", l.String(), "from", s.from, "to", s.to, "to_do", len(s.todo))
 		if !l.yield(s) {
 			return errNoMore
@@ -394,9 +233,4 @@ func (l *lister) see(page []vbc.Recording) {
 	for _, rec := range page {
 		l.named = append(l.named, listedOf(rec))
 	}
-}
-
-// pageSize is how many recordings to ask for at once.
-func (r *run) pageSize() int {
-	return cmp.Or(r.policy.PageSize, int(r.granted.Load()), sliceSize)
 }

@@ -69,24 +69,24 @@ func (l *lister) begin(ctx context.Context) (time.Time, error) {
 
 // tell writes down how many recordings VBC counts behind what is listed, for
 // whoever asks how long it will take.
-func (r *run) tell(ctx context.Context) {
-	if r.manifest == nil {
+func (l *listing) tell(ctx context.Context) {
+	if l.manifest == nil {
 		return
 	}
-	if err := r.manifest.SetAhead(ctx, r.remaining.Load()); err != nil {
-		r.log.Debug("how many are ahead could not be written down", "reason", err)
+	if err := l.manifest.SetAhead(ctx, l.remaining); err != nil {
+		l.log.Debug("how many are ahead could not be written down", "reason", err)
 	}
 }
 
 // reach writes down how far a collection has been listed without gaps.
 func (l *lister) reach(upTo time.Time) {
-	if l.manifest == nil || l.run.ctx.Err() != nil {
+	if l.manifest == nil || l.ctx.Err() != nil {
 		return // a dry run; or one that ends before its end, and hasn't done all
 	}
-	if l.troubles.counts(manifest.Trouble{Kind: l.kind, Code: manifest.Transcripts}) {
+	if l.report.counts(manifest.Trouble{Kind: l.kind, Code: manifest.Transcripts}) {
 		return // what was listed may have transcripts that nobody has seen
 	}
-	mark := manifest.Mark{Since: l.policy.Since, Until: upTo, FullAt: l.policy.started}
+	mark := manifest.Mark{Since: l.policy.Since, Until: upTo, FullAt: l.started}
 	if l.known {
 		mark = l.mark
 		if upTo.After(mark.Until) {

@@ -101,7 +101,7 @@ func (c *census) add(l listed) {
 
 // takeCensus counts who may be in the exports of a slice, which an interrupted
 // run may have started for a larger one.
-func (r *run) takeCensus(ctx context.Context, f *fetched) (c census, snapshot map[int64]bool, err error) {
+func (x *exporter) takeCensus(ctx context.Context, f *fetched) (c census, snapshot map[int64]bool, err error) {
 	for _, l := range f.listed {
 		c.add(l)
 	}
@@ -121,7 +121,7 @@ func (r *run) takeCensus(ctx context.Context, f *fetched) (c census, snapshot ma
 			to = j.Until
 		}
 	}
-	for row, err := range r.manifest.Search(ctx, manifest.Query{Kind: f.kind, Owner: f.user, Since: from, Until: to}) {
+	for row, err := range x.manifest.Search(ctx, manifest.Query{Kind: f.kind, Owner: f.user, Since: from, Until: to}) {
 		if err != nil {
 			return c, nil, err
 		}
@@ -198,16 +198,16 @@ const fewSamples = 3
 // sample has VBC send one recording of each ZIP by itself as well, one of those
 // that would be confused most easily, and compares. Nothing has been taken out of
 // a ZIP before.
-func (r *run) sample(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
+func (x *exporter) sample(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
 	for _, file := range f.files {
-		if err := r.sampleOf(ctx, file, f.entries, needed); err != nil {
+		if err := x.sampleOf(ctx, file, f.entries, needed); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) sampleOf(ctx context.Context, file *spool.File, entries map[int64]*packed, needed map[string]vbc.Recording) (err error) {
+func (x *exporter) sampleOf(ctx context.Context, file *spool.File, entries map[int64]*packed, needed map[string]vbc.Recording) (err error) {
 	candidates := candidatesOf(file, entries, needed)
 	for _, rec := range candidates[:min(len(candidates), fewSamples)] {
 		inZIP, e := contentOf(entries[rec.ID])
@@ -216,7 +216,7 @@ func (r *run) sampleOf(ctx context.Context, file *spool.File, entries map[int64]
 			continue
 		}
 		var direct storage.Content
-		if direct, err = r.contentAtVBC(ctx, rec, &patience{}); err != nil {
+		if direct, err = x.contentAtVBC(ctx, rec, &patience{}); err != nil {
 			if ctx.Err() != nil || judge(err) == retry.Systemic {
 				return err
 			}

@@ -50,7 +50,7 @@ func (h *heard) count(text string) (n int) {
 func waits(maxWait time.Duration, workers int) (*run, *heard) {
 	h := &heard{}
 	log := slog.New(slog.NewTextHandler(h, nil))
-	r := &run{stats: &progress.Stats{}, log: log, pauses: retry.Pauses}
+	r := &run{means: means{stats: &progress.Stats{}, log: log}, caller: caller{pauses: retry.Pauses}}
 	r.gate = newGate(log, r.stats, r.pauses, maxWait, workers)
 	return r, h
 }

@@ -56,7 +56,7 @@ func TestRetry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &run{stats: &progress.Stats{}, log: slog.New(slog.DiscardHandler), pauses: retry.Pauses}
+				r := &run{means: means{stats: &progress.Stats{}, log: slog.New(slog.DiscardHandler)}, caller: caller{pauses: retry.Pauses}}
 				begin, tries := time.Now(), 0
 				err := r.retry(t.Context(), &patience{}, func() error {
 					tries++
@@ -75,7 +75,7 @@ func TestRetry(t *testing.T) {
 
 func TestEligible(t *testing.T) {
 	cutoff := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	p := policy{Options: Options{Cutoff: cutoff, Since: cutoff.AddDate(0, -1, 0), Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}}, users: &userSet{ids: map[string]bool{"7": true}}}
+	p := policy{Options: Options{Cutoff: cutoff, Since: cutoff.AddDate(0, -1, 0), Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}}, facts: &facts{users: userSet{ids: map[string]bool{"7": true}}}}
 	r := func(kind vbc.Kind, owner string, at time.Time) vbc.Recording {
 		return vbc.Recording{Kind: kind, Owner: owner, ID: 1, Start: at}
 	}
@@ -147,12 +147,12 @@ func TestDeleteRefusesStaleEvidence(t *testing.T) {
 // However many workers ask at once.
 func TestMaxDeletesHolds(t *testing.T) {
 	limit := 10
-	r := &run{policy: policy{Options: Options{MaxDeletes: &limit}}}
+	b := allowance{limit: &limit}
 	var wg sync.WaitGroup
 	var taken atomic.Int64
 	for range 50 {
 		wg.Go(func() {
-			if r.takePurge() {
+			if b.take() {
 				taken.Add(1)
 			}
 		})

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -76,7 +75,6 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	if file != nil {
 		pl.file = newPlanWriter(file)
 	}
-	r.ledger = pl
 	err := pl.do(r.ctx)
 	if err != nil && parent.Err() != nil {
 		err = ErrStopped
@@ -87,8 +85,8 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
-	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.policy.transcripts.pages)
-	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.notListed, r.troubles.count(), r.problems
+	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
+	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.report.notListed(), r.report.count(), r.report.said()
 	return pl.Plan, err
 }
 
@@ -99,11 +97,12 @@ func (pl *planner) do(ctx context.Context) error {
 	}
 	if pl.manifest != nil {
 		var err error
-		if r.policy.holds, err = pl.manifest.Holds(ctx); err != nil {
+		if r.holds, err = pl.manifest.Holds(ctx); err != nil {
 			return err
 		}
 	}
-	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
+	l := &listing{run: r, ledger: pl}
+	for _, list := range []func(context.Context) iter.Seq2[slice, error]{l.list, l.listUnsorted} {
 		for _, err := range list(ctx) {
 			if err != nil {
 				return err
@@ -201,13 +200,10 @@ func (pl *planner) count(row manifest.Row, s manifest.Sighting) error {
 // decide says, as the run would, whether a recording is purged, and writes
 // that into the plan.
 func (pl *planner) decide(row manifest.Row) error {
-	if _, lacking := pl.run.lacksTranscript(&item{Row: row}); lacking {
+	if pl.run.lacksTranscript(&item{Row: row}) {
 		pl.Transcripts++
 	}
-	purge, held := pl.run.policy.mayPurge(row)
-	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
-		purge, held = false, code.MaxDeletes
-	}
+	purge, held := pl.run.grantPurge(row)
 	if purge {
 		pl.ToDelete++
 		if pl.file != nil {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -108,36 +107,12 @@ func (p *policy) exports(needed int, started bool, q vbc.Quota) bool {
 	return false
 }
 
-// userSet is a set of users that grows while it is asked.
-type userSet struct {
-	mu  sync.RWMutex
-	ids map[string]bool
-}
-
-func (s *userSet) add(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ids == nil {
-		s.ids = map[string]bool{}
-	}
-	s.ids[id] = true
-}
-
-func (s *userSet) has(id string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.ids[id]
-}
-
-// policy decides what a run may do to a recording. Listed recordings and rows
-// of the manifest are asked the same questions.
+// policy decides what a run may do to a recording, by what was asked for, which
+// doesn't change, and by what is known by then. Listed recordings and rows of the
+// manifest are asked the same questions.
 type policy struct {
 	Options
-	users *userSet // owners by number
-
-	transcripts *transcripts
-	holds       []manifest.Hold
-	started     time.Time
+	*facts
 }
 
 // eligible reports whether the run is about this recording.

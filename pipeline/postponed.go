@@ -15,17 +15,17 @@ type postponed struct {
 
 func (r *run) postpone(row *item, why error) {
 	r.log.Info("a recording failed while VBC answered nothing; it is tried again at the end of this run", "recording", row.Recording.String(), "reason", why)
-	r.postponed.mu.Lock()
-	defer r.postponed.mu.Unlock()
-	r.postponed.items = append(r.postponed.items, row)
+	r.unfinished.postponed.mu.Lock()
+	defer r.unfinished.postponed.mu.Unlock()
+	r.unfinished.postponed.items = append(r.unfinished.postponed.items, row)
 }
 
 // postponedTasks are those, as the manifest has them now.
 func (r *run) postponedTasks() iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		r.postponed.mu.Lock()
-		items := r.postponed.items
-		r.postponed.mu.Unlock()
+		r.unfinished.postponed.mu.Lock()
+		items := r.unfinished.postponed.items
+		r.unfinished.postponed.mu.Unlock()
 		for _, p := range items {
 			row, err := r.manifest.Row(r.work, p.Kind, p.Owner, p.ID, p.Nth)
 			if !yield(task{Row: row, again: &p.patience}, err) || err != nil {

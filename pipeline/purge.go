@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -20,46 +21,16 @@ const deleteTimeout = time.Minute
 
 // purge deletes a recording at VBC. Each try begins with a slot, so that what
 // the store says is never older than the permission to send the DELETE.
-//
-// A recording that this run's listing hasn't shown is looked at first: ids may
-// be given again, and what has this one's now may be another. Where it is gone,
-// as most such are, that costs no more than the DELETE would.
 func (r *run) purge(ctx context.Context, row *item) error {
-	if row.SeenRun != r.id {
-		there, err := r.isThere(ctx, row) // now, whatever was known before
-		if err != nil {
-			return err
-		}
-		row.there = &there
-		err = r.transcribe(ctx, row)
-		if !there {
-			if err != nil { // as where VBC has deleted it too
-				r.log.Warn("the transcript of a recording that VBC has no more can't be had", "recording", row.Recording.String(), "reason", err)
-			}
-			return r.gone(row)
-		}
-		if err != nil {
-			return errors.Join(err, r.verifyRest(row))
-		}
-	}
-	if r.expires(row.Copy) {
-		// As at the last look, which spares the slot.
-		ev, err := r.prove(row)
-		if err == nil {
-			err = r.lasting(row, ev)
-		}
-		if err != nil {
-			return err
-		}
+	if err := r.outlasts(row); err != nil {
+		return err
 	}
 	for try := 1; ; try++ {
-		reads := r.readsBack(row)
-		if reads {
-			if err := r.reread(row); err != nil {
-				return err
-			}
+		reads, err := r.reread(row)
+		if err != nil {
+			return err
 		}
-		err := r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
+		err = r.attemptFor(ctx, &row.patience, vbc.RankPurge, func(ctx context.Context, slot *vbc.Slot) error {
 			ev, err := r.proveBy(row, reads && !wasSeen(row.Copy))
 			if err != nil {
 				return err
@@ -80,8 +51,13 @@ func (r *run) purge(ctx context.Context, row *item) error {
 const maxStale = 5
 
 // gone writes down that a recording is no longer at VBC, with the proof that
-// would have justified its purge.
-func (r *run) gone(row *item) error {
+// would have justified its purge. VBC may have its transcript still.
+func (r *run) gone(ctx context.Context, row *item) error {
+	if r.lacksTranscript(row) {
+		if err := r.addTranscript(ctx, row); err != nil { // as where VBC has deleted it too
+			r.log.Warn("the transcript of a recording that VBC has no more can't be had", "recording", row.Recording.String(), "reason", err)
+		}
+	}
 	ev, err := r.prove(row)
 	if err != nil {
 		return err
@@ -89,24 +65,7 @@ func (r *run) gone(row *item) error {
 	if err := r.intend(row, ev); err != nil {
 		return err
 	}
-	return r.note(row, receipt.NotThere, 0)
-}
-
-func (r *run) expires(c manifest.Copy) bool {
-	return !r.policy.AllowExpiring && (!c.Audio.Expires.IsZero() || !c.Sidecar.Expires.IsZero() || !c.Transcript.Expires.IsZero())
-}
-
-// lasting refuses a copy that the store will remove: it is good for as long as
-// it lasts, so the recording is archived, and not purged.
-func (r *run) lasting(row *item, ev evidence.Verified) error {
-	on := ev.Expires()
-	if on.IsZero() || r.policy.AllowExpiring {
-		return nil
-	}
-	if err := r.proven(row, ev, false); err != nil {
-		return err
-	}
-	return &expiringError{On: on}
+	return r.conclude(row, receipt.NotThere, 0)
 }
 
 // intend writes down the receipt's intent.
@@ -156,14 +115,14 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	row.sent = true
 	switch e := vbc.AsError(err); {
 	case err == nil:
-		return r.note(row, receipt.Deleted, status)
+		return r.conclude(row, receipt.Deleted, status)
 	case saysGone(err):
 		// An earlier try has taken effect, or somebody else was faster, or it is
 		// not about the recording at all. The intent stays open until that is known.
 		return &unclearError{Err: err}
 	case e != nil && !e.Temporary():
 		// VBC has understood and refused: the recording is still there.
-		return errors.Join(err, r.note(row, receipt.StillThere, e.Status))
+		return errors.Join(err, r.conclude(row, receipt.StillThere, e.Status))
 	}
 	return err
 }
@@ -204,14 +163,14 @@ func (r *run) settle(ctx context.Context, row *item) error {
 		return err
 	}
 	if there {
-		return r.note(row, receipt.StillThere, 0)
+		return r.conclude(row, receipt.StillThere, 0)
 	}
 	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
-	return r.note(row, receipt.NotThere, 0)
+	return r.conclude(row, receipt.NotThere, 0)
 }
 
-// note writes down the outcome of a purge, also when the run is being stopped.
-func (r *run) note(row *item, o receipt.Outcome, status int) error {
+// conclude writes down the outcome of a purge, also when the run is being stopped.
+func (r *run) conclude(row *item, o receipt.Outcome, status int) error {
 	entry := receipt.New(receipt.Result, r.id, row.Recording)
 	entry.Outcome, entry.Status = o, status
 	ctx := context.WithoutCancel(r.work)
@@ -222,6 +181,21 @@ func (r *run) note(row *item, o receipt.Outcome, status int) error {
 		return err
 	}
 	r.stats.Deleted.Add(1)
-	r.purged.add(row.Recording)
+	r.unfinished.purged.add(row.Recording)
 	return nil
+}
+
+// spare ends the purge of a recording that was put under a legal hold since
+// the run began. An earlier try may have sent a DELETE.
+func (r *run) spare(ctx context.Context, row *item, why error) (ends bool, err error) {
+	r.stats.HoldBack(code.Hold)
+	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
+	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
+	switch {
+	case err != nil:
+		return true, err
+	case now.State == manifest.Purging:
+		return true, r.settle(ctx, row)
+	}
+	return true, r.verify(row)
 }

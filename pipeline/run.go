@@ -3,20 +3,15 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
-	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
-	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
-	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -39,60 +34,51 @@ const (
 	DefaultExportLimit = 2 << 30 // bytes
 )
 
-// run is one run. Its fields don't change after the listing, save stats and purges.
+// run is one run.
+//
+// Three kinds of goroutines have to do with it: the one that do is called in, the
+// one that goes through the listing and fetches exports, and the workers, which
+// lead recordings on. newRun and drainAfter come before all of them, and workers
+// get no recording before the account is settled.
 type run struct {
-	vbc      *vbc.Client
-	store    storage.Destination
-	manifest *manifest.Manifest
-	ledger   ledger
-	log      *slog.Logger
-	stats    *progress.Stats
-	policy   policy
-	pauses   []time.Duration
-	id       int64 // number of the run in the manifest
+	means    // set by newRun; any goroutine may use them
+	lifetime // set by drainAfter; any goroutine may stop the run
+	caller   // any goroutine may ask VBC
 
-	// ctx ends when the run is told to stop, or must. work outlives it by
-	// Options.Drain: what is in flight may come to its end, while nothing new
-	// is begun.
-	ctx, work context.Context
-	stop      context.CancelCauseFunc
+	policy policy // set by newRun; any goroutine may ask it
+	facts         // what is learned on the way: each says who may touch it when
 
-	account   string // number, "" until known
-	selfUser  string
-	covered   coverage
-	witness   witness
-	doubts    doubts
-	problems  []string
-	troubles  troubles
-	scans     map[collection]*scan // of the listing's goroutine, until it has ended
-	notListed int64
-	unsorted  []collection // that VBC doesn't list in order
-	purges    atomic.Int64
-	breaker   breaker
-	gate      *gate
-	postponed postponed
-	purged    purged
-	archive   *archive.Archive // once it is settled: the destination is fit for use
+	// id is the run's number in the manifest. do sets it before it begins anything.
+	id int64
 
-	// Of the listing, whose goroutine they belong to.
-	recognised bool         // the manifest knows whose recordings this user sees
-	newestOnly bool         // VBC refuses the order that is asked for
-	listed     int64        // recordings that slices were yielded with
-	remaining  atomic.Int64 // that VBC counts behind them
-	granted    atomic.Int64 // the largest page that VBC hasn't refused; 0 = not known
+	// archive is there once the account is settled, and the destination fit for use;
+	// in a dry run never. Whoever settles the account sets it, as facts.account, and
+	// do's goroutine uses it when the run ends.
+	archive *archive.Archive
 
-	recalled manifest.Learned   // by earlier runs
-	reads    *manifest.Manifest // what was known before this run; nil if nothing
-	spool    *spool.Spool
-	noMore   atomic.Pointer[string] // why no more exports are tried
-	strange  atomic.Bool            // an export held more than VBC had listed
-	stuck    atomic.Int64           // exports that didn't come to their end
+	exporter   *exporter  // the listing's goroutine fetches, workers may give up
+	purges     allowance  // workers take of it; it is atomic
+	breaker    breaker    // workers tell it how they get on; it has a lock
+	unfinished unfinished // workers add, and do's goroutine takes when there are none; it has locks
+	report     report     // any goroutine may add; it has a lock
 }
 
-// ledger is where a listing is written down: the manifest, or the memory of a
-// dry run.
-type ledger interface {
-	Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]manifest.Sighting, error)
+// means are what a run works with. Each may be used by any goroutine.
+type means struct {
+	vbc      *vbc.Client
+	store    storage.Destination
+	manifest *manifest.Manifest // nil in a dry run
+	reads    *manifest.Manifest // what was known before this run, opened read-only in a dry run; nil if nothing
+	log      *slog.Logger
+	stats    *progress.Stats
+}
+
+// caller is how VBC is asked: each request passes the gate, and what fails is tried
+// again.
+type caller struct {
+	gate   *gate           // has a lock
+	pauses []time.Duration // before the second, third … try
+	habits habits
 }
 
 func newRun(p Parts, o Options) *run {
@@ -112,13 +98,14 @@ func newRun(p Parts, o Options) *run {
 		o.ExportLimit = DefaultExportLimit
 	}
 	r := &run{
-		vbc: p.VBC, store: p.Store, manifest: p.Manifest, log: p.Log, stats: p.Stats,
-		policy: policy{Options: o, users: &userSet{}, transcripts: newTranscripts(), started: time.Now()},
-		pauses: o.Pauses, reads: p.Manifest, breaker: breaker{limit: o.MaxFailures},
+		means:   means{p.VBC, p.Store, p.Manifest, p.Manifest, p.Log, p.Stats},
+		caller:  caller{pauses: o.Pauses},
+		facts:   facts{started: time.Now(), transcripts: newTranscripts()},
+		purges:  allowance{limit: o.MaxDeletes},
+		breaker: breaker{limit: o.MaxFailures},
 	}
-	if p.Manifest != nil {
-		r.ledger = p.Manifest
-	}
+	r.policy = policy{Options: o, facts: &r.facts}
+	r.exporter = &exporter{run: r}
 	if len(r.pauses) == 0 {
 		r.pauses = retry.Pauses
 	}
@@ -144,28 +131,6 @@ func Run(parent context.Context, p Parts, o Options) (Summary, error) {
 	return r.summary(), err
 }
 
-// drainAfter sets up the two contexts of a run. stop ends ctx, and with it
-// everything that isn't begun yet; what is in flight ends Options.Drain later.
-func (r *run) drainAfter(parent context.Context) (release func()) {
-	var endWork context.CancelFunc
-	r.ctx, r.stop = context.WithCancelCause(parent)
-	r.work, endWork = context.WithCancel(context.WithoutCancel(parent))
-	undrain := context.AfterFunc(r.ctx, func() {
-		timer := time.NewTimer(r.policy.Drain)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			endWork()
-		case <-r.work.Done():
-		}
-	})
-	return func() {
-		undrain()
-		endWork()
-		r.stop(nil)
-	}
-}
-
 // do is a run from beginning to end.
 func (r *run) do() (err error) {
 	if err := r.manifest.Bind(r.ctx, manifest.Binding{Destination: r.store.String()}); err != nil {
@@ -174,37 +139,31 @@ func (r *run) do() (err error) {
 	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
-	defer func() {
-		if err == nil {
-			err = r.checkListings(r.ctx)
-		}
-		r.storeReceipts(err)
-		err = errors.Join(err, r.storeCatalog(err))
-		sum := r.summary()
-		switch {
-		case err == nil:
-		case judge(err) == retry.Cancelled:
-			sum.Stopped, sum.StoppedCode = ErrStopped.Error(), code.Interrupted
-		default:
-			sum.Stopped, sum.StoppedCode = err.Error(), EndCode(err)
-			r.log.Warn("the run ends before its end", "code", sum.StoppedCode)
-		}
-		err = errors.Join(err, r.remember(context.WithoutCancel(r.work)), r.manifest.EndRun(context.WithoutCancel(r.work), r.id, sum))
-	}()
-	defer r.beat(context.WithoutCancel(r.work))()
+	l := &listing{run: r, ledger: r.manifest}
+	stop := r.beat(context.WithoutCancel(r.work))
+	err = r.all(l)
+	stop()
+	return r.end(l, err)
+}
+
+// all is what a run does: first what VBC lists, while it lists it, then what the
+// manifest holds beside that, then what failed while VBC was out of order, and at
+// last one more look at what was deleted. Nothing of it goes on when it returns.
+func (r *run) all(l *listing) (err error) {
 	if err := r.prepare(r.ctx); err != nil {
 		return err
 	}
 	if err := r.recall(r.ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.spool.Close()) }()
-	sel := r.selection()
-	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
-		if err := flow.Each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, r.exporter.spool.Close()) }()
+	if err := r.handleAll(r.listedTasks(l.list)); err != nil {
+		return err
 	}
+	if err := r.handleAll(r.listedTasks(l.listUnsorted)); err != nil {
+		return err
+	}
+	sel := r.selection()
 	if r.account == "" {
 		if left, err := r.leftovers(r.ctx); err != nil || !left {
 			return errors.Join(err, r.unstored(r.ctx), r.rest(r.ctx, sel))
@@ -215,10 +174,10 @@ func (r *run) do() (err error) {
 		return err
 	}
 	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
-	if err := flow.Each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
+	if err := r.handleAll(r.pendingTasks(sel)); err != nil {
 		return err
 	}
-	if err := flow.Each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
+	if err := r.handleAll(r.postponedTasks()); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
@@ -227,175 +186,12 @@ func (r *run) do() (err error) {
 	return r.lookAgain(r.ctx)
 }
 
-// recall makes use of what earlier runs have found out about VBC, and gets rid
-// of what an interrupted one has left on disk.
-func (r *run) recall(ctx context.Context) error {
-	known, err := r.manifest.Learned(ctx)
-	if err != nil {
-		return err
-	}
-	r.recalled = known
-	r.expectPages(known.PageSize)
-	r.vbc.Expect(known.Pace)
-	if known.Limited {
-		r.vbc.ExpectQuota()
-	}
-	r.spool, err = spool.Open(r.policy.SpoolDir, r.manifest.Path())
-	return err
-}
-
-// remember writes down what this run has found out about VBC. A pace that it
-// was only told isn't news: one day it is to be forgotten.
-func (r *run) remember(ctx context.Context) error {
-	found := manifest.Learned{PageSize: r.learnedPages(), PagesRefused: r.vbc.PagesRefused(), Pace: r.vbc.Quota().Learned.Truncate(time.Millisecond), ClientAuth: r.vbc.ClientAuth()}
-	if found.Pace == r.recalled.Pace {
-		found.Pace = 0
-	}
-	found.Limited = r.vbc.Quota().Limited && !r.recalled.Limited
-	return r.manifest.SetLearned(ctx, found)
+// handleAll has workers lead recordings on. None is in work when it returns.
+func (r *run) handleAll(tasks iter.Seq2[task, error]) error {
+	return flow.Each(r.ctx, r.policy.Workers, tasks, r.handle)
 }
 
 // selection is what this run takes out of the manifest.
 func (r *run) selection() manifest.Selection {
 	return manifest.Selection{Run: r.id, Before: r.policy.Cutoff, Verified: r.policy.Delete, RetryFailed: r.policy.RetryFailed, EqualAudio: r.policy.AcceptEqualAudio}
-}
-
-// rest counts what isn't tried in this run, having failed often.
-func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
-	rows, err := r.manifest.Resting(ctx, sel)
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		switch {
-		case !r.policy.eligible(row.Recording):
-		case row.Failure.Known(row.Failure.Code, row.Failure.Reason):
-			r.stats.Acknowledged.Add(1)
-		default:
-			r.stats.Resting.Add(1)
-		}
-	}
-	return nil
-}
-
-// MaxClockOffset is how far our clock may be off VBC's.
-const MaxClockOffset = manifest.ClockSlack
-
-// checkClock refuses to work by a clock that is wrong. Cutoffs may be reckoned
-// from it, and every run writes down times that later ones reckon with: how old
-// copies are, when failures rest, when everything was listed last.
-func (r *run) checkClock() error {
-	off := r.vbc.ClockOffset()
-	if off.Abs() <= MaxClockOffset {
-		return nil
-	}
-	way := "ahead of"
-	if off < 0 {
-		way = "behind"
-	}
-	return &refusal.Refusal{
-		Code:   code.Clock,
-		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
-		Hint:   "set this machine's clock, then run the same command again",
-	}
-}
-
-// fromTheFuture reports whether a time that was written down lies in the
-// future: its clock was wrong.
-func fromTheFuture(t time.Time) bool { return time.Until(t) > MaxClockOffset }
-
-// prepare logs in, and where the account's number is given, looks at the
-// destination before anything is listed.
-func (r *run) prepare(ctx context.Context) error {
-	if r.reads != nil {
-		known, err := r.reads.Learned(ctx)
-		if err != nil {
-			return err
-		}
-		r.vbc.ExpectClientAuth(known.ClientAuth)
-	}
-	if err := r.login(ctx); err != nil {
-		if ctx.Err() == nil && judge(err) == retry.Passing {
-			return &refusal.Refusal{Code: code.NoToken, Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
-		}
-		return err
-	}
-	if err := r.checkClock(); err != nil {
-		return err
-	}
-	if r.policy.Account != "self" {
-		return r.settleAccount(ctx, r.policy.Account)
-	}
-	return nil
-}
-
-// login gets a token. A network that is away when a run begins, as while a router
-// starts, is waited for.
-func (r *run) login(ctx context.Context) error {
-	for {
-		var p patience
-		err := r.retry(ctx, &p, func() error {
-			return r.gate.pass(ctx, vbc.RankToken, &p, func() error { return r.vbc.Login(ctx) })
-		})
-		if !isOutage(err) || ctx.Err() != nil {
-			return err
-		}
-	}
-}
-
-// settleAccount fixes the account's number for the run: the manifest is bound
-// to it, and the destination is looked at. Every error ends the run, with
-// nothing stored yet.
-func (r *run) settleAccount(ctx context.Context, number string) error {
-	r.account = number
-	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
-	}
-	if r.manifest == nil {
-		return nil // a dry run
-	}
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved)
-	if err != nil {
-		return err
-	}
-	r.archive, r.policy.holds = a, a.Holds()
-	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
-		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
-	}
-	return nil
-}
-
-// unstored gets the destination ready where there is nothing to do, but
-// receipts of an earlier run, holds, or files of the catalogue are still to be
-// stored there, or uploads to be aborted. They are the manifest's own, so VBC isn't asked whose they are.
-func (r *run) unstored(ctx context.Context) error {
-	owed, err := archive.Owed(ctx, r.manifest, r.policy.Catalog)
-	if err != nil || !owed {
-		return err
-	}
-	bound, err := r.manifest.Binding(ctx)
-	if err != nil || bound.Account == "" {
-		return err
-	}
-	return r.settleAccount(ctx, bound.Account)
-}
-
-// leftovers reports whether there is work although nothing was listed: what an
-// interrupted run has begun. It belongs to the account that the manifest is
-// bound to, and these credentials must be that account's.
-func (r *run) leftovers(ctx context.Context) (bool, error) {
-	for _, err := range r.manifest.Pending(ctx, r.selection()) {
-		if err != nil {
-			return false, err
-		}
-		number, err := r.boundAccount(ctx)
-		if err != nil {
-			return false, err
-		}
-		return true, r.settleAccount(ctx, number)
-	}
-	return false, nil
 }

@@ -21,14 +21,14 @@ type scan struct {
 }
 
 // scanOf is the scan of a collection, which several listers may be part of.
-func (r *run) scanOf(c collection) *scan {
-	if r.scans == nil {
-		r.scans = map[collection]*scan{}
+func (l *listing) scanOf(c collection) *scan {
+	if l.scans == nil {
+		l.scans = map[collection]*scan{}
 	}
-	if r.scans[c] == nil {
-		r.scans[c] = &scan{}
+	if l.scans[c] == nil {
+		l.scans[c] = &scan{}
 	}
-	return r.scans[c]
+	return l.scans[c]
 }
 
 // line is before which recordings may have left VBC by themselves since the
@@ -62,7 +62,7 @@ func (l *lister) sighted(rec vbc.Recording, is manifest.Sighting) error {
 		return nil
 	case manifest.New, manifest.Corrected:
 	default:
-		if !rec.Start.Before(l.scan.line(l.policy.started)) {
+		if !rec.Start.Before(l.scan.line(l.started)) {
 			l.scan.again++
 		}
 		return nil
@@ -72,7 +72,7 @@ func (l *lister) sighted(rec vbc.Recording, is manifest.Sighting) error {
 		return nil
 	}
 	// A listing that has come further didn't show it.
-	late := manifest.Late{By: l.before.Until.Sub(rec.Start), Recording: rec.String(), Start: rec.Start, Seen: l.policy.started.UTC()}
+	late := manifest.Late{By: l.before.Until.Sub(rec.Start), Recording: rec.String(), Start: rec.Start, Seen: l.started.UTC()}
 	known, err := l.manifest.Late(l.work)
 	if err != nil || known.By >= late.By {
 		return err
@@ -92,49 +92,49 @@ const fewGone = 10
 // that it didn't show and that is to be deleted has been asked for one by one.
 // Where VBC shows none, or few, of the recordings that it had, they may be
 // hidden, and nobody can say that all is done.
-func (r *run) checkListings(ctx context.Context) error {
-	for c, s := range r.scans {
-		if !s.full || r.manifest == nil {
+func (l *listing) checkListings(ctx context.Context) error {
+	for c, s := range l.scans {
+		if !s.full || l.manifest == nil {
 			continue
 		}
-		if err := r.checkScan(ctx, c, s); err != nil {
+		if err := l.checkScan(ctx, c, s); err != nil {
 			return err
 		}
 	}
-	return r.manifest.OverForRun(ctx, r.id, r.policy.Kinds)
+	return l.manifest.OverForRun(ctx, l.id, l.policy.Kinds)
 }
 
-func (r *run) checkScan(ctx context.Context, c collection, s *scan) error {
-	filter := r.policy.Filter.String()
-	gone, err := r.vanished(ctx, c, s)
+func (l *listing) checkScan(ctx context.Context, c collection, s *scan) error {
+	filter := l.policy.Filter.String()
+	gone, err := l.vanished(ctx, c, s)
 	if err != nil {
 		return err
 	}
-	about := manifest.Trouble{Kind: c.kind, Owner: c.user, Code: manifest.Vanished, Filter: manifest.FilterName(filter), Begins: s.begun, Ends: r.policy.Cutoff}
+	about := manifest.Trouble{Kind: c.kind, Owner: c.user, Code: manifest.Vanished, Filter: manifest.FilterName(filter), Begins: s.begun, Ends: l.policy.Cutoff}
 	if s.few(gone) {
 		about.Reason = "VBC shows less than half of the " + c.String() + " that it had"
 		if s.again == 0 {
 			about.Reason = "VBC shows none of the " + c.String() + " that it had"
 		}
-		r.log.Warn("VBC shows fewer recordings than it had", "collection", c.String(), "had", gone+int64(s.again), "shows", s.again)
-		if r.trouble("VBC shows fewer recordings than it had; if somebody has deleted them, acknowledge it", about) {
+		l.log.Warn("VBC shows fewer recordings than it had", "collection", c.String(), "had", gone+int64(s.again), "shows", s.again)
+		if l.trouble("VBC shows fewer recordings than it had; if somebody has deleted them, acknowledge it", about) {
 			return nil
 		}
-	} else if err := r.manifest.Over(ctx, r.id, about); err != nil {
+	} else if err := l.manifest.Over(ctx, l.id, about); err != nil {
 		return err
 	}
-	now := manifest.Scan{Run: r.id, At: r.policy.started.UTC(), Oldest: s.oldest, Retention: s.base.Retention}
+	now := manifest.Scan{Run: l.id, At: l.started.UTC(), Oldest: s.oldest, Retention: s.base.Retention}
 	if s.oldest.IsZero() {
 		if s.base.Run == 0 && gone == 0 {
 			return nil // there is nothing to compare with later
 		}
-		now.Oldest = r.policy.Cutoff
-	} else if older, err := r.unseen(ctx, c, s, s.begun, s.oldest); err != nil {
+		now.Oldest = l.policy.Cutoff
+	} else if older, err := l.unseen(ctx, c, s, s.begun, s.oldest); err != nil {
 		return err
 	} else if older >= 3 { // the oldest of many, and nobody has deleted them here
-		now.Retention = r.policy.started.Sub(s.oldest).Truncate(time.Hour)
+		now.Retention = l.started.Sub(s.oldest).Truncate(time.Hour)
 	}
-	return r.manifest.SetScan(ctx, c.kind, c.user, filter, now)
+	return l.manifest.SetScan(ctx, c.kind, c.user, filter, now)
 }
 
 // few reports whether so many that are gone say that the listing can't be
@@ -148,24 +148,24 @@ func (s *scan) few(gone int64) bool {
 
 // vanished counts what VBC had when it was last scanned, or since, and doesn't
 // show any more; not what may have become too old for it.
-func (r *run) vanished(ctx context.Context, c collection, s *scan) (int64, error) {
+func (l *listing) vanished(ctx context.Context, c collection, s *scan) (int64, error) {
 	from := s.begun
-	if line := s.line(r.policy.started); line.After(from) {
+	if line := s.line(l.started); line.After(from) {
 		from = line
 	}
-	return r.unseen(ctx, c, s, from, r.policy.Cutoff)
+	return l.unseen(ctx, c, s, from, l.policy.Cutoff)
 }
 
-func (r *run) unseen(ctx context.Context, c collection, s *scan, from, until time.Time) (int64, error) {
+func (l *listing) unseen(ctx context.Context, c collection, s *scan, from, until time.Time) (int64, error) {
 	var matches func(vbc.Recording) bool
-	if r.policy.Filter.String() != "" || !r.policy.Since.IsZero() {
-		matches = r.policy.eligible
+	if l.policy.Filter.String() != "" || !l.policy.Since.IsZero() {
+		matches = l.policy.eligible
 	}
-	owner, err := r.ownerOf(ctx, c)
+	owner, err := l.ownerOf(ctx, c)
 	if err != nil {
 		return 0, err
 	}
-	n, err := r.manifest.Unseen(ctx, c.kind, owner, r.id, s.base.Run, from, until, matches)
+	n, err := l.manifest.Unseen(ctx, c.kind, owner, l.id, s.base.Run, from, until, matches)
 	if err != nil {
 		return 0, fmt.Errorf("compare the %s with what VBC had: %w", c, err)
 	}
@@ -174,13 +174,13 @@ func (r *run) unseen(ctx context.Context, c collection, s *scan, from, until tim
 
 // ownerOf is under whose number the manifest has a collection's recordings. Who
 // "self" is, only recordings say: where none are shown, it is who it was.
-func (r *run) ownerOf(ctx context.Context, c collection) (string, error) {
+func (l *listing) ownerOf(ctx context.Context, c collection) (string, error) {
 	if c.user != "self" {
 		return c.user, nil
 	}
-	known, err := r.manifest.Self(ctx)
-	if err != nil || r.selfUser == "" || r.selfUser == known {
+	known, err := l.manifest.Self(ctx)
+	if err != nil || l.selfUser == "" || l.selfUser == known {
 		return known, err
 	}
-	return r.selfUser, r.manifest.SetSelf(ctx, r.selfUser)
+	return l.selfUser, l.manifest.SetSelf(ctx, l.selfUser)
 }

@@ -80,7 +80,7 @@ func chop(c collection, picks []pick, most limits, cuts []time.Time) (out []slic
 
 // sliceLimits says how large slices may be.
 func (r *run) sliceLimits() limits {
-	if r.noMore.Load() == nil && r.policy.exports(sliceSize, false, r.vbc.Quota()) {
+	if !r.exporter.givenUp() && r.policy.exports(sliceSize, false, r.vbc.Quota()) {
 		return limits{count: sliceSize, bytes: r.policy.ExportLimit}
 	}
 	return limits{count: smallSlice, bytes: math.MaxInt64}

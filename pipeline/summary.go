@@ -48,11 +48,11 @@ func (s Summary) Complete() bool {
 
 func (r *run) summary() Summary {
 	s := r.stats
-	elapsed := time.Since(r.policy.started)
+	elapsed := time.Since(r.started)
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), HeldBackBy: s.HeldBackBy(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
-		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Troubles: r.troubles.count(), Problems: r.problems,
+		Unreadable: s.Unreadable.Load(), NotListed: r.report.notListed(), Troubles: r.report.count(), Problems: r.report.said(),
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}

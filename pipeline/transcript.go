@@ -14,9 +14,9 @@ import (
 )
 
 // lacksTranscript reports whether VBC has a transcript that the copy lacks.
-func (r *run) lacksTranscript(row *item) (vbc.Transcript, bool) {
-	t, ok := r.policy.transcripts.of(row.Recording)
-	return t, ok && row.Copy.Transcript.Key == "" && !row.Displaced
+func (r *run) lacksTranscript(row *item) bool {
+	_, listed := r.transcripts.of(row.Recording)
+	return listed && row.Copy.Transcript.Key == "" && !row.Displaced
 }
 
 // transcriptError says that a recording's transcript could not be had.
@@ -56,14 +56,21 @@ func (t *transcripts) asked(err error) {
 	}
 }
 
-// transcribe adds to a copy the transcript that it lacks. Nothing is proven by
-// that.
+// transcribe adds to a copy the transcript that it lacks. A new copy whose
+// transcript can't be had is verified all the same, so that at least that is known.
 func (r *run) transcribe(ctx context.Context, row *item) error {
-	t, lacking := r.lacksTranscript(row)
-	if !lacking {
-		return nil
+	err := r.addTranscript(ctx, row)
+	if err == nil || !row.Copy.ArchivedAt.IsZero() {
+		return err
 	}
-	if err := r.policy.transcripts.afford(row.Recording); err != nil {
+	return errors.Join(err, r.verify(row))
+}
+
+// addTranscript adds to a copy the transcript that it lacks. Nothing is proven by
+// that.
+func (r *run) addTranscript(ctx context.Context, row *item) error {
+	t, _ := r.transcripts.of(row.Recording)
+	if err := r.transcripts.afford(row.Recording); err != nil {
 		return &transcriptError{err}
 	}
 	var text []byte
@@ -72,7 +79,7 @@ func (r *run) transcribe(ctx context.Context, row *item) error {
 		text, isJSON, err = slot.Transcript(r.work, t)
 		return err
 	})
-	r.policy.transcripts.asked(err)
+	r.transcripts.asked(err)
 	if err != nil {
 		return &transcriptError{err}
 	}
@@ -136,7 +143,7 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 	if !ok || lost.Want.Key != row.Copy.Transcript.Key {
 		return false, nil
 	}
-	t := r.policy.transcripts
+	t := r.transcripts
 	_, listed := t.of(row.Recording)
 	neverThere := row.Copy.Transcript.Proof == "" && t.complete(row.Recording)
 	if !listed && !neverThere && !r.policy.NoTranscripts {

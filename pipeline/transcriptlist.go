@@ -28,7 +28,7 @@ type transcripts struct {
 	unknown bool              // nobody knows whose they are, or which there are: nothing is purged
 	inARow  int               // that could not be had, though VBC has them
 
-	// Of the goroutine that lists.
+	// Of the goroutine that lists, and then of the one that goes through what is pending.
 	absent  bool // the account has none, or shows none
 	pages   int64
 	made    bool     // they are dated by their making: some start where their recordings don't
@@ -164,7 +164,7 @@ func (t *transcripts) strangers(from, to time.Time) (out []*entry) {
 // compareTranscripts is told of recordings that VBC has just listed. Where it is
 // in doubt which of them have transcripts, nothing of their kind is purged.
 func (r *run) compareTranscripts(recordings []vbc.Recording) {
-	if why := r.policy.transcripts.met(recordings); why != "" {
+	if why := r.transcripts.met(recordings); why != "" {
 		r.withoutTranscripts("it can't be told whose they are: " + why)
 	}
 }
@@ -176,7 +176,7 @@ func (r *run) compareTranscripts(recordings []vbc.Recording) {
 // don't say when their calls were, one that is of a recording is enough. A filter
 // hides what it doesn't select, so it says nothing.
 func (r *run) unclaimedTranscripts(ctx context.Context, from, to time.Time) error {
-	t := r.policy.transcripts
+	t := r.transcripts
 	if t.unknown || !t.listed || r.policy.Filter.String() != "" {
 		return nil
 	}
@@ -203,7 +203,7 @@ func (r *run) unclaimed(ctx context.Context, strangers []*entry) (out []*entry, 
 		case err != nil:
 			return nil, err
 		case known:
-			r.policy.transcripts.match(e)
+			r.transcripts.match(e)
 		default:
 			out = append(out, e)
 		}
@@ -243,11 +243,11 @@ func (r *run) learnTranscriptOf(ctx context.Context, row manifest.Row) error {
 	if row.Kind != vbc.Company || hasTranscript(row) || !r.policy.eligible(row.Recording) || !r.policy.Delete && row.Copy.Transcript.Key == "" {
 		return nil
 	}
-	known := r.policy.transcripts.pages
-	if err := r.learnTranscripts(ctx, row.Start); err != nil || r.policy.transcripts.pages == known {
+	known := r.transcripts.pages
+	if err := r.learnTranscripts(ctx, row.Start); err != nil || r.transcripts.pages == known {
 		return err
 	}
-	first, last := r.covered.span(collection{kind: vbc.Company})
+	first, last := r.witness.covered.span(collection{kind: vbc.Company})
 	return r.unclaimedTranscripts(ctx, first, last)
 }
 
@@ -255,7 +255,7 @@ func (r *run) learnTranscriptOf(ctx context.Context, row manifest.Row) error {
 // a moment on, unless that has been done. It is called by one goroutine at a
 // time. An error ends the run; a listing that fails only keeps it from purging.
 func (r *run) learnTranscripts(ctx context.Context, from time.Time) error {
-	t := r.policy.transcripts
+	t := r.transcripts
 	if r.policy.NoTranscripts || t.absent || t.unknown || t.listed && !from.Before(t.from) {
 		return nil
 	}
@@ -297,12 +297,12 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 		if err != nil {
 			return err
 		}
-		if first := len(r.policy.transcripts.entries) == 0; first && len(page) > 0 && r.manifest != nil {
+		if first := len(r.transcripts.entries) == 0; first && len(page) > 0 && r.manifest != nil {
 			if err := r.manifest.SetLearned(ctx, manifest.Learned{Transcripts: true}); err != nil {
 				return err
 			}
 		}
-		r.policy.transcripts.add(page)
+		r.transcripts.add(page)
 		for _, text := range page {
 			if !text.Named && text.Start.IsZero() && text.CallID == "" {
 				return fmt.Errorf("an entry has an id (%s) and nothing else that says whose it is: no recording, no call, no start", text.ID)
@@ -321,7 +321,7 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 // noTranscripts takes VBC's word that the account has no transcripts, unless
 // it had some before: then it may be a right that is gone, and not they.
 func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
-	had := len(r.policy.transcripts.entries) > 0
+	had := len(r.transcripts.entries) > 0
 	if r.reads != nil {
 		known, err := r.reads.Learned(ctx)
 		if err != nil {
@@ -333,14 +333,14 @@ func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
 		r.withoutTranscripts("this account has had some, and now " + why.Error())
 		return nil
 	}
-	r.policy.transcripts.absent = true
+	r.transcripts.absent = true
 	r.log.Info("VBC shows no transcripts of this account, so none are archived", "reason", why)
 	return nil
 }
 
 // withoutTranscripts notes that nobody knows which recordings have transcripts.
 func (r *run) withoutTranscripts(why string) {
-	t := r.policy.transcripts
+	t := r.transcripts
 	t.mu.Lock()
 	known := t.unknown
 	t.unknown = true

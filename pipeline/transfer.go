@@ -40,17 +40,20 @@ type transfer struct {
 	odd error // nil, or why it isn't known as audio, although it may be some
 }
 
-// transfer streams the recording's audio and its sidecar into the store and
-// returns the copy, of which nothing is proven yet. Every try that needs VBC
-// is a download; the store's own retries are not.
-func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
+// transfer streams the recording's audio and its sidecar into the store. Of the
+// copy nothing is proven then. Every try that needs VBC is a download; the
+// store's own retries are not.
+func (r *run) transfer(ctx context.Context, row *item) error {
 	t := &transfer{run: r, row: row, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	audio, err := t.fetch(ctx)
 	for try := 0; try < maxBeside && t.makesWay(err); try++ {
 		audio, err = t.fetch(ctx)
 	}
+	if saysGone(err) {
+		return &noAudioError{err}
+	}
 	if err != nil {
-		return manifest.Copy{}, err
+		return err
 	}
 	row.wrote = !audio.Adopted && !t.sidecar.Adopted
 	for _, o := range []storage.Object{audio, t.sidecar} {
@@ -58,7 +61,9 @@ func (r *run) transfer(ctx context.Context, row *item) (manifest.Copy, error) {
 			row.written = append(row.written, o.Key)
 		}
 	}
-	return t.copied(audio), nil
+	row.Copy = t.copied(audio)
+	row.fresh, row.renewed, row.compared = true, true, true
+	return nil
 }
 
 const maxBeside = 3 // names beside, each the price of a download

@@ -15,13 +15,46 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// troubles are what keeps a run from saying that all is done: VBC contradicts
-// itself, or shows what nobody can read. Each is written down at once, so that
-// it isn't forgotten, and counts until it is over or somebody acknowledges it.
-type troubles struct {
-	mu    sync.Mutex
+// report is what keeps a run from saying that all is done, beside single
+// recordings. Any goroutine may add to it.
+type report struct {
+	mu       sync.Mutex
+	problems []string // in words, for people
+	lacking  int64    // recordings that VBC counted and didn't show
+
+	// Troubles: VBC contradicts itself, or shows what nobody can read. Each is
+	// written down at once, so that it isn't forgotten, and counts until it is over
+	// or somebody acknowledges it.
 	known map[string]manifest.Trouble // that earlier runs have met, by name
 	met   map[string]bool             // by this run; true if it counts
+}
+
+// add adds a problem.
+func (t *report) add(problem string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = append(t.problems, problem)
+}
+
+// said are the problems so far.
+func (t *report) said() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.problems)
+}
+
+// lack notes that VBC doesn't show so many recordings more that it counts; where
+// it will be asked again, so many fewer.
+func (t *report) lack(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lacking += int64(n)
+}
+
+func (t *report) notListed() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lacking
 }
 
 // recallTroubles reads what earlier runs have met.
@@ -33,18 +66,18 @@ func (r *run) recallTroubles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.troubles.mu.Lock()
-	defer r.troubles.mu.Unlock()
-	r.troubles.known = map[string]manifest.Trouble{}
+	r.report.mu.Lock()
+	defer r.report.mu.Unlock()
+	r.report.known = map[string]manifest.Trouble{}
 	for _, t := range all {
-		r.troubles.known[t.Name()] = t
+		r.report.known[t.Name()] = t
 	}
 	return nil
 }
 
 // acknowledged says why somebody takes this very trouble for granted, "" if
 // nobody does.
-func (t *troubles) acknowledged(is manifest.Trouble) string {
+func (t *report) acknowledged(is manifest.Trouble) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if known := t.known[is.Name()]; known.Reason == is.Reason {
@@ -54,7 +87,7 @@ func (t *troubles) acknowledged(is manifest.Trouble) string {
 }
 
 // meet notes a trouble, and reports whether this run hadn't met it before.
-func (t *troubles) meet(is manifest.Trouble, counts bool) bool {
+func (t *report) meet(is manifest.Trouble, counts bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, again := t.met[is.Name()]; again {
@@ -68,14 +101,14 @@ func (t *troubles) meet(is manifest.Trouble, counts bool) bool {
 }
 
 // counts reports whether this run has met a trouble that counts.
-func (t *troubles) counts(is manifest.Trouble) bool {
+func (t *report) counts(is manifest.Trouble) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.met[is.Name()]
 }
 
-// count is how many that count this run has met.
-func (t *troubles) count() (n int64) {
+// count is how many troubles that count this run has met.
+func (t *report) count() (n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, counts := range t.met {
@@ -91,9 +124,9 @@ func (t *troubles) count() (n int64) {
 func (r *run) trouble(say string, all ...manifest.Trouble) (counts bool) {
 	var fresh []manifest.Trouble
 	for _, t := range all {
-		why := r.troubles.acknowledged(t)
+		why := r.report.acknowledged(t)
 		counts = counts || why == ""
-		if !r.troubles.meet(t, why == "") {
+		if !r.report.meet(t, why == "") {
 			continue
 		}
 		fresh = append(fresh, t)
@@ -103,7 +136,7 @@ func (r *run) trouble(say string, all ...manifest.Trouble) (counts bool) {
 			continue
 		}
 		if t.Code != manifest.Unreadable { // they are counted, and may be many
-			r.problems = append(r.problems, t.Reason)
+			r.report.add(t.Reason)
 		}
 		r.log.Warn(say, "trouble", t.Name(), "reason", t.Reason)
 	}
@@ -167,9 +200,9 @@ func (l *lister) about(t manifest.Trouble) manifest.Trouble {
 
 // standing are the troubles that earlier listings of this collection have met.
 func (l *lister) standing() (all []manifest.Trouble) {
-	l.troubles.mu.Lock()
-	defer l.troubles.mu.Unlock()
-	for _, t := range l.troubles.known {
+	l.report.mu.Lock()
+	defer l.report.mu.Unlock()
+	for _, t := range l.report.known {
 		if t.OfListing() && t.Kind == l.kind && t.Owner == l.user {
 			all = append(all, t)
 		}
@@ -197,7 +230,7 @@ func (l *lister) refuseForm(odd []vbc.Recording, all int) error {
 	for i, rec := range odd {
 		// Whose a recording is says nothing about its form.
 		why := vbc.ParseRecording(l.kind, "self", rec.Raw).Unreadable
-		if why == "" || l.troubles.acknowledged(oddity(l.collection, rec)) != "" {
+		if why == "" || l.report.acknowledged(oddity(l.collection, rec)) != "" {
 			continue
 		}
 		if n++; example == nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -53,32 +52,32 @@ func (r *run) unclear(ctx context.Context, row *item, cause error) error {
 	status := vbc.AsError(cause).Status
 	if row.SeenRun == r.id {
 		c := collectionOf(row.Recording)
-		r.purged.add(row.Recording)
+		r.unfinished.purged.add(row.Recording)
 		r.log.Debug("a DELETE was answered 404; the listing at the end of the run decides what that means", "recording", row.Recording.String(), "answer", cause)
-		return r.maybeAllInVain(ctx, c, r.doubts.add(c, doubt{row, cause, status}))
+		return r.maybeAllInVain(ctx, c, r.unfinished.doubts.add(c, doubt{row, cause, status}))
 	}
 	there, err := r.askVBC(ctx, row)
 	switch {
 	case err != nil:
 		return errors.Join(cause, err)
 	case there:
-		return errors.Join(cause, r.note(row, receipt.StillThere, status))
+		return errors.Join(cause, r.conclude(row, receipt.StillThere, status))
 	}
-	return r.note(row, receipt.NotThere, status)
+	return r.conclude(row, receipt.NotThere, status)
 }
 
 // maybeAllInVain looks, when as many DELETEs of a collection were answered 404
 // as are too many failures, whether any had an effect. If not, their address is
 // wrong, and further ones are requests wasted.
 func (r *run) maybeAllInVain(ctx context.Context, c collection, n int) error {
-	r.doubts.mu.Lock()
-	most := max(r.breaker.limit, r.doubts.next)
+	r.unfinished.doubts.mu.Lock()
+	most := max(r.breaker.limit, r.unfinished.doubts.next)
 	look := r.breaker.limit > 0 && n >= most
 	if look {
-		r.doubts.next = 2 * n // if this look doesn't tell
+		r.unfinished.doubts.next = 2 * n // if this look doesn't tell
 	}
-	all := r.doubts.of[c]
-	r.doubts.mu.Unlock()
+	all := r.unfinished.doubts.of[c]
+	r.unfinished.doubts.mu.Unlock()
 	if !look || len(all) == 0 {
 		return nil
 	}
@@ -110,12 +109,12 @@ func (r *run) maybeAllInVain(ctx context.Context, c collection, n int) error {
 func (r *run) decide(all []doubt, shown map[int64]bool) error {
 	for _, d := range all {
 		if !shown[d.row.ID] {
-			if err := r.note(d.row, receipt.NotThere, d.status); err != nil {
+			if err := r.conclude(d.row, receipt.NotThere, d.status); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.note(d.row, receipt.StillThere, d.status); err != nil {
+		if err := r.conclude(d.row, receipt.StillThere, d.status); err != nil {
 			return err
 		}
 		if err := r.fail(d.row.Row, d.cause); err != nil {
@@ -130,39 +129,4 @@ func (r *run) undecided(c collection, all []doubt) {
 	if len(all) > 0 {
 		r.problem(fmt.Sprintf("%d deletions of %s were answered 404, and what that means could not be found out; the next run looks again", len(all), c))
 	}
-}
-
-// recognise remembers whose recordings these credentials show, for a run that is
-// shown none.
-func (r *run) recognise(ctx context.Context, shown []vbc.Recording) error {
-	if r.manifest == nil || r.recognised || shown[0].Account == "" {
-		return nil
-	}
-	r.recognised = true
-	return r.manifest.SetLogin(ctx, r.vbc.Login256())
-}
-
-// boundAccount is the account that the manifest belongs to, if these credentials
-// are that account's: they have shown its recordings before, or VBC lets them
-// list it by its number. Only else the Provisioning API is asked.
-func (r *run) boundAccount(ctx context.Context) (string, error) {
-	bound, err := r.manifest.Binding(ctx)
-	if err != nil || bound.Account == "" {
-		number, e := r.askAccount(ctx)
-		return number, errors.Join(err, e)
-	}
-	known, err := r.manifest.Login(ctx)
-	if err != nil || known == r.vbc.Login256() {
-		return bound.Account, err
-	}
-	page, err := r.newest(ctx, collection{kind: vbc.Company}, bound.Account)
-	switch {
-	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
-	case err != nil:
-		return r.askAccount(ctx)
-	case len(page) > 0 && page[0].Account != "" && page[0].Account != bound.Account:
-		return "", &manifest.BoundError{What: "account", Bound: bound.Account, Wanted: page[0].Account}
-	}
-	return bound.Account, r.manifest.SetLogin(ctx, r.vbc.Login256())
 }

@@ -108,19 +108,23 @@ func (r *run) readsBack(row *item) bool {
 	return memory == storage.ForeignMemory && !row.wrote
 }
 
-// reread reads a copy, and notes what it has read, so that the store can be asked
-// later whether it is still that. It asks VBC nothing.
-func (r *run) reread(row *item) error {
+// reread reads a copy where it is to be read before its purge, and notes what it
+// has read, so that the store can be asked later whether it is still that. It asks
+// VBC nothing.
+func (r *run) reread(row *item) (reads bool, err error) {
+	if !r.readsBack(row) {
+		return false, nil
+	}
 	ev, err := r.proveBy(row, true)
 	if err != nil {
-		return err
+		return true, err
 	}
 	row.Copy = archive.ProofOf(ev, row.Copy)
 	if r.store.Memory() != storage.NoMemory {
 		r.stats.ReadBack.Add(1)
 		r.stats.ReadBackBytes.Add(ev.Audio().Size + ev.Sidecar().Size + ev.Transcript().Size)
 	}
-	return nil
+	return true, nil
 }
 
 // ask asks the store, and where it wasn't told from the beginning how to keep
@@ -148,6 +152,32 @@ func (r *run) proven(row *item, ev evidence.Verified, done bool) error {
 	}
 	r.archived(row, ev)
 	return nil
+}
+
+// outlasts refuses a copy that the store was to remove when it was looked at last,
+// if it still is. That spares a slot.
+func (r *run) outlasts(row *item) error {
+	if c := row.Copy; r.policy.AllowExpiring || c.Audio.Expires.IsZero() && c.Sidecar.Expires.IsZero() && c.Transcript.Expires.IsZero() {
+		return nil
+	}
+	ev, err := r.prove(row)
+	if err != nil {
+		return err
+	}
+	return r.lasting(row, ev)
+}
+
+// lasting refuses a copy that the store will remove: it is good for as long as
+// it lasts, so the recording is archived, and not purged.
+func (r *run) lasting(row *item, ev evidence.Verified) error {
+	on := ev.Expires()
+	if on.IsZero() || r.policy.AllowExpiring {
+		return nil
+	}
+	if err := r.proven(row, ev, false); err != nil {
+		return err
+	}
+	return &expiringError{On: on}
 }
 
 // archived counts a recording whose copy, or transcript, has been proven for

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
-	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
 )
@@ -20,88 +17,34 @@ var errGone = errors.New("VBC has this recording no more, and it was never archi
 // errReappeared says that a deletion that VBC had confirmed didn't happen.
 var errReappeared = errors.New("VBC lists this recording again although it had confirmed its deletion")
 
-// item is one recording in work.
+// item is one recording in work. It belongs to the worker that leads it on, as
+// does all that is found out about it there.
 type item struct {
-	manifest.Row
-	entry      *packed // its audio in an export; nil = fetch it directly
-	patience   patience
-	mismatched bool  // the store didn't hold a copy of it as it should
-	wrote      bool  // its audio and metadata were written by this run, not found
-	sent       bool  // a DELETE for it may have been sent
-	again      bool  // it was begun in this run before
-	there      *bool // whether VBC has it, if this run has found out
-	asked      bool  // by a request for it
+	manifest.Row          // as it was when its turn came; Copy, Alike and Refuted are kept up to date
+	entry        *packed  // its audio in an export; nil = fetch it directly
+	patience     patience // with its faults, whatever is being tried
+	again        bool     // it was begun in this run before
 
-	written []string // keys that this run has written, not found
-	trusted bool     // some of that can't be read, and the store's word for it counts
+	// What this run may do to it.
+	decided bool // all of this
+	granted bool // it is purged, and counts towards --max-deletes
+	purge   bool // that still holds
+	renewed bool // not for the copy that it has now
 
-	transcribed bool // a transcript was added to the copy, and isn't proven yet
-}
+	// What VBC says of it.
+	looked   bool  // it was asked since the last setback, before a purge of what no listing has shown
+	there    *bool // whether VBC has it, if this run has found out
+	asked    bool  // by a request for it
+	compared bool  // whether its audio is another one's
+	sent     bool  // a DELETE for it may have been sent
 
-// task is one recording to be led on.
-type task struct {
-	manifest.Row
-	entry *packed   // its audio in an export; nil = fetch it directly
-	done  func()    // nil, or what to call when it is through
-	again *patience // of the first time, if it was postponed
-}
-
-// listedTasks are the recordings of slices with work left. What failed in an
-// earlier run comes later.
-func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
-	return func(yield func(task, error) bool) {
-		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
-			if err != nil {
-				yield(task{}, err)
-				return
-			}
-			for t, err := range r.tasksOf(f) {
-				if !yield(t, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// tasksOf are the recordings of one slice.
-func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
-	return func(yield func(task, error) bool) {
-		done := func() {
-			if f.left.Add(-1) == 0 {
-				r.close(f)
-			}
-		}
-		for _, p := range f.todo {
-			row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
-			if err != nil {
-				yield(task{}, err)
-				return
-			}
-			if row.Failure.Reason != "" {
-				done()
-				continue
-			}
-			if !yield(task{Row: row, entry: f.entries[p.id], done: done}, nil) {
-				return
-			}
-		}
-	}
-}
-
-// pendingTasks are what the manifest holds beside the listing.
-func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
-	return func(yield func(task, error) bool) {
-		r.closeListings()
-		for row, err := range r.manifest.Pending(r.work, sel) {
-			if err == nil {
-				err = r.learnTranscriptOf(r.ctx, row)
-			}
-			if !yield(task{Row: row}, err) {
-				return
-			}
-		}
-	}
+	// What became of its copy.
+	fresh       bool     // this run has stored it
+	wrote       bool     // its audio and metadata were written by this run, not found
+	written     []string // keys that this run has written, not found
+	trusted     bool     // some of that can't be read, and the store's word for it counts
+	transcribed bool     // a transcript was added to it, and isn't proven yet
+	mismatched  bool     // the store didn't hold one as it should
 }
 
 // handle leads one recording as far as this run may take it. An error ends
@@ -154,206 +97,132 @@ func (r *run) handle(ctx context.Context, t task) error {
 
 // lead takes a recording on from the state in which it is.
 func (r *run) lead(ctx context.Context, row *item) error {
-	if err := r.redate(row); err != nil {
-		return err
+	err := r.advance(ctx, row)
+	switch {
+	case err != nil, row.State == manifest.Purging && !row.granted:
+		return err // all there is to say of what was settled
+	case r.policy.aliked(row.Row):
+		return r.alike(row)
+	case row.Reappeared && !row.granted:
+		return errReappeared
 	}
-	if err := r.tellApart(ctx, row); err != nil {
-		return err
+	return nil
+}
+
+// step is one step on a recording's way, and whether there is nothing to do after it.
+type step struct {
+	name string
+	do   func(context.Context, *item) error
+	ends bool
+}
+
+// next is the state machine: the first case that applies says what is to be done.
+// When that has gone well it applies no more, and the next one is looked for,
+// until one ends it or none applies. So each may rely on it that those above don't
+// apply, and no step asks again what is decided here.
+//
+// State and SeenRun are those with which the recording came. How far it has come
+// since is in its copy and in the rest of the item, and before that in the manifest:
+// whatever kills the program between two steps, or within one, leaves a row from
+// which the next run comes to the step that is missing.
+func (r *run) next(it *item) step {
+	const goesOn, ends = false, true
+	copied, listed := it.Copy.Known(), it.SeenRun == r.id
+	switch {
+	case fromTheFuture(it.Copy.ArchivedAt): // as it seems
+		return step{"redate", quietly(r.redate), goesOn}
+	case copied && (it.Alike == manifest.Suspect || it.Alike == manifest.Compared && !it.compared):
+		return step{"tell apart", r.tellApart, goesOn}
+	case !it.decided: // whether it is purged
+		return step{"grant", quietly(r.grant), goesOn}
+	case it.State == manifest.Purging && !it.granted: // begun, and not for this run to go on with
+		return step{"settle", r.settle, ends}
+
+	case !copied && it.Displaced: // what its id brings now is another recording's
+		return step{"write off", quietly(r.lostItsID), ends}
+	case !copied:
+		return step{"transfer", r.transfer, goesOn}
+	case it.purge && it.renewed: // granted for an older copy
+		return step{"reconsider", quietly(r.reconsider), goesOn}
+
+	case it.purge && !listed && !it.looked: // what has its id now may be another
+		return step{"look", r.look, goesOn}
+	case it.purge && !listed && !*it.there: // and with it perhaps the transcript
+		return step{"gone", r.gone, ends}
+	case r.lacksTranscript(it):
+		return step{"transcribe", r.transcribe, goesOn}
+	case it.purge: // which verifies
+		return step{"purge", r.purge, ends}
+	case it.fresh, it.transcribed, it.State != manifest.Verified:
+		return step{"verify", quietly(r.verify), ends}
 	}
-	purge, held := r.policy.mayPurge(row.Row)
-	if purge && !r.takePurge() {
-		purge, held = false, code.MaxDeletes
+	return step{} // it was archived before, and nothing else is to be done
+}
+
+// setbacks are what a step may meet that needn't be the end of it, in the order in
+// which one may lead to the next.
+var setbacks = []struct {
+	met func(error) bool
+	do  func(*run, context.Context, *item, error) (ends bool, err error)
+}{
+	{isA[*noAudioError], (*run).maybeGone},        // VBC answers that it hasn't got it
+	{isA[*manifest.HeldError], (*run).spare},      // a hold has come since its purge was granted
+	{isA[*manifest.SuspectError], (*run).suspect}, // its export has been found wrong since then
+	{isA[*evidence.Mismatch], (*run).mend},        // the store doesn't hold its copy as it should
+}
+
+// advance leads a recording on, step by step.
+func (r *run) advance(ctx context.Context, row *item) error {
+	for s := r.next(row); s.do != nil; s = r.next(row) {
+		r.log.Debug("next step", "recording", row.Recording.String(), "step", s.name)
+		err := s.do(ctx, row)
+		for _, back := range setbacks {
+			if back.met(err) {
+				row.looked = false // much may have happened since
+				s.ends, err = back.do(r, ctx, row, err)
+			}
+		}
+		if err != nil || s.ends {
+			return err
+		}
 	}
+	return nil
+}
+
+// quietly is a step that sends VBC no request.
+func quietly(do func(*item) error) func(context.Context, *item) error {
+	return func(_ context.Context, row *item) error { return do(row) }
+}
+
+// grant decides, once for each recording, whether this run purges it.
+func (r *run) grant(row *item) error {
+	purge, held := r.grantPurge(row.Row)
 	if held != "" && !row.again {
 		r.stats.HoldBack(held)
 	}
-	if row.State == manifest.Purging && !purge {
-		return r.settle(ctx, row)
+	row.decided, row.granted, row.purge = true, purge, purge
+	return nil
+}
+
+// reconsider takes a grant back where the copy that was old enough is no more.
+func (r *run) reconsider(row *item) error {
+	row.renewed = false
+	if may, held := r.policy.mayPurge(row.Row); !may {
+		row.purge = false
+		if held != "" {
+			r.stats.HoldBack(held)
+		}
 	}
-	err := r.advance(ctx, row, purge)
-	switch {
-	case err != nil:
-	case r.policy.aliked(row.Row):
-		return r.alike(row)
-	case row.Reappeared && !purge:
-		return errReappeared
-	}
-	return err
+	return nil
 }
 
 // redate has the age of a copy from the future count from now on: it would
 // never be old enough to be purged, or not for years.
 func (r *run) redate(row *item) error {
-	if !fromTheFuture(row.Copy.ArchivedAt) {
-		return nil
-	}
 	r.log.Info("a copy seems to have been archived in the future, under a wrong clock; its age counts from now",
 		"recording", row.Recording.String(), "archived", row.Copy.ArchivedAt.Format(time.RFC3339))
 	row.Copy.ArchivedAt = time.Now()
 	return r.manifest.Redate(r.work, row.Recording, row.Copy.ArchivedAt)
-}
-
-// advance is the one way: transfer → verify → purge, where purge verifies.
-func (r *run) advance(ctx context.Context, row *item, purge bool) error {
-	for fresh := false; ; {
-		var err error
-		if !row.Copy.Known() {
-			if row.Displaced {
-				return r.lostItsID(row) // what its id brings now is another recording's
-			}
-			c, err := r.transfer(ctx, row)
-			if err != nil {
-				return r.maybeGone(ctx, row, err)
-			}
-			row.Copy = c
-			fresh = true
-			if row.Alike == manifest.Suspect {
-				if err := r.tellApart(ctx, row); err != nil {
-					return err
-				}
-				if !row.Copy.Known() {
-					continue
-				}
-			}
-			if may, held := r.policy.mayPurge(row.Row); purge && !may {
-				purge = false // the copy that was old enough is no more
-				if held != "" {
-					r.stats.HoldBack(held)
-				}
-			}
-		}
-		// What this run hasn't seen may be gone, and then there is no transcript
-		// to wait for: the purge looks first.
-		if !purge || row.SeenRun == r.id {
-			if err = r.transcribe(ctx, row); err != nil {
-				err = errors.Join(err, r.verifyRest(row))
-			}
-		}
-		switch {
-		case err != nil: // and perhaps the audio isn't there either
-		case purge:
-			err = r.purge(ctx, row)
-			if isA[*manifest.HeldError](err) {
-				purge, err = false, r.spare(ctx, row, err)
-			}
-			if isA[*manifest.SuspectError](err) {
-				row.Alike = manifest.Suspect
-				if err = r.tellApart(ctx, row); err == nil {
-					purge = purge && !r.policy.aliked(row.Row)
-					continue
-				}
-			}
-		case fresh, row.transcribed, row.State != manifest.Verified:
-			err = r.verify(row)
-		}
-		if !isA[*evidence.Mismatch](err) {
-			return err
-		}
-		if again, err := r.lostTranscript(row, err); err != nil {
-			return err
-		} else if again {
-			continue
-		}
-		if there, e := r.stillHas(ctx, row); e != nil {
-			return errors.Join(err, e)
-		} else if !there {
-			return r.onlyCopy(row, err)
-		}
-		// The recording is still at VBC, so nothing is lost: it is archived
-		// anew. A store that doesn't hold what it has just been given gets no
-		// second download in this run.
-		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
-		if evidence.Refutes(err) {
-			row.Refuted = true // so that what lies there isn't taken for whole again
-			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
-				return errors.Join(err, e)
-			}
-		}
-		if e := r.manifest.Relist(r.work, row.Recording, refused(row.Copy, err, fresh, row.Copy.Audio, row.Copy.Sidecar)...); e != nil || fresh {
-			return errors.Join(err, e)
-		}
-		row.Copy = manifest.Copy{Transcript: row.Copy.Transcript} // which isn't in doubt
-	}
-}
-
-// stillHas reports whether VBC has this recording: what this run's listing has
-// shown it has, and where that hasn't, it is asked, once: the copy isn't what it
-// should be. An id may have been given again.
-func (r *run) stillHas(ctx context.Context, row *item) (there bool, err error) {
-	if row.SeenRun == r.id && !row.Displaced {
-		return true, nil
-	}
-	if row.there == nil || !*row.there && !row.asked {
-		if there, err = r.isThereStill(ctx, row); err != nil {
-			return false, err
-		}
-		row.there = &there
-	}
-	return *row.there, nil
-}
-
-// onlyCopy ends with a recording whose copy isn't what it should be, and that
-// VBC has no more: nothing is downloaded in its place, and what lies there stays,
-// unless a whole copy lies beside it.
-func (r *run) onlyCopy(row *item, wrong error) error {
-	if found, err := r.find(row); err != nil || found {
-		return err
-	}
-	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
-}
-
-// verifyRest verifies a new copy whose transcript couldn't be had, so that at
-// least that is known.
-func (r *run) verifyRest(row *item) error {
-	if !row.Copy.ArchivedAt.IsZero() {
-		return nil
-	}
-	return r.verify(row)
-}
-
-// spare ends the purge of a recording that was put under a legal hold since
-// the run began. An earlier try may have sent a DELETE.
-func (r *run) spare(ctx context.Context, row *item, why error) error {
-	r.stats.HoldBack(code.Hold)
-	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
-	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
-	switch {
-	case err != nil:
-		return err
-	case now.State == manifest.Purging:
-		return r.settle(ctx, row)
-	}
-	return r.verify(row)
-}
-
-// maybeGone looks closer at an audio that isn't there. Only a complete listing
-// without the recording, VBC's answer for the recording itself, and a store
-// without a copy mean that it is gone, and only where VBC shows others: else it may
-// be hidden with them. A manifest that was restored from an older backup may not
-// know of the copy.
-func (r *run) maybeGone(ctx context.Context, row *item, cause error) error {
-	if !saysGone(cause) || row.SeenRun == r.id || !r.covered.has(row.Recording) {
-		return cause
-	}
-	if there, err := r.askVBC(ctx, row); err != nil || there || !r.shows(collectionOf(row.Recording)) {
-		return cause
-	}
-	if found, err := r.find(row); err != nil || found {
-		return err
-	}
-	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
-		return err
-	}
-	return errGone
-}
-
-// lostItsID writes down that a recording was never archived, and that VBC shows
-// another one under its id.
-func (r *run) lostItsID(row *item) error {
-	if err := r.manifest.Gone(r.work, row.Recording); err != nil {
-		return err
-	}
-	return errGone
 }
 
 // fail writes down that a recording couldn't be done, and lets the run go on.
@@ -374,10 +243,4 @@ func (r *run) fail(row manifest.Row, cause error) error {
 		return fmt.Errorf("%w (after: %w)", err, cause)
 	}
 	return nil
-}
-
-// takePurge takes one of the purges that --max-deletes allows. What is taken
-// isn't given back, whatever becomes of it: the limit holds.
-func (r *run) takePurge() bool {
-	return r.policy.MaxDeletes == nil || r.purges.Add(1) <= int64(*r.policy.MaxDeletes)
 }
