@@ -30,6 +30,18 @@ func (l *lab) moments() (all []moment) {
 	return all
 }
 
+// rots are the same for a store that damages what it has just accepted. Only what
+// is put can be: every other step has its effect, and the process ends after it.
+func (l *lab) rots() (all []moment) {
+	for step := 1; step <= l.steps; step++ {
+		all = append(all, moment{step: step, fate: fine})
+	}
+	for put := 1; put <= l.puts; put++ {
+		all = append(all, moment{put: put, fate: rots}, moment{put: put, fate: rotsAndLost})
+	}
+	return all
+}
+
 // endAt has the next process end in that moment, or not end, but go on after what
 // has become of that step.
 func (l *lab) endAt(m moment, end bool) {
