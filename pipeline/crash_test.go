@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -247,7 +246,9 @@ func readAll(s storage.Store, o storage.Object) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	b := bytes.NewBuffer(make([]byte, 0, o.Size+bytes.MinRead))
+	_, err = b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // run is one process, from its beginning to its end.
@@ -348,6 +349,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 				}
 				tried++
 				t.Run(m.String(), func(t *testing.T) {
+					t.Parallel()
 					l := newLab(t, to)
 					all := l.fill()
 					l.endAt(m, true)

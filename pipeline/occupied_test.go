@@ -41,6 +41,7 @@ func TestDamagedAndKilledAtEveryStep(t *testing.T) {
 						continue // the run above
 					}
 					t.Run(fmt.Sprintf("%s dies %v", at, dies), func(t *testing.T) {
+						t.Parallel()
 						l := newLab(t, to)
 						all := l.fill()
 						l.endAt(at, dies)
