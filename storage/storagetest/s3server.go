@@ -146,7 +146,7 @@ func (s *S3Server) start(addr, health string, env []string, command ...string) e
 // waitFor asks until there is an answer: a good one, or, at the root, any that is
 // the server's own.
 func waitFor(url string) error {
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // on a machine that is busy with something else
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
