@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +19,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -41,7 +38,6 @@ const (
 	lost             // fails, and nothing has happened
 	sealed           // of a Put: the body was read and sealed, and nothing is stored
 	doneButLost      // has happened, and is reported as failed
-	afterAll         // one more than there are
 	rots             // of a Put: has happened, and right after it the object is damaged
 	rotsAndLost      // the same, and it is reported as failed
 )
@@ -60,6 +56,7 @@ type lab struct {
 
 	mu    sync.Mutex
 	steps int
+	puts  int // of the steps, those that put an object
 	dead  bool
 	audio int            // downloads that a living process has begun
 	kinds map[string]int // requests for exports that a living process has sent
@@ -68,6 +65,7 @@ type lab struct {
 	// heard of; where the process died in one's DELETE, the intent stays open.
 	restored bool
 	fate     func(step int) (f fate, die bool)
+	putting  bool // the step that fate is asked about is one of puts
 
 	fault  func(*http.Request) *vbctest.Fault // nil, or what goes wrong at VBC besides
 	zip    func([]vbctest.Recording, []vbctest.ZipEntry) []vbctest.ZipEntry
@@ -77,14 +75,19 @@ type lab struct {
 	user   string // whose credentials a run has; "" = admin
 }
 
-// next is asked at every step.
-func (l *lab) next() fate {
+// next is asked at every step; nextOf is told whether it puts an object.
+func (l *lab) next() fate { return l.nextOf(false) }
+
+func (l *lab) nextOf(put bool) fate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
 		return lost
 	}
 	l.steps++
+	if l.putting = put; put {
+		l.puts++
+	}
 	if l.stop != nil && l.steps == l.stopAt {
 		l.stop()
 	}
@@ -100,7 +103,7 @@ func (l *lab) next() fate {
 func (l *lab) reset(fate func(int) (fate, bool)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.steps, l.dead, l.fate = 0, false, fate
+	l.steps, l.puts, l.dead, l.fate = 0, 0, false, fate
 }
 
 func newLab(t testing.TB, to string) *lab {
@@ -144,7 +147,7 @@ func newLab(t testing.TB, to string) *lab {
 		s3 := storagetest.StartS3(t)
 		bucket := s3.NewBucket(t)
 		proxy := s3.Proxy(t, func(op, key string, _ *http.Request) *storagetest.S3Fault {
-			switch f := l.next(); f {
+			switch f := l.nextOf(op == "PutObject" || op == "CompleteMultipartUpload"); f {
 			case lost, sealed:
 				return &storagetest.S3Fault{Reset: true}
 			case doneButLost:
@@ -179,9 +182,9 @@ func newLab(t testing.TB, to string) *lab {
 	t.Cleanup(func() { dir.Close() })
 	l.clean = dir
 	l.faulty = &storagetest.Faulty{Destination: dir, Err: errCrash, Damage: func(key string) { storagetest.FlipByte(t, filepath.Join(path, key)) },
-		Hook: func(storagetest.Op, string) storagetest.Fault {
+		Hook: func(op storagetest.Op, _ string) storagetest.Fault {
 			return map[fate]storagetest.Fault{lost: storagetest.NotApplied, sealed: storagetest.SealedNotApplied, doneButLost: storagetest.AppliedButFailed,
-				rots: storagetest.Damaged, rotsAndLost: storagetest.DamagedAndFailed}[l.next()]
+				rots: storagetest.Damaged, rotsAndLost: storagetest.DamagedAndFailed}[l.nextOf(op == storagetest.OpPut)]
 		}}
 	return l
 }
@@ -209,24 +212,6 @@ func (l *lab) commits(commit func() error) error {
 	return commit()
 }
 
-// watchDelete holds invariants 1 to 4 against a DELETE that has just arrived.
-func (l *lab) watchDelete(r *http.Request) {
-	for _, rec := range l.account.Recordings() {
-		if !strings.HasSuffix(r.URL.Path, fmt.Sprintf("/company_call_recordings/%d", rec.ID)) {
-			continue
-		}
-		if !rec.Start.Before(l.cutoff) {
-			l.t.Errorf("a DELETE for %d, which is not before the cutoff", rec.ID)
-		}
-		if !l.holds(rec) {
-			l.t.Errorf("a DELETE for %d, of which the store has no whole copy", rec.ID)
-		}
-		if !l.intended(rec) {
-			l.t.Errorf("a DELETE for %d without an intent on disk", rec.ID)
-		}
-	}
-}
-
 // holds looks for a whole copy with its sidecar, and its transcript if there is
 // one, under whatever name.
 func (l *lab) holds(rec vbctest.Recording) bool {
@@ -243,9 +228,9 @@ func (l *lab) holds(rec vbctest.Recording) bool {
 			l.t.Errorf("read: %v", err)
 			return false
 		}
-		audio = audio || storage.SumOf(body) == storage.Digest(rec.SHA256())
+		audio = audio || int64(len(body)) == rec.Size && storage.SumOf(body) == sumOf(rec)
 		transcript = transcript || layout.IsTranscript(base, o.Key) && string(body) == rec.Transcript
-		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
+		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(sumOf(rec).String()))
 	}
 	return audio && side && transcript
 }
@@ -264,28 +249,9 @@ func readAll(s storage.Store, o storage.Object) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
-}
-
-// intended looks into the file, as another process would.
-func (l *lab) intended(rec vbctest.Recording) bool {
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
-	if err != nil {
-		l.t.Errorf("%v", err)
-		return false
-	}
-	defer m.Close()
-	found := false
-	var c receipt.Chain
-	for line, err := range m.Receipts(context.Background(), 0) {
-		e, broken := c.Next(line)
-		if err != nil || broken != nil {
-			l.t.Errorf("%v, %v", err, broken)
-			return false
-		}
-		found = found || e.Type == receipt.Intent && e.ID == rec.ID && e.Audio.SHA256 == storage.Digest(rec.SHA256())
-	}
-	return found
+	b := bytes.NewBuffer(make([]byte, 0, o.Size+bytes.MinRead))
+	_, err = b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // run is one process, from its beginning to its end.
@@ -350,11 +316,15 @@ func (l *lab) allDone(all []vbctest.Recording) {
 	}
 }
 
-// fill adds two recordings to be done, one of them in two parts, and one that
-// is too new.
+// fill adds two recordings to be done, one of which S3 gets in two parts, and one
+// that is too new.
 func (l *lab) fill() []vbctest.Recording {
 	old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
-	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 20_000, Transcript: `{"text":"Good morning"}`}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 5<<20 + 1000},
+	size := int64(150_000) // in a directory, several writes
+	if _, ok := l.clean.(*s3store.Store); ok {
+		size = 5<<20 + 1000
+	}
+	l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 20_000, Transcript: `{"text":"Good morning"}`}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: size},
 		vbctest.Recording{ID: 3, Start: l.cutoff.Add(time.Hour), Size: 1000})
 	return l.account.Recordings()
 }
@@ -375,39 +345,31 @@ func TestCrashAtEveryStep(t *testing.T) {
 				t.Fatalf("%+v, %v", sum, err)
 			}
 			l.allDone(all)
-			steps, tried := l.steps, 0
-			for step := 1; step <= steps; step++ {
-				for f := lost; f < afterAll; f++ {
-					if f == sealed && to == "s3" {
-						continue // its parts are steps of their own
-					}
-					tried++
-					t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
-						l := newLab(t, to)
-						all := l.fill()
-						l.reset(func(s int) (fate, bool) {
-							if s == step {
-								return f, true
-							}
-							return fine, false
-						})
-						sum, err := l.run(Options{Delete: true, Workers: 1})
-						if !l.dead {
-							t.Fatalf("it never came to step %d: %+v, %v", step, sum, err)
-						}
-						l.nothingLost(all)
-						l.reset(nil)
-						if sum, err = l.run(Options{Delete: true, Workers: 1}); err != nil || !sum.Complete() {
-							t.Errorf("the next run: %+v, %v", sum, err)
-						}
-						l.allDone(all)
-						if n := l.audio; n > 3 {
-							t.Errorf("%d downloads of two recordings, one of them interrupted", n)
-						}
-					})
+			tried := 0
+			for _, m := range l.moments() {
+				if m.fate == sealed && to == "s3" {
+					continue // its parts are steps of their own
 				}
+				tried++
+				t.Run(m.String(), func(t *testing.T) {
+					t.Parallel()
+					l := newLab(t, to)
+					all := l.fill()
+					l.endAt(m, true)
+					sum, err := l.run(Options{Delete: true, Workers: 1})
+					l.mustHaveDied(m, sum, err)
+					l.nothingLost(all)
+					l.reset(nil)
+					if sum, err = l.run(Options{Delete: true, Workers: 1}); err != nil || !sum.Complete() {
+						t.Errorf("the next run: %+v, %v", sum, err)
+					}
+					l.allDone(all)
+					if n := l.audio; n > 3 {
+						t.Errorf("%d downloads of two recordings, one of them interrupted", n)
+					}
+				})
 			}
-			t.Logf("%d faults tried at %d steps, recordings lost: 0 unless this fails", tried, steps)
+			t.Logf("%d faults tried at %d steps, recordings lost: 0 unless this fails", tried, l.steps)
 		})
 	}
 }

@@ -50,11 +50,13 @@ var damages = map[string]func(t *testing.T, path string){
 // with the manifest as it was; one that was made anew knows less of what is ours, and
 // so may leave it, but deletes nothing without a whole copy.
 func TestDamagedAtRest(t *testing.T) {
+	t.Parallel()
 	for _, to := range []string{"directory", "s3"} {
 		for _, ending := range []string{".mp3", ".json", ".transcript.json"} {
 			for name, damage := range damages {
 				for _, rebuilt := range []bool{false, true} {
 					t.Run(to+" "+ending+" "+name+map[bool]string{true: ", rebuilt"}[rebuilt], func(t *testing.T) {
+						t.Parallel()
 						l := newLab(t, to)
 						old := l.cutoff.AddDate(-1, 0, 0).Truncate(time.Second)
 						l.account.Add(vbctest.Recording{ID: 1, Start: old, Size: 4000, Transcript: `{"text":"Good morning"}`}, vbctest.Recording{ID: 2, Start: old.Add(time.Hour), Size: 3000})

@@ -43,6 +43,7 @@ func TestCrashInAnExport(t *testing.T) {
 		for _, f := range []fate{lost, doneButLost} {
 			tried++
 			t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
+				t.Parallel()
 				l := newLab(t, "directory")
 				all := l.fillMany()
 				l.reset(func(s int) (fate, bool) {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
@@ -35,32 +34,32 @@ func TestCrashWithAHold(t *testing.T) {
 	if sum, err := l.run(o); err != nil || sum.Deleted != 1 || sum.Skipped != 1 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	for step, steps := 1, l.steps; step <= steps; step++ {
-		for f := lost; f < afterAll; f++ {
-			t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
-				l := prepare(t)
-				l.reset(func(s int) (fate, bool) { return map[bool]fate{true: f}[s == step], s == step })
-				_, _ = l.run(o) // it dies
-				l.reset(nil)
-				if sum, err := l.run(o); err != nil || !sum.Complete() {
-					t.Errorf("the next run: %+v, %v", sum, err)
-				}
-				if !l.account.Has("company", 0, 1) || l.account.Has("company", 0, 2) {
-					t.Error("what is held is gone, or the rest isn't")
-				}
-				m, err := manifest.OpenReadOnly(t.Context(), l.path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer m.Close()
-				a, err := check.Audit(t.Context(), m, l.clean)
-				if err != nil || !a.Intact() || a.Held != 1 || a.Stored != a.Entries {
-					t.Errorf("%+v, %v", a, err)
-				}
-				if settled, err := m.HoldsSettled(t.Context()); err != nil || !settled {
-					t.Errorf("settled: %v, %v", settled, err)
-				}
-			})
-		}
+	for _, at := range l.moments() {
+		t.Run(at.String(), func(t *testing.T) {
+			t.Parallel()
+			l := prepare(t)
+			l.endAt(at, true)
+			sum, err := l.run(o)
+			l.mustHaveDied(at, sum, err)
+			l.reset(nil)
+			if sum, err := l.run(o); err != nil || !sum.Complete() {
+				t.Errorf("the next run: %+v, %v", sum, err)
+			}
+			if !l.account.Has("company", 0, 1) || l.account.Has("company", 0, 2) {
+				t.Error("what is held is gone, or the rest isn't")
+			}
+			m, err := manifest.OpenReadOnly(t.Context(), l.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			a, err := check.Audit(t.Context(), m, l.clean)
+			if err != nil || !a.Intact() || a.Held != 1 || a.Stored != a.Entries {
+				t.Errorf("%+v, %v", a, err)
+			}
+			if settled, err := m.HoldsSettled(t.Context()); err != nil || !settled {
+				t.Errorf("settled: %v, %v", settled, err)
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -64,22 +63,21 @@ func TestCrashWithACatalog(t *testing.T) {
 	}
 	l.allDone(all)
 	l.catalogIsCurrent()
-	steps := l.steps
-	for step := 1; step <= steps; step++ {
-		for f := lost; f < afterAll; f++ {
-			t.Run(fmt.Sprintf("step %d fate %d", step, f), func(t *testing.T) {
-				l, all := prepare(t)
-				l.reset(func(s int) (fate, bool) { return map[bool]fate{true: f}[s == step], s == step })
-				_, _ = l.run(o) // it dies
-				l.nothingLost(all)
-				l.reset(nil)
-				if sum, err := l.run(o); err != nil || !sum.Complete() {
-					t.Errorf("the next run: %+v, %v", sum, err)
-				}
-				l.allDone(all)
-				l.catalogIsCurrent()
-			})
-		}
+	for _, at := range l.moments() {
+		t.Run(at.String(), func(t *testing.T) {
+			t.Parallel()
+			l, all := prepare(t)
+			l.endAt(at, true)
+			sum, err := l.run(o)
+			l.mustHaveDied(at, sum, err)
+			l.nothingLost(all)
+			l.reset(nil)
+			if sum, err := l.run(o); err != nil || !sum.Complete() {
+				t.Errorf("the next run: %+v, %v", sum, err)
+			}
+			l.allDone(all)
+			l.catalogIsCurrent()
+		})
 	}
 }
 

@@ -68,6 +68,7 @@ func TestUncountedListings(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s, %d, %v", name, n, del), func(t *testing.T) {
+					t.Parallel()
 					l := newLab(t, "directory")
 					l.account = vbctest.New(vbctest.Config{Frame: frame})
 					for i := range n {

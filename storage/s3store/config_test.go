@@ -22,6 +22,7 @@ import (
 // A peer that has gone silent, before its answer or in the middle, doesn't
 // hold up a worker for ever.
 func TestStalledConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/middle" {

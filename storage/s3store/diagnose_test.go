@@ -19,6 +19,7 @@ import (
 // On the real server: nothing fails, versioning and Object Lock are seen, and
 // nothing is left behind.
 func TestDiagnose(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	plain := server.NewBucket(t)
 	locked := server.NewBucket(t, func(in *s3.CreateBucketInput) { v := true; in.ObjectLockEnabledForBucket = &v })
@@ -48,6 +49,7 @@ func TestDiagnose(t *testing.T) {
 
 // What Amazon answers, in the form of its documentation.
 func TestDiagnoseSettings(t *testing.T) {
+	t.Parallel()
 	const rule = `<LifecycleConfiguration><Rule><ID>old</ID><Status>STATUS</Status><Filter><Prefix>PREFIX</Prefix></Filter>ACTION</Rule></LifecycleConfiguration>`
 	lifecycle := func(status, prefix, action string) string {
 		return strings.NewReplacer("STATUS", status, "PREFIX", prefix, "ACTION", action).Replace(rule)

@@ -16,6 +16,7 @@ import (
 
 // Every version and delete marker of a key goes, and nothing of a longer one.
 func TestEraser(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	for name, versioned := range map[string]bool{"versions": true, "none": false} {
 		t.Run(name, func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestEraser(t *testing.T) {
 
 // What S3 itself holds is retained without an end.
 func TestEraserHeeds(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := lockedBucket(t, server)
 	s := openProtected(t, server, bucket, server.URL, s3store.Protection{})

@@ -1,6 +1,10 @@
 package s3store
 
-import "github.com/aws/smithy-go/logging"
+import (
+	"time"
+
+	"github.com/aws/smithy-go/logging"
+)
 
 // HTTPClient is for tests of stalled connections.
 var HTTPClient = httpClient
@@ -13,6 +17,10 @@ var NewRetryer = newRetryer
 
 // UnseenFor is how long what was written may be invisible.
 const UnseenFor = unseenFor
+
+// Hurry is for tests in which nothing becomes visible by being waited for: the
+// store asks as often as ever, and at once.
+func (s *Store) Hurry() { s.pauses = make([]time.Duration, len(unseenPauses)) }
 
 // SDKLogger is where the SDK writes what it has to say of its own.
 func (s *Store) SDKLogger() logging.Logger { return s.client.Options().Logger }

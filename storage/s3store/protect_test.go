@@ -47,6 +47,7 @@ func mustPut(t *testing.T, s *s3store.Store, key string, size int, a storage.Att
 // Both ways to store lock and tag, the server says so, and what was stored
 // without is found out and made up for, but never shortened.
 func TestProtection(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := lockedBucket(t, server)
 	s := openProtected(t, server, bucket, server.URL, sevenYears)
@@ -103,6 +104,7 @@ func mustStat(t *testing.T, s *s3store.Store, o storage.Object) storage.Object {
 
 // A bucket that can't protect as asked is refused, and the message says why.
 func TestProtectionIsRefused(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	s := openProtected(t, server, server.NewBucket(t), server.URL, sevenYears)
 	if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "Object Lock is off for this bucket") {
@@ -118,6 +120,7 @@ func TestProtectionIsRefused(t *testing.T) {
 // What this server ignores is sent as Amazon documents it, and Amazon's answer
 // is read.
 func TestProtectionAsSent(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	const arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	encrypted := func(with, key string) http.Header {
@@ -186,6 +189,7 @@ func TestProtectionAsSent(t *testing.T) {
 // A server that encrypts with another key than the one that is asked for fails
 // the probe, and doesn't make that key the one that was meant.
 func TestAnotherKey(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	const arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	proxy := server.Proxy(t, func(string, string, *http.Request) *storagetest.S3Fault {
@@ -214,6 +218,7 @@ func accountOf(t *testing.T, server *storagetest.S3Server) string {
 
 // A bucket of somebody else's is refused at the first request.
 func TestExpectedBucketOwner(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t)
 	for owner, want := range map[string]bool{accountOf(t, server): true, "999999999999": false} {
@@ -227,6 +232,7 @@ func TestExpectedBucketOwner(t *testing.T) {
 // An object in a cold storage class can't be read, and that says nothing about
 // the others.
 func TestColdObject(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	proxy := server.Proxy(t, func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op == "GetObject" {
@@ -246,6 +252,7 @@ func TestColdObject(t *testing.T) {
 // What is locked for long enough isn't locked for longer, and what isn't
 // encrypted isn't locked in vain.
 func TestProtectDoesNoMore(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := lockedBucket(t, server)
 	locked := openProtected(t, server, bucket, server.URL, s3store.Protection{Lock: types.ObjectLockModeGovernance, Retain: s3store.Period{Years: 7, Days: 1}})

@@ -11,6 +11,7 @@ import (
 // A reader may bring its last byte together with the end, also where that byte
 // is the first one of another part.
 func TestLastByteWithTheEnd(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	for _, size := range []int{0, 1, 5<<20 - 1, 5 << 20, 5<<20 + 1, 10<<20 + 1} {
 		body := bytes.Repeat([]byte("x"), size)

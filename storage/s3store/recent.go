@@ -14,7 +14,7 @@ import (
 // does. unseenPauses come before it is asked for again.
 const unseenFor = 30 * time.Second
 
-var unseenPauses = []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}
+var unseenPauses = [...]time.Duration{time.Second, 2 * time.Second, 3 * time.Second}
 
 // recently holds which keys this process has just written. It keeps as many as
 // are written within unseenFor.
@@ -60,7 +60,7 @@ func (r *recently) has(key string) bool {
 // this process a moment ago. An object that is really gone costs that time once.
 func (s *Store) patiently(ctx context.Context, key string, ask func() error) error {
 	err := ask()
-	for _, d := range unseenPauses {
+	for _, d := range s.pauses {
 		if !s.foreign || !errors.Is(err, storage.ErrNotFound) || !s.recent.has(key) {
 			return err
 		}

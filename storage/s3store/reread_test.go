@@ -16,6 +16,7 @@ import (
 // The server's checksum is its memory of what arrived: what has rotted on its disk
 // since is found by reading only, and is replaced where one says so.
 func TestRotIsReadAndReplaced(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	server := storagetest.StartS3(t)
 	for key, b := range map[string][]byte{"small": small(), "large": large()} {
@@ -48,6 +49,7 @@ func TestRotIsReadAndReplaced(t *testing.T) {
 
 // What was read is known from what comes after it.
 func TestSeenIsAnotherAfterAPut(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	o, err := put(t, s, "k", small())
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -84,8 +85,9 @@ type Store struct {
 	foreign        bool // the endpoint is not known to be Amazon's own
 	asksConditions bool
 
-	recent recently  // what was written here a moment ago
-	keys   *lastKeys // what requests were signed with; nil = nothing is signed
+	recent recently        // what was written here a moment ago
+	pauses []time.Duration // before what isn't visible yet is asked for again
+	keys   *lastKeys       // what requests were signed with; nil = nothing is signed
 
 	// Learned from the server, for the rest of the run.
 	readBack      atomic.Bool  // it doesn't check checksums: what it holds is read back
@@ -127,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions, protection: o.Protection}
+	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions, protection: o.Protection, pauses: unseenPauses[:]}
 	if s.partSize == 0 {
 		s.partSize = defaultPart
 	}

@@ -30,7 +30,9 @@ func open(t *testing.T, h hook) (*s3store.Store, *storagetest.S3Proxy, string) {
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t)
 	proxy := server.Proxy(t, h)
-	return openAt(t, s3store.Options{Bucket: bucket, Prefix: "pre/fix", AWS: server.Config(proxy.URL)}), proxy, bucket
+	s := openAt(t, s3store.Options{Bucket: bucket, Prefix: "pre/fix", AWS: server.Config(proxy.URL)})
+	s.Hurry()
+	return s, proxy, bucket
 }
 
 func openAt(t *testing.T, o s3store.Options) *s3store.Store {
@@ -67,11 +69,11 @@ func small() []byte { return bytes.Repeat([]byte("small "), 1000) }
 func large() []byte { return bytes.Repeat([]byte("large!"), part/3) }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
-	server.Setenv(t, server.URL)
 	storagetest.Run(t, func(t *testing.T) (storage.Destination, func(*testing.T, string)) {
 		bucket := server.NewBucket(t)
-		return openAt(t, s3store.Options{Bucket: bucket, Prefix: "x"}), func(t *testing.T, key string) {
+		return openAt(t, s3store.Options{Bucket: bucket, Prefix: "x", AWS: server.Config(server.URL)}), func(t *testing.T, key string) {
 			// What the server reports is what it has written down, so damage is
 			// an object that another writer has put there.
 			storagetest.Overwrite(t, server, bucket, "x/"+key)
@@ -82,6 +84,7 @@ func TestConformance(t *testing.T) {
 // A server that checks nothing, and says so in the probe: everything is read
 // back, so even a byte that flips on the disk shows.
 func TestConformanceWithoutChecksums(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	storagetest.Run(t, func(t *testing.T) (storage.Destination, func(*testing.T, string)) {
 		bucket := server.NewBucket(t)
@@ -91,8 +94,7 @@ func TestConformanceWithoutChecksums(t *testing.T) {
 			}
 			return nil
 		})
-		server.Setenv(t, proxy.URL)
-		s := openAt(t, s3store.Options{Bucket: bucket})
+		s := openAt(t, s3store.Options{Bucket: bucket, AWS: server.Config(proxy.URL)})
 		if _, err := s.Probe(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
@@ -101,6 +103,7 @@ func TestConformanceWithoutChecksums(t *testing.T) {
 }
 
 func TestRequestsPerObject(t *testing.T) {
+	t.Parallel()
 	s, proxy, bucket := open(t, nil)
 	if _, err := s.Probe(t.Context(), ""); err != nil {
 		t.Fatal(err)
@@ -153,6 +156,7 @@ func once(op string, f storagetest.S3Fault) hook {
 // Every passing fault of the server, in both flavours, heals without reading
 // the body again.
 func TestPassingFaultsHeal(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"} {
 		for name, f := range map[string]storagetest.S3Fault{
 			"slow down":         {Status: http.StatusServiceUnavailable, Code: "SlowDown"},
@@ -178,6 +182,7 @@ func TestPassingFaultsHeal(t *testing.T) {
 }
 
 func TestDamageOnTheWayIsRefused(t *testing.T) {
+	t.Parallel()
 	for op, b := range map[string][]byte{"PutObject": small(), "UploadPart": large()} {
 		s, _, bucket := open(t, func(is, _ string, _ *http.Request) *storagetest.S3Fault {
 			return &storagetest.S3Fault{FlipBody: is == op}
@@ -193,6 +198,7 @@ func TestDamageOnTheWayIsRefused(t *testing.T) {
 
 // A PUT that is answered with 200 and comes to nothing is found out by asking.
 func TestSwallowedPutIsNotProven(t *testing.T) {
+	t.Parallel()
 	s, _, _ := open(t, once("PutObject", storagetest.S3Fault{Status: http.StatusOK}))
 	o, err := put(t, s, "k", small())
 	if err != nil {
@@ -204,6 +210,7 @@ func TestSwallowedPutIsNotProven(t *testing.T) {
 }
 
 func TestLooksFirstWhereConditionsAreUnknown(t *testing.T) {
+	t.Parallel()
 	s, proxy, _ := open(t, func(op, _ string, r *http.Request) *storagetest.S3Fault {
 		if op == "PutObject" && r.Header.Get("If-None-Match") != "" {
 			return &storagetest.S3Fault{Status: http.StatusNotImplemented, Code: "NotImplemented"}
@@ -220,6 +227,7 @@ func TestLooksFirstWhereConditionsAreUnknown(t *testing.T) {
 }
 
 func TestProbeRefusesUnusableDestinations(t *testing.T) {
+	t.Parallel()
 	for want, f := range map[string]storagetest.S3Fault{
 		"s3:PutObject":      {Status: http.StatusForbidden, Code: "AccessDenied"},
 		"bucket's name":     {Status: http.StatusNotFound, Code: "NoSuchBucket"},
@@ -240,15 +248,15 @@ func TestProbeRefusesUnusableDestinations(t *testing.T) {
 }
 
 func TestProbeUnreachable(t *testing.T) {
-	server := storagetest.StartS3(t)
-	server.Setenv(t, "http://127.0.0.1:1")
-	s := openAt(t, s3store.Options{Bucket: "bucket"})
+	t.Parallel()
+	s := openAt(t, s3store.Options{Bucket: "bucket", AWS: storagetest.StartS3(t).Config("http://127.0.0.1:1")})
 	if _, err := s.Probe(t.Context(), ""); !errors.Is(err, storage.ErrRefused) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestExpiringCopyIsReported(t *testing.T) {
+	t.Parallel()
 	s, _, _ := open(t, func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		if op != "HeadObject" {
 			return nil
@@ -268,6 +276,7 @@ func TestExpiringCopyIsReported(t *testing.T) {
 // In a versioned bucket the current version counts: what lies below another one,
 // or below a delete marker, is on its way out.
 func TestVersionedBucketProvesTheCurrentVersion(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	server := storagetest.StartS3(t)
 	_, err := server.Client().PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
@@ -295,6 +304,7 @@ func TestVersionedBucketProvesTheCurrentVersion(t *testing.T) {
 // An object that came into the bucket some other way has no checksum: it is
 // proven by reading it.
 func TestObjectWithoutChecksumIsReadBack(t *testing.T) {
+	t.Parallel()
 	s, proxy, bucket := open(t, nil)
 	if _, err := put(t, s, "k", small()); err != nil {
 		t.Fatal(err)
@@ -311,6 +321,7 @@ func TestObjectWithoutChecksumIsReadBack(t *testing.T) {
 }
 
 func TestTidyAbortsAbandonedUploads(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	client := storagetest.StartS3(t).Client()
 	for _, key := range []string{"pre/fix/account=1/a", "pre/fix/account=2/b"} {
@@ -334,6 +345,7 @@ func TestTidyAbortsAbandonedUploads(t *testing.T) {
 
 // What is kept beside the bytes.
 func TestAttributes(t *testing.T) {
+	t.Parallel()
 	s, _, bucket := open(t, nil)
 	for key, b := range map[string][]byte{"small": small(), "large": large()} {
 		if _, err := put(t, s, key, b); err != nil {
@@ -352,6 +364,7 @@ func TestAttributes(t *testing.T) {
 // The SDK is given the digest that we have; what it signs must still be the
 // body that is sent.
 func TestLargeBodyIsReadOnce(t *testing.T) {
+	t.Parallel()
 	s, _, _ := open(t, once("UploadPart", storagetest.S3Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}))
 	r := &countingReader{r: bytes.NewReader(large())}
 	o, err := s.Put(t.Context(), "k", storage.Body{Reader: r}, storage.Attrs{})

@@ -16,6 +16,7 @@ import (
 
 // A server whose error repeats the credentials doesn't get them into ours.
 func TestErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
 	const secret, session = "s3cr3t-key", "s3ssion-t0ken"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
@@ -39,6 +40,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 
 // Plain http goes to this host, and elsewhere only for those who insist.
 func TestPlainHTTP(t *testing.T) {
+	t.Parallel()
 	for endpoint, fine := range map[string]bool{"http://127.0.0.1:9": true, "http://localhost:9": true, "http://[::1]:9": true,
 		"http://192.0.2.1": false, "http://s3.example.com": false, "https://s3.example.com": true} {
 		for _, insist := range []bool{false, true} {

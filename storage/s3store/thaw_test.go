@@ -16,6 +16,7 @@ import (
 // What is asked of S3, and how its answers are read, is as Amazon documents it:
 // this server knows no cold storage.
 func TestThawAsSent(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	const hour = time.Hour
 	for name, c := range map[string]struct {
@@ -79,6 +80,7 @@ func TestThawAsSent(t *testing.T) {
 
 // Having been asked by somebody else is as good; having been refused isn't.
 func TestThawAnswers(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	for code, want := range map[string]struct {
 		status int

@@ -2,18 +2,11 @@ package s3store_test
 
 import (
 	"bytes"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/storage"
@@ -24,6 +17,7 @@ import (
 // A server that takes parts with a wrong checksum is not believed about
 // composite checksums either.
 func TestUncheckedPartsAreReadBack(t *testing.T) {
+	t.Parallel()
 	s, proxy, _ := open(t, func(op, key string, _ *http.Request) *storagetest.S3Fault {
 		if op == "UploadPart" && strings.HasSuffix(key, "probe") {
 			return &storagetest.S3Fault{Status: http.StatusOK}
@@ -47,6 +41,7 @@ func TestUncheckedPartsAreReadBack(t *testing.T) {
 
 // A server that says nothing of conditions is found out, if asked.
 func TestIgnoredConditionsAreFoundOut(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	for _, ignores := range []bool{false, true} {
 		bucket := server.NewBucket(t)
@@ -56,8 +51,7 @@ func TestIgnoredConditionsAreFoundOut(t *testing.T) {
 			}
 			return nil
 		})
-		server.Setenv(t, proxy.URL)
-		s := openAt(t, s3store.Options{Bucket: bucket, AskConditions: true})
+		s := openAt(t, s3store.Options{Bucket: bucket, AskConditions: true, AWS: server.Config(proxy.URL)})
 		if _, err := s.Probe(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
@@ -76,6 +70,7 @@ func TestIgnoredConditionsAreFoundOut(t *testing.T) {
 // A checksum that isn't ours is no proof, nor is one of a kind that we don't
 // know: the object is read.
 func TestReadsWhatHasNoProof(t *testing.T) {
+	t.Parallel()
 	s, proxy, bucket := open(t, nil)
 	o, err := put(t, s, "k", large())
 	if err != nil {
@@ -99,6 +94,7 @@ func TestReadsWhatHasNoProof(t *testing.T) {
 }
 
 func TestExpirationThatCannotBeReadCountsAsDue(t *testing.T) {
+	t.Parallel()
 	s, _, _ := open(t, func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 		return &storagetest.S3Fault{AddHeader: http.Header{"X-Amz-Expiration": {"soon"}}}
 	})
@@ -111,48 +107,14 @@ func TestExpirationThatCannotBeReadCountsAsDue(t *testing.T) {
 	}
 }
 
-// AWS_CA_BUNDLE is honoured, with our own transport, over https.
-func TestOwnCertificateAuthority(t *testing.T) {
-	server := storagetest.StartS3(t)
-	bucket := server.NewBucket(t)
-	target, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var hashes atomic.Int64
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
-		if len(r.In.Header.Get("X-Amz-Content-Sha256")) == 64 && r.In.Method == http.MethodPut {
-			hashes.Add(1)
-		}
-	}}
-	secure := httptest.NewTLSServer(forward)
-	defer secure.Close()
-	bundle := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server.Setenv(t, secure.URL)
-	t.Setenv("AWS_CA_BUNDLE", bundle)
-	s := openAt(t, s3store.Options{Bucket: bucket})
-	o, err := put(t, s, "k", large())
-	if err != nil {
-		t.Fatal(err)
-	}
-	proves(t, s, o, large())
-	if hashes.Load() < 2 {
-		t.Errorf("%d parts with a signed digest; want each", hashes.Load())
-	}
-}
-
-// Memory is one part per Put, whatever the size.
+// Memory is one part per Put, whatever the size. It counts what all of the process
+// takes, and so runs alone.
 func TestMemoryIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves 200 MB")
 	}
 	server := storagetest.StartS3(t)
-	server.Setenv(t, server.URL)
-	s := openAt(t, s3store.Options{Bucket: server.NewBucket(t)})
+	s := openAt(t, s3store.Options{Bucket: server.NewBucket(t), AWS: server.Config(server.URL)})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	const size = 200 << 20
@@ -178,12 +140,13 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func TestOptions(t *testing.T) {
-	storagetest.StartS3(t).Setenv(t, "http://127.0.0.1:1")
-	s, err := s3store.Open(t.Context(), s3store.Options{Bucket: "bucket", Prefix: "/a/b/"})
+	t.Parallel()
+	aws := (&storagetest.S3Server{AccessKey: "a", SecretKey: "s"}).Config("http://127.0.0.1:1")
+	s, err := s3store.Open(t.Context(), s3store.Options{Bucket: "bucket", Prefix: "/a/b/", AWS: aws})
 	if err != nil || s.String() != "s3://bucket/a/b" {
 		t.Errorf("%v, %v", s, err)
 	}
-	for _, bad := range []s3store.Options{{}, {Bucket: "bucket", Prefix: "a/../b"}} {
+	for _, bad := range []s3store.Options{{AWS: aws}, {Bucket: "bucket", Prefix: "a/../b", AWS: aws}} {
 		if _, err := s3store.Open(t.Context(), bad); !errors.Is(err, storage.ErrRefused) {
 			t.Errorf("%+v: %v", bad, err)
 		}
@@ -193,6 +156,7 @@ func TestOptions(t *testing.T) {
 // Small bodies don't take a part's buffer, and the border between one request
 // and several is where it should be.
 func TestBorders(t *testing.T) {
+	t.Parallel()
 	s, proxy, _ := open(t, nil)
 	for n, want := range map[int]string{0: "PutObject", 64 << 10: "PutObject", 64<<10 + 1: "PutObject", part: "PutObject", part + 1: "CompleteMultipartUpload"} {
 		proxy.Reset()

@@ -42,6 +42,7 @@ func (j *journal) UploadEnded(key, id string) {
 // Each upload in parts is noted before its first part, and forgotten once it is
 // completed or aborted; where it can't be noted, nothing is sent.
 func TestUploadsAreNoted(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t)
 	j := &journal{}
@@ -80,6 +81,7 @@ func TestUploadsAreNoted(t *testing.T) {
 // An upload that was completed, though nobody was told, is no upload any more:
 // aborting what was noted does no harm to its object.
 func TestAbortAfterCompletion(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	bucket := server.NewBucket(t)
 	j := &journal{}
@@ -113,6 +115,7 @@ func TestAbortAfterCompletion(t *testing.T) {
 // Whatever becomes of the bytes of an object, it is known by what Seal was told of
 // it, be it of one piece or several, and replaced where it is. Another one isn't.
 func TestDamagedObjectIsKnownAgain(t *testing.T) {
+	t.Parallel()
 	server := storagetest.StartS3(t)
 	for _, size := range []int{1000, 6 << 20} {
 		for name, damage := range map[string]func(testing.TB, string){"flipped": storagetest.FlipByte, "cut off": storagetest.Truncate} {

@@ -439,7 +439,8 @@ func (s *suite) damageShows(t *testing.T) {
 // putWithinSeal has so many bodies at once that whatever they share is used up, and
 // stores from within each Seal another that is as large.
 func putWithinSeal(t *testing.T, d storage.Destination) {
-	const bodies, together = 12, 8
+	// More than any store takes for small, and less than a part.
+	const bodies, together, size = 12, 8, 1<<20 + 1000
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var sealing atomic.Int64
@@ -447,18 +448,19 @@ func putWithinSeal(t *testing.T, d storage.Destination) {
 	var wg sync.WaitGroup
 	for i := range bodies {
 		wg.Go(func() {
-			inner := func(name string, size int64, within bool) error {
+			content := bytesOf(size, uint64(i))
+			inner := func(name string, hint int64, within bool) error {
 				_, err := d.Put(ctx, fmt.Sprint("inner/", i, name), storage.Body{
-					Reader: bytes.NewReader(bytesOf(part-10, uint64(i))), Size: size, Within: within,
+					Reader: bytes.NewReader(content[:size-10]), Size: hint, Within: within,
 				}, storage.Attrs{})
 				return err
 			}
-			_, err := d.Put(ctx, fmt.Sprint("outer/", i), storage.Body{Reader: bytes.NewReader(bytesOf(part-1, uint64(i))), Seal: func(storage.Object) error {
+			_, err := d.Put(ctx, fmt.Sprint("outer/", i), storage.Body{Reader: bytes.NewReader(content), Seal: func(storage.Object) error {
 				if sealing.Add(1) == together {
 					close(all)
 				}
 				<-all
-				return errors.Join(inner("a", 0, false), inner("b", part-10, true), inner("c", 2*part, true))
+				return errors.Join(inner("a", 0, false), inner("b", size-10, true), inner("c", 2*part, true))
 			}}, storage.Attrs{})
 			if err != nil {
 				t.Errorf("body %d: %v", i, err)

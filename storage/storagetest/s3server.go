@@ -146,7 +146,7 @@ func (s *S3Server) start(addr, health string, env []string, command ...string) e
 // waitFor asks until there is an answer: a good one, or, at the root, any that is
 // the server's own.
 func waitFor(url string) error {
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // on a machine that is busy with something else
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -205,8 +205,8 @@ func (s *S3Server) Client() *s3.Client {
 	})
 }
 
-// NewBucket makes an empty bucket. change may ask for more than the default,
-// such as Object Lock.
+// NewBucket makes an empty bucket, which ends with the test, whatever it holds.
+// change may ask for more than the default, such as Object Lock.
 func (s *S3Server) NewBucket(t testing.TB, change ...func(*s3.CreateBucketInput)) string {
 	t.Helper()
 	name := "test-" + strings.ToLower(rand.Text()[:16])
@@ -217,6 +217,11 @@ func (s *S3Server) NewBucket(t testing.TB, change ...func(*s3.CreateBucketInput)
 	if _, err := s.Client().CreateBucket(context.Background(), in); err != nil {
 		t.Fatalf("make a bucket: %v", err)
 	}
+	t.Cleanup(func() {
+		for _, part := range []string{"data", "versions"} {
+			_ = os.RemoveAll(filepath.Join(s.dir, part, name)) // it ends with the process at the latest
+		}
+	})
 	return name
 }
 

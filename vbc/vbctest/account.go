@@ -98,8 +98,9 @@ type Config struct {
 // Account is a simulated account, and the http.Handler that serves it. Its
 // methods may be called concurrently.
 type Account struct {
-	cfg  Config
-	auth tokenStore
+	cfg    Config
+	auth   tokenStore
+	routes func() http.Handler // behind the gateway
 
 	mu       sync.Mutex
 	sets     map[setKey]*set
@@ -150,7 +151,9 @@ func New(cfg Config) *Account {
 	if !slices.Contains(cfg.Users, cfg.SelfUser) {
 		cfg.Users = append(slices.Clone(cfg.Users), cfg.SelfUser)
 	}
-	return &Account{cfg: cfg, auth: newTokenStore(), sets: map[setKey]*set{}}
+	a := &Account{cfg: cfg, auth: newTokenStore(), sets: map[setKey]*set{}}
+	a.routes = sync.OnceValue(a.api)
+	return a
 }
 
 // Add adds recordings. Fields that are zero get defaults that depend on the id.

@@ -2,6 +2,7 @@ package vbctest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -52,29 +53,41 @@ func (a *Account) serve(w http.ResponseWriter, r *http.Request, kind RequestKind
 		fault(w, http.StatusForbidden, 900908, "Resource forbidden", "User is NOT authorized to access the Resource. API Subscription validation failed.")
 		return
 	}
-	a.api(f).ServeHTTP(w, r)
+	a.serveAPI(w, r, f)
 }
 
-// api has the routes behind the gateway.
-func (a *Account) api(f *Fault) http.Handler {
+// serveAPI is what lies behind the gateway.
+func (a *Account) serveAPI(w http.ResponseWriter, r *http.Request, f *Fault) {
+	a.routes().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), faultKey{}, f)))
+}
+
+type faultKey struct{}
+
+// faulty serves a request of which a fault may be about what is served.
+func faulty(serve func(http.ResponseWriter, *http.Request, *Fault)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { serve(w, r, r.Context().Value(faultKey{}).(*Fault)) }
+}
+
+// api has its routes.
+func (a *Account) api() http.Handler {
 	mux := http.NewServeMux()
 	for _, root := range a.roots() {
 		for _, path := range []string{"/accounts/{account}/company_call_recordings", "/accounts/{account}/users/{user}/call_recordings"} {
-			mux.HandleFunc("GET "+root+path, func(w http.ResponseWriter, r *http.Request) { a.serveList(w, r, f) })
+			mux.HandleFunc("GET "+root+path, faulty(a.serveList))
 		}
 		for _, path := range []string{"/accounts/{account}/company_call_recordings/{id}", "/accounts/{account}/users/{user}/call_recordings/{id}"} {
 			mux.HandleFunc("GET "+root+path, a.serveOne)
-			mux.HandleFunc("DELETE "+root+path, func(w http.ResponseWriter, r *http.Request) { a.serveDelete(w, r, f) })
+			mux.HandleFunc("DELETE "+root+path, faulty(a.serveDelete))
 		}
 		if !a.cfg.NoExports {
 			mux.HandleFunc("POST "+root+"/accounts/{account}/company_call_recordings/export", a.serveExport)
 			mux.HandleFunc("POST "+root+"/accounts/{account}/users/{user}/call_recordings/export", a.serveExport)
 			mux.HandleFunc("GET "+root+"/accounts/{account}/users/{user}/call_recordings/jobs/{job}", a.serveJob)
-			mux.HandleFunc("GET "+root+"/bulkDownload/retrieve", func(w http.ResponseWriter, r *http.Request) { a.serveZip(w, r, f) })
+			mux.HandleFunc("GET "+root+"/bulkDownload/retrieve", faulty(a.serveZip))
 		}
-		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings/transcriptions", func(w http.ResponseWriter, r *http.Request) { a.serveTranscripts(w, r, f) })
-		mux.HandleFunc("GET "+root+"/transcription/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveTranscript(w, r, f) })
-		mux.HandleFunc("GET "+root+"/audio/recording/{id}", func(w http.ResponseWriter, r *http.Request) { a.serveAudio(w, r, f) })
+		mux.HandleFunc("GET "+root+"/accounts/{account}/company_call_recordings/transcriptions", faulty(a.serveTranscripts))
+		mux.HandleFunc("GET "+root+"/transcription/{id}", faulty(a.serveTranscript))
+		mux.HandleFunc("GET "+root+"/audio/recording/{id}", faulty(a.serveAudio))
 	}
 	mux.HandleFunc("GET "+provisioningRoot+"/accounts/{account}", a.serveAccount)
 	mux.HandleFunc("GET "+provisioningRoot+"/accounts/{account}/users", a.serveUsers)

@@ -58,7 +58,7 @@ func (a *Account) Storage() http.Handler {
 			return
 		}
 		if !f.intercept(w, r, func(http.ResponseWriter) {}) {
-			a.api(f).ServeHTTP(w, r)
+			a.serveAPI(w, r, f)
 		}
 	})
 }

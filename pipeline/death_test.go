@@ -1,0 +1,62 @@
+package pipeline
+
+import "fmt"
+
+// moment is when a process ends, and what becomes of the step that it was at.
+type moment struct {
+	step int // of all durable steps, from 1; 0 = none
+	put  int // of those that put an object, from 1; 0 = none
+	fate fate
+}
+
+func (m moment) String() string {
+	if m.put > 0 {
+		return fmt.Sprintf("put %d fate %d", m.put, m.fate)
+	}
+	return fmt.Sprintf("step %d fate %d", m.step, m.fate)
+}
+
+// moments are all in which the run that the lab has just seen could have ended:
+// each step has had its effect or hasn't. A Put has a third way, to have read
+// and sealed its body and stored nothing; every other step takes that for lost,
+// and in S3, parts are steps of their own.
+func (l *lab) moments() (all []moment) {
+	for step := 1; step <= l.steps; step++ {
+		all = append(all, moment{step: step, fate: lost}, moment{step: step, fate: doneButLost})
+	}
+	for put := 1; put <= l.puts; put++ {
+		all = append(all, moment{put: put, fate: sealed})
+	}
+	return all
+}
+
+// rots are the same for a store that damages what it has just accepted. Only what
+// is put can be: every other step has its effect, and the process ends after it.
+func (l *lab) rots() (all []moment) {
+	for step := 1; step <= l.steps; step++ {
+		all = append(all, moment{step: step, fate: fine})
+	}
+	for put := 1; put <= l.puts; put++ {
+		all = append(all, moment{put: put, fate: rots}, moment{put: put, fate: rotsAndLost})
+	}
+	return all
+}
+
+// endAt has the next process end in that moment, or not end, but go on after what
+// has become of that step.
+func (l *lab) endAt(m moment, end bool) {
+	l.reset(func(step int) (fate, bool) {
+		if step == m.step || l.putting && l.puts == m.put {
+			return m.fate, end
+		}
+		return fine, false
+	})
+}
+
+// mustHaveDied ends the test if the process has never come to that moment.
+func (l *lab) mustHaveDied(m moment, sum Summary, err error) {
+	l.t.Helper()
+	if !l.dead {
+		l.t.Fatalf("it never came to %s: %+v, %v", m, sum, err)
+	}
+}
