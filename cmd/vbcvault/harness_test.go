@@ -22,7 +22,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/rogpeppe/go-internal/testscript"
 
+	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -30,26 +32,11 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "vbcvault-test-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "vbcvault")
-	args := []string{"build", "-o", name, "."}
-	if raceEnabled {
-		args = slices.Insert(args, 1, "-race")
-	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
-})
-
-// program builds vbcvault as users have it.
+// program is where vbcvault lies: the test binary itself, which is the program
+// when it is started by that name (see TestMain).
 func program(t testing.TB) string {
 	t.Helper()
-	name, err := buildOnce()
+	name, err := exec.LookPath("vbcvault")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,15 +51,18 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	testscript.Main(suite{m}, map[string]func(){"vbcvault": vbcvault.Main})
+}
+
+// suite is all tests, in a process that isn't the program.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
 	flag.Parse()
 	if chosen := flag.Lookup("test.parallel"); chosen.Value.String() == chosen.DefValue {
 		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // they mostly wait for processes and servers
 	}
-	code := m.Run()
-	if name, err := buildOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(name))
-	}
-	os.Exit(code)
+	return s.M.Run()
 }
 
 // world is an account, a destination, and an environment to run vbcvault in.
