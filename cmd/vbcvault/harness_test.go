@@ -62,6 +62,7 @@ func (s suite) Run() int {
 	if chosen := flag.Lookup("test.parallel"); chosen.Value.String() == chosen.DefValue {
 		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // they mostly wait for processes and servers
 	}
+	defer storagetest.TempInMemory()()
 	return s.M.Run()
 }
 
