@@ -271,10 +271,10 @@ func TestRequestsPerRecording(t *testing.T) {
 func TestRequestsOfAMigration(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("archives 10,000 recordings twice; not with -short")
+		t.Skip("archives 2,000 recordings twice; not with -short")
 	}
-	const n = 10_000
-	for fetch, most := range map[string]float64{"direct": 2.03, "export": 1.10} {
+	const n = 2000 // two slices; with more it is the same, again and again
+	for fetch, most := range map[string]float64{"direct": 2.005, "export": 1.015} {
 		w := newWorld(t, vbctest.Config{ExportPolls: 1}).inDir()
 		start := time.Now().UTC().Truncate(time.Second).AddDate(-2, 0, 0)
 		for i := range int64(n) {
@@ -285,7 +285,7 @@ func TestRequestsOfAMigration(t *testing.T) {
 		per := float64(c.Total) / n
 		t.Logf("%s: %.4f requests per recording: %v", fetch, per, c.ByKind)
 		if per > most {
-			t.Errorf("%s: %.4f requests per recording, want at most %.2f: %v", fetch, per, most, c.ByKind)
+			t.Errorf("%s: %.4f requests per recording, want at most %.3f: %v", fetch, per, most, c.ByKind)
 		}
 	}
 }

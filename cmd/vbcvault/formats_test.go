@@ -292,7 +292,7 @@ func TestExportFormats(t *testing.T) {
 	}
 }
 
-func readFile(t *testing.T, name string) []byte {
+func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -485,7 +485,7 @@ func TestExportIsWholeOrNot(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals, and no ulimit")
 	}
-	w, path := night(t, 20_000)
+	w, path := newWorld(t, vbctest.Config{}).alone(), aLongHistory(t)
 	for _, format := range []string{"csv", "jsonl", "parquet"} {
 		dir := t.TempDir()
 		out := filepath.Join(dir, "calls")

@@ -43,6 +43,29 @@ func program(t testing.TB) string {
 	return name
 }
 
+// built has w run the program as users have it, for what measures it.
+func (w *world) built() *world {
+	w.t.Helper()
+	name, err := buildOnce()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.program = name
+	return w
+}
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	name := filepath.Join(shared, "built")
+	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return name, err
+})
+
+// shared is a directory for what tests share.
+var shared string
+
 func TestMain(m *testing.M) {
 	if name := os.Getenv(loopEnv); name != "" {
 		if err := runLoop(name); err != nil {
@@ -63,6 +86,12 @@ func (s suite) Run() int {
 		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // they mostly wait for processes and servers
 	}
 	defer storagetest.TempInMemory()()
+	var err error
+	if shared, err = os.MkdirTemp("", "vbcvault-shared-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(shared)
 	return s.M.Run()
 }
 
@@ -71,6 +100,7 @@ type world struct {
 	t       testing.TB
 	account *vbctest.Account
 	to      string // --to
+	program string // "" = the test binary by its other name
 	env     []string
 	state   string
 	open    func() storage.Destination // the destination, for looking
@@ -89,11 +119,15 @@ func newWorld(t testing.TB, cfg vbctest.Config) *world {
 		api.Close()
 	})
 	state := t.TempDir()
-	return &world{t: t, account: a, state: state, env: []string{
+	w := &world{t: t, account: a, state: state, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC", "VBCVAULT_STATE_DIR=" + state,
 		"GORACE=atexit_sleep_ms=10", // a program built -race waits a second at its end, hundreds of times
 		"VBC_API_URL=" + api.URL, "VBC_USERNAME=admin", "VBC_PASSWORD=correct horse", "VBC_CLIENT_ID=client", "VBC_CLIENT_SECRET=secret",
 	}}
+	if _, measured := t.(*testing.B); measured {
+		w.built()
+	}
+	return w
 }
 
 // inS3 makes a bucket of the real S3 server the destination.
@@ -160,7 +194,11 @@ type result struct {
 
 func (w *world) command(args ...string) *exec.Cmd {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t), args...)
+	name := w.program
+	if name == "" {
+		name = program(w.t)
+	}
+	cmd := exec.Command(name, args...)
 	cmd.Env = w.env
 	return cmd
 }
