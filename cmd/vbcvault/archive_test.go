@@ -16,8 +16,12 @@ import (
 
 // both runs a test with each kind of destination.
 func both(t *testing.T, test func(t *testing.T, w *world), cfg vbctest.Config) {
-	t.Run("s3", func(t *testing.T) { test(t, newWorld(t, cfg).inS3(nil)) })
-	t.Run("directory", func(t *testing.T) { test(t, newWorld(t, cfg).inDir()) })
+	for name, place := range map[string]func(*world) *world{"s3": func(w *world) *world { return w.inS3(nil) }, "directory": (*world).inDir} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, place(newWorld(t, cfg)))
+		})
+	}
 }
 
 func TestArchiveThenDelete(t *testing.T) {

@@ -425,17 +425,17 @@ func TestEraseFromALockedCatalog(t *testing.T) {
 func TestCatalogOfManyParts(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("makes a catalogue of 15,000 recordings; not with -short")
+		t.Skip("makes a catalogue of 5,000 recordings; not with -short")
 	}
 	w := newWorld(t, vbctest.Config{}).inVersionedS3(nil)
 	w.in(5, 1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 	w.change(`INSERT INTO recording (kind, owner, id, start, size, raw, state)
-		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 14999)
-		SELECT 'company', '', 1000 + i, 1747044900000, 1, json_object('id', 1000 + i, 'start', '2025-05-12T10:15:00+0000', 'file_name', hex(randomblob(800))), 'gone' FROM n`)
+		WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+		SELECT 'company', '', 1000 + i, 1747044900000, 1, json_object('id', 1000 + i, 'start', '2025-05-12T10:15:00+0000', 'file_name', hex(randomblob(2400))), 'gone' FROM n`)
 	for range 2 { // the second time it is there already
 		w.want(w.run("export", "--to-store", "--json"), 0, map[string]int{"months": 1})
-		if got := w.catalogued(); len(got) != 15_001 || got[1].State != "verified" {
+		if got := w.catalogued(); len(got) != 5001 || got[1].State != "verified" {
 			t.Fatalf("%d recordings, %v", len(got), got[1])
 		}
 		if n := len(w.versionsOf(t)); n != 1 {
@@ -444,7 +444,7 @@ func TestCatalogOfManyParts(t *testing.T) {
 	}
 	w.in(5, 2)
 	w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 2})
-	if got := w.catalogued(); len(got) != 15_002 || got[1].State != "purged" || len(w.versionsOf(t)) != 2 {
+	if got := w.catalogued(); len(got) != 5002 || got[1].State != "purged" || len(w.versionsOf(t)) != 2 {
 		t.Errorf("%d recordings, %v", len(got), got[1])
 	}
 	if w.proxy.Count("CompleteMultipartUpload") < 2 {

@@ -121,6 +121,7 @@ func newWorld(t testing.TB, cfg vbctest.Config) *world {
 	state := t.TempDir()
 	w := &world{t: t, account: a, state: state, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC", "VBCVAULT_STATE_DIR=" + state,
+		vbcvault.Hurry + "=1",
 		"GORACE=atexit_sleep_ms=10", // a program built -race waits a second at its end, hundreds of times
 		"VBC_API_URL=" + api.URL, "VBC_USERNAME=admin", "VBC_PASSWORD=correct horse", "VBC_CLIENT_ID=client", "VBC_CLIENT_SECRET=secret",
 	}}

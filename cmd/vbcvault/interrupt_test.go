@@ -55,6 +55,7 @@ func TestKillThenResume(t *testing.T) {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s/%s %d applied %v", to, name, nth, applied), func(t *testing.T) {
+						t.Parallel()
 						w := newWorld(t, vbctest.Config{})
 						if to == "s3" {
 							w.inS3(nil)
@@ -91,6 +92,7 @@ func TestKillDuringUploads(t *testing.T) {
 	for _, op := range []string{"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "HeadObject"} {
 		for _, applied := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s applied %v", op, applied), func(t *testing.T) {
+				t.Parallel()
 				var cmd atomic.Pointer[exec.Cmd]
 				seen := 0
 				w := newWorld(t, vbctest.Config{})

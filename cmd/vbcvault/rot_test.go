@@ -47,6 +47,7 @@ func TestRottenCopyIsArchivedAnew(t *testing.T) {
 				continue // which is the audio alone
 			}
 			t.Run(name+"/"+what, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, vbctest.Config{}).inS3(nil)
 				all := w.someRecordings(3)
 				w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})

@@ -145,6 +145,7 @@ func TestSwallowedUploadIsNeverPurged(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{".mp3", ".json"} {
 		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
 				if op == "PutObject" && strings.HasSuffix(key, ending) {
 					return &storagetest.S3Fault{Status: http.StatusOK}
