@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,9 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +19,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/rogpeppe/go-internal/testscript"
 
 	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/storage"
@@ -31,69 +27,6 @@ import (
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
-
-// program is where vbcvault lies: the test binary itself, which is the program
-// when it is started by that name (see TestMain).
-func program(t testing.TB) string {
-	t.Helper()
-	name, err := exec.LookPath("vbcvault")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// built has w run the program as users have it, for what measures it.
-func (w *world) built() *world {
-	w.t.Helper()
-	name, err := buildOnce()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.program = name
-	return w
-}
-
-var buildOnce = sync.OnceValues(func() (string, error) {
-	name := filepath.Join(shared, "built")
-	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
-	}
-	return name, err
-})
-
-// shared is a directory for what tests share.
-var shared string
-
-func TestMain(m *testing.M) {
-	if name := os.Getenv(loopEnv); name != "" {
-		if err := runLoop(name); err != nil {
-			fmt.Fprintln(os.Stderr, name+":", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	testscript.Main(suite{m}, map[string]func(){"vbcvault": vbcvault.Main})
-}
-
-// suite is all tests, in a process that isn't the program.
-type suite struct{ *testing.M }
-
-func (s suite) Run() int {
-	flag.Parse()
-	if chosen := flag.Lookup("test.parallel"); chosen.Value.String() == chosen.DefValue {
-		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // they mostly wait for processes and servers
-	}
-	defer storagetest.TempInMemory()()
-	var err error
-	if shared, err = os.MkdirTemp("", "vbcvault-shared-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(shared)
-	return s.M.Run()
-}
 
 // world is an account, a destination, and an environment to run vbcvault in.
 type world struct {
