@@ -274,9 +274,7 @@ func TestRequestsPerRecording(t *testing.T) {
 // the token and the exports included.
 func TestRequestsOfAMigration(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("archives 2,000 recordings twice; not with -short")
-	}
+	notShort(t, "archives 2,000 recordings twice")
 	const n = 2000 // two slices; with more it is the same, again and again
 	for fetch, most := range map[string]float64{"direct": 2.005, "export": 1.015} {
 		w := newWorld(t, vbctest.Config{ExportPolls: 1}).inDir()

@@ -67,9 +67,7 @@ func BenchmarkExport(b *testing.B) {
 func TestMemoryOfExport(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	if testing.Short() {
-		t.Skip("makes a manifest of 50,000 recordings; not with -short")
-	}
+	notShort(t, "makes a manifest of 50,000 recordings")
 	w, few := night(t, long/5)
 	many := aLongHistory(t)
 	for _, format := range []string{"csv", "jsonl", "parquet"} {

@@ -143,9 +143,7 @@ func BenchmarkManifest(b *testing.B) {
 // A night costs in proportion to what is new, and not to the history.
 func TestNightAfterALongHistory(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("makes a manifest of 50,000 recordings; not with -short")
-	}
+	notShort(t, "makes a manifest of 50,000 recordings")
 	requests := map[string]int{}
 	for name, after := range map[string]func(testing.TB) (*world, string){
 		"a short history": func(t testing.TB) (*world, string) { return night(t, 1000) },

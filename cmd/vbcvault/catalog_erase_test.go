@@ -79,9 +79,7 @@ func TestEraseFromTheCatalog(t *testing.T) {
 // a night between the two doesn't bring the caller back.
 func TestEraseFromTheCatalogGoesOn(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("tries every request, as TestEraseGoesOn does; not with -short")
-	}
+	notShort(t, "tries every request, as TestEraseGoesOn does")
 	for fails := int64(1); fails < 16; fails++ {
 		for _, applied := range []bool{false, true} {
 			var erasing atomic.Bool

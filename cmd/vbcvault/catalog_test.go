@@ -159,6 +159,7 @@ func TestCatalogIsKept(t *testing.T) {
 // the next one with --catalog brings it up to date.
 func TestCatalogAfterAnInterruption(t *testing.T) {
 	t.Parallel()
+	notShort(t, "interrupts at many moments")
 	for fails := 1; ; fails++ {
 		var n atomic.Int64
 		var cmd atomic.Value
@@ -291,9 +292,7 @@ func (w *world) versionsOf(t *testing.T) (all [][]byte) {
 // A month of more than one part is uploaded as such, found again, and replaced.
 func TestCatalogOfManyParts(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("makes a catalogue of 5,000 recordings; not with -short")
-	}
+	notShort(t, "makes a catalogue of 5,000 recordings")
 	w := newWorld(t, vbctest.Config{}).inVersionedS3(nil)
 	w.in(5, 1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

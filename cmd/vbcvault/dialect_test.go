@@ -16,6 +16,7 @@ import (
 // second night has nothing to do, and doctor says what the server does.
 func TestDialects(t *testing.T) {
 	t.Parallel()
+	notShort(t, "waits for busy servers")
 	refusing := func(f storagetest.S3Fault, ops ...string) hook {
 		return func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 			for _, o := range ops {

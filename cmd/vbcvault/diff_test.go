@@ -78,9 +78,7 @@ func sameSecond(w *world) []vbctest.Recording {
 // An archive that is what the manifest says is said to be.
 func TestDiffOfTheSame(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("compares hundreds of recordings in many orders, as TestDiff does a few; not with -short")
-	}
+	notShort(t, "compares hundreds of recordings in many orders, as TestDiff does a few")
 	inBothKinds(t, vbctest.Config{Users: []int64{9, 10, 745249}}, func(t *testing.T, w *world, reading *atomic.Value) {
 		all := sameSecond(w)
 		n := len(all)

@@ -258,9 +258,7 @@ func TestFetchAuto(t *testing.T) {
 	free.someRecordings(30)
 	free.want(free.archive("--older-than", "90d"), 0, map[string]int{"downloads": 30, "exported": 0})
 
-	if testing.Short() {
-		t.Skip("waits for a quota; not with -short")
-	}
+	notShort(t, "waits for a quota")
 	w := newWorld(t, vbctest.Config{Quota: 50, QuotaWindow: time.Second}).inDir()
 	all := w.someRecordings(300)
 	r := w.archive("--older-than", "90d", "--delete", "--workers", "4")

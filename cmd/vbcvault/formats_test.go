@@ -162,6 +162,7 @@ var everyKind = []string{"--older-than", "90d", "--kind", "company,on-demand", "
 // column of every row what VBC had said and the destination holds.
 func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 	t.Parallel()
+	notShort(t, "builds a driver of DuckDB")
 	for name, place := range map[string]func(*world) *world{"directory": (*world).inDir, "bucket": func(w *world) *world { return w.inS3(nil) }} {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{Users: []int64{745250}}))
@@ -201,6 +202,7 @@ func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 // Each format of export says the same, and filters choose.
 func TestExportFormats(t *testing.T) {
 	t.Parallel()
+	notShort(t, "builds a driver of DuckDB")
 	w := newWorld(t, vbctest.Config{Users: []int64{745250}}).inDir()
 	all := varied(w)
 	w.want(w.archive(everyKind...), 1, map[string]int{"deleted": 5})
@@ -301,9 +303,7 @@ func TestAthenaTable(t *testing.T) {
 // groups of rows: DuckDB reads just what the lines of JSON say.
 func TestParquetOverManyGroups(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("writes 25,001 rows; not with -short")
-	}
+	notShort(t, "writes 25,001 rows")
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)

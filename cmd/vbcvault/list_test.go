@@ -297,9 +297,7 @@ func TestListForgetsTheErased(t *testing.T) {
 func TestListInFlatMemory(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	if testing.Short() {
-		t.Skip("makes a manifest of 50,000 recordings; not with -short")
-	}
+	notShort(t, "makes a manifest of 50,000 recordings")
 	w, path := newWorld(t, vbctest.Config{}).alone().built(), aLongHistory(t)
 	for _, args := range [][]string{{"--json"}, {"--csv"}, {"--limit", "0"}} {
 		cmd := w.command(append([]string{"list", "--manifest", path}, args...)...)

@@ -79,3 +79,11 @@ func (s suite) Run() int {
 	defer os.RemoveAll(shared)
 	return s.M.Run()
 }
+
+// notShort skips what takes long, and says why it does.
+func notShort(t *testing.T, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip(why + "; not with -short")
+	}
+}

@@ -30,6 +30,9 @@ func TestOutageIsWaitedFor(t *testing.T) {
 			"Retry-After": {Status: 503, Header: http.Header{"Retry-After": {"1"}}},
 			"no answer":   {Reset: true},
 		} {
+			if testing.Short() && way != "suspended" {
+				continue
+			}
 			t.Run(name+"/"+way, func(t *testing.T) {
 				t.Parallel() // it mostly waits
 				w := newWorld(t, vbctest.Config{}).inDir()

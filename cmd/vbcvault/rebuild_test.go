@@ -121,9 +121,7 @@ func TestRebuild(t *testing.T) {
 // to do is done, once, and what it was deleting is looked at.
 func TestRebuildAfterAKill(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("kills at many moments; not with -short")
-	}
+	notShort(t, "kills at many moments")
 	for name, match := range map[string]func(*http.Request) bool{"audio": isAudio, "delete": isDelete} {
 		for _, nth := range []int{1, 11} {
 			for _, applied := range []bool{false, true} {
@@ -178,6 +176,7 @@ func TestRebuildAfterAKill(t *testing.T) {
 // next run asks VBC, and its outcome follows on a proven copy.
 func TestRebuildSettlesWhatWasBegun(t *testing.T) {
 	t.Parallel()
+	notShort(t, "kills, and rebuilds everywhere")
 	for _, applied := range []bool{false, true} {
 		t.Run(fmt.Sprint(applied), func(t *testing.T) {
 			inBothKinds(t, vbctest.Config{}, func(t *testing.T, w *world, reading *atomic.Value) {
@@ -319,9 +318,7 @@ func TestRebuildDeep(t *testing.T) {
 // A thousand recordings take no more memory than a hundred.
 func TestRebuildOfMany(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("archives 500 recordings; not with -short")
-	}
+	notShort(t, "archives 500 recordings")
 	needsPeak(t)
 	peaks := map[int]int64{}
 	for _, n := range []int{100, 500} {

@@ -122,6 +122,7 @@ func TestAccountChangesInAListing(t *testing.T) {
 // one run gets them all, and never asks for more than --workers at once.
 func TestThousandRecordingsInOneRun(t *testing.T) {
 	t.Parallel()
+	notShort(t, "archives 1,000 recordings")
 	w := newWorld(t, vbctest.Config{MaxPageSize: 50, Latency: time.Millisecond}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	for i := range int64(1000) {

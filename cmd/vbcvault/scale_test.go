@@ -43,9 +43,7 @@ var largeSize = flag.Int64("large", 40_000_000, "bytes of a large recording")
 func TestMemoryWithLargeRecordings(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	if testing.Short() {
-		t.Skip("moves 0.7 GB and more; not with -short")
-	}
+	notShort(t, "moves 0.7 GB and more")
 	w := newWorld(t, vbctest.Config{}).inS3(nil).built()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	const n = 18 // more than workers
@@ -64,6 +62,7 @@ func TestMemoryWithLargeRecordings(t *testing.T) {
 // Fifty thousand listed recordings add nothing to speak of.
 func TestMemoryWithManyRecordings(t *testing.T) {
 	t.Parallel()
+	notShort(t, "lists 50,000 recordings")
 	needsPeak(t)
 	peaks := map[int]int64{}
 	for _, n := range []int{1000, 50_000} {
