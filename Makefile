@@ -1,21 +1,25 @@
-# make          build ./vbcvault
-# make test     everything that proves the product
-# make lint     vet and golangci-lint
-# make mutants  break the program in many ways, and see a test fail each time
-# make torture  count the faults, kills and random histories that nothing is lost in
-# make dialects build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
-# make fuzz     every fuzz target, INPUTS=20000 inputs each
-# make bench    vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
-# make bench-scale  what a long history costs, LARGEST=10000000 for ten million recordings
-# make bench-list   what finding and counting costs in a manifest, LARGEST as above
-# make dist     static binaries for the usual systems
+# make             build ./vbcvault
+# make quick       vet and the tests that take no minutes, while you work
+# make test        everything that proves the product
+# make race        what goes on at once, with the race detector
+# make lint        vet and golangci-lint
+# make mutants     break the program in many ways, and see a test fail each time
+# make torture     count the faults, kills and random histories that nothing is lost in
+# make dialects    build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
+# make fuzz        every fuzz target, INPUTS=20000 inputs each
+# make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
+# make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make demo        the program on a simulated account
+# make dist        static binaries for the usual systems
+# make help        this list
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build test race lint mutants torture dialects fuzz bench bench-scale bench-list dist demo
+.PHONY: build quick test race lint mutants torture dialects fuzz bench bench-scale bench-list dist demo help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -23,14 +27,22 @@ build:
 demo:
 	go run ./cmd/vbcvault demo
 
-test:
-	go test -timeout 30m ./...
+help:
+	@sed -n 's/^# \(make.*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
-# Of what takes long, the part in which most goes on at once.
+quick:
+	go vet ./...
+	go test -short ./...
+
+test:
+	go test ./...
+
+# Of what takes long, the part in which most goes on at once: a command that is
+# killed, or one step after the other, races with nobody.
 race:
-	go test -race -short -timeout 30m $$(go list ./... | grep -v -e cmd/vbcvault -e pipeline$$)
-	go test -race -short -timeout 30m ./pipeline -rapid.checks 20 -skip 'TestCrash|AtEveryStep|DamagedAtRest|UncountedListings'
-	go test -race -short -timeout 30m ./cmd/vbcvault -run 'Archive|Migration|Transcripts|Termination|KillThenResume|HoldDuring|Export$$|ExportGoesWrong|CatalogIsKept|CatalogAfter|Restore$$|RestoreDuring|RestoreIsInterrupted|ListBeside|Rebuild$$|Diff$$|Secrets|BackupDuring|Stops'
+	go test -race -short $$(go list ./... | grep -v -e cmd/vbcvault -e pipeline$$)
+	go test -race -short ./pipeline -rapid.checks 20 -skip 'TestCrash|AtEveryStep|DamagedAtRest|UncountedListings|A404|ByOtherMeans'
+	go test -race -short ./cmd/vbcvault -run 'ArchiveThenDelete|MigrationMakes|Outage|Transcripts$$|Termination|HoldDuring|Export$$|ExportGoesWrong|CatalogIsKept|Rebuild$$|Diff$$|Restore$$|RestoreDuring|RestoreIsInterrupted|ListBeside|Secrets|BackupDuring|StopsWhen'
 
 lint:
 	go vet ./...
@@ -50,14 +62,17 @@ SERVERS ?= all
 dialects:
 	go test ./storage/s3store -run TestConformanceOfOtherServers -dialects $(SERVERS) -count 1 -timeout 60m
 
-# One target at a time, as go test wants it. A number of inputs, since a time
-# may end a target with "context deadline exceeded" (golang/go#75804).
+# All that there are, each package built once. A number of inputs, since a time may
+# end a target with "context deadline exceeded" (golang/go#75804).
 INPUTS ?= 20000
 
 fuzz:
-	@for target in vbc:FuzzListing vbc:FuzzRepair vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline/layout:FuzzKeys pipeline/layout:FuzzSidecar \
-		pipeline:FuzzPlan pipeline:FuzzExport pipeline/layout:FuzzReceiptNames pipeline/restore:FuzzNames pipeline/receipt:FuzzReceipts; do \
-		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(INPUTS)x -fuzzminimizetime 1s || exit 1; \
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && cache=$$(go env GOCACHE)/fuzz && \
+	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		go test -c -fuzz . -o "$$tmp/fuzz" "$$dir" && for target in $$(cd "$$dir" && "$$tmp/fuzz" -test.list '^Fuzz'); do \
+			echo "$$dir $$target" && (cd "$$dir" && "$$tmp/fuzz" -test.run '^$$' -test.fuzz "^$$target$$" -test.fuzztime $(INPUTS)x \
+				-test.fuzzminimizetime 1s -test.fuzzcachedir "$$cache/$$(go list .)") || exit 1; \
+		done || exit 1; \
 	done
 
 bench:

@@ -70,6 +70,7 @@ func zips() map[string]func([]vbctest.Recording, []vbctest.ZipEntry) []vbctest.Z
 // late, or was listed by a run that was killed.
 func TestExportOfEqualNames(t *testing.T) {
 	t.Parallel()
+	notShort(t, "archives hundreds of recordings in many ways")
 	for way, zip := range zips() {
 		for name, test := range map[string]func(t *testing.T, w *world, all []vbctest.Recording){
 			"archived already": func(t *testing.T, w *world, all []vbctest.Recording) {

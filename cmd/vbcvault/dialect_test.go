@@ -16,7 +16,7 @@ import (
 // second night has nothing to do, and doctor says what the server does.
 func TestDialects(t *testing.T) {
 	t.Parallel()
-	type hook = func(op, key string, r *http.Request) *storagetest.S3Fault
+	notShort(t, "waits for busy servers")
 	refusing := func(f storagetest.S3Fault, ops ...string) hook {
 		return func(op, _ string, _ *http.Request) *storagetest.S3Fault {
 			for _, o := range ops {
@@ -48,6 +48,7 @@ func TestDialects(t *testing.T) {
 		}}, "writing and checksums", storage.OK, "checks what it is sent"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
 				for _, h := range c.habits {
 					if f := h(op, key, r); f != nil {

@@ -64,6 +64,7 @@ func (w *world) under(units string, args ...string) result {
 // Nothing more can be written, to the destination or to the manifest.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
+	notShort(t, "fills disks")
 	t.Run("destination", func(t *testing.T) {
 		dir := tmpfs(t, "size=300k")
 		w := newWorld(t, vbctest.Config{}).inDir()

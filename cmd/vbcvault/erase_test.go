@@ -141,6 +141,7 @@ func TestEraseIsRefused(t *testing.T) {
 // An erasure that breaks off at any request is finished by saying it again.
 func TestEraseGoesOn(t *testing.T) {
 	t.Parallel()
+	notShort(t, "tries every request")
 	for fails := int64(1); fails < 12; fails++ {
 		for _, applied := range []bool{false, true} {
 			var erasing atomic.Bool

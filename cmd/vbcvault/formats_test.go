@@ -2,23 +2,15 @@ package main_test
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,42 +20,6 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
-
-var buildDuckDB = sync.OnceValues(func() (string, error) {
-	name := filepath.Join(os.TempDir(), fmt.Sprintf("vbcvault-duckdb-%d", os.Getpid()))
-	out, err := exec.Command("go", "build", "-C", "testdata/duckdb", "-o", name, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
-})
-
-// duckDB runs SQL in DuckDB, which reads Parquet with nothing of ours, and
-// returns a line of JSON for each row, its fields sorted by name.
-func duckDB(t *testing.T, sql string) []string {
-	t.Helper()
-	env, err := exec.Command("go", "env", "CGO_ENABLED", "CC").Output()
-	words := strings.Fields(string(env))
-	if err != nil || len(words) < 2 || words[0] != "1" || runtime.GOOS == "windows" {
-		t.Skip("DuckDB is linked with cgo, which is off here")
-	}
-	if _, err := exec.LookPath(words[1]); err != nil {
-		t.Skipf("DuckDB is linked by a C compiler, and there is no %s", words[1])
-	}
-	name, err := buildDuckDB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(name)
-	cmd.Stdin = strings.NewReader(sql)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s\n%v: %s", sql, err, &errs)
-	}
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
-}
 
 // catalogOnDisk is a directory that has the destination's catalogue as it lies there.
 func (w *world) catalogOnDisk() string {
@@ -206,6 +162,7 @@ var everyKind = []string{"--older-than", "90d", "--kind", "company,on-demand", "
 // column of every row what VBC had said and the destination holds.
 func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 	t.Parallel()
+	notShort(t, "builds a driver of DuckDB")
 	for name, place := range map[string]func(*world) *world{"directory": (*world).inDir, "bucket": func(w *world) *world { return w.inS3(nil) }} {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{Users: []int64{745250}}))
@@ -245,6 +202,7 @@ func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 // Each format of export says the same, and filters choose.
 func TestExportFormats(t *testing.T) {
 	t.Parallel()
+	notShort(t, "builds a driver of DuckDB")
 	w := newWorld(t, vbctest.Config{Users: []int64{745250}}).inDir()
 	all := varied(w)
 	w.want(w.archive(everyKind...), 1, map[string]int{"deleted": 5})
@@ -290,73 +248,6 @@ func TestExportFormats(t *testing.T) {
 	if err != nil || len(left) != 3*4 {
 		t.Errorf("%v, %v", left, err)
 	}
-}
-
-func readFile(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// readCSV reads a catalogue as rows of JSON.
-func readCSV(t *testing.T, name string) (rows []string) {
-	lines, err := csv.NewReader(bytes.NewReader(readFile(t, name))).ReadAll()
-	if err != nil || len(lines) == 0 {
-		t.Fatal(err)
-	}
-	for _, line := range lines[1:] {
-		row := map[string]any{}
-		for i, column := range lines[0] {
-			text := line[i]
-			switch n, err := strconv.ParseInt(text, 10, 64); {
-			case column == "extensions" || column == "rule_ids":
-				row[column] = append([]string{}, strings.Fields(text)...)
-			case text == "" || column == "bytes" && text == "-1":
-				row[column] = nil
-			case slices.Contains([]string{"id", "duration_ms", "bytes"}, column) && err == nil:
-				row[column] = n
-			case column == "start":
-				at, err := time.Parse(time.RFC3339, text)
-				if err != nil {
-					t.Fatal(err)
-				}
-				row[column] = at
-			case strings.HasPrefix(text, "'="):
-				row[column] = text[1:]
-			default:
-				row[column] = text
-			}
-			if regexp.MustCompile(`^[=@-]`).MatchString(text) {
-				t.Errorf("a spreadsheet would carry out %q", text)
-			}
-		}
-		archivedIn(t, row)
-		rows = append(rows, asJSON(t, row))
-	}
-	return rows
-}
-
-// readJSONL does the same.
-func readJSONL(t *testing.T, name string) (rows []string) {
-	for line := range bytes.Lines(readFile(t, name)) {
-		row := nullsAdded(t, line)
-		archivedIn(t, row)
-		rows = append(rows, asJSON(t, row))
-	}
-	return rows
-}
-
-// readParquet does the same, by DuckDB.
-func readParquet(t *testing.T, name string) (rows []string) {
-	for _, line := range duckDB(t, `SELECT * FROM read_parquet('`+name+`') ORDER BY "start"`) {
-		row := decoded(t, line)
-		archivedIn(t, row)
-		rows = append(rows, asJSON(t, row))
-	}
-	return rows
 }
 
 // The README's table for Athena has the columns that the files have, with
@@ -412,9 +303,7 @@ func TestAthenaTable(t *testing.T) {
 // groups of rows: DuckDB reads just what the lines of JSON say.
 func TestParquetOverManyGroups(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("writes 25,001 rows; not with -short")
-	}
+	notShort(t, "writes 25,001 rows")
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -445,97 +334,5 @@ func TestParquetOverManyGroups(t *testing.T) {
 	}
 	if i != len(got) || i != 25_001 {
 		t.Errorf("%d rows, of %d", len(got), i)
-	}
-}
-
-func decoded(t *testing.T, line string) (row map[string]any) {
-	t.Helper()
-	d := json.NewDecoder(strings.NewReader(line))
-	d.UseNumber()
-	if err := d.Decode(&row); err != nil {
-		t.Fatal(err)
-	}
-	return row
-}
-
-// nullsAdded is a line of JSON with the columns that it leaves out.
-func nullsAdded(t *testing.T, line []byte) map[string]any {
-	t.Helper()
-	row := decoded(t, string(line))
-	for _, column := range []string{"user", "duration_ms", "direction", "caller_id", "cnam", "dnis", "call_id", "file_name", "archived_at", "key", "sha256", "sidecar_key", "transcript_key"} {
-		if _, ok := row[column]; !ok {
-			row[column] = nil
-		}
-	}
-	for _, column := range []string{"extensions", "rule_ids"} {
-		if _, ok := row[column]; !ok {
-			row[column] = []string{}
-		}
-	}
-	if row["bytes"] == json.Number("-1") {
-		row["bytes"] = nil
-	}
-	return row
-}
-
-// A file of export's has its name once it is whole: whoever stops the program,
-// or fills the disk, leaves nothing under it. What is there stays.
-func TestExportIsWholeOrNot(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("there are no signals, and no ulimit")
-	}
-	w, path := night(t, 20_000)
-	for _, format := range []string{"csv", "jsonl", "parquet"} {
-		dir := t.TempDir()
-		out := filepath.Join(dir, "calls")
-		args := []string{"export", "--manifest", path, "--format", format, "--out", out}
-		full := exec.Command("sh", append([]string{"-c", `ulimit -f 64; exec "$@"`, "sh", program(t)}, args...)...)
-		full.Env = w.env
-		if r := w.finish(full); r.code != 3 || !strings.Contains(r.stderr, "file too large") {
-			t.Errorf("%s: exit %d on a full disk", format, r.code)
-		}
-		mustBeEmptyDir(t, dir)
-		if r := w.whileWriting(dir, syscall.SIGTERM, args...); r.code != 130 || !strings.Contains(r.stderr, "stopped before the end") {
-			t.Errorf("%s: exit %d when it is stopped", format, r.code)
-		}
-		mustBeEmptyDir(t, dir)
-		w.whileWriting(dir, syscall.SIGKILL, args...) // which leaves something, under another name
-		if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: killed, it has left %v", format, err)
-		}
-		if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if r := w.run(args...); r.code != 2 || string(readFile(t, out)) != "mine" {
-			t.Errorf("%s: exit %d, and there is %q", format, r.code, readFile(t, out))
-		}
-	}
-}
-
-// whileWriting runs vbcvault, and sends it a signal as soon as there is a file in dir.
-func (w *world) whileWriting(dir string, signal os.Signal, args ...string) result {
-	cmd := w.command(args...)
-	var ended atomic.Bool
-	var told sync.WaitGroup
-	told.Go(func() {
-		for !ended.Load() {
-			if left, _ := os.ReadDir(dir); len(left) > 0 {
-				_ = w.process(cmd).Signal(signal)
-				return
-			}
-			runtime.Gosched()
-		}
-	})
-	r := w.finish(cmd)
-	ended.Store(true)
-	told.Wait()
-	return r
-}
-
-func mustBeEmptyDir(t *testing.T, dir string) {
-	t.Helper()
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
 	}
 }

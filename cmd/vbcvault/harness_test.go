@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,9 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +20,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -30,56 +28,12 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "vbcvault-test-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "vbcvault")
-	args := []string{"build", "-o", name, "."}
-	if raceEnabled {
-		args = slices.Insert(args, 1, "-race")
-	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
-})
-
-// program builds vbcvault as users have it.
-func program(t testing.TB) string {
-	t.Helper()
-	name, err := buildOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func TestMain(m *testing.M) {
-	if name := os.Getenv(loopEnv); name != "" {
-		if err := runLoop(name); err != nil {
-			fmt.Fprintln(os.Stderr, name+":", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	flag.Parse()
-	if chosen := flag.Lookup("test.parallel"); chosen.Value.String() == chosen.DefValue {
-		_ = flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // they mostly wait for processes and servers
-	}
-	code := m.Run()
-	if name, err := buildOnce(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(name))
-	}
-	os.Exit(code)
-}
-
 // world is an account, a destination, and an environment to run vbcvault in.
 type world struct {
 	t       testing.TB
 	account *vbctest.Account
 	to      string // --to
+	program string // "" = the test binary by its other name
 	env     []string
 	state   string
 	open    func() storage.Destination // the destination, for looking
@@ -98,11 +52,16 @@ func newWorld(t testing.TB, cfg vbctest.Config) *world {
 		api.Close()
 	})
 	state := t.TempDir()
-	return &world{t: t, account: a, state: state, env: []string{
+	w := &world{t: t, account: a, state: state, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC", "VBCVAULT_STATE_DIR=" + state,
+		vbcvault.Hurry + "=1",
 		"GORACE=atexit_sleep_ms=10", // a program built -race waits a second at its end, hundreds of times
 		"VBC_API_URL=" + api.URL, "VBC_USERNAME=admin", "VBC_PASSWORD=correct horse", "VBC_CLIENT_ID=client", "VBC_CLIENT_SECRET=secret",
 	}}
+	if _, measured := t.(*testing.B); measured {
+		w.built()
+	}
+	return w
 }
 
 // inS3 makes a bucket of the real S3 server the destination.
@@ -169,7 +128,11 @@ type result struct {
 
 func (w *world) command(args ...string) *exec.Cmd {
 	w.t.Helper()
-	cmd := exec.Command(program(w.t), args...)
+	name := w.program
+	if name == "" {
+		name = program(w.t)
+	}
+	cmd := exec.Command(name, args...)
 	cmd.Env = w.env
 	return cmd
 }

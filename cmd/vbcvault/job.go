@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -30,6 +31,13 @@ type job struct {
 	planFile      string // to write; "" = none
 	trustMount    bool   // delete although the destination is a network or FUSE mount
 	insecureHTTP  bool
+}
+
+// pauses before a request is tried again, and before an export job is looked at,
+// are the pipeline's own; tests shorten them.
+var pauses struct {
+	tries []time.Duration
+	poll  time.Duration
 }
 
 // run archives. The lock comes first: whoever doesn't get it has asked VBC for
@@ -127,6 +135,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 
 func (j *job) client(o *output) (*vbc.Client, error) {
 	j.vbc.Logger = o.log
+	j.options.Pauses, j.options.PollPause = pauses.tries, pauses.poll
 	return newClient(j.vbc, j.manifest)
 }
 

@@ -21,7 +21,7 @@ func (w *world) alone() *world {
 	env := slices.DeleteFunc(slices.Clone(w.env), func(kv string) bool {
 		return strings.HasPrefix(kv, "VBC_") || strings.HasPrefix(kv, "AWS_")
 	})
-	return &world{t: w.t, account: w.account, state: w.state, env: env}
+	return &world{t: w.t, account: w.account, program: w.program, state: w.state, env: env}
 }
 
 // listed are the recordings that list shows, as lines of JSON.
@@ -297,12 +297,10 @@ func TestListForgetsTheErased(t *testing.T) {
 func TestListInFlatMemory(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	if testing.Short() {
-		t.Skip("makes a manifest of 50,000 recordings; not with -short")
-	}
-	w, path := night(t, 50_000)
+	notShort(t, "makes a manifest of 50,000 recordings")
+	w, path := newWorld(t, vbctest.Config{}).alone().built(), aLongHistory(t)
 	for _, args := range [][]string{{"--json"}, {"--csv"}, {"--limit", "0"}} {
-		cmd := w.alone().command(append([]string{"list", "--manifest", path}, args...)...)
+		cmd := w.command(append([]string{"list", "--manifest", path}, args...)...)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

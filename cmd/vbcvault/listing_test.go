@@ -19,6 +19,7 @@ import (
 // arrivals are found, at once or by the full scan that comes every so often.
 func TestNightlyListsWhatIsNew(t *testing.T) {
 	t.Parallel()
+	notShort(t, "archives hundreds of recordings")
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	newest := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -100)
 	w.account.Generate(950, newest, time.Hour)
@@ -147,6 +148,7 @@ func TestLargePagesTimeOut(t *testing.T) {
 // by time: everything is done, though it takes more pages.
 func TestListingInAnyOrder(t *testing.T) {
 	t.Parallel() // it mostly waits
+	notShort(t, "archives hundreds of recordings in many orders")
 	for name, cfg := range map[string]vbctest.Config{
 		"newest first whatever is asked for": {IgnoreOrder: true},
 		"the order is refused":               {RejectOrder: true},
@@ -171,6 +173,7 @@ func TestListingInAnyOrder(t *testing.T) {
 // interruption, by status: at the quota that VBC has taught, or its default.
 func TestItSaysHowLongItWillTake(t *testing.T) {
 	t.Parallel() // it mostly waits
+	notShort(t, "archives hundreds of recordings")
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	w.someRecordings(600)
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")

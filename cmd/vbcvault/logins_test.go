@@ -22,6 +22,7 @@ import (
 // run, no doctor.
 func TestRefusedPasswordIsRemembered(t *testing.T) {
 	t.Parallel()
+	notShort(t, "makes keys of many passwords, on purpose slowly")
 	for name, first := range map[string][]string{
 		"run":     {"archive", "--older-than", "90d"},
 		"dry run": {"archive", "--older-than", "90d", "--dry-run"},
@@ -108,6 +109,7 @@ func TestRefusedPasswordIsRemembered(t *testing.T) {
 // is the user that is locked.
 func TestRefusedPasswordWithAnotherManifest(t *testing.T) {
 	t.Parallel()
+	notShort(t, "makes keys of many passwords, on purpose slowly")
 	for name, first := range map[string]bool{"with it": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

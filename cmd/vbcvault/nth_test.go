@@ -37,8 +37,12 @@ func again() map[string][2]vbctest.Recording {
 // One recording, one row, for ever: whatever VBC shows under its id later.
 func TestOneRecordingOneRow(t *testing.T) {
 	t.Parallel()
+	notShort(t, "has every command look at each")
 	for name, both := range again() {
 		for place, in := range map[string]func(*world) *world{"s3": func(w *world) *world { return w.inS3(nil) }, "directory": (*world).inDir} {
+			if place == "s3" && name != "start corrected" {
+				continue // names are made in the same way
+			}
 			t.Run(name+"/"+place, func(t *testing.T) {
 				w := in(newWorld(t, vbctest.Config{}))
 				w.account.Add(both[0])

@@ -23,6 +23,7 @@ import (
 // damaged lies anywhere, be it audio, metadata, transcripts, receipts, or holds.
 func TestDamagedRightAfterItWasStored(t *testing.T) {
 	t.Parallel()
+	notShort(t, "waits for a server in trouble")
 	for name, fails := range map[string]bool{"and says that all is well": false, "and says that it failed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

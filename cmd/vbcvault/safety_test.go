@@ -122,6 +122,7 @@ func TestAccountChangesInAListing(t *testing.T) {
 // one run gets them all, and never asks for more than --workers at once.
 func TestThousandRecordingsInOneRun(t *testing.T) {
 	t.Parallel()
+	notShort(t, "archives 1,000 recordings")
 	w := newWorld(t, vbctest.Config{MaxPageSize: 50, Latency: time.Millisecond}).inDir()
 	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
 	for i := range int64(1000) {
@@ -145,6 +146,7 @@ func TestSwallowedUploadIsNeverPurged(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{".mp3", ".json"} {
 		t.Run(ending, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
 				if op == "PutObject" && strings.HasSuffix(key, ending) {
 					return &storagetest.S3Fault{Status: http.StatusOK}

@@ -17,7 +17,6 @@ import (
 // and one of today.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Dir(program(t))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -32,7 +31,6 @@ func TestScripts(t *testing.T) {
 					env.Setenv(k, v)
 				}
 			}
-			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("VBCVAULT_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("HOME", env.WorkDir)
 			return os.Mkdir(filepath.Join(env.WorkDir, "archive"), 0o700)
