@@ -99,7 +99,7 @@ func (p *page) flush() {
 }
 
 func (p *page) paragraph(first, rest string, words []string) {
-	for i, l := range wrap(words, pageWidth-utf8.RuneCountInString(rest)) {
+	for i, l := range wrap(words, pageWidth-max(utf8.RuneCountInString(first), utf8.RuneCountInString(rest))) {
 		if i == 0 {
 			p.line(first + l)
 			continue
