@@ -61,7 +61,11 @@ func readTopic(name string) (t topic, ok bool) {
 
 // addManual gives the program its help: of commands, as ever, and of topics.
 func addManual(root *cobra.Command, s streams) {
-	root.SetHelpCommand(newHelp(s))
+	help := newHelp(s)
+	if root.ContainsGroup("other") {
+		help.GroupID = "other"
+	}
+	root.SetHelpCommand(help)
 	plain := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		plain(cmd, args)

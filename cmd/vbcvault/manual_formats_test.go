@@ -52,12 +52,15 @@ func TestFormatsSaysWhatTheCodeSays(t *testing.T) {
 	var forms []string
 	directory := ""
 	for line := range strings.Lines(block(t, text, "## The archive")) {
-		key := strings.TrimPrefix(strings.TrimSpace(line), "s3://MY-BUCKET/recordings/")
-		if directory == "" {
-			directory = path.Dir(key)
-		}
-		if !strings.Contains(key, "/") {
-			key = directory + "/" + key
+		key := strings.TrimSpace(strings.ReplaceAll(line, " (or .txt)", ""))
+		switch {
+		case strings.HasPrefix(line, "s3:"):
+			continue
+		case strings.HasSuffix(key, "/"):
+			directory = key
+			continue
+		case strings.HasPrefix(line, "    "):
+			key = directory + key
 		}
 		form := regexp.MustCompile(`[0-9]+`).ReplaceAllString(regexp.QuoteMeta(key), `[0-9]+`)
 		form = strings.ReplaceAll(form, `\.transcript\.json`, `\.transcript\.(json|txt)`)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -119,6 +120,11 @@ func TestExamplesOfTheManual(t *testing.T) {
 				}
 				if name == "README" && slices.ContainsFunc(slices.Collect(maps.Keys(runElsewhere)), func(s string) bool { return strings.HasPrefix(first, s) }) {
 					continue
+				}
+				for line := range strings.Lines(block) {
+					if name != "README" && utf8.RuneCountInString(line) > 97 {
+						t.Errorf("wider than a terminal: %s", line)
+					}
 				}
 				ran++
 				cmd := exec.Command("/bin/sh", "-eu", "-c", here(block))

@@ -161,7 +161,8 @@ func (p *page) table(lines []string) {
 }
 
 // records lays out a table whose columns don't fit side by side: the first cell,
-// and below it the others.
+// and below it the others with their titles. Of three columns the second goes
+// without: it says what the first one means.
 func (p *page) records(rows [][]string) {
 	head := rows[0]
 	for i, row := range rows[1:] {
@@ -174,7 +175,7 @@ func (p *page) records(rows [][]string) {
 				continue
 			}
 			label := ""
-			if len(head) > 2 && c > 0 {
+			if len(head) != 3 || c > 0 {
 				label = head[c+1] + ": "
 			}
 			p.paragraph("    "+label, "    ", strings.Fields(cell))

@@ -88,7 +88,6 @@ To see it work without an account, a bucket or a server:
 		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newDiff(s), newRebuild(s), newAudit(s), newDoctor(s), newAcknowledge(s), newHold(s), newErase(s), newList(s), newExport(s), newRestore(s), newManifest(s), newDemo(s), newVersion(s))
-	addManual(root, s)
 	for _, cmd := range family(root) {
 		if cmd.Args == nil {
 			continue
@@ -105,6 +104,7 @@ To see it work without an account, a bucket or a server:
 		}
 		cmd.Flags().SortFlags = false
 	}
+	addManual(root, s)
 	return root
 }
 
