@@ -59,6 +59,7 @@ func forTerminal(markdown string) string {
 var (
 	bulletForm = regexp.MustCompile(`^(?:- |[0-9]+\. )`)
 	linkForm   = regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`)
+	codeForm   = regexp.MustCompile("`[^`]+`")
 	pageLink   = regexp.MustCompile(`^([a-z]+)\.md(?:#.*)?$`)
 )
 
@@ -73,13 +74,26 @@ func plainText(s string) string {
 			return "`vbcvault help " + page[1] + "`"
 		case page != nil:
 			return text + " (`vbcvault help " + page[1] + "`)"
-		case strings.HasPrefix(to, "#"):
+		case strings.HasPrefix(to, "#"), strings.TrimPrefix(to, "../../../") == text:
 			return text
 		}
 		return text + " (" + strings.TrimPrefix(to, "../../../") + ")"
 	})
+	s = codeForm.ReplaceAllStringFunc(s, func(code string) string {
+		if utf8.RuneCountInString(code) > widestCode {
+			return code
+		}
+		return strings.ReplaceAll(code, " ", glue)
+	})
 	return strings.ReplaceAll(s, "**", "")
 }
+
+// What is code isn't broken into lines, if it isn't long: glue stands for its
+// spaces until all is laid out.
+const (
+	widestCode = 50
+	glue       = "\x00"
+)
 
 // page is a text that is being laid out.
 type page struct {
@@ -88,7 +102,7 @@ type page struct {
 	first, rest string   // what comes before its first line, and before the others
 }
 
-func (p *page) line(s string) { p.text.WriteString(s + "\n") }
+func (p *page) line(s string) { p.text.WriteString(strings.ReplaceAll(s, glue, " ") + "\n") }
 
 // flush ends a paragraph.
 func (p *page) flush() {
@@ -112,7 +126,7 @@ func (p *page) heading(text string) {
 	marks := len(text) - len(strings.TrimLeft(text, "#"))
 	text = plainText(strings.TrimSpace(text[marks:]))
 	p.line(text)
-	if under := map[int]string{1: "=", 2: "-"}[marks]; under != "" {
+	if under := map[int]string{1: "=", 2: "-", 3: "~"}[marks]; under != "" {
 		p.line(strings.Repeat(under, utf8.RuneCountInString(text)))
 	}
 }
@@ -187,8 +201,8 @@ func (p *page) records(rows [][]string) {
 func cells(line string) []string {
 	line = strings.Trim(strings.TrimSpace(line), "|")
 	var all []string
-	for _, c := range strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|") {
-		all = append(all, plainText(strings.TrimSpace(strings.ReplaceAll(c, "\x00", "|"))))
+	for _, c := range strings.Split(line, "|") {
+		all = append(all, plainText(strings.TrimSpace(c)))
 	}
 	return all
 }
