@@ -92,27 +92,46 @@ func (c Copy) read() bool {
 	return c.Audio.Proof == storage.ProofRead && c.Sidecar.Proof == storage.ProofRead && (c.Transcript.Key == "" || c.Transcript.Proof == storage.ProofRead)
 }
 
+// Keys are those of its objects.
+func (c Copy) Keys() (keys []string) {
+	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
+		if o.Key != "" {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
 // Known reports whether a copy has at least been intended.
 func (c Copy) Known() bool { return c.Audio.Key != "" }
 
 // Failure says why a recording could not be done.
 type Failure struct {
-	Reason    string
+	Code      string    // a short stable word for the cause, "" = an earlier program wrote it
+	Reason    string    // the same for people
 	Permanent bool      // trying again won't help by itself
 	Attempts  int       // runs that failed on it
 	At        time.Time // of the last one
 
-	// Acknowledged is why somebody takes this failure for granted, and
-	// Acknowledging the Reason that it had then: another is news again.
-	Acknowledged, Acknowledging string
+	// Acknowledged is why somebody takes this failure for granted. Acknowledging
+	// is the Reason that it had then and AcknowledgingCode its Code, "" if it had
+	// none. A failure with another code is news again.
+	Acknowledged, Acknowledging, AcknowledgingCode string
 }
 
-// Known reports whether somebody has acknowledged that it fails for this reason.
-func (f Failure) Known(reason string) bool {
-	return f.Acknowledged != "" && f.Acknowledging == reason
+// Known reports whether somebody has acknowledged that it fails with this code,
+// or for this reason, if the failure that was acknowledged had no code.
+func (f Failure) Known(code, reason string) bool {
+	switch {
+	case f.Acknowledged == "":
+		return false
+	case f.AcknowledgingCode == "":
+		return f.Acknowledging == reason
+	}
+	return f.AcknowledgingCode == code
 }
 
-const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged, nth, displaced <> 0, refuted, alike`
+const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, code, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, acknowledging_code, damaged, nth, displaced <> 0, refuted, alike`
 
 func (m *Manifest) scan(rows *sql.Rows) (Row, error) { return m.scanWith(rows) }
 
@@ -122,8 +141,8 @@ func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
 	var kind, owner, raw, audio, sidecar, transcript string
 	var id, nth, start, stored, archived, failed int64
 	err := rows.Scan(append([]any{&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
-		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
-		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
+		&r.Failure.Code, &r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
+		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Failure.AcknowledgingCode, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
 	if err != nil {
 		return Row{}, err
 	}

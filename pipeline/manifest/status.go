@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// BeginRun writes down that a run begins, and returns its number. options is
-// kept as JSON and must hold no secrets.
-func (m *Manifest) BeginRun(ctx context.Context, options any) (run int64, err error) {
-	b, err := json.Marshal(options)
+// BeginRun writes down that a run begins with these options, and returns its
+// number.
+func (m *Manifest) BeginRun(ctx context.Context, options RunOptions) (run int64, err error) {
+	b, err := options.write()
 	if err != nil {
 		return 0, err
 	}
@@ -45,7 +45,7 @@ type Run struct {
 	ID       int64           `json:"id"`
 	Started  time.Time       `json:"started"`
 	Finished time.Time       `json:"finished,omitzero"` // zero: it was interrupted, or is going on
-	Options  json.RawMessage `json:"options,omitempty"`
+	Options  *RunOptions     `json:"options,omitempty"` // nil: they can't be read
 	Summary  json.RawMessage `json:"summary,omitempty"`
 }
 
@@ -91,7 +91,7 @@ func (m *Manifest) Runs(ctx context.Context, limit int) ([]Run, error) {
 		var options, summary string
 		err = rows.Scan(&r.ID, &started, &finished, &options, &summary)
 		r.Started, r.Finished = fromMillis(started), fromMillis(finished)
-		r.Options = json.RawMessage(options)
+		r.Options = readOptions([]byte(options))
 		if summary != "" {
 			r.Summary = json.RawMessage(summary)
 		}
