@@ -84,7 +84,7 @@ func (w *world) catalogOnDisk() string {
 	return dir
 }
 
-// readmeSQL is a statement of the manual's, about this directory.
+// readmeSQL is a statement of the README's, about this directory.
 func readmeSQL(t *testing.T, name, dir string) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/sql/" + name)
@@ -236,7 +236,7 @@ func TestCatalogSaysWhatVBCSaid(t *testing.T) {
 				}
 			}
 			if d := cmp.Diff(found, duckDB(t, readmeSQL(t, "duckdb.sql", dir))); d != "" || len(found) != 4 {
-				t.Error("the manual's query:", d)
+				t.Error("the README's query:", d)
 			}
 		})
 	}
@@ -359,7 +359,7 @@ func readParquet(t *testing.T, name string) (rows []string) {
 	return rows
 }
 
-// The manual's table for Athena has the columns that the files have, with
+// The README's table for Athena has the columns that the files have, with
 // their types, and its statements are those that are tested here.
 func TestAthenaTable(t *testing.T) {
 	t.Parallel()
@@ -402,8 +402,8 @@ func TestAthenaTable(t *testing.T) {
 		t.Errorf("%+v", groups)
 	}
 	for _, name := range []string{"athena.sql", "duckdb.sql"} {
-		if !strings.Contains(page(t, "find"), strings.TrimSpace(readmeSQL(t, name, "s3://MY-BUCKET/recordings"))) {
-			t.Errorf("the manual doesn't have testdata/sql/%s as it is", name)
+		if !strings.Contains(readme(t), strings.TrimSpace(readmeSQL(t, name, "s3://MY-BUCKET/recordings"))) {
+			t.Errorf("the README doesn't have testdata/sql/%s as it is", name)
 		}
 	}
 }

@@ -87,7 +87,10 @@ func TestExamplesOfTheManual(t *testing.T) {
 		t.Skip("no sh")
 	}
 	t.Parallel()
-	texts := map[string]string{"README": readme(t)}
+	if testing.Short() {
+		t.Skip("runs some 60 commands; not with -short")
+	}
+	texts := map[string]string{"README": frontPage(t)}
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
