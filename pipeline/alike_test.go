@@ -10,6 +10,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -61,7 +62,7 @@ func TestRebuiltManifestHoldsEqualAudioBack(t *testing.T) {
 	all := l.archiveAlike()
 	l.path += ".rebuilt"
 	err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
-		_, err := Rebuild(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), Rebuilding{Account: "549825"})
+		_, err := rebuild.Into(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 		return err
 	})
 	if err != nil {

@@ -22,10 +22,11 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/manifest", "pipeline/progress", "pipeline/refusal", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/manifest", "pipeline/progress", "pipeline/rebuild", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
 	"pipeline":            {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":    {"pipeline/catalog", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
+	"pipeline/check":      {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/evidence":   {"storage", "vbc"},
 	"pipeline/flow":       {},
 	"pipeline/layout":     {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
@@ -33,6 +34,8 @@ var mayImport = map[string][]string{
 	"pipeline/progress":   {},
 	"pipeline/refusal":    {},
 	"pipeline/retry":      {},
+	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
 	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
