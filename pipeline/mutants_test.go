@@ -285,6 +285,17 @@ var mutations = []mutation{
 	{"an intention is as good as an answer", "pipeline/occupied.go", "	case known.Stored && occupant.ETag", "	case occupant.ETag", "TestRecognise", "./pipeline"},
 	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
 	{"any text is a transcript", "pipeline/layout/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
+
+	{"a failure is acknowledged by its text", "pipeline/manifest/row.go", "	return f.AcknowledgingCode == code\n", "	return f.Acknowledging == reason\n", "TestAcknowledgementGoesByTheCode|TestAcknowledgedByCode", "./pipeline/manifest"},
+	{"what was acknowledged before there were codes is news", "pipeline/manifest/row.go", "		return f.Acknowledging == reason\n", "		return false\n", "TestFormat8", "./pipeline/manifest"},
+	{"what was acknowledged before there were codes never goes by one", "pipeline/manifest/state.go", "acknowledging = ? THEN ? ELSE", "acknowledging = ? AND false THEN ? ELSE", "TestFormat8", "./pipeline/manifest"},
+	{"options of earlier programs are lost", "pipeline/manifest/options.go", "	return undeclaredOptions(written)\n", "	return nil\n", "TestUndeclaredOptions", "./pipeline/manifest"},
+	{"an erasure leaves a run's filter", "pipeline/manifest/erase.go", "json_set(options, '$.filter', '\" + filterErased + \"')", "json_set(options, '$.erased', '\" + filterErased + \"')", "TestErasedKeepsIDsAndDigests", "./pipeline/manifest"},
+	{"advice isn't that of the code", "cmd/vbcvault/status.go", "	case about.Advice != \"\":\n", "	case false:\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
+	{"a failure has no code in the manifest", "pipeline/work.go", "manifest.Failure{Code: word, ", "manifest.Failure{Code: word[:0], ", "TestAcknowledgedByCode|TestEndsHaveCodes", "./cmd/vbcvault"},
+	{"what is held back counts under one reason", "pipeline/progress/progress.go", "s.held.LoadOrStore(why, ", "s.held.LoadOrStore(\"\", ", "TestHeldBackSaysWhy", "./cmd/vbcvault"},
+	{"what is to come is reckoned from an old cutoff", "pipeline/foresee.go", "	if p.Age > 0 {\n", "	if p.Age > 0 && false {\n", "TestForesee$", "./pipeline"},
+	{"a story tells nothing of rest", "pipeline/foresee.go", "		out.Steps, out.Unknown, out.Code = []string{}, nil, code.Resting\n", "		_ = code.Resting\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
