@@ -33,7 +33,7 @@ func TestReadmesNightRuns(t *testing.T) {
 		t.Skip("no sh")
 	}
 	t.Parallel()
-	night := readme(t)[strings.Index(readme(t), "### Every night"):]
+	night := readme(t)[strings.Index(readme(t), "## Every night"):]
 	settings := block(t, night, "`/etc/vbcvault/env`")
 	cron := strings.TrimSpace(block(t, night, "`/etc/cron.d/vbcvault`"))
 	unit := block(t, night, "`vbcvault.service`")

@@ -104,6 +104,7 @@ To see it work without an account, a bucket or a server:
 		}
 		cmd.Flags().SortFlags = false
 	}
+	addManual(root, s)
 	return root
 }
 
