@@ -289,6 +289,9 @@ var mutations = []mutation{
 	{"a dry run deletes without limit", "pipeline/plan.go", "pl.run.grantPurge(row)", "pl.run.policy.mayPurge(row)", "TestPlanIsWhatTheDryRunCounts", "./pipeline"},
 	{"what VBC may have no more is deleted before it was looked at", "pipeline/work.go", "	case it.purge && !listed && !it.looked:", "	case it.purge && !listed && it.there == nil:", "TestStepsInOrder", "./pipeline"},
 	{"a purge that was granted for an older copy goes on", "pipeline/work.go", "	case it.purge && it.renewed:", "	case false:", "TestStepsInOrder|TestDeleteAfterCounts", "./pipeline"},
+	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
+	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
+	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
