@@ -93,21 +93,20 @@ func TestSidecar(t *testing.T) {
 // apart.
 func TestOnDemandWithCollidingIDs(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, w *world) {
-		start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
-		for i := range int64(5) {
-			w.account.Add(
-				vbctest.Recording{ID: 100 + i, Start: start},
-				vbctest.Recording{ID: 100 + i, Start: start, Kind: vbctest.OnDemand},
-				vbctest.Recording{ID: 100 + i, Start: start, Kind: vbctest.OnDemand, User: 745250})
-		}
-		all := w.account.Recordings()
-		r := w.archive("--older-than", "90d", "--kind", "on-demand", "--users", "self", "--delete")
-		w.want(r, 0, map[string]int{"listed": 5, "archived": 5, "deleted": 5})
-		r = w.archive("--older-than", "90d", "--kind", "company,on-demand", "--users", "all,self", "--delete")
-		w.want(r, 0, map[string]int{"listed": 10, "archived": 10, "deleted": 10})
-		w.mustHold(all...)
-	}, vbctest.Config{Users: []int64{745250}})
+	w := newWorld(t, vbctest.Config{Users: []int64{745250}}).inDir()
+	start := time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0)
+	for i := range int64(5) {
+		w.account.Add(
+			vbctest.Recording{ID: 100 + i, Start: start},
+			vbctest.Recording{ID: 100 + i, Start: start, Kind: vbctest.OnDemand},
+			vbctest.Recording{ID: 100 + i, Start: start, Kind: vbctest.OnDemand, User: 745250})
+	}
+	all := w.account.Recordings()
+	r := w.archive("--older-than", "90d", "--kind", "on-demand", "--users", "self", "--delete")
+	w.want(r, 0, map[string]int{"listed": 5, "archived": 5, "deleted": 5})
+	r = w.archive("--older-than", "90d", "--kind", "company,on-demand", "--users", "all,self", "--delete")
+	w.want(r, 0, map[string]int{"listed": 10, "archived": 10, "deleted": 10})
+	w.mustHold(all...)
 }
 
 func TestUsersRefused(t *testing.T) {

@@ -227,34 +227,32 @@ func TestCatalogUnderObjectLock(t *testing.T) {
 // alone by others, until somebody says otherwise.
 func TestCatalogOfAnotherManifest(t *testing.T) {
 	t.Parallel()
-	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
-		w := place(newWorld(t, vbctest.Config{}))
-		all := []vbctest.Recording{w.in(5, 1), w.in(6, 2)}
-		w.want(w.archive(append(nightly, "--delete")...), 0, nil)
-		other := filepath.Join(t.TempDir(), "other")
-		all = append(all, w.in(6, 3))
-		r := w.archive(append(nightly, "--manifest", other)...)
-		w.want(r, 1, map[string]int{"archived": 1})
-		if !strings.Contains(r.stderr, "is another manifest's") || !strings.Contains(r.stderr, "--take-over") {
-			t.Error("it doesn't say why, or what to do")
-		}
-		w.mustList("purged", all[:2]...)
-		if r := w.run("export", "--to-store", "--manifest", other); r.code != 3 || !strings.Contains(r.stderr, "is another manifest's") {
-			t.Error("taken over unasked")
-		}
-		w.want(w.archive(nightly...), 0, nil) // it is still the first one's
-		w.want(w.run("export", "--to-store", "--take-over", "--json", "--manifest", other), 0, map[string]int{"months": 1})
-		if got := w.catalogued(); len(got) != 2 || got[1].State != "purged" || got[3].State != "verified" {
-			t.Errorf("%v", got) // May is left, June is what the other one knows
-		}
-		w.in(6, 4)
-		w.want(w.archive(nightly...), 1, nil)
-		w.mustHold(all...)
-		// What is erased is in nobody's catalogue, though only its own manifest
-		// can make the month anew.
-		if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "vbcvault export --to-store there makes it anew") || len(w.of("month=05/catalog")) != 0 {
-			t.Error("left in another manifest's catalogue, or not said so")
-		}
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := []vbctest.Recording{w.in(5, 1), w.in(6, 2)}
+	w.want(w.archive(append(nightly, "--delete")...), 0, nil)
+	other := filepath.Join(t.TempDir(), "other")
+	all = append(all, w.in(6, 3))
+	r := w.archive(append(nightly, "--manifest", other)...)
+	w.want(r, 1, map[string]int{"archived": 1})
+	if !strings.Contains(r.stderr, "is another manifest's") || !strings.Contains(r.stderr, "--take-over") {
+		t.Error("it doesn't say why, or what to do")
+	}
+	w.mustList("purged", all[:2]...)
+	if r := w.run("export", "--to-store", "--manifest", other); r.code != 3 || !strings.Contains(r.stderr, "is another manifest's") {
+		t.Error("taken over unasked")
+	}
+	w.want(w.archive(nightly...), 0, nil) // it is still the first one's
+	w.want(w.run("export", "--to-store", "--take-over", "--json", "--manifest", other), 0, map[string]int{"months": 1})
+	if got := w.catalogued(); len(got) != 2 || got[1].State != "purged" || got[3].State != "verified" {
+		t.Errorf("%v", got) // May is left, June is what the other one knows
+	}
+	w.in(6, 4)
+	w.want(w.archive(nightly...), 1, nil)
+	w.mustHold(all...)
+	// What is erased is in nobody's catalogue, though only its own manifest
+	// can make the month anew.
+	if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "vbcvault export --to-store there makes it anew") || len(w.of("month=05/catalog")) != 0 {
+		t.Error("left in another manifest's catalogue, or not said so")
 	}
 }
 

@@ -176,21 +176,20 @@ func TestDiff(t *testing.T) {
 // takes care of it.
 func TestDiffAfterAKill(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, w *world) {
-		w.someRecordings(6)
-		if r := w.signalled(syscall.SIGKILL, isAudio, 4, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
-			t.Fatalf("it wasn't killed: exit %d", r.code)
-		}
-		w.abandon(w.keys()[0])
-		i := slices.IndexFunc(w.account.Recordings(), func(r vbctest.Recording) bool { return !slices.Contains(w.keys(), key(r, "mp3")) })
-		begun := key(w.account.Recordings()[i], "json")
-		w.place(begun, "{}")
-		r := w.run("diff", "--json")
-		w.want(r, 1, map[string]int{"checked": 3, "whole": 3, "begun": 2, "unknown": 0, "missing": 0})
-		w.mustSay(r, "begun", begun, "the next run goes on")
-		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"failed": 0})
-		w.want(w.run("diff", "--json"), 0, map[string]int{"checked": 6, "whole": 6, "begun": 0, "unknown": 0, "beside": 1}) // the metadata that was none stays
-	}, vbctest.Config{})
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(6)
+	if r := w.signalled(syscall.SIGKILL, isAudio, 4, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
+		t.Fatalf("it wasn't killed: exit %d", r.code)
+	}
+	w.abandon(w.keys()[0])
+	i := slices.IndexFunc(w.account.Recordings(), func(r vbctest.Recording) bool { return !slices.Contains(w.keys(), key(r, "mp3")) })
+	begun := key(w.account.Recordings()[i], "json")
+	w.place(begun, "{}")
+	r := w.run("diff", "--json")
+	w.want(r, 1, map[string]int{"checked": 3, "whole": 3, "begun": 2, "unknown": 0, "missing": 0})
+	w.mustSay(r, "begun", begun, "the next run goes on")
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"failed": 0})
+	w.want(w.run("diff", "--json"), 0, map[string]int{"checked": 6, "whole": 6, "begun": 0, "unknown": 0, "beside": 1}) // the metadata that was none stays
 }
 
 // Another directory in the place of the archive, as where a disk isn't mounted,

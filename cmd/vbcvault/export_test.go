@@ -225,7 +225,7 @@ func TestExportSurvivesKill(t *testing.T) {
 // A job that is no longer valid isn't asked for.
 func TestExpiredExportIsStartedAnew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, vbctest.Config{ExportTTL: 61 * time.Second}).inDir() // valid for a minute and no more
+	w := newWorld(t, vbctest.Config{ExportTTL: 50 * time.Second}).inDir() // less than the minute that a download may take
 	all := w.someRecordings(20)
 	w.nth(1, isDelete, func() *vbctest.Fault { return &vbctest.Fault{Status: 403, Body: `{"msg":"no","status":403}`} })
 	cmd := w.command("archive", "--to", w.to, "--older-than", "90d", "--delete", "--fetch", "export")
@@ -241,7 +241,7 @@ func TestExpiredExportIsStartedAnew(t *testing.T) {
 	})
 	w.finish(cmd)
 	w.account.Inject(nil)
-	// It was complete, and valid for a minute: less than that is left now.
+	// It is complete, and soon no longer valid.
 	r := w.archive("--older-than", "90d", "--delete", "--fetch", "export")
 	w.want(r, 0, map[string]int{"deleted": 20, "exported": 20})
 	w.mustHold(all...)

@@ -155,26 +155,24 @@ func (w *world) loseManifest() {
 // what is held, and that it isn't any more.
 func TestLostManifestKeepsHolds(t *testing.T) {
 	t.Parallel()
-	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
-		w := place(newWorld(t, vbctest.Config{}))
-		all := calls(w)
-		w.want(w.archive("--older-than", "90d"), 0, nil)
-		w.hold(append([]string{"add", "--caller-id", "17325550100"}, byCounsel...)...)
-		w.want(w.archive("--older-than", "90d"), 0, nil) // stores it
-		w.loseManifest()
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 4})
-		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "counsel@example.com") || !strings.Contains(r.stdout, "17325550100") {
-			t.Error("the new manifest doesn't know the hold")
-		}
-		other := filepath.Join(t.TempDir(), "other")
-		w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 0, "skipped": 4})
-		w.hold(append([]string{"remove", "1", "--manifest", other}, byCounsel...)...)
-		w.want(w.archive("--older-than", "90d", "--manifest", other), 0, nil) // stores that
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0})
-		w.want(w.run("audit", "--json"), 0, map[string]int{"held": 0, "released": 0}) // entries of the other chains
-		w.want(w.run("audit", "--json", "--manifest", other), 0, map[string]int{"held": 0, "released": 1})
-		w.mustHold(all...)
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := calls(w)
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	w.hold(append([]string{"add", "--caller-id", "17325550100"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d"), 0, nil) // stores it
+	w.loseManifest()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 4})
+	if r := w.run("hold", "list"); !strings.Contains(r.stdout, "counsel@example.com") || !strings.Contains(r.stdout, "17325550100") {
+		t.Error("the new manifest doesn't know the hold")
 	}
+	other := filepath.Join(t.TempDir(), "other")
+	w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 0, "skipped": 4})
+	w.hold(append([]string{"remove", "1", "--manifest", other}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d", "--manifest", other), 0, nil) // stores that
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0})
+	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 0, "released": 0}) // entries of the other chains
+	w.want(w.run("audit", "--json", "--manifest", other), 0, map[string]int{"held": 0, "released": 1})
+	w.mustHold(all...)
 }
 
 // A hold that is made on a restored manifest before any run doesn't cost what

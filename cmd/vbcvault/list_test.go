@@ -50,64 +50,57 @@ func idsOf(all []map[string]any) (ids []int64) {
 // writes numbers, in an archive of any kind, and asks nobody.
 func TestListFinds(t *testing.T) {
 	t.Parallel()
-	for name, place := range map[string]func(*world) *world{
-		"directory": (*world).inDir,
-		"bucket":    func(w *world) *world { return w.inS3(nil) },
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := calls(w)
+	w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, User: 745249, ID: 3, Start: all[0].Start.Add(-time.Hour), Size: 30000,
+		Extra: map[string]any{"caller_id": "+1 (732) 555-0199", "cnam": "JÖRG 100%", "extensions": []any{}}})
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 8})
+	w.want(w.archive("--older-than", "90d", "--kind", "on-demand", "--users", "all"), 0, map[string]int{"archived": 1})
+	before := w.account.Counts().Total
+	w = w.alone()
+	since := all[2].Start.Format(time.RFC3339)
+	for _, c := range []struct {
+		args []string
+		want []int64
+	}{
+		{nil, []int64{8, 7, 6, 5, 4, 3, 2, 1, 3}},
+		{[]string{"--oldest-first", "--limit", "3"}, []int64{3, 1, 2}},
+		{[]string{"--limit", "2"}, []int64{8, 7}},
+		{[]string{"--id", "3,5"}, []int64{5, 3, 3}},
+		{[]string{"--id", "3", "--kind", "on-demand"}, []int64{3}},
+		{[]string{"--kind", "company", "--id", "3"}, []int64{3}},
+		{[]string{"--user", "745249"}, []int64{3}},
+		{[]string{"--state", "verified"}, []int64{3}},
+		{[]string{"--state", "purged,verified", "--direction", "inbound"}, []int64{7, 2, 1, 3}},
+		{[]string{"--state", "failed"}, nil},
+		{[]string{"--since", since}, []int64{8, 7, 6, 5, 4, 3}},
+		{[]string{"--until", since}, []int64{2, 1, 3}},
+		{[]string{"--since", since, "--until", all[4].Start.Format(time.RFC3339), "--oldest-first"}, []int64{3, 4}},
+		{[]string{"--caller-id", "17325550100"}, []int64{8, 2, 1}},
+		{[]string{"--caller-id", "17325550100", "--extension", "102"}, []int64{2}},
+		{[]string{"--extension", "101"}, []int64{8, 7, 2, 1}},
+		{[]string{"--dnis", "1213", "--direction", "outbound"}, []int64{4}},
+		{[]string{"--cnam", "Acme"}, []int64{8, 5, 2}},
+		{[]string{"--rule-id", "7"}, []int64{8, 7, 2, 1}},
+		{[]string{"--call-id", "a"}, []int64{2, 1}},
+		{[]string{"--min-duration", "30s", "--max-duration", "5m", "--kind", "company"}, []int64{8, 4, 3, 2}},
+		{[]string{"--text", "aCME"}, []int64{8, 7, 5, 4, 2, 1}},
+		{[]string{"--text", "o'brien & \"co"}, []int64{6, 3}},
+		{[]string{"--text", "jörg"}, []int64{3}},
+		{[]string{"--text", "%"}, []int64{3}},
+		{[]string{"--text", "_"}, nil},
+		{[]string{"--text", "1010"}, []int64{4}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := place(newWorld(t, vbctest.Config{}))
-			all := calls(w)
-			w.account.Add(vbctest.Recording{Kind: vbctest.OnDemand, User: 745249, ID: 3, Start: all[0].Start.Add(-time.Hour), Size: 30000,
-				Extra: map[string]any{"caller_id": "+1 (732) 555-0199", "cnam": "JÖRG 100%", "extensions": []any{}}})
-			w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 8})
-			w.want(w.archive("--older-than", "90d", "--kind", "on-demand", "--users", "all"), 0, map[string]int{"archived": 1})
-			before := w.account.Counts().Total
-			w = w.alone()
-			since := all[2].Start.Format(time.RFC3339)
-			for _, c := range []struct {
-				args []string
-				want []int64
-			}{
-				{nil, []int64{8, 7, 6, 5, 4, 3, 2, 1, 3}},
-				{[]string{"--oldest-first", "--limit", "3"}, []int64{3, 1, 2}},
-				{[]string{"--limit", "2"}, []int64{8, 7}},
-				{[]string{"--id", "3,5"}, []int64{5, 3, 3}},
-				{[]string{"--id", "3", "--kind", "on-demand"}, []int64{3}},
-				{[]string{"--kind", "company", "--id", "3"}, []int64{3}},
-				{[]string{"--user", "745249"}, []int64{3}},
-				{[]string{"--state", "verified"}, []int64{3}},
-				{[]string{"--state", "purged,verified", "--direction", "inbound"}, []int64{7, 2, 1, 3}},
-				{[]string{"--state", "failed"}, nil},
-				{[]string{"--since", since}, []int64{8, 7, 6, 5, 4, 3}},
-				{[]string{"--until", since}, []int64{2, 1, 3}},
-				{[]string{"--since", since, "--until", all[4].Start.Format(time.RFC3339), "--oldest-first"}, []int64{3, 4}},
-				{[]string{"--caller-id", "17325550100"}, []int64{8, 2, 1}},
-				{[]string{"--caller-id", "17325550100", "--extension", "102"}, []int64{2}},
-				{[]string{"--extension", "101"}, []int64{8, 7, 2, 1}},
-				{[]string{"--dnis", "1213", "--direction", "outbound"}, []int64{4}},
-				{[]string{"--cnam", "Acme"}, []int64{8, 5, 2}},
-				{[]string{"--rule-id", "7"}, []int64{8, 7, 2, 1}},
-				{[]string{"--call-id", "a"}, []int64{2, 1}},
-				{[]string{"--min-duration", "30s", "--max-duration", "5m", "--kind", "company"}, []int64{8, 4, 3, 2}},
-				{[]string{"--text", "aCME"}, []int64{8, 7, 5, 4, 2, 1}},
-				{[]string{"--text", "o'brien & \"co"}, []int64{6, 3}},
-				{[]string{"--text", "jörg"}, []int64{3}},
-				{[]string{"--text", "%"}, []int64{3}},
-				{[]string{"--text", "_"}, nil},
-				{[]string{"--text", "1010"}, []int64{4}},
-			} {
-				if got := idsOf(w.listed(c.args...)); !slices.Equal(got, c.want) {
-					t.Errorf("%q finds %v, want %v", c.args, got, c.want)
-				}
-				r := w.run(append([]string{"list", "--count", "--json"}, slices.DeleteFunc(slices.Clone(c.args), func(a string) bool { return a == "--oldest-first" })...)...)
-				if !slices.Contains(c.args, "--limit") {
-					w.want(r, 0, map[string]int{"recordings": len(c.want)})
-				}
-			}
-			if asked := w.account.Counts().Total - before; asked != 0 {
-				t.Errorf("VBC was asked %d times", asked)
-			}
-		})
+		if got := idsOf(w.listed(c.args...)); !slices.Equal(got, c.want) {
+			t.Errorf("%q finds %v, want %v", c.args, got, c.want)
+		}
+		r := w.run(append([]string{"list", "--count", "--json"}, slices.DeleteFunc(slices.Clone(c.args), func(a string) bool { return a == "--oldest-first" })...)...)
+		if !slices.Contains(c.args, "--limit") {
+			w.want(r, 0, map[string]int{"recordings": len(c.want)})
+		}
+	}
+	if asked := w.account.Counts().Total - before; asked != 0 {
+		t.Errorf("VBC was asked %d times", asked)
 	}
 }
 

@@ -87,39 +87,38 @@ func TestRebuildForPeople(t *testing.T) {
 // word about each recording counts, whichever chain has it, and none is continued.
 func TestRebuildReadsAllChains(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, w *world) {
-		all := w.someRecordings(6)
-		slices.SortFunc(all, func(a, b vbctest.Recording) int { return a.Start.Compare(b.Start) })
-		first, last := all[2], all[5]
-		other := filepath.Join(t.TempDir(), "other")
-		every := []string{"--older-than", "90d", "--full-scan"}
-		w.want(w.archive("--older-than", "90d", "--manifest", other), 0, map[string]int{"archived": 6})
-		w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "2", "--workers", "1"), 0, map[string]int{"deleted": 2})
-		w.loseAll()
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4})
-		w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 6}) // and finds them gone
-		// VBC shows two again: the one machine sees the first, the other the last.
-		w.account.Add(first)
-		w.archive(every...)
-		w.account.Add(last)
-		w.archive(append(every, "--since", last.Start.Format(time.RFC3339), "--manifest", other)...)
-		receipts := len(w.receipts())
-		w.loseAll()
-		w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"recordings": 6, "purged": 4, "chains": 3, "lost": 0})
-		w.account.ResetCounts()
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0, "downloads": 0})
-		if left := w.atVBC(); len(left) != 0 {
-			t.Errorf("%v are left at VBC", left)
-		}
-		if n := len(w.receipts()); n != receipts+1 {
-			t.Errorf("%d files of receipts, and %d before; want a chain of its own", n, receipts)
-		}
-		r := w.run("audit")
-		if r.code != 0 || strings.Count(r.stdout, "other chain") != 3 {
-			t.Error("audit")
-		}
-		w.mustHold(all...)
-	}, vbctest.Config{})
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(6)
+	slices.SortFunc(all, func(a, b vbctest.Recording) int { return a.Start.Compare(b.Start) })
+	first, last := all[2], all[5]
+	other := filepath.Join(t.TempDir(), "other")
+	every := []string{"--older-than", "90d", "--full-scan"}
+	w.want(w.archive("--older-than", "90d", "--manifest", other), 0, map[string]int{"archived": 6})
+	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "2", "--workers", "1"), 0, map[string]int{"deleted": 2})
+	w.loseAll()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4})
+	w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 6}) // and finds them gone
+	// VBC shows two again: the one machine sees the first, the other the last.
+	w.account.Add(first)
+	w.archive(every...)
+	w.account.Add(last)
+	w.archive(append(every, "--since", last.Start.Format(time.RFC3339), "--manifest", other)...)
+	receipts := len(w.receipts())
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"recordings": 6, "purged": 4, "chains": 3, "lost": 0})
+	w.account.ResetCounts()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0, "downloads": 0})
+	if left := w.atVBC(); len(left) != 0 {
+		t.Errorf("%v are left at VBC", left)
+	}
+	if n := len(w.receipts()); n != receipts+1 {
+		t.Errorf("%d files of receipts, and %d before; want a chain of its own", n, receipts)
+	}
+	r := w.run("audit")
+	if r.code != 0 || strings.Count(r.stdout, "other chain") != 3 {
+		t.Error("audit")
+	}
+	w.mustHold(all...)
 }
 
 // Of an id that VBC has given again both recordings are in the manifest, whether

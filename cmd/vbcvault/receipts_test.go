@@ -139,35 +139,34 @@ func (w *world) restore(saved string) {
 // since. Nothing is lost, nothing called lost, and the receipts go on.
 func TestRestoredOlderManifest(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, w *world) {
-		all := w.someRecordings(10)
-		w.account.Transcribe(all[9].ID, plain)
-		if r := w.signalled(syscall.SIGKILL, isAudio, 6, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
-			t.Fatalf("it wasn't killed: exit %d", r.code)
-		}
-		saved := w.backup()
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
-		w.restore(saved)
-		w.account.Add(vbctest.Recording{ID: 1, Start: all[0].Start.Add(-time.Hour)})
-		before := len(w.account.Deleted())
-		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0})
-		if n := len(w.account.Deleted()); n != before+1 {
-			t.Errorf("%d were deleted, want the new one", n-before)
-		}
-		w.mustHold(all...)
-		if r := w.run("status"); strings.Contains(r.stdout, "gone") || !strings.Contains(r.stdout, "purged  11") {
-			t.Error("what is archived was called gone")
-		}
-		if r := w.run("audit"); r.code != 0 {
-			t.Errorf("audit: exit %d", r.code)
-		}
-		if keys := w.keys(); len(keys) != 23 {
-			t.Errorf("%d objects for 11 recordings and a transcript", len(keys))
-		}
-		if !bytes.Contains(w.manifestFiles(), []byte(key(all[9], "transcript.txt"))) {
-			t.Error("the manifest doesn't know the transcript")
-		}
-	}, vbctest.Config{})
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(10)
+	w.account.Transcribe(all[9].ID, plain)
+	if r := w.signalled(syscall.SIGKILL, isAudio, 6, false, "--older-than", "90d", "--workers", "1"); r.code != -1 {
+		t.Fatalf("it wasn't killed: exit %d", r.code)
+	}
+	saved := w.backup()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 10})
+	w.restore(saved)
+	w.account.Add(vbctest.Recording{ID: 1, Start: all[0].Start.Add(-time.Hour)})
+	before := len(w.account.Deleted())
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0})
+	if n := len(w.account.Deleted()); n != before+1 {
+		t.Errorf("%d were deleted, want the new one", n-before)
+	}
+	w.mustHold(all...)
+	if r := w.run("status"); strings.Contains(r.stdout, "gone") || !strings.Contains(r.stdout, "purged  11") {
+		t.Error("what is archived was called gone")
+	}
+	if r := w.run("audit"); r.code != 0 {
+		t.Errorf("audit: exit %d", r.code)
+	}
+	if keys := w.keys(); len(keys) != 23 {
+		t.Errorf("%d objects for 11 recordings and a transcript", len(keys))
+	}
+	if !bytes.Contains(w.manifestFiles(), []byte(key(all[9], "transcript.txt"))) {
+		t.Error("the manifest doesn't know the transcript")
+	}
 }
 
 // A backup while a run goes on is whole, and never overwrites.
