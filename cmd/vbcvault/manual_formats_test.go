@@ -114,6 +114,6 @@ func TestFormatsSaysWhatTheCodeSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states := regexp.MustCompile(`in these STATES: (.*)`).FindStringSubmatch(string(help))[1]
+	states := regexp.MustCompile(`--state STATE.*(listed, .*)`).FindStringSubmatch(string(help))[1]
 	sameNames(t, "states", inCode(section(t, text, "### States of a recording")), strings.Split(states, ", "))
 }

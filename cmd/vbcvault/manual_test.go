@@ -141,6 +141,9 @@ func TestReadmeIsTrue(t *testing.T) {
 				}
 			}
 		}
+		if strings.Contains(path, "pipeline/README") {
+			continue // TestReadmeIsTheMap looks at its links
+		}
 		for _, m := range regexp.MustCompile(`\]\(([^)#]*)(#[^)]+)?\)`).FindAllStringSubmatch(text, -1) {
 			to := filepath.Join(filepath.Dir(path), m[1])
 			switch {
