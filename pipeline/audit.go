@@ -71,19 +71,12 @@ type OtherChain struct {
 // Intact reports whether nothing speaks against the receipts.
 func (a Audit) Intact() bool { return len(a.Breaks) == 0 }
 
-// recordingKey identifies a recording of one account.
-type recordingKey struct {
-	kind  vbc.Kind
-	owner string
-	id    int64
-}
-
 // openIntents are deletions whose outcome isn't known yet: bytes of audio by
 // recording and, in Unix seconds, its start, 0 in entries of earlier versions.
-type openIntents map[recordingKey]map[int64]int64
+type openIntents map[vbc.Key]map[int64]int64
 
 func (o openIntents) open(e receipt.Entry) {
-	key := recordingKey{e.Kind, e.Owner, e.ID}
+	key := e.Key()
 	if o[key] == nil {
 		o[key] = map[int64]int64{}
 	}
@@ -93,7 +86,7 @@ func (o openIntents) open(e receipt.Entry) {
 // end returns the intent that an outcome goes with: that of the same start, or
 // the only one where either entry has none.
 func (o openIntents) end(e receipt.Entry) (size int64, intended bool) {
-	key := recordingKey{e.Kind, e.Owner, e.ID}
+	key := e.Key()
 	start := startOf(e)
 	size, intended = o[key][start]
 	if !intended && len(o[key]) == 1 {
@@ -126,7 +119,7 @@ func startOf(e receipt.Entry) int64 {
 // CheckReceipts checks the manifest's chain, and with a store also what lies
 // there. It changes nothing. The error says that something couldn't be read;
 // a broken chain is no error but a finding.
-func CheckReceipts(ctx context.Context, m *manifest.Manifest, store storage.Store) (Audit, error) {
+func CheckReceipts(ctx context.Context, m manifest.Manifest, store storage.Store) (Audit, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return Audit{}, err
@@ -203,7 +196,7 @@ func (a *Audit) count(e receipt.Entry, intents openIntents) {
 }
 
 // checkStored compares the destination's receipts with the manifest's.
-func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store storage.Store) error {
+func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store storage.Store) error {
 	a.Stored = 0
 	others := map[string]*receipt.Chain{}
 	for o, err := range store.List(ctx, receiptsPrefix(a.Account)) {
@@ -247,7 +240,7 @@ func (a *Audit) checkStored(ctx context.Context, m *manifest.Manifest, store sto
 
 // compare holds an object of our own chain against the manifest, which has
 // been checked.
-func (a *Audit) compare(ctx context.Context, m *manifest.Manifest, b bundle, lines []byte) error {
+func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b bundle, lines []byte) error {
 	theirs, stop := iter.Pull(bytes.Lines(lines))
 	defer stop()
 	seq := b.first

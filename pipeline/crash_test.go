@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -266,7 +266,7 @@ func readAll(s storage.Store, o storage.Object) ([]byte, error) {
 
 // intended looks into the file, as another process would.
 func (l *lab) intended(rec vbctest.Recording) bool {
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	m, err := sqlite.OpenReadOnly(context.Background(), l.path)
 	if err != nil {
 		l.t.Errorf("%v", err)
 		return false
@@ -292,7 +292,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	m, err := manifest.Open(context.Background(), l.path, manifest.WithCommits(l.commits))
+	m, err := sqlite.Open(context.Background(), l.path, sqlite.WithCommits(l.commits))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 			l.t.Errorf("recording %d: at VBC is %v", rec.ID, !rec.Start.Before(l.cutoff))
 		}
 	}
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	m, err := sqlite.OpenReadOnly(context.Background(), l.path)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -64,7 +64,7 @@ func TestDamagedAtRest(t *testing.T) {
 						damage(t, l.onDisk(l.stem(all[0])+ending))
 						if rebuilt {
 							l.path += ".rebuilt"
-							err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
+							err := sqlite.Create(t.Context(), l.path, func(m *sqlite.Manifest) error {
 								_, err := Rebuild(t.Context(), l.faulty, m, slog.New(slog.DiscardHandler), Rebuilding{Account: "549825"})
 								return err
 							})

@@ -47,7 +47,7 @@ func (d Difference) Same() bool { return d.Lost+d.Missing+d.Damaged+d.Unknown+d.
 // differ is one comparison.
 type differ struct {
 	store    storage.Destination
-	manifest *manifest.Manifest
+	manifest manifest.Manifest
 	account  string
 	fix      bool
 	found    *findings
@@ -60,7 +60,7 @@ type differ struct {
 // for proven with what the store confirms, as Inspect does, and what the store
 // lists with what the manifest knows. It asks VBC nothing and touches no object.
 // The manifest must be locked.
-func Diff(ctx context.Context, store storage.Destination, m *manifest.Manifest, o Differing) (d Difference, err error) {
+func Diff(ctx context.Context, store storage.Destination, m manifest.Manifest, o Differing) (d Difference, err error) {
 	begin := time.Now()
 	bound, err := m.Binding(ctx)
 	if err == nil {

@@ -29,6 +29,9 @@ type Erasure struct {
 	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
 }
 
+// Key is the key of the recording to erase.
+func (e Erasure) Key() vbc.Key { return vbc.Key{Kind: e.Kind, Owner: e.Owner, ID: e.ID} }
+
 func erasuresPrefix(account string) string { return "erasures/account=" + account + "/" }
 
 // erasureKey is where an erasure's text lies, named after its SHA-256. The
@@ -52,7 +55,7 @@ type erasable struct {
 // keys, before anything is changed. On nil nothing is left of it but ids and digests.
 // After an error, Erase may be called again, and goes on. Nothing else may use
 // the manifest meanwhile.
-func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser, m *manifest.Manifest, log *slog.Logger, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
+func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser, m Manifest, log *slog.Logger, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return 0, err
@@ -170,7 +173,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 // pick finds the row of the recording that is meant, and the others that have
 // had its id.
 func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manifest.Row, err error) {
-	rows, err := r.manifest.All(ctx, e.Kind, e.Owner, e.ID)
+	rows, err := r.manifest.All(ctx, e.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +193,7 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 	i := slices.IndexFunc(found, func(row manifest.Row) bool { return row.State != manifest.Erased })
 	switch {
 	case len(rows) == 0:
-		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
+		return nil, fmt.Errorf("%w %s", manifest.ErrUnknown, e.Key())
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
 		return nil, &refusal{
 			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),

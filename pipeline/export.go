@@ -100,7 +100,7 @@ func (e *unusable) Error() string { return e.Why }
 func (r *run) needed(f *fetched) (map[string]vbc.Recording, error) {
 	byName, taken := map[string]vbc.Recording{}, map[string]bool{}
 	for _, p := range f.todo {
-		row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
+		row, err := r.manifest.Row(r.work, vbc.Key{Kind: f.kind, Owner: f.user, ID: p.id}, p.nth)
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -204,7 +205,7 @@ func TestFoundBesideADamagedCopy(t *testing.T) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	l.forget()
-	m, err := manifest.Open(t.Context(), l.path)
+	m, err := sqlite.Open(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,12 +255,12 @@ func TestExpiringCopyTakesNoTurn(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true}); err != nil || sum.Failed != 2 || sum.Archived != 2 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	m, err := manifest.Open(t.Context(), l.path)
+	m, err := sqlite.Open(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	row, err := m.Get(t.Context(), vbc.Company, "", 1)
+	row, err := m.Get(t.Context(), vbc.Key{Kind: vbc.Company, ID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func TestPlanIsWhatTheDryRunCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.replace(func(a *vbctest.Account) { a.Add(all[0]) }) // the other one is left over
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (o Inspecting) parts() (due []int) {
 // asks VBC nothing. A copy that isn't what it should be is marked: it is
 // archived anew by the next run, or, where VBC has the recording no more,
 // listed as lost until it is found whole.
-func Inspect(ctx context.Context, store storage.Destination, m *manifest.Manifest, log *slog.Logger, o Inspecting) (Inspection, error) {
+func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest, log *slog.Logger, o Inspecting) (Inspection, error) {
 	var checked, whole, size, damaged, lost atomic.Int64
 	begin := time.Now()
 	if o.Workers <= 0 {
@@ -99,7 +99,7 @@ func examine(ctx context.Context, store storage.Store, deep bool, row manifest.R
 func isLost(row manifest.Row) bool { return row.State == manifest.Purged || row.Displaced }
 
 // examined writes down what examine has found.
-func examined(ctx context.Context, m *manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
+func examined(ctx context.Context, m manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
 	switch {
 	case wrong == nil && (row.Damaged != "" || row.Refuted): // and it was read
 		return m.Damaged(ctx, row.Recording, "")
@@ -114,7 +114,7 @@ func examined(ctx context.Context, m *manifest.Manifest, row manifest.Row, wrong
 // Refute writes down that a copy was read, and is not what was archived: from now on
 // nothing that the store remembers of it proves it, the next run archives it anew,
 // if VBC has the recording still, and status lists it if not.
-func Refute(ctx context.Context, m *manifest.Manifest, row manifest.Row, why error) error {
+func Refute(ctx context.Context, m manifest.Manifest, row manifest.Row, why error) error {
 	if isLost(row) {
 		return m.Damaged(ctx, row.Recording, why.Error())
 	}

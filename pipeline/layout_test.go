@@ -22,11 +22,11 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "pipeline/manifest/sqlite", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
 	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
 	"pipeline/evidence":   {"storage", "vbc"},
-	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage", "storage/mount"},
@@ -36,6 +36,8 @@ var mayImport = map[string][]string{
 	"vbc":                 {},
 	"vbc/vbctest":         {},
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
+
+	"pipeline/manifest/sqlite": {"pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -350,7 +350,7 @@ func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, err
 	if _, listed := l.policy.transcripts.of(rec); !listed {
 		return false, nil
 	}
-	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
+	row, err := l.manifest.Row(ctx, rec.Key(), rec.Nth)
 	_, lacking := l.lacksTranscript(&item{Row: row})
 	return lacking, err
 }

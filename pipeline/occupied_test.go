@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -282,7 +283,7 @@ func TestBundlesAreReplaced(t *testing.T) {
 	for _, to := range []string{"directory", "s3"} {
 		t.Run(to, func(t *testing.T) {
 			l := newLab(t, to)
-			m, err := manifest.Open(t.Context(), l.path)
+			m, err := sqlite.Open(t.Context(), l.path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -353,7 +354,7 @@ func TestWhatIsTooLongEndsNoRun(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

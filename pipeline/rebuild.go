@@ -76,14 +76,21 @@ func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, er
 // long as nothing of it has been found.
 const toldOf = -1
 
+// Fillable is a manifest that is being created.
+type Fillable interface {
+	Manifest
+	manifest.Filling
+}
+
 // rebuild is one rebuilding.
 type rebuild struct {
 	*run
-	look  evidence.Stater
-	deep  bool
-	found *findings
-	seen  *atomic.Int64
-	held  []storage.Digest // holds that receipts tell of, in the order in which they were made
+	manifest Fillable // the run's
+	look     evidence.Stater
+	deep     bool
+	found    *findings
+	seen     *atomic.Int64
+	held     []storage.Digest // holds that receipts tell of, in the order in which they were made
 
 	transcribed atomic.Bool // VBC has listed transcripts once
 
@@ -96,7 +103,7 @@ type rebuild struct {
 // It asks VBC nothing, and changes nothing in the store. Receipts come first,
 // then the recordings, whose copies the store must confirm; what only receipts
 // tell of after that is missing. The error says that the manifest is of no use.
-func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifest, log *slog.Logger, o Rebuilding) (Rebuilt, error) {
+func Rebuild(ctx context.Context, store storage.Destination, m Fillable, log *slog.Logger, o Rebuilding) (Rebuilt, error) {
 	begin := time.Now()
 	if o.Workers <= 0 {
 		o.Workers = 8
@@ -105,8 +112,8 @@ func Rebuild(ctx context.Context, store storage.Destination, m *manifest.Manifes
 		o.Seen = &atomic.Int64{}
 	}
 	b := &rebuild{
-		run:  &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
+		run:      &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
+		manifest: m, look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
@@ -217,7 +224,7 @@ func (b *rebuild) count(change func(*Rebuilt)) {
 
 // told is what receipts have told of a group.
 func (b *rebuild) told(ctx context.Context, g group) ([]manifest.Row, error) {
-	rows, err := b.manifest.All(ctx, g.recording.Kind, g.recording.Owner, g.recording.ID)
+	rows, err := b.manifest.All(ctx, g.recording.Key())
 	if err != nil {
 		return nil, fmt.Errorf("look up %s: %w", g.recording, err)
 	}

@@ -90,7 +90,7 @@ type identified interface{ Identify(known string) error }
 // restored; what keeps all of them is an error, and so is a context that ends.
 // Names that collide are ErrNames (wrapped), before open is called for the
 // folder, which it isn't where there is nothing to restore.
-func Restore(ctx context.Context, store storage.Store, m *manifest.Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (Restoration, error) {
+func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, stats, log, o)
 	if err := r.identify(ctx); err != nil {
@@ -125,7 +125,7 @@ type restorer struct {
 	wait      time.Duration
 }
 
-func newRestorer(store storage.Store, m *manifest.Manifest, stats *Stats, log *slog.Logger, o Restoring) *restorer {
+func newRestorer(store storage.Store, m Manifest, stats *Stats, log *slog.Logger, o Restoring) *restorer {
 	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: defaultPauses}, store: store, o: o, classes: map[string]bool{}}
 }
 

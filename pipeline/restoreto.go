@@ -23,7 +23,7 @@ var (
 // RestoreTo writes the audio of one recording to w as it comes. Its digest is
 // known at the end only: any error after the first byte is ErrUntrusted
 // (wrapped). On nil all is written, or lies in cold storage, as the result says.
-func RestoreTo(ctx context.Context, store storage.Store, m *manifest.Manifest, row manifest.Row, w io.Writer, log *slog.Logger, o Restoring) (Restoration, error) {
+func RestoreTo(ctx context.Context, store storage.Store, m Manifest, row manifest.Row, w io.Writer, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, &Stats{}, log, o)
 	if err := r.identify(ctx); err != nil {

@@ -22,9 +22,16 @@ var ErrStopped = errors.New("stopped before the end")
 type Parts struct {
 	VBC      *vbc.Client
 	Store    storage.Destination
-	Manifest *manifest.Manifest // locked
+	Manifest Manifest // locked
 	Log      *slog.Logger
 	Stats    *Stats // counts while the run goes on
+}
+
+// Manifest is what a run needs of a manifest. ZIPs wait beside its file until
+// their recordings are in the store.
+type Manifest interface {
+	manifest.Manifest
+	Path() string
 }
 
 const (
@@ -36,7 +43,7 @@ const (
 type run struct {
 	vbc      *vbc.Client
 	store    storage.Destination
-	manifest *manifest.Manifest
+	manifest Manifest
 	ledger   ledger
 	log      *slog.Logger
 	stats    *Stats
@@ -74,8 +81,8 @@ type run struct {
 	remaining  atomic.Int64 // that VBC counts behind them
 	granted    atomic.Int64 // the largest page that VBC hasn't refused; 0 = not known
 
-	recalled manifest.Learned   // by earlier runs
-	reads    *manifest.Manifest // what was known before this run; nil if nothing
+	recalled manifest.Learned  // by earlier runs
+	reads    manifest.Manifest // what was known before this run; nil if nothing
 	spool    *spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
 	strange  atomic.Bool            // an export held more than VBC had listed

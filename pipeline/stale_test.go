@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -56,7 +56,7 @@ func TestSlowDiskWithdraws(t *testing.T) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	l.allDone(all)
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ const maxKeeper = 1 << 16 // bytes
 // and returns how many. takeOver does it also where it is another manifest's.
 // On nil every file is durable, and the store has confirmed it. After an error
 // it may be called again. Nothing else may use the manifest meanwhile.
-func StoreCatalog(ctx context.Context, store storage.Destination, m *manifest.Manifest, log *slog.Logger, takeOver bool) (months int, err error) {
+func StoreCatalog(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, takeOver bool) (months int, err error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return 0, err

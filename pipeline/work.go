@@ -10,6 +10,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
@@ -71,7 +72,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 			}
 		}
 		for _, p := range f.todo {
-			row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
+			row, err := r.manifest.Row(r.work, vbc.Key{Kind: f.kind, Owner: f.user, ID: p.id}, p.nth)
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -320,7 +321,7 @@ func (r *run) verifyRest(row *item) error {
 func (r *run) spare(ctx context.Context, row *item, why error) error {
 	r.stats.Skipped.Add(1)
 	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
-	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
+	now, err := r.manifest.Row(r.work, row.Key(), row.Nth)
 	switch {
 	case err != nil:
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 )
@@ -87,7 +88,7 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
 		result = pipeline.Restoration{}
-		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
+		err = withManifest(cmd.Context(), f.path, func(path string, m *sqlite.Manifest) error {
 			f.what.Refuted = refuting(cmd.Context(), path, o)
 			store, err := f.open(cmd.Context(), m, o)
 			if err != nil {
@@ -116,7 +117,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 	return func(row manifest.Row, why error) {
 		one.Lock()
 		defer one.Unlock()
-		m, err := manifest.OpenBeside(ctx, path)
+		m, err := sqlite.OpenBeside(ctx, path)
 		if err == nil {
 			err = errors.Join(pipeline.Refute(ctx, m, row, why), m.Close())
 		}
@@ -160,7 +161,7 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 }
 
 // open opens the manifest's destination. Nothing is written there.
-func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output) (storage.Store, error) {
+func (f *restoreFlags) open(ctx context.Context, m *sqlite.Manifest, o *output) (storage.Store, error) {
 	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output
 }
 
 // restore restores into the directory.
-func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *sqlite.Manifest, o *output) (pipeline.Restoration, error) {
 	var folder *dirstore.Folder
 	stats := &pipeline.Stats{}
 	stop := func() {}
@@ -199,7 +200,7 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 }
 
 // pipe writes one recording's audio to stdout.
-func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *sqlite.Manifest, o *output) (pipeline.Restoration, error) {
 	f.what.Query.Limit = 2
 	var found []manifest.Row
 	for row, err := range m.Search(ctx, f.what.Query) {
