@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
@@ -207,7 +208,11 @@ func TestEraseOfASharedCopy(t *testing.T) {
 	defer m.Close()
 	eraser := dirstore.NewEraser(l.clean.(*dirstore.Store))
 	for range 2 {
-		_, err := Erase(t.Context(), l.clean, eraser, m, slog.New(slog.DiscardHandler), Erasure{Kind: vbc.Company, ID: 1, Start: old, Reason: "r", By: "b"},
+		a, err := archive.Of(t.Context(), l.clean, m, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Erase(t.Context(), eraser, archive.Erasure{Kind: vbc.Company, ID: 1, Start: old, Reason: "r", By: "b"},
 			func(manifest.Row, []string) error { return nil })
 		if err != nil {
 			t.Error(err)

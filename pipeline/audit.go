@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -199,16 +200,16 @@ func (a *Audit) count(e receipt.Entry, intents openIntents) {
 func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store storage.Store) error {
 	a.Stored = 0
 	others := map[string]*receipt.Chain{}
-	for o, err := range store.List(ctx, receiptsPrefix(a.Account)) {
+	for o, err := range store.List(ctx, layout.Receipts(a.Account)) {
 		if err != nil {
 			return fmt.Errorf("list receipts: %w", err)
 		}
-		b, ok := parseBundle(o)
+		b, ok := layout.ParseBundle(o)
 		if !ok {
 			a.Remarks = append(a.Remarks, fmt.Sprintf("%s is not a file of receipts", o.Key))
 			continue
 		}
-		lines, err := b.lines(ctx, store)
+		lines, err := b.Lines(ctx, store)
 		if isA[*receipt.Break](err) {
 			a.Breaks = append(a.Breaks, "destination: "+err.Error())
 			continue
@@ -216,7 +217,7 @@ func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store stor
 		if err != nil {
 			return err
 		}
-		if b.chain == a.Chain {
+		if b.Chain == a.Chain {
 			err = a.compare(ctx, m, b, lines)
 		} else {
 			a.follow(others, b, lines)
@@ -240,11 +241,11 @@ func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store stor
 
 // compare holds an object of our own chain against the manifest, which has
 // been checked.
-func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b bundle, lines []byte) error {
+func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b layout.Bundle, lines []byte) error {
 	theirs, stop := iter.Pull(bytes.Lines(lines))
 	defer stop()
-	seq := b.first
-	for ours, err := range m.Receipts(ctx, b.first-1) {
+	seq := b.First
+	for ours, err := range m.Receipts(ctx, b.First-1) {
 		if err != nil {
 			return err
 		}
@@ -253,30 +254,30 @@ func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b bundle, line
 			break
 		}
 		if !bytes.Equal(ours, bytes.TrimSuffix(line, []byte("\n"))) {
-			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.object.Key))
+			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.Object.Key))
 			return nil
 		}
 		seq++
 	}
-	if seq <= b.last {
+	if seq <= b.Last {
 		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
 		return nil
 	}
-	a.there = append(a.there, entries{b.first, b.last})
-	if b.first <= a.Stored+1 {
-		a.Stored = max(a.Stored, b.last)
+	a.there = append(a.there, entries{b.First, b.Last})
+	if b.First <= a.Stored+1 {
+		a.Stored = max(a.Stored, b.Last)
 	}
 	return nil
 }
 
 // follow checks a chain that is only in the destination.
-func (a *Audit) follow(others map[string]*receipt.Chain, b bundle, lines []byte) {
-	c := others[b.chain]
+func (a *Audit) follow(others map[string]*receipt.Chain, b layout.Bundle, lines []byte) {
+	c := others[b.Chain]
 	if c == nil {
-		c = &receipt.Chain{ID: b.chain}
-		others[b.chain] = c
+		c = &receipt.Chain{ID: b.Chain}
+		others[b.Chain] = c
 	}
-	for line := range bytes.Lines(behind(lines, max(0, c.Last-b.first+1))) {
+	for line := range bytes.Lines(layout.Behind(lines, max(0, c.Last-b.First+1))) {
 		if _, err := c.Next(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
 			a.Breaks = append(a.Breaks, "destination: "+err.Error())
 			return

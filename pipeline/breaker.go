@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 )
 
 // breaker ends a run in which too much goes wrong: whatever it is, going on
@@ -50,23 +52,23 @@ func (b *breaker) failed(cause error, known, done bool) error {
 }
 
 func tooMany(n int, cause error) error {
-	return &refusal{Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
+	return &refusal.Refusal{Code: code.TooManyFailures, Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
 		Hint: "nothing is lost: mend the cause and run again; --max-failures sets how many are too many"}
 }
 
 // allAlike returns a *refusal when the first of a run have all failed alike.
 func (b *breaker) allAlike(cause error, known, done bool) error {
-	code := codeOf(cause)
+	has := codeOf(cause)
 	if b.code == "" && !known {
-		b.code = code
+		b.code = has
 	}
-	if b.mixed = b.mixed || done || code != b.code && !known; b.mixed || known || b.limit == 0 {
+	if b.mixed = b.mixed || done || has != b.code && !known; b.mixed || known || b.limit == 0 {
 		return nil
 	}
 	if b.alike++; b.alike < min(max(2*b.limit, fewestAlike), mostAlike) {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
+	return &refusal.Refusal{Code: code.AllAlike, Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
 		Hint: "look at one of these recordings in the VBC admin portal, mend the cause and run again; --max-failures sets how many are too many (0 = any number may fail)"}
 }
 
@@ -88,6 +90,6 @@ func (b *breaker) proved(err error) error {
 	if b.proofs < fewestProofs || 2*b.mismatches <= b.proofs {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),
+	return &refusal.Refusal{Code: code.CopiesLost, Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),
 		Hint: "don't trust this destination: look at its disk, its lifecycle rules, and who else writes there; nothing more was deleted at VBC"}
 }

@@ -2,59 +2,94 @@ package pipeline
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // codeOf is a short stable word for the kind of a failure. Failures with the same
-// code have the same cause, whatever their texts say: those name recordings.
+// code have the same cause, whatever their texts say: those name recordings. It
+// is one of package code's Failures.
 func codeOf(err error) string {
 	if t, ok := errors.AsType[*transcriptError](err); ok {
-		return "transcript-" + codeOf(t.err)
+		return code.TranscriptMark + codeOf(t.err)
+	}
+	if isA[*unclearError](err) {
+		return code.Unclear
 	}
 	if e := vbc.AsError(err); e != nil {
-		switch {
-		case e.Malformed:
-			return "vbc-malformed"
-		case e.Code != 0:
-			return fmt.Sprintf("vbc-%d-%d", e.Status, e.Code)
+		if e.Malformed {
+			return code.Malformed
 		}
-		return fmt.Sprintf("vbc-%d", e.Status)
+		return code.OfStatus(e.Status, e.Code)
+	}
+	if e, ok := errors.AsType[*notAudioError](err); ok && e.Odd {
+		return code.UnknownFormat
 	}
 	for _, known := range []struct {
 		is   bool
-		code string
+		word string
 	}{
-		{isA[*notAudioError](err), "not-audio"},
-		{isA[*sizeError](err), "size"},
-		{isA[*vbc.NotTranscriptError](err), "not-a-transcript"},
-		{isA[*storage.OccupiedError](err), "occupied"},
-		{isA[*evidence.Mismatch](err), "mismatch"},
-		{isA[*evidence.Unprotected](err), "unprotected"},
-		{isA[*evidence.StaleError](err), "stale"},
-		{isA[*evidence.Changed](err), "changed"},
-		{isA[*manifest.StateError](err), "state"},
-		{isA[*manifest.HeldError](err), "held"},
-		{isA[*manifest.AlikeError](err), "alike"},
-		{isA[*manifest.SuspectError](err), "suspect"},
-		{isA[*alikeError](err), "equal-audio"},
-		{isA[*vbc.ForeignHostError](err), "foreign-host"},
-		{isA[*expiringError](err), "expiring"},
-		{isA[*damagedError](err), "damaged"},
-		{errors.Is(err, errGone), "gone"},
-		{errors.Is(err, errSeveralTranscripts), "several-transcripts"},
-		{errors.Is(err, errReappeared), "reappeared"},
-		{errors.Is(err, vbc.ErrNoAddress), "no-address"},
-		{errors.Is(err, storage.ErrRefused), "store-refused"},
-		{isA[*storeError](err), "store"},
+		{isA[*notAudioError](err), code.NotAudio},
+		{isA[*sizeError](err), code.Size},
+		{isA[*vbc.NotTranscriptError](err), code.NotTranscript},
+		{isA[*storage.OccupiedError](err), code.Occupied},
+		{isA[*evidence.Mismatch](err), code.Mismatch},
+		{isA[*evidence.Unprotected](err), code.Unprotected},
+		{isA[*evidence.StaleError](err), code.Stale},
+		{isA[*evidence.Changed](err), code.Changed},
+		{isA[*manifest.StateError](err), code.State},
+		{isA[*manifest.HeldError](err), code.Held},
+		{isA[*manifest.AlikeError](err), code.Alike},
+		{isA[*manifest.SuspectError](err), code.Suspect},
+		{isA[*alikeError](err), code.EqualAudio},
+		{isA[*vbc.ForeignHostError](err), code.ForeignHost},
+		{isA[*expiringError](err), code.Expiring},
+		{errors.Is(err, errGone), code.Gone},
+		{errors.Is(err, errSeveralTranscripts), code.Several},
+		{errors.Is(err, errReappeared), code.Reappeared},
+		{errors.Is(err, vbc.ErrNoAddress), code.NoAddress},
+		{errors.Is(err, storage.ErrRefused), code.StoreRefused},
+		{isA[*storeError](err), code.Store},
 	} {
 		if known.is {
-			return known.code
+			return known.word
 		}
 	}
-	return "network"
+	return code.Network
+}
+
+// EndCode is the code of the error with which a run or another command has ended,
+// one of package code's Ended; "" for nil.
+func EndCode(err error) string {
+	if err == nil {
+		return ""
+	}
+	if c := refusal.Code(err); c != "" {
+		return c
+	}
+	if e := vbc.AsError(err); e != nil && !isA[*vbc.AuthError](err) {
+		return codeOf(e)
+	}
+	for _, known := range []struct {
+		is   bool
+		word string
+	}{
+		{isA[*vbc.AuthError](err), code.Login},
+		{isA[*manifest.WriteError](err), code.ManifestWrite},
+		{isA[*manifest.BoundError](err), code.AnotherManifest},
+		{errors.Is(err, manifest.ErrLocked), code.AnotherRun},
+		{errors.Is(err, manifest.ErrUnbound), code.NotBound},
+		{errors.Is(err, storage.ErrRefused), code.StoreRefused},
+		{errors.Is(err, ErrStopped), code.Interrupted},
+	} {
+		if known.is {
+			return known.word
+		}
+	}
+	return code.Failed
 }

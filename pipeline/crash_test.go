@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -241,14 +243,14 @@ func (l *lab) holds(rec vbctest.Recording) bool {
 			return false
 		}
 		audio = audio || storage.SumOf(body) == storage.Digest(rec.SHA256())
-		transcript = transcript || isTranscript(base, o.Key) && string(body) == rec.Transcript
+		transcript = transcript || layout.IsTranscript(base, o.Key) && string(body) == rec.Transcript
 		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
 	}
 	return audio && side && transcript
 }
 
 func (l *lab) stem(rec vbctest.Recording) string {
-	base, err := stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
+	base, err := layout.Stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -303,7 +305,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.mu.Lock()
 	l.stop = stop
 	l.mu.Unlock()
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.

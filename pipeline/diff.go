@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -73,7 +75,7 @@ func Diff(ctx context.Context, store storage.Destination, m manifest.Manifest, o
 		o.Workers = 8
 	}
 	x := &differ{store: store, manifest: m, account: bound.Account, fix: o.Fix, found: newFindings(o.Tell), seen: cmp.Or(o.Seen, &atomic.Int64{})}
-	err = each(ctx, o.Workers, sideBySide(m.InOrder(ctx), grouped(store.List(ctx, accountPrefix(bound.Account)))), x.compare)
+	err = flow.Each(ctx, o.Workers, sideBySide(m.InOrder(ctx), layout.Grouped(store.List(ctx, layout.Recordings(bound.Account)))), x.compare)
 	if err == nil {
 		d.Remarks, err = x.unfinished(ctx)
 	}
@@ -86,12 +88,12 @@ func Diff(ctx context.Context, store storage.Destination, m manifest.Manifest, o
 // pair is what manifest and store have under one stem.
 type pair struct {
 	rows  []manifest.Row // none, where the manifest knows nothing of it; of one id in one second there may be several
-	group group
+	group layout.Group
 }
 
 // sideBySide brings rows and groups together. Both come in the order of their
 // stems, so no more than one of each is in memory.
-func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[group, error]) iter.Seq2[pair, error] {
+func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[layout.Group, error]) iter.Seq2[pair, error] {
 	return func(yield func(pair, error) bool) {
 		nextRow, stopRows := iter.Pull2(byStem(rows))
 		defer stopRows()
@@ -104,14 +106,14 @@ func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[group, err
 				yield(pair{}, err)
 				return
 			}
-			if moreGroups && g.stem != "" && g.stem <= last {
-				yield(pair{}, fmt.Errorf("the store lists %s after %s: without an order of keys they can't be compared", g.stem, last))
+			if moreGroups && g.Stem != "" && g.Stem <= last {
+				yield(pair{}, fmt.Errorf("the store lists %s after %s: without an order of keys they can't be compared", g.Stem, last))
 				return
 			}
 			var p pair
-			order := cmp.Compare(row.stem, g.stem)
+			order := cmp.Compare(row.stem, g.Stem)
 			switch {
-			case !moreRows || moreGroups && g.stem == "":
+			case !moreRows || moreGroups && g.Stem == "":
 				order = 1
 			case !moreGroups:
 				order = -1
@@ -121,7 +123,7 @@ func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[group, err
 				row, errRow, moreRows = nextRow()
 			}
 			if order >= 0 {
-				p.group, last = g, cmp.Or(g.stem, last)
+				p.group, last = g, cmp.Or(g.Stem, last)
 				g, errGroup, moreGroups = nextGroup()
 			}
 			if !yield(p, nil) {
@@ -155,7 +157,7 @@ func byStem(rows iter.Seq2[manifest.Row, error]) iter.Seq2[stemmed, error] {
 		for row, err := range rows {
 			s := stemmed{Row: row}
 			if err == nil {
-				s.stem, err = stem(row.Recording)
+				s.stem, err = layout.Stem(row.Recording)
 			}
 			if err != nil {
 				yield(stemmed{}, err)
@@ -178,7 +180,7 @@ func (x *differ) compare(ctx context.Context, p pair) error {
 		if !row.Copy.Known() || row.Copy.ArchivedAt.IsZero() {
 			continue
 		}
-		known = append(known, keysOf(row.Copy)...)
+		known = append(known, row.Copy.Keys()...)
 		wrong, err := examine(ctx, x.store, false, row)
 		if err != nil {
 			return err
@@ -191,10 +193,10 @@ func (x *differ) compare(ctx context.Context, p pair) error {
 			}
 		}
 	}
-	for o := range p.group.objects() {
+	for o := range p.group.Objects() {
 		if !slices.Contains(known, o.Key) {
 			what, means := p.surplus(known, o.Key)
-			x.found.add(what, o.Key, p.group.recording, means)
+			x.found.add(what, o.Key, p.group.Recording, means)
 		}
 	}
 	return nil
@@ -222,7 +224,7 @@ func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
 // surplus says what an object is that isn't part of a copy that the manifest
 // knows. Of several recordings in one place the last one counts.
 func (p pair) surplus(known []string, key string) (What, string) {
-	if p.group.stem == "" {
+	if p.group.Stem == "" {
 		return Unknown, "its name is none that vbcvault gives; move it out of the archive"
 	}
 	if len(p.rows) == 0 {
@@ -238,7 +240,7 @@ func (p pair) surplus(known []string, key string) (What, string) {
 		return Unknown, "VBC has the recording no more, and this is no whole copy of it"
 	case len(known) == 0:
 		return Begun, "archiving the recording was begun and not finished; the next run goes on"
-	case isBeside(key), slices.ContainsFunc(known, func(known string) bool { return isBeside(known) && path.Ext(known) == ext }):
+	case layout.IsBeside(key), slices.ContainsFunc(known, func(known string) bool { return layout.IsBeside(known) && path.Ext(known) == ext }):
 		return Beside, "it lies beside another copy, which the manifest knows"
 	}
 	return Unknown, "the manifest doesn't know it, although it knows the recording"
@@ -246,7 +248,7 @@ func (p pair) surplus(known []string, key string) (What, string) {
 
 // unfinished finds uploads that nobody will finish any more.
 func (x *differ) unfinished(ctx context.Context) (remarks []string, err error) {
-	for name, err := range x.store.Unfinished(ctx, accountPrefix(x.account)) {
+	for name, err := range x.store.Unfinished(ctx, layout.Recordings(x.account)) {
 		if errors.Is(err, storage.ErrHidden) {
 			return []string{"unfinished uploads can't be listed: " + err.Error()}, nil
 		}

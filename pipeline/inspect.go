@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -59,7 +61,7 @@ func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest
 	if err != nil {
 		return Inspection{}, err
 	}
-	err = each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
+	err = flow.Each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
 		wrong, err := examine(ctx, store, o.Deep, row)
 		if err != nil {
 			return err // the store can't be asked; nothing is known
@@ -88,7 +90,7 @@ func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest
 // found it wrong, by reading it. What it returns says how it differs, nil if it is
 // whole.
 func examine(ctx context.Context, store storage.Store, deep bool, row manifest.Row) (*evidence.Mismatch, error) {
-	_, err := proveWith(ctx, lookWith(store, deep || row.Refuted), row)
+	_, err := archive.Prove(ctx, archive.Look(store, deep || row.Refuted), row)
 	if wrong, ok := errors.AsType[*evidence.Mismatch](err); ok {
 		return wrong, nil
 	}
@@ -119,20 +121,4 @@ func Refute(ctx context.Context, m manifest.Manifest, row manifest.Row, why erro
 		return m.Damaged(ctx, row.Recording, why.Error())
 	}
 	return m.Doubt(ctx, row.Recording)
-}
-
-// lookWith is how a store is asked: for what it keeps, or by reading everything.
-func lookWith(store storage.Store, deep bool) evidence.Stater {
-	if deep {
-		return rereader{store}
-	}
-	return store
-}
-
-// rereader asks a store by reading every byte.
-type rereader struct{ store storage.Store }
-
-func (r rereader) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
-	want.Seen = ""
-	return r.store.Reread(ctx, want)
 }

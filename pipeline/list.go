@@ -10,7 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -72,7 +75,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case judge(err) == systemic, judge(err) == cancelled, r.unfit():
+		case judge(err) == retry.Systemic, judge(err) == retry.Cancelled, r.unfit():
 			return err
 		default:
 			l.brokenOff(err)
@@ -85,7 +88,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 		}
 	}
 	if read == 0 && first != nil {
-		return &refusal{Reason: "nothing could be listed: " + first.Error(),
+		return &refusal.Refusal{Code: code.NothingListed, Reason: "nothing could be listed: " + first.Error(),
 			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for; --page-size asks for fewer of them at once"}
 	}
 	return nil
@@ -93,7 +96,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 
 // unfit reports whether account, manifest and destination were found not to
 // belong together, or couldn't be looked at: then nothing may go on.
-func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && !r.probed }
+func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && r.archive == nil }
 
 // listUnsorted yields the collections that can't be had in order. They are
 // read to their end first, while nothing is being purged.
@@ -105,7 +108,7 @@ func (r *run) listUnsorted(ctx context.Context) iter.Seq2[slice, error] {
 			case err == nil:
 			case errors.Is(err, errNoMore):
 				return
-			case ctx.Err() != nil, judge(err) == systemic, judge(err) == cancelled:
+			case ctx.Err() != nil, judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 				yield(slice{}, err)
 				return
 			default:
@@ -192,7 +195,7 @@ func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {
-				return nil, nil, &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
+				return nil, nil, &refusal.Refusal{Code: code.SelfUnknown, Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
 					Hint: "name the user by number: --users 745249"}
 			}
 			r.policy.users.add(rec.Owner)
@@ -259,7 +262,7 @@ func (r *run) identify(ctx context.Context, recordings []vbc.Recording) error {
 			}
 		}
 		if rec.Account != r.account {
-			return &refusal{Reason: fmt.Sprintf("VBC shows recordings of account %s, and this run is about account %s", rec.Account, r.account),
+			return &refusal.Refusal{Code: code.AnotherAccount, Reason: fmt.Sprintf("VBC shows recordings of account %s, and this run is about account %s", rec.Account, r.account),
 				Hint: "these credentials belong to another account: check VBC_USERNAME and --account"}
 		}
 	}
@@ -288,6 +291,6 @@ func (r *run) askAccount(ctx context.Context) (number string, err error) {
 	case isA[*vbc.AuthError](err):
 		return "", err
 	}
-	return "", &refusal{Reason: "the account's number is not known: the recordings don't carry it and " + strings.TrimSuffix(err.Error(), "."),
+	return "", &refusal.Refusal{Code: code.AccountUnknown, Reason: "the account's number is not known: the recordings don't carry it and " + strings.TrimSuffix(err.Error(), "."),
 		Hint: "tell it with --account NUMBER; nothing has been stored"}
 }

@@ -8,30 +8,32 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Plan is what a run would do.
 type Plan struct {
-	Listed          int64     `json:"listed"`           // eligible recordings
-	ListedBytes     int64     `json:"listed_bytes"`     // as VBC declares them
-	AlreadyArchived int64     `json:"already_archived"` // of them
-	ToArchive       int64     `json:"to_archive"`
-	ToArchiveBytes  int64     `json:"to_archive_bytes"`
-	Transcripts     int64     `json:"transcripts"` // to archive beside them
-	ToDelete        int64     `json:"to_delete"`   // leftovers included
-	HeldBack        int64     `json:"held_back"`   // by --delete-after, --max-deletes, a plan or a legal hold
-	Leftovers       int64     `json:"leftovers"`   // begun by earlier runs and not listed any more
-	Oldest          time.Time `json:"oldest,omitzero"`
-	Newest          time.Time `json:"newest,omitzero"`
-	First           []Planned `json:"first"` // the oldest few
-	Account         string    `json:"account"`
-	Unreadable      int64     `json:"unreadable"`
-	NotListed       int64     `json:"not_listed"`
-	Troubles        int64     `json:"troubles"` // see Summary
-	Problems        []string  `json:"problems,omitempty"`
-	Requests        Cost      `json:"requests"` // at VBC
+	Listed          int64            `json:"listed"`           // eligible recordings
+	ListedBytes     int64            `json:"listed_bytes"`     // as VBC declares them
+	AlreadyArchived int64            `json:"already_archived"` // of them
+	ToArchive       int64            `json:"to_archive"`
+	ToArchiveBytes  int64            `json:"to_archive_bytes"`
+	Transcripts     int64            `json:"transcripts"`            // to archive beside them
+	ToDelete        int64            `json:"to_delete"`              // leftovers included
+	HeldBack        int64            `json:"held_back"`              // though eligible
+	HeldBackBy      map[string]int64 `json:"held_back_by,omitempty"` // of them, by the code of why, see package code
+	Leftovers       int64            `json:"leftovers"`              // begun by earlier runs and not listed any more
+	Oldest          time.Time        `json:"oldest,omitzero"`
+	Newest          time.Time        `json:"newest,omitzero"`
+	First           []Planned        `json:"first"` // the oldest few
+	Account         string           `json:"account"`
+	Unreadable      int64            `json:"unreadable"`
+	NotListed       int64            `json:"not_listed"`
+	Troubles        int64            `json:"troubles"` // see Summary
+	Problems        []string         `json:"problems,omitempty"`
+	Requests        Cost             `json:"requests"` // at VBC
 
 	File *PlanTotal `json:"plan,omitempty"` // what was written for --plan
 }
@@ -204,7 +206,7 @@ func (pl *planner) decide(row manifest.Row) error {
 	}
 	purge, held := pl.run.policy.mayPurge(row)
 	if limit := pl.run.policy.MaxDeletes; purge && limit != nil && pl.ToDelete >= int64(*limit) {
-		purge, held = false, true
+		purge, held = false, code.MaxDeletes
 	}
 	if purge {
 		pl.ToDelete++
@@ -214,8 +216,12 @@ func (pl *planner) decide(row manifest.Row) error {
 			}
 		}
 	}
-	if held {
+	if held != "" {
 		pl.HeldBack++
+		if pl.HeldBackBy == nil {
+			pl.HeldBackBy = map[string]int64{}
+		}
+		pl.HeldBackBy[held]++
 	}
 	return nil
 }

@@ -1,25 +1,25 @@
 package pipeline
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Options says what a run is to do. Cutoff and Account are required.
 type Options struct {
-	Account string     // number or "self"
-	Cutoff  time.Time  // recordings that start strictly before it are eligible
-	Since   time.Time  // and not before this; zero = from the beginning
-	Kinds   []vbc.Kind // empty = company
-	Users   []string   // of on-demand recordings: "self", "all", numbers; empty = self
-	Filter  vbc.Filter // and only those; checked on each recording, whatever VBC makes of it
+	Account string        // number or "self"
+	Cutoff  time.Time     // recordings that start strictly before it are eligible
+	Age     time.Duration // that Cutoff was reckoned from, to be written down; 0 = it was given as a time
+	Since   time.Time     // and not before this; zero = from the beginning
+	Kinds   []vbc.Kind    // empty = company
+	Users   []string      // of on-demand recordings: "self", "all", numbers; empty = self
+	Filter  vbc.Filter    // and only those; checked on each recording, whatever VBC makes of it
 
 	Catalog bool // keep the catalogue beside the archive up to date
 
@@ -28,7 +28,7 @@ type Options struct {
 	Delete      bool          // purge at VBC what is proven to be in the store
 	DeleteAfter time.Duration // only copies at least so old
 	MaxDeletes  *int          // only so many in this run; nil = no limit
-	Plan        *PlanFile     `json:"-"` // only what it lists; nil = no plan
+	Plan        *PlanFile     // only what it lists; nil = no plan
 
 	RetryFailed bool // also what has failed for good in several runs, and rests
 	MaxFailures int  // stop after so many failures in a row that aren't one recording's own; 0 = never
@@ -42,7 +42,7 @@ type Options struct {
 	AllowExpiring bool // purge although a lifecycle rule will remove the copy
 
 	MaxWait time.Duration // end the run after so long with nothing but refusals for the quota; 0 = never
-	Moved   bool          `json:"-"` // the destination is another one than before, on purpose: the manifest is bound to it
+	Moved   bool          // the destination is another one than before, on purpose: the manifest is bound to it
 
 	Fetch       Fetch  // how audio is fetched; "" = direct
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
@@ -63,24 +63,6 @@ type Options struct {
 	PollPause time.Duration
 
 	ExportPatience time.Duration // how long an export may make no progress; 0 = 30 min
-}
-
-// written is what of the options is written down: no caller's name or number.
-func (o Options) written() any {
-	return struct {
-		Options
-		Filter string
-	}{o, o.Filter.String()}
-}
-
-// OptionsOf reads what a run has written down of its options, all but the filter.
-func OptionsOf(written []byte) (Options, error) {
-	var o struct {
-		Options
-		Filter json.RawMessage // shadows the real one: it is a digest, or what an earlier version wrote
-	}
-	err := json.Unmarshal(written, &o)
-	return o.Options, err
 }
 
 // ReadBack says which copies are read once more, every byte, before their purge.
@@ -159,38 +141,57 @@ type policy struct {
 }
 
 // eligible reports whether the run is about this recording.
-func (p *policy) eligible(r vbc.Recording) bool {
-	return r.Unreadable == "" &&
-		r.Start.Before(p.Cutoff) && (p.Since.IsZero() || !r.Start.Before(p.Since)) &&
-		slices.Contains(p.Kinds, r.Kind) && p.Filter.Matches(r) &&
-		(r.Kind != vbc.OnDemand || p.users.has(r.Owner) || slices.Contains(p.Users, "all")) // those who have left, too
+func (p *policy) eligible(r vbc.Recording) bool { return p.leftAlone(r) == "" }
+
+// leftAlone is the code of why the run is not about a recording, one of package
+// code's LeftAlone, "" if it is.
+func (p *policy) leftAlone(r vbc.Recording) string {
+	switch {
+	case r.Unreadable != "":
+		return code.Unreadable
+	case !r.Start.Before(p.Cutoff):
+		return code.TooNew
+	case !p.Since.IsZero() && r.Start.Before(p.Since):
+		return code.BeforeFrom
+	case !slices.Contains(p.Kinds, r.Kind):
+		return code.OtherKind
+	case !p.Filter.Matches(r):
+		return code.Filter
+	case r.Kind == vbc.OnDemand && !p.users.has(r.Owner) && !slices.Contains(p.Users, "all"): // those who have left, too
+		return code.OtherUser
+	}
+	return ""
 }
 
 // mayPurge reports whether the run purges this recording, provided that its
-// copy is proven. Where it may but holds back, held says so.
-func (p *policy) mayPurge(row manifest.Row) (may, held bool) {
+// copy is proven. Where it could but holds back, held is the code of why, one of
+// package code's HeldBack.
+func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 	if !p.Delete || !p.eligible(row.Recording) {
-		return false, false
+		return false, ""
 	}
 	// A hold that is made while the run goes on is met by the manifest, in the
 	// same transaction as the receipt's intent.
 	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
-		return false, true
+		return false, code.Hold
 	}
-	if p.transcripts.unsure(row.Recording) || p.aliked(row) {
-		return false, true
+	if p.transcripts.unsure(row.Recording) {
+		return false, code.TranscriptUnknown
+	}
+	if p.aliked(row) {
+		return false, code.EqualAudio
 	}
 	if p.Plan != nil && !p.Plan.Lists(row.Recording) {
-		return false, true
+		return false, code.NotInPlan
 	}
 	archived := row.Copy.ArchivedAt
 	if archived.IsZero() {
 		archived = p.started // not before now
 	}
 	if p.DeleteAfter > 0 && p.started.Sub(archived) < p.DeleteAfter {
-		return false, true
+		return false, code.TooYoung
 	}
-	return true, false
+	return true, ""
 }
 
 // aliked reports whether a recording is held back for having another's audio.
@@ -204,19 +205,4 @@ type expiringError struct{ On time.Time }
 func (e *expiringError) Error() string {
 	return fmt.Sprintf("a lifecycle rule of the destination will remove the copy on %s, so it doesn't justify a deletion at VBC",
 		e.On.UTC().Format(time.DateOnly))
-}
-
-// refusal ends a run before it does harm. Hint says how to mend it.
-type refusal struct {
-	Reason, Hint string
-}
-
-func (e *refusal) Error() string { return e.Reason }
-
-// Hint says what the user can do about err, or "".
-func Hint(err error) string {
-	if e, ok := errors.AsType[*refusal](err); ok {
-		return e.Hint
-	}
-	return ""
 }

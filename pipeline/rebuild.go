@@ -11,8 +11,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -63,7 +66,7 @@ func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, er
 		}
 		for _, name := range names {
 			number, ok := strings.CutPrefix(strings.TrimSuffix(name, "/"), under+"account=")
-			if ok && isNumber(number) {
+			if ok && layout.IsNumber(number) {
 				numbers = append(numbers, number)
 			}
 		}
@@ -112,8 +115,8 @@ func Rebuild(ctx context.Context, store storage.Destination, m Fillable, log *sl
 		o.Seen = &atomic.Int64{}
 	}
 	b := &rebuild{
-		run:      &run{store: store, manifest: m, log: log, stats: &Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		manifest: m, look: lookWith(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
+		run:      &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, account: o.Account, work: ctx, ctx: ctx},
+		manifest: m, look: archive.Look(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
@@ -145,8 +148,7 @@ func (b *rebuild) bind(ctx context.Context) error {
 // The parts of an archive beside the recordings, and what lies in them. The
 // catalogue is made of the manifest and says nothing new.
 var (
-	parts     = []string{"receipts/", "holds/", "erasures/", "catalog/"}
-	isErasure = regexp.MustCompile(`/[0-9a-f]{64}\.json$`)
+	parts = []string{"receipts/", "holds/", "erasures/", "catalog/"}
 )
 
 // strangers finds what is none of vbcvault's, by the names at the top, and what
@@ -159,13 +161,13 @@ func (b *rebuild) strangers(ctx context.Context) error {
 		}
 		for _, name := range names {
 			number, ok := strings.CutPrefix(name, under+"account=")
-			if ok && strings.HasSuffix(name, "/") && isNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
+			if ok && strings.HasSuffix(name, "/") && layout.IsNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
 				continue
 			}
 			b.found.add(Foreign, name, none, "it is none of vbcvault's, and is left alone")
 		}
 	}
-	for prefix, form := range map[string]*regexp.Regexp{holdsPrefix(b.account): holdName, erasuresPrefix(b.account): isErasure} {
+	for prefix, form := range map[string]*regexp.Regexp{layout.Holds(b.account): layout.HoldName, layout.Erasures(b.account): layout.ErasureName} {
 		for o, err := range b.store.List(ctx, prefix) {
 			if err != nil {
 				return err
@@ -187,13 +189,14 @@ func (b *rebuild) holds(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.learnHolds(ctx); err != nil {
+	all, err := archive.LearnHolds(ctx, b.store, b.manifest, b.log, b.account)
+	if err != nil {
 		return err
 	}
-	for _, h := range manifest.InForce(b.policy.holds) {
+	for _, h := range manifest.InForce(all) {
 		b.sum.Holds++
 		if h.Lost {
-			b.found.add(Damaged, holdKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
+			b.found.add(Damaged, layout.HoldKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
 				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
 		}
 	}
@@ -203,9 +206,9 @@ func (b *rebuild) holds(ctx context.Context) error {
 // chainsOf are the ids of the chains of receipts that an account has in the
 // store.
 func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
-	names, err := b.store.Names(ctx, receiptsPrefix(b.account))
+	names, err := b.store.Names(ctx, layout.Receipts(b.account))
 	for _, name := range names {
-		id, ok := strings.CutPrefix(name, receiptsPrefix(b.account)+"chain=")
+		id, ok := strings.CutPrefix(name, layout.Receipts(b.account)+"chain=")
 		if !ok || !strings.HasSuffix(id, "/") {
 			b.found.add(Unknown, name, none, "it lies among the receipts, and is none")
 			continue
@@ -223,10 +226,10 @@ func (b *rebuild) count(change func(*Rebuilt)) {
 }
 
 // told is what receipts have told of a group.
-func (b *rebuild) told(ctx context.Context, g group) ([]manifest.Row, error) {
-	rows, err := b.manifest.All(ctx, g.recording.Key())
+func (b *rebuild) told(ctx context.Context, g layout.Group) ([]manifest.Row, error) {
+	rows, err := b.manifest.All(ctx, g.Recording.Key())
 	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", g.recording, err)
+		return nil, fmt.Errorf("look up %s: %w", g.Recording, err)
 	}
-	return slices.DeleteFunc(rows, func(r manifest.Row) bool { return r.SeenRun != toldOf || !isOf(g.stem, r.Copy.Audio.Key) }), nil
+	return slices.DeleteFunc(rows, func(r manifest.Row) bool { return r.SeenRun != toldOf || !layout.IsOf(g.Stem, r.Copy.Audio.Key) }), nil
 }

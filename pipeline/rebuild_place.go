@@ -8,7 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -17,14 +20,14 @@ import (
 // recordings.
 func (b *rebuild) recordings(workers int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return each(ctx, workers, grouped(b.store.List(ctx, accountPrefix(b.account))), b.place)
+		return flow.Each(ctx, workers, layout.Grouped(b.store.List(ctx, layout.Recordings(b.account))), b.place)
 	}
 }
 
 // missing looks at what only receipts tell of.
 func (b *rebuild) missing(workers int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return each(ctx, workers, b.manifest.SeenBy(ctx, toldOf), func(ctx context.Context, told manifest.Row) error {
+		return flow.Each(ctx, workers, b.manifest.SeenBy(ctx, toldOf), func(ctx context.Context, told manifest.Row) error {
 			told.SeenRun, told.Account = 0, b.account
 			switch told.State {
 			case manifest.Erasing, manifest.Erased:
@@ -39,32 +42,32 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 }
 
 // place finds the place of one group.
-func (b *rebuild) place(ctx context.Context, g group) error {
-	if g.stem == "" {
-		for o := range g.objects() {
+func (b *rebuild) place(ctx context.Context, g layout.Group) error {
+	if g.Stem == "" {
+		for o := range g.Objects() {
 			b.found.add(Unknown, o.Key, none, "its name is none that vbcvault gives")
 		}
 		return nil
 	}
 	defer b.seen.Add(1)
-	lock := &b.locks[g.recording.ID%int64(len(b.locks))]
+	lock := &b.locks[g.Recording.ID%int64(len(b.locks))]
 	lock.Lock()
 	defer lock.Unlock()
 	told, err := b.told(ctx, g)
 	if err != nil {
 		return err
 	}
-	texts := g.transcripts
+	texts := g.Transcripts
 	if len(texts) > 0 {
 		b.transcribed.Store(true)
 	}
-	all, err := g.read(ctx, b.store)
+	all, err := g.Read(ctx, b.store)
 	if err != nil {
 		return err
 	}
 	for _, o := range texts {
-		if !slices.ContainsFunc(g.transcripts, func(r storage.Object) bool { return r.Key == o.Key }) {
-			b.found.add(Damaged, o.Key, g.recording, "the transcript can't be read")
+		if !slices.ContainsFunc(g.Transcripts, func(r storage.Object) bool { return r.Key == o.Key }) {
+			b.found.add(Damaged, o.Key, g.Recording, "the transcript can't be read")
 		}
 	}
 	for _, f := range formsOf(g, all, told) {
@@ -78,20 +81,20 @@ func (b *rebuild) place(ctx context.Context, g group) error {
 // form is one of the recordings that have had the same id and start, told apart
 // by the number of their audio's bytes. There is one, unless VBC has changed it.
 type form struct {
-	group
-	said []said
+	layout.Group
+	said []layout.Said
 	told manifest.Row
 	ok   bool // receipts have told of it
 }
 
 // formsOf takes a group apart. What belongs to none in particular is left with
 // the first.
-func formsOf(g group, all []said, told []manifest.Row) (forms []form) {
+func formsOf(g layout.Group, all []layout.Said, told []manifest.Row) (forms []form) {
 	bytes := map[int64]int{} // → index in forms
 	at := func(size int64) *form {
 		if _, ok := bytes[size]; !ok {
 			bytes[size] = len(forms)
-			forms = append(forms, form{group: group{stem: g.stem, recording: g.recording, transcripts: g.transcripts}})
+			forms = append(forms, form{Group: layout.Group{Stem: g.Stem, Recording: g.Recording, Transcripts: g.Transcripts}})
 		}
 		return &forms[bytes[size]]
 	}
@@ -100,33 +103,33 @@ func formsOf(g group, all []said, told []manifest.Row) (forms []form) {
 		f.told, f.ok = t, true
 	}
 	for _, s := range all {
-		if s.wrong == nil {
-			f := at(s.sidecar.Size)
+		if s.Wrong == nil {
+			f := at(s.Sidecar.Size)
 			f.said = append(f.said, s)
 		}
 	}
 	if len(forms) == 0 {
-		return []form{{group: g, said: all}}
+		return []form{{Group: g, said: all}}
 	}
 	first := &forms[0]
 	for _, s := range all {
-		if s.wrong != nil {
+		if s.Wrong != nil {
 			first.said = append(first.said, s)
-			first.sidecars = append(first.sidecars, s.object)
+			first.Sidecars = append(first.Sidecars, s.Object)
 		}
 	}
 	for i := range forms {
 		for _, s := range forms[i].said {
-			if s.wrong == nil {
-				forms[i].sidecars = append(forms[i].sidecars, s.object)
+			if s.Wrong == nil {
+				forms[i].Sidecars = append(forms[i].Sidecars, s.Object)
 			}
 		}
 	}
-	for _, a := range g.audios {
+	for _, a := range g.Audios {
 		if i, ok := bytes[a.Size]; ok {
-			forms[i].audios = append(forms[i].audios, a)
+			forms[i].Audios = append(forms[i].Audios, a)
 		} else {
-			first.audios = append(first.audios, a)
+			first.Audios = append(first.Audios, a)
 		}
 	}
 	return forms
@@ -139,24 +142,24 @@ func (b *rebuild) placeForm(ctx context.Context, f form) error {
 	switch {
 	case told.State == manifest.Erasing:
 		for _, s := range f.said {
-			if s.wrong == nil {
-				told.Recording = s.recording
+			if s.Wrong == nil {
+				told.Recording = s.Recording
 			}
 		}
 		return b.erased(ctx, told)
-	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s said) bool { return s.wrong == nil && s.sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
-		for o := range f.objects() {
-			b.found.add(Unknown, o.Key, f.recording, "its recording was erased from the archive, and this is there again")
+	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s layout.Said) bool { return s.Wrong == nil && s.Sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
+		for o := range f.Objects() {
+			b.found.add(Unknown, o.Key, f.Recording, "its recording was erased from the archive, and this is there again")
 		}
 		return nil // what receipts say stays, and is looked at with the missing
 	case told.State == manifest.Erased: // and was archived anew since
 		told, ok = manifest.Row{}, false
 	}
-	return b.prove(ctx, f.group, f.said, told, ok)
+	return b.prove(ctx, f.Group, f.said, told, ok)
 }
 
 // prove writes down what the store confirms of a group.
-func (b *rebuild) prove(ctx context.Context, g group, all []said, told manifest.Row, isTold bool) error {
+func (b *rebuild) prove(ctx context.Context, g layout.Group, all []layout.Said, told manifest.Row, isTold bool) error {
 	gone := isTold && (told.State == manifest.Purged || told.State == manifest.Purging)
 	var wanted manifest.Copy
 	if gone {
@@ -171,7 +174,7 @@ func (b *rebuild) prove(ctx context.Context, g group, all []said, told manifest.
 		return b.keep(ctx, row, told)
 	}
 	for _, wrong := range why {
-		row.Refuted = row.Refuted || refutes(wrong)
+		row.Refuted = row.Refuted || evidence.Refutes(wrong)
 	}
 	if gone {
 		told.SeenRun, told.Refuted = 0, row.Refuted
@@ -196,15 +199,15 @@ func (b *rebuild) prove(ctx context.Context, g group, all []said, told manifest.
 // verified if there is one. Else it is listed, or stored if the copy couldn't be
 // looked at, with the latest metadata that can be read; without Raw if none can.
 // why says what is wrong with each audio that a sidecar speaks of.
-func (b *rebuild) whole(ctx context.Context, g group, all []said, wanted manifest.Copy) (row manifest.Row, why map[string]error, err error) {
+func (b *rebuild) whole(ctx context.Context, g layout.Group, all []layout.Said, wanted manifest.Copy) (row manifest.Row, why map[string]error, err error) {
 	why = map[string]error{}
-	slices.SortStableFunc(all, func(x, y said) int { return y.sidecar.ArchivedAt.Compare(x.sidecar.ArchivedAt) })
+	slices.SortStableFunc(all, func(x, y layout.Said) int { return y.Sidecar.ArchivedAt.Compare(x.Sidecar.ArchivedAt) })
 	for _, s := range all {
-		if s.wrong != nil {
+		if s.Wrong != nil {
 			continue
 		}
 		usable := row.Raw == nil // the latest that says what the recording is
-		for _, c := range g.pairs(s) {
+		for _, c := range g.Pairs(s) {
 			if wanted.Known() {
 				if c.Audio.Key != wanted.Audio.Key || c.Audio.Content != wanted.Audio.Content {
 					continue
@@ -212,27 +215,27 @@ func (b *rebuild) whole(ctx context.Context, g group, all []said, wanted manifes
 				c.Audio.Checksum = wanted.Audio.Checksum
 				c.Transcript = cmp.Or(wanted.Transcript, c.Transcript)
 			}
-			ev, err := b.confirm(ctx, manifest.Row{Recording: s.recording, Copy: c}, wanted.Transcript.Key == "")
+			ev, err := b.confirm(ctx, manifest.Row{Recording: s.Recording, Copy: c}, wanted.Transcript.Key == "")
 			switch {
 			case err == nil:
-				c = proofOf(ev, c)
+				c = archive.ProofOf(ev, c)
 				if c.ArchivedAt = c.StoredAt; c.ArchivedAt.IsZero() {
 					c.ArchivedAt = ev.At()
 				}
-				return manifest.Row{Recording: s.recording, State: manifest.Verified, Copy: c}, why, nil
+				return manifest.Row{Recording: s.Recording, State: manifest.Verified, Copy: c}, why, nil
 			case errors.Is(err, storage.ErrCold):
-				row, usable = manifest.Row{Recording: s.recording, State: manifest.Stored, Copy: c}, false
+				row, usable = manifest.Row{Recording: s.Recording, State: manifest.Stored, Copy: c}, false
 			case !isA[*evidence.Mismatch](err):
 				return row, why, err
-			case isOfKey(err, s.object.Key):
+			case isOfKey(err, s.Object.Key):
 				usable = false // what has been read isn't what was stored
-				b.found.add(Damaged, s.object.Key, s.recording, err.Error())
+				b.found.add(Damaged, s.Object.Key, s.Recording, err.Error())
 				continue
 			}
 			why[c.Audio.Key] = err
 		}
 		if usable {
-			row = manifest.Row{Recording: s.recording, State: manifest.Listed}
+			row = manifest.Row{Recording: s.Recording, State: manifest.Listed}
 		}
 	}
 	return row, why, nil
@@ -249,9 +252,9 @@ func isOfKey(err error, key string) bool {
 func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (evidence.Verified, error) {
 	// Where metadata is all that says what it should be itself, the checksum that
 	// the store keeps of it has a say too.
-	ev, err := proveWith(ctx, b.store, row)
+	ev, err := archive.Prove(ctx, b.store, row)
 	if err == nil && b.deep {
-		ev, err = proveWith(ctx, b.look, row)
+		ev, err = archive.Prove(ctx, b.look, row)
 	}
 	if text := ev.Transcript(); err == nil && spare && text.Key != "" && isDigest(text.Mark) {
 		// What it was sent as is noted beside it, and it isn't that any more.
@@ -260,7 +263,7 @@ func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (ev
 	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
 		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
 		row.Copy.Transcript = storage.Object{}
-		return proveWith(ctx, b.look, row)
+		return archive.Prove(ctx, b.look, row)
 	}
 	return ev, err
 }
@@ -304,10 +307,10 @@ func (b *rebuild) tally(row manifest.Row, n int64) {
 // and whose copy isn't what justified that: as verify would have left it.
 func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	told.Copy.StoredAt = told.Copy.ArchivedAt
-	_, err := proveWith(ctx, b.look, told)
+	_, err := archive.Prove(ctx, b.look, told)
 	mismatch := isA[*evidence.Mismatch](err)
-	told.Refuted = err != nil && (told.Refuted || refutes(err))
-	if err != nil && !mismatch && !unreadable(err) && !errors.Is(err, storage.ErrCold) {
+	told.Refuted = err != nil && (told.Refuted || evidence.Refutes(err))
+	if err != nil && !mismatch && !layout.Unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
 	}
 	switch {
@@ -338,41 +341,31 @@ func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 }
 
 // others notes what a group holds beside the copy that is in the manifest.
-func (b *rebuild) others(g group, c manifest.Copy) {
-	for o := range g.objects() {
-		if !slices.Contains(keysOf(c), o.Key) {
-			b.found.add(Beside, o.Key, g.recording, "the recording has another copy, which is in the manifest")
+func (b *rebuild) others(g layout.Group, c manifest.Copy) {
+	for o := range g.Objects() {
+		if !slices.Contains(c.Keys(), o.Key) {
+			b.found.add(Beside, o.Key, g.Recording, "the recording has another copy, which is in the manifest")
 		}
 	}
-}
-
-// keysOf are the keys of a copy's objects.
-func keysOf(c manifest.Copy) (keys []string) {
-	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
-		if o.Key != "" {
-			keys = append(keys, o.Key)
-		}
-	}
-	return keys
 }
 
 // explain says of each object in a group without a whole copy what is wrong.
-func (b *rebuild) explain(g group, all []said, why map[string]error) {
+func (b *rebuild) explain(g layout.Group, all []layout.Said, why map[string]error) {
 	for _, s := range all {
-		if s.wrong != nil {
-			b.found.add(Damaged, s.object.Key, g.recording, "the metadata can't be used: "+s.wrong.Error())
-		} else if len(g.pairs(s)) == 0 {
-			b.found.add(Missing, s.object.Key, g.recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.sidecar.Size, s.sidecar.SHA256))
+		if s.Wrong != nil {
+			b.found.add(Damaged, s.Object.Key, g.Recording, "the metadata can't be used: "+s.Wrong.Error())
+		} else if len(g.Pairs(s)) == 0 {
+			b.found.add(Missing, s.Object.Key, g.Recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.Sidecar.Size, s.Sidecar.SHA256))
 		}
 	}
-	for _, o := range g.audios {
+	for _, o := range g.Audios {
 		if err := why[o.Key]; err != nil {
-			b.found.add(Damaged, o.Key, g.recording, err.Error())
+			b.found.add(Damaged, o.Key, g.Recording, err.Error())
 		} else {
-			b.found.add(Unknown, o.Key, g.recording, "it is audio without metadata that says what it should be")
+			b.found.add(Unknown, o.Key, g.Recording, "it is audio without metadata that says what it should be")
 		}
 	}
-	for _, o := range g.transcripts {
-		b.found.add(Unknown, o.Key, g.recording, "it is the transcript of a recording of which there is no whole copy")
+	for _, o := range g.Transcripts {
+		b.found.add(Unknown, o.Key, g.Recording, "it is the transcript of a recording of which there is no whole copy")
 	}
 }

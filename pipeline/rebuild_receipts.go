@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -56,7 +57,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	row.Copy.StoredAt = e.At // as long as nothing more is known, so that the last word counts
 	switch {
 	case e.Account != b.account:
-		b.found.add(Damaged, receiptsPrefix(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
+		b.found.add(Damaged, layout.Receipts(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
 		if !slices.Contains(b.held, e.Digest) {
@@ -79,7 +80,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	if e.Audio == nil {
 		return row, true
 	}
-	rec, _, ok := parseKey(e.Audio.Key)
+	rec, _, ok := layout.ParseKey(e.Audio.Key)
 	if !ok || rec.Account != e.Account || rec.Kind != e.Kind || rec.Owner != e.Owner || rec.ID != e.ID {
 		b.found.add(Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s calls this its copy", e.Seq, e.Chain))
 		return row, false
@@ -99,18 +100,18 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry, error] {
 	return func(yield func(receipt.Entry, error) bool) {
 		c := receipt.Chain{ID: id}
-		for o, err := range b.store.List(ctx, receiptsPrefix(b.account)+"chain="+id+"/") {
+		for o, err := range b.store.List(ctx, layout.Receipts(b.account)+"chain="+id+"/") {
 			if err != nil {
 				yield(receipt.Entry{}, fmt.Errorf("list receipts: %w", err))
 				return
 			}
-			bundle, ok := parseBundle(o)
+			bundle, ok := layout.ParseBundle(o)
 			if !ok {
 				b.found.add(Unknown, o.Key, none, "it is not a file of receipts")
 				continue
 			}
-			lines, err := bundle.lines(ctx, b.store)
-			for line := range bytes.Lines(behind(lines, max(0, c.Last-bundle.first+1))) {
+			lines, err := bundle.Lines(ctx, b.store)
+			for line := range bytes.Lines(layout.Behind(lines, max(0, c.Last-bundle.First+1))) {
 				var e receipt.Entry
 				if e, err = c.Next(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
 					break
@@ -122,7 +123,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 					return
 				}
 			}
-			if isA[*receipt.Break](err) || unreadable(err) {
+			if isA[*receipt.Break](err) || layout.Unreadable(err) {
 				b.found.add(Damaged, o.Key, none, err.Error()+"; what comes after it is not believed, so the next run asks VBC")
 				return
 			}

@@ -11,7 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -90,7 +93,7 @@ type identified interface{ Identify(known string) error }
 // restored; what keeps all of them is an error, and so is a context that ends.
 // Names that collide are ErrNames (wrapped), before open is called for the
 // folder, which it isn't where there is nothing to restore.
-func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (Folder, error), stats *Stats, log *slog.Logger, o Restoring) (Restoration, error) {
+func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (Folder, error), stats *progress.Stats, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, stats, log, o)
 	if err := r.identify(ctx); err != nil {
@@ -106,7 +109,7 @@ func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (
 		}
 	}
 	stats.WorkBegan.Store(begin.UnixMilli())
-	err = each(ctx, cmp.Or(o.Workers, 8), r.rows(ctx), r.recording)
+	err = flow.Each(ctx, cmp.Or(o.Workers, 8), r.rows(ctx), r.recording)
 	return r.result(begin), err
 }
 
@@ -125,8 +128,8 @@ type restorer struct {
 	wait      time.Duration
 }
 
-func newRestorer(store storage.Store, m Manifest, stats *Stats, log *slog.Logger, o Restoring) *restorer {
-	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: defaultPauses}, store: store, o: o, classes: map[string]bool{}}
+func newRestorer(store storage.Store, m Manifest, stats *progress.Stats, log *slog.Logger, o Restoring) *restorer {
+	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: retry.Pauses}, store: store, o: o, classes: map[string]bool{}}
 }
 
 // prepareFolder opens the folder and tidies it.
@@ -226,7 +229,7 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 // fatal reports whether an error is one that all recordings will have.
 func fatal(ctx context.Context, err error) bool {
 	v := judge(err)
-	return err != nil && (v == systemic || v == cancelled || ctx.Err() != nil)
+	return err != nil && (v == retry.Systemic || v == retry.Cancelled || ctx.Err() != nil)
 }
 
 // complain says why a recording is not restored, or not all of it, and what to

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -25,7 +26,7 @@ var (
 // (wrapped). On nil all is written, or lies in cold storage, as the result says.
 func RestoreTo(ctx context.Context, store storage.Store, m Manifest, row manifest.Row, w io.Writer, log *slog.Logger, o Restoring) (Restoration, error) {
 	begin := time.Now()
-	r := newRestorer(store, m, &Stats{}, log, o)
+	r := newRestorer(store, m, &progress.Stats{}, log, o)
 	if err := r.identify(ctx); err != nil {
 		return Restoration{}, err
 	}

@@ -1,37 +1,8 @@
 package pipeline
 
 import (
-	"sync/atomic"
 	"time"
 )
-
-// Stats counts what a run does, while it does it. It may be read at any time.
-type Stats struct {
-	Listed          atomic.Int64 // eligible recordings that listings have shown
-	ListedBytes     atomic.Int64 // their declared bytes
-	AlreadyArchived atomic.Int64 // of them: with a verified copy from before
-	Unreadable      atomic.Int64
-	Todo            atomic.Int64 // recordings that this run has to do with, as far as is known
-	WorkBegan       atomic.Int64 // Unix milliseconds; 0 = still listing
-	Begun, Ended    atomic.Int64 // recordings in work, and through with it
-	Downloads       atomic.Int64 // begun
-	Downloaded      atomic.Int64 // bytes that have arrived
-	Archived        atomic.Int64 // copies proven for the first time
-	Bytes           atomic.Int64 // their audio
-	Transcripts     atomic.Int64 // proven for the first time
-	Deleted         atomic.Int64
-	Failed          atomic.Int64
-	Acknowledged    atomic.Int64 // failed as somebody has said that they would
-	Resting         atomic.Int64 // failed in several runs, and not tried in this one
-	Skipped         atomic.Int64 // purges held back
-	Exported        atomic.Int64 // recordings whose audio came out of an export
-	Retries         atomic.Int64
-	ReadBack        atomic.Int64 // copies that were read once more before their purge
-	ReadBackBytes   atomic.Int64 // their bytes
-	Listing         atomic.Bool  // nothing but the listing is going on
-
-	Waiting atomic.Pointer[Waiting] // what everything waits for; nil = nothing
-}
 
 // Summary is what a run has done. Its JSON is a contract.
 type Summary struct {
@@ -40,10 +11,13 @@ type Summary struct {
 	AlreadyArchived int64 `json:"already_archived"` // eligible, with a verified copy from before
 	Deleted         int64 `json:"deleted"`          // no longer at VBC, with a proven copy in the store
 	Failed          int64 `json:"failed"`           // could not be done, see status
-	Skipped         int64 `json:"skipped"`          // purges held back: by --delete-after, --max-deletes, a plan or a legal hold
-	Bytes           int64 `json:"bytes"`            // audio bytes newly archived
-	Transcripts     int64 `json:"transcripts"`      // newly archived by this run, proven
-	Unreadable      int64 `json:"unreadable"`       // listed without a usable id or start; left alone
+	Skipped         int64 `json:"skipped"`          // purges held back
+	// HeldBackBy counts the purges that are held back by the code of why, one of
+	// package code's HeldBack.
+	HeldBackBy  map[string]int64 `json:"held_back_by,omitempty"`
+	Bytes       int64            `json:"bytes"`       // audio bytes newly archived
+	Transcripts int64            `json:"transcripts"` // newly archived by this run, proven
+	Unreadable  int64            `json:"unreadable"`  // listed without a usable id or start; left alone
 
 	Resting      int64 `json:"resting"`      // failed in several runs; tried again once a day
 	Acknowledged int64 `json:"acknowledged"` // failed as somebody has acknowledged; not in the exit code
@@ -56,14 +30,15 @@ type Summary struct {
 	// Problems are what kept whole listings from being read.
 	Problems []string `json:"problems,omitempty"`
 
-	Exported  int64         `json:"exported"` // fetched by export, not one by one
-	Downloads int64         `json:"downloads"`
-	ReadBack  int64         `json:"read_back"`         // copies read once more before their purge, at the store and not at VBC
-	ReadBytes int64         `json:"read_back_bytes"`   // their bytes
-	Throttled int64         `json:"throttled"`         // requests refused for the quota
-	Stopped   string        `json:"stopped,omitempty"` // why the run ended before its end
-	Elapsed   time.Duration `json:"-"`
-	Seconds   float64       `json:"seconds"`
+	Exported    int64         `json:"exported"` // fetched by export, not one by one
+	Downloads   int64         `json:"downloads"`
+	ReadBack    int64         `json:"read_back"`              // copies read once more before their purge, at the store and not at VBC
+	ReadBytes   int64         `json:"read_back_bytes"`        // their bytes
+	Throttled   int64         `json:"throttled"`              // requests refused for the quota
+	Stopped     string        `json:"stopped,omitempty"`      // why the run ended before its end
+	StoppedCode string        `json:"stopped_code,omitempty"` // the code of that
+	Elapsed     time.Duration `json:"-"`
+	Seconds     float64       `json:"seconds"`
 }
 
 // Complete reports whether everything eligible is done, or held back on purpose.
@@ -76,7 +51,7 @@ func (r *run) summary() Summary {
 	elapsed := time.Since(r.policy.started)
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
-		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
+		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), HeldBackBy: s.HeldBackBy(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.notListed, Troubles: r.troubles.count(), Problems: r.problems,
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
 		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),

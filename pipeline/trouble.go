@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -205,7 +207,8 @@ func (l *lister) refuseForm(odd []vbc.Recording, all int) error {
 	if n < fewOdd || 2*n <= all {
 		return nil
 	}
-	return &refusal{
+	return &refusal.Refusal{
+		Code:   code.FormChanged,
 		Reason: fmt.Sprintf("VBC lists %d %s, and %d of them can't be read, such as number %d: %s", all, l, n, example.ID, example.Unreadable),
 		Hint:   "the form of VBC's answers has changed: look for a newer vbcvault; nothing is lost, and nothing more was deleted",
 	}

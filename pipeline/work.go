@@ -7,9 +7,11 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -49,7 +51,7 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -127,9 +129,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case err == nil:
 		r.breaker.done()
 		return nil
-	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
+	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != retry.Final:
 		return context.Cause(ctx) // stopped: it is not the recording's fault
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
 	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
@@ -140,7 +142,7 @@ func (r *run) handle(ctx context.Context, t task) error {
 		r.stop(e)
 		return e
 	}
-	if row.Failure.Known(err.Error()) {
+	if row.Failure.Known(codeOf(err), err.Error()) {
 		return nil
 	}
 	done := r.stats.Archived.Load()+r.stats.Deleted.Load() > 0
@@ -161,10 +163,10 @@ func (r *run) lead(ctx context.Context, row *item) error {
 	}
 	purge, held := r.policy.mayPurge(row.Row)
 	if purge && !r.takePurge() {
-		purge, held = false, true
+		purge, held = false, code.MaxDeletes
 	}
-	if held && !row.again {
-		r.stats.Skipped.Add(1)
+	if held != "" && !row.again {
+		r.stats.HoldBack(held)
 	}
 	if row.State == manifest.Purging && !purge {
 		return r.settle(ctx, row)
@@ -216,8 +218,8 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 			}
 			if may, held := r.policy.mayPurge(row.Row); purge && !may {
 				purge = false // the copy that was old enough is no more
-				if held {
-					r.stats.Skipped.Add(1)
+				if held != "" {
+					r.stats.HoldBack(held)
 				}
 			}
 		}
@@ -262,7 +264,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
 		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
-		if refutes(err) {
+		if evidence.Refutes(err) {
 			row.Refuted = true // so that what lies there isn't taken for whole again
 			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
 				return errors.Join(err, e)
@@ -301,12 +303,6 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
 }
 
-// refutes reports whether an error says that something was read and found wrong.
-func refutes(err error) bool {
-	wrong, ok := errors.AsType[*evidence.Mismatch](err)
-	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
-}
-
 // verifyRest verifies a new copy whose transcript couldn't be had, so that at
 // least that is known.
 func (r *run) verifyRest(row *item) error {
@@ -319,7 +315,7 @@ func (r *run) verifyRest(row *item) error {
 // spare ends the purge of a recording that was put under a legal hold since
 // the run began. An earlier try may have sent a DELETE.
 func (r *run) spare(ctx context.Context, row *item, why error) error {
-	r.stats.Skipped.Add(1)
+	r.stats.HoldBack(code.Hold)
 	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
 	now, err := r.manifest.Row(r.work, row.Key(), row.Nth)
 	switch {
@@ -363,18 +359,18 @@ func (r *run) lostItsID(row *item) error {
 
 // fail writes down that a recording couldn't be done, and lets the run go on.
 func (r *run) fail(row manifest.Row, cause error) error {
-	rec := row.Recording
-	if row.Failure.Known(cause.Error()) {
+	rec, word := row.Recording, codeOf(cause)
+	if row.Failure.Known(word, cause.Error()) {
 		r.stats.Acknowledged.Add(1)
-		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
+		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "code", word, "reason", cause, "acknowledged", row.Failure.Acknowledged)
 	} else {
 		r.stats.Failed.Add(1)
-		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)
+		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "code", word, "reason", cause)
 	}
 	if errors.Is(cause, errGone) {
 		return nil
 	}
-	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, cause.Error(), permanent(cause))
+	err := r.manifest.Failed(context.WithoutCancel(r.work), rec, r.id, manifest.Failure{Code: word, Reason: cause.Error(), Permanent: permanent(cause)})
 	if err != nil {
 		return fmt.Errorf("%w (after: %w)", err, cause)
 	}

@@ -30,12 +30,8 @@ func diagnoseHabits(ctx context.Context, m *sqlite.Manifest) (out []storage.Find
 		return nil, err
 	}
 	var age time.Duration
-	if len(runs) > 0 {
-		last, err := pipeline.OptionsOf(runs[0].Options)
-		if err != nil {
-			return nil, fmt.Errorf("read the latest run's options: %w", err)
-		}
-		age = runs[0].Started.Sub(last.Cutoff)
+	if len(runs) > 0 && runs[0].Options != nil {
+		age = runs[0].Started.Sub(runs[0].Options.Cutoff)
 	}
 	return append(out, diagnoseRetention(retention, age, late.By)), nil
 }

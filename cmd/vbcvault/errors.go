@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -61,6 +63,18 @@ func codeOf(err error) int {
 	return exitStopped
 }
 
+// errorCode is a short stable word for the cause of an error that ends the program,
+// one of package code's Ended.
+func errorCode(err error) string {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return code.Usage
+	}
+	if c := pipeline.EndCode(err); c != code.Failed || codeOf(err) != exitIncomplete {
+		return c
+	}
+	return code.Incomplete
+}
+
 // report prints an error and what to do about it.
 func report(w io.Writer, err error) {
 	fmt.Fprintf(w, "vbcvault: %v\n", err)
@@ -74,7 +88,7 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
-	if h := pipeline.Hint(err); h != "" {
+	if h := refusal.Hint(err); h != "" {
 		return h
 	}
 	if e, ok := errors.AsType[*otherRun](err); ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -62,7 +63,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		}
 	}
 	o.announce(j)
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	stopProgress := o.progress(stats, client)
 	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats}, j.options)
 	stopProgress()
@@ -109,7 +110,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		}
 		client.Expect(known.Pace)
 	}
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats}
 	if m != nil { // else there is none, which isn't a nil one
 		parts.Manifest = m

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -73,7 +77,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// printJSON prints result with two fields added: the exit code and the error.
+// printJSON prints result with fields added: the exit code, and the error and its code.
 func printJSON(w io.Writer, result any, err error) error {
 	if result == nil {
 		result = pipeline.Summary{}
@@ -86,7 +90,7 @@ func printJSON(w io.Writer, result any, err error) error {
 	// The result's own order is kept; what is added comes at the end.
 	fields["exit_code"] = codeOf(err)
 	if err != nil {
-		fields["error"] = err.Error()
+		fields["error"], fields["error_code"] = err.Error(), errorCode(err)
 	}
 	tail, e := json.Marshal(fields)
 	if e != nil {
@@ -193,7 +197,7 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	}
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
-		row("held back", s.Skipped, "not deleted yet: --delete-after, --max-deletes, --confirm-plan or a hold")
+		row("held back", s.Skipped, "not deleted yet: "+heldBack(s.HeldBackBy))
 	}
 	if s.Unreadable > 0 {
 		row("unreadable", s.Unreadable, "listed without a usable id or start; left alone")
@@ -216,6 +220,15 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	fmt.Fprintf(w, "time\t%s\t\n", s.Elapsed.Round(time.Millisecond))
 }
 
+// heldBack says why recordings are held back, the commonest reason first.
+func heldBack(by map[string]int64) string {
+	words := slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), strings.Compare(a, b)) })
+	for i, c := range words {
+		words[i] = humanize.Comma(by[c]) + " " + code.About(code.HeldBack, c).Meaning
+	}
+	return strings.Join(words, "; ")
+}
+
 // plan prints what a dry run has found.
 func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	if o.json {
@@ -235,7 +248,7 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	}
 	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
 	if p.HeldBack > 0 {
-		fmt.Fprintf(w, "would hold back\t%s\tby --delete-after, --max-deletes, --confirm-plan or a hold\n", humanize.Comma(p.HeldBack))
+		fmt.Fprintf(w, "would hold back\t%s\t%s\n", humanize.Comma(p.HeldBack), heldBack(p.HeldBackBy))
 	}
 	if p.Leftovers > 0 {
 		fmt.Fprintf(w, "left over\t%s\tbegun by earlier runs\n", humanize.Comma(p.Leftovers))

@@ -17,6 +17,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 )
@@ -172,7 +173,7 @@ func (f *restoreFlags) open(ctx context.Context, m *sqlite.Manifest, o *output) 
 // restore restores into the directory.
 func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *sqlite.Manifest, o *output) (pipeline.Restoration, error) {
 	var folder *dirstore.Folder
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	stop := func() {}
 	r, err := pipeline.Restore(ctx, store, m, func() (pipeline.Folder, error) {
 		var err error

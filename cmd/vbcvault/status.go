@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -159,11 +160,7 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 		}
 	}
 	if len(st.Runs) > 0 {
-		last, err := pipeline.OptionsOf(st.Runs[0].Options)
-		if err != nil {
-			return l, fmt.Errorf("read the latest run's options: %w", err)
-		}
-		if last.Delete {
+		if last := st.Runs[0].Options; last != nil && last.Delete {
 			l.Delete = l.Archive + archived
 		}
 	}
@@ -196,6 +193,7 @@ type failure struct {
 	Owner     string    `json:"owner,omitempty"`
 	ID        int64     `json:"id"`
 	Start     time.Time `json:"start"`
+	Code      string    `json:"code,omitempty"` // "" = an earlier program wrote it
 	Reason    string    `json:"reason"`
 	Permanent bool      `json:"permanent"`
 	Attempts  int       `json:"attempts"`
@@ -205,9 +203,9 @@ type failure struct {
 }
 
 func failureOf(r manifest.Row) failure {
-	f := failure{Recording: r.Recording.String(), Kind: string(r.Kind), Owner: r.Owner, ID: r.ID, Start: r.Start, Reason: r.Failure.Reason,
+	f := failure{Recording: r.Recording.String(), Kind: string(r.Kind), Owner: r.Owner, ID: r.ID, Start: r.Start, Code: r.Failure.Code, Reason: r.Failure.Reason,
 		Permanent: r.Failure.Permanent, Attempts: r.Failure.Attempts, Last: r.Failure.At}
-	if r.Failure.Known(r.Failure.Reason) {
+	if r.Failure.Known(r.Failure.Code, r.Failure.Reason) {
 		f.Acknowledged = r.Failure.Acknowledged
 	}
 	return f
@@ -257,7 +255,7 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	st.Damaged = make([]failure, len(rows))
 	for i, r := range rows {
 		st.Damaged[i] = failureOf(r)
-		st.Damaged[i].Reason = r.Damaged
+		st.Damaged[i].Code, st.Damaged[i].Reason = code.Mismatch, r.Damaged
 	}
 	return st, nil
 }
@@ -324,7 +322,7 @@ func (st *status) print(s streams) {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nFailed (the next run tries again, after three runs once a day):")
 		}
-		fmt.Fprintf(s.out, "  %s of %s: %s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason, advice(f), f.Attempts)
+		fmt.Fprintf(s.out, "  %s of %s: %s%s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), bracketed(f.Code), f.Reason, advice(f), f.Attempts)
 	}
 	for i, f := range st.Damaged {
 		if i == 0 {
@@ -350,21 +348,11 @@ func (st *status) printTroubles(s streams) {
 		what := "vbcvault acknowledge --trouble " + t.Name + " --reason …"
 		if t.Acknowledged != "" {
 			what = "acknowledged: " + t.Acknowledged
-		} else if mend := mendTrouble[t.Code]; mend != "" {
+		} else if mend := code.About(code.Troubles, t.Code).Advice; mend != "" {
 			what = mend + "; if nothing can be done, " + what
 		}
 		fmt.Fprintf(s.out, "  %s since %s: %s\n    %s\n", t.Name, t.Since.Format(time.RFC3339), t.Reason, what)
 	}
-}
-
-// mendTrouble says what to do about each kind of trouble.
-var mendTrouble = map[string]string{
-	manifest.Unreadable:  "look at the recording in the VBC admin portal; it stays at VBC",
-	manifest.NotShown:    "the next run looks again; if it stays so, ask Vonage",
-	manifest.Unlisted:    "the next run looks again",
-	manifest.Vanished:    "look in the VBC admin portal whether they are there, and whether the integration user may see them",
-	manifest.NoUsers:     "name the users by number (--users), or give the integration user the right to see them",
-	manifest.Transcripts: "the next run looks again; --no-transcripts leaves transcripts out",
 }
 
 // days says a long time for people.
@@ -382,6 +370,9 @@ func describe(summary json.RawMessage) string {
 		return ""
 	}
 	text := fmt.Sprintf(": listed %d, archived %d, deleted %d, held back %d, failed %d", s.Listed, s.Archived, s.Deleted, s.Skipped, s.Failed)
+	if why := heldBack(s.HeldBackBy); why != "" {
+		text += "\n    held back: " + why
+	}
 	if s.Stopped != "" {
 		text += "\n    " + s.Stopped
 	}
@@ -390,25 +381,23 @@ func describe(summary json.RawMessage) string {
 
 // advice says what to do about a failure.
 func advice(f failure) string {
-	switch {
+	switch about := code.About(code.Failures, f.Code); {
 	case f.Acknowledged != "":
 		return "acknowledged: " + f.Acknowledged
-	case strings.Contains(f.Reason, "declares"):
-		return "if VBC's size is known to be too small or missing: --accept-size-mismatch"
-	case strings.Contains(f.Reason, "a format that is not known as audio"):
-		return "if you know this format: run archive with --accept-format --retry-failed, which takes it when two downloads agree"
-	case strings.Contains(f.Reason, "is not kept as was asked for"):
-		return "lock or encrypt it in the bucket, or let the next run ask for less (--object-lock, --sse)"
-	case strings.Contains(f.Reason, "lifecycle rule"):
-		return "change the bucket's rule, or accept it with --allow-expiring"
-	case strings.Contains(f.Reason, "transcript"):
-		return "its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"
-	case strings.Contains(f.Reason, "byte for byte"):
-		return "nothing is lost: listen to both; if that is as it should be, run archive with --accept-equal-audio, which deletes them at VBC too"
+	case about.Advice != "":
+		return about.Advice
 	case f.Permanent:
 		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
 	}
 	return "this may pass by itself"
+}
+
+// bracketed is a code before a text.
+func bracketed(code string) string {
+	if code == "" {
+		return ""
+	}
+	return "[" + code + "] "
 }
 
 func orNone(s string) string {

@@ -69,22 +69,41 @@ func (c Copy) ProvenByReading() bool {
 	return c.Audio.Proof == storage.ProofRead && c.Sidecar.Proof == storage.ProofRead && (c.Transcript.Key == "" || c.Transcript.Proof == storage.ProofRead)
 }
 
+// Keys are those of its objects.
+func (c Copy) Keys() (keys []string) {
+	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
+		if o.Key != "" {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
 // Known reports whether a copy has at least been intended.
 func (c Copy) Known() bool { return c.Audio.Key != "" }
 
 // Failure says why a recording could not be done.
 type Failure struct {
-	Reason    string
+	Code      string    // a short stable word for the cause, "" = an earlier program wrote it
+	Reason    string    // the same for people
 	Permanent bool      // trying again won't help by itself
 	Attempts  int       // runs that failed on it
 	At        time.Time // of the last one
 
-	// Acknowledged is why somebody takes this failure for granted, and
-	// Acknowledging the Reason that it had then: another is news again.
-	Acknowledged, Acknowledging string
+	// Acknowledged is why somebody takes this failure for granted. Acknowledging
+	// is the Reason that it had then and AcknowledgingCode its Code, "" if it had
+	// none. A failure with another code is news again.
+	Acknowledged, Acknowledging, AcknowledgingCode string
 }
 
-// Known reports whether somebody has acknowledged that it fails for this reason.
-func (f Failure) Known(reason string) bool {
-	return f.Acknowledged != "" && f.Acknowledging == reason
+// Known reports whether somebody has acknowledged that it fails with this code,
+// or for this reason, if the failure that was acknowledged had no code.
+func (f Failure) Known(code, reason string) bool {
+	switch {
+	case f.Acknowledged == "":
+		return false
+	case f.AcknowledgingCode == "":
+		return f.Acknowledging == reason
+	}
+	return f.AcknowledgingCode == code
 }

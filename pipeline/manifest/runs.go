@@ -8,9 +8,9 @@ import (
 
 // Runs is a journal of the runs.
 type Runs interface {
-	// BeginRun writes down that a run begins, and returns its number. options is
-	// kept as JSON and must hold no secrets.
-	BeginRun(ctx context.Context, options any) (run int64, err error)
+	// BeginRun writes down that a run begins with these options, and returns its
+	// number.
+	BeginRun(ctx context.Context, options RunOptions) (run int64, err error)
 	// EndRun writes down what a run has done, and which uploads have ended.
 	EndRun(ctx context.Context, run int64, summary any) error
 	// Runs returns the latest runs, the latest first.
@@ -42,7 +42,7 @@ type Run struct {
 	ID       int64           `json:"id"`
 	Started  time.Time       `json:"started"`
 	Finished time.Time       `json:"finished,omitzero"` // zero: it was interrupted, or is going on
-	Options  json.RawMessage `json:"options,omitempty"`
+	Options  *RunOptions     `json:"options,omitempty"` // nil: they can't be read
 	Summary  json.RawMessage `json:"summary,omitempty"`
 }
 

@@ -51,10 +51,12 @@ type Steps interface {
 	// one, has archived it.
 	Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error
 
-	// Failed writes down that run could not do the recording. One whose purge was
-	// begun stays in the state purging: whether VBC still has it is an open
-	// question, and not to be forgotten.
-	Failed(ctx context.Context, r vbc.Recording, run int64, reason string, permanent bool) error
+	// Failed writes down that run could not do the recording: the Code, Reason and
+	// Permanent of f. One whose purge was begun stays in the state purging: whether
+	// VBC still has it is an open question, and not to be forgotten. What was
+	// acknowledged when failures had no codes goes by the code from now on, if it
+	// still fails for that reason.
+	Failed(ctx context.Context, r vbc.Recording, run int64, f Failure) error
 	// Gone writes down that VBC has the recording no more, and that there is no copy.
 	Gone(ctx context.Context, r vbc.Recording) error
 }

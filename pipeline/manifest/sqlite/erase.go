@@ -41,7 +41,8 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		// Runs and listings that were narrowed to a caller say to which; earlier
 		// versions wrote it out. What is listed once more costs a few requests.
 		for _, text := range []string{"DELETE FROM listing WHERE filter <> ''", "DELETE FROM export WHERE filter <> ''",
-			"UPDATE run SET options = json_remove(options, '$.Filter') WHERE json_valid(options) AND json_type(options, '$.Filter') IS NOT NULL"} {
+			"UPDATE run SET options = json_remove(options, '$.Filter') WHERE json_valid(options) AND json_type(options, '$.Filter') IS NOT NULL",
+			"UPDATE run SET options = json_set(options, '$.filter', '" + filterErased + "') WHERE json_valid(options) AND json_type(options, '$.filter') IS NOT NULL"} {
 			if _, err := tx.Exec(text); err != nil {
 				return writeError(err)
 			}
@@ -49,6 +50,10 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		return move(tx, r, manifest.Erased, erasedColumns)
 	})
 }
+
+// filterErased is in place of a run's filter from an erasure on: that there was one
+// is left.
+const filterErased = "erased"
 
 // What it means that a recording is being erased, and that it is: of VBC's JSON
 // nothing about a call is left.

@@ -95,10 +95,12 @@ func steps(m *sqlite.Manifest, r vbc.Recording) map[manifest.State]func(context.
 		manifest.Verified: func(ctx context.Context) error { return m.Verified(ctx, r, copyOf(r), day, true) },
 		manifest.Purging:  func(ctx context.Context) error { return m.Purging(ctx, r, copyOf(r), intent) },
 		manifest.Purged:   func(ctx context.Context) error { return m.Purged(ctx, r, result) },
-		manifest.Failed:   func(ctx context.Context) error { return m.Failed(ctx, r, 1, "why", true) },
-		manifest.Gone:     func(ctx context.Context) error { return m.Gone(ctx, r) },
-		manifest.Erasing:  func(ctx context.Context) error { return m.Erasing(ctx, r, erasureOf(r, receipt.Erasing)) },
-		manifest.Erased:   func(ctx context.Context) error { return m.Erased(ctx, r, erasureOf(r, receipt.Erased)) },
+		manifest.Failed: func(ctx context.Context) error {
+			return m.Failed(ctx, r, 1, manifest.Failure{Code: "size", Reason: "why", Permanent: true})
+		},
+		manifest.Gone:    func(ctx context.Context) error { return m.Gone(ctx, r) },
+		manifest.Erasing: func(ctx context.Context) error { return m.Erasing(ctx, r, erasureOf(r, receipt.Erasing)) },
+		manifest.Erased:  func(ctx context.Context) error { return m.Erased(ctx, r, erasureOf(r, receipt.Erased)) },
 	}
 }
 
@@ -260,7 +262,7 @@ func TestPendingOrder(t *testing.T) {
 	}
 	oldest, failedNow := recording(600, day.Add(-599*time.Minute)), recording(599, day.Add(-598*time.Minute))
 	verified := recording(598, day.Add(-597*time.Minute))
-	err := errors.Join(m.Failed(t.Context(), oldest, 1, "earlier", false), m.Failed(t.Context(), failedNow, 2, "now", false),
+	err := errors.Join(m.Failed(t.Context(), oldest, 1, manifest.Failure{Reason: "earlier"}), m.Failed(t.Context(), failedNow, 2, manifest.Failure{Reason: "now"}),
 		m.Stored(t.Context(), verified, copyOf(verified)), m.Verified(t.Context(), verified, copyOf(verified), day, true))
 	if err != nil {
 		t.Fatal(err)
@@ -388,15 +390,23 @@ func TestNothingHeldIsErased(t *testing.T) {
 }
 
 // Of an erased recording the manifest knows id, start, size and digests, and
-// nothing about the call.
+// nothing about the call; of a run's filter, that there was one.
 func TestErasedKeepsIDsAndDigests(t *testing.T) {
 	m := fresh(t)
 	r := recording(1, day)
+	for _, filter := range []string{"", "caller_id=sha256%3A0011223344556677"} {
+		if _, err := m.BeginRun(t.Context(), manifest.RunOptions{Cutoff: day, Filter: filter}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	add(t, m, 1, r)
 	for _, s := range []manifest.State{manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased} {
 		if err := steps(m, r)[s](t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if runs, err := m.Runs(t.Context(), 2); err != nil || runs[0].Options.Filter != "erased" || runs[1].Options.Filter != "" {
+		t.Errorf("runs have the filters %q and %q, %v", runs[0].Options.Filter, runs[1].Options.Filter, err)
 	}
 	row := state(t, m, 1)
 	c := copyOf(r)

@@ -35,7 +35,27 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes}
+
+// addCodes leads to format 9: failures have a code beside their text, and are
+// acknowledged by it. What is there has none until it fails again: so long, an
+// acknowledgement goes by the text. A manifest of format 6 or older has got the
+// columns with its new rows, see addNth.
+func addCodes(tx *sql.Tx) error {
+	for _, column := range []string{"code", "acknowledging_code"} {
+		var there bool
+		if err := tx.QueryRow("SELECT count(*) FROM pragma_table_info('recording') WHERE name = ?", column).Scan(&there); err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		if _, err := tx.Exec("ALTER TABLE recording ADD COLUMN " + column + " TEXT NOT NULL DEFAULT ''"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // addTroubles leads to format 8: what keeps an account from being done for sure
 // is written down, and uploads in parts are.

@@ -122,7 +122,7 @@ func TestWhatHasNoCopyIsBegunAnew(t *testing.T) {
 	m := fresh(t)
 	r := call(7, day, 1000, "a", "a.mp3")
 	add(t, m, 1, r)
-	if err := m.Failed(t.Context(), r, 1, "why", true); err != nil {
+	if err := m.Failed(t.Context(), r, 1, manifest.Failure{Reason: "why", Permanent: true}); err != nil {
 		t.Fatal(err)
 	}
 	add(t, m, 2, call(7, day.Add(time.Second), 1000, "a", "a.mp3"))

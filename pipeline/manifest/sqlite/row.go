@@ -10,7 +10,7 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, damaged, nth, displaced <> 0, refuted, alike`
+const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, code, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, acknowledging_code, damaged, nth, displaced <> 0, refuted, alike`
 
 func (m *Manifest) scan(rows *sql.Rows) (manifest.Row, error) { return m.scanWith(rows) }
 
@@ -20,8 +20,8 @@ func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (manifest.Row, error) {
 	var kind, owner, raw, audio, sidecar, transcript string
 	var id, nth, start, stored, archived, failed int64
 	err := rows.Scan(append([]any{&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
-		&r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
-		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
+		&r.Failure.Code, &r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
+		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Failure.AcknowledgingCode, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
 	if err != nil {
 		return manifest.Row{}, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 8
+const format = 9
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -33,7 +33,7 @@ CREATE TABLE run (
 	id       INTEGER PRIMARY KEY AUTOINCREMENT,
 	started  INTEGER NOT NULL,
 	finished INTEGER NOT NULL DEFAULT 0,
-	options  TEXT NOT NULL,             -- JSON
+	options  TEXT NOT NULL,             -- JSON of RunOptions
 	summary  TEXT NOT NULL DEFAULT ''   -- JSON
 );
 `
@@ -55,7 +55,8 @@ const recordings = `(
 	stored_at   INTEGER NOT NULL DEFAULT 0,  -- what the sidecar gives as the time of archiving
 	archived_at INTEGER NOT NULL DEFAULT 0,  -- copy verified for the first time; 0 = no verified copy
 	attempts    INTEGER NOT NULL DEFAULT 0,  -- runs that failed on it
-	reason      TEXT    NOT NULL DEFAULT '', -- of the last failure
+	reason      TEXT    NOT NULL DEFAULT '', -- of the last failure, for people
+	code        TEXT    NOT NULL DEFAULT '', -- of the same, for programs; '' = an earlier one wrote it
 	permanent   INTEGER NOT NULL DEFAULT 0,  -- the failure won't pass by itself
 	failed_at   INTEGER NOT NULL DEFAULT 0,
 	failed_run  INTEGER NOT NULL DEFAULT 0,
@@ -63,6 +64,7 @@ const recordings = `(
 	reappeared  INTEGER NOT NULL DEFAULT 0,  -- listed again after a confirmed purge
 	acknowledged  TEXT  NOT NULL DEFAULT '', -- why somebody takes a failure for granted
 	acknowledging TEXT  NOT NULL DEFAULT '', -- the reason of that very failure
+	acknowledging_code TEXT NOT NULL DEFAULT '', -- and its code; '' = it had none, and the reason counts
 	damaged     TEXT    NOT NULL DEFAULT '', -- what is wrong with a copy that VBC can't replace any more
 	odd         INTEGER NOT NULL DEFAULT 0,  -- see legible
 	displaced   INTEGER NOT NULL DEFAULT 0,  -- the run whose listing showed another recording under its id; 0 = none did

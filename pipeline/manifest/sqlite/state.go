@@ -49,7 +49,7 @@ func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c manifest.Cop
 // purging; and that what has failed before has now been done.
 const (
 	verifiedColumns = "audio = ?, sidecar = ?, transcript = ?, archived_at = CASE archived_at WHEN 0 THEN ? ELSE archived_at END, refuted = refuted AND NOT ?"
-	healed          = "reason = '', permanent = 0, attempts = 0, acknowledged = '', acknowledging = ''"
+	healed          = "code = '', reason = '', permanent = 0, attempts = 0, acknowledged = '', acknowledging = '', acknowledging_code = ''"
 )
 
 func verifiedValues(c manifest.Copy, at time.Time) []any {
@@ -85,7 +85,7 @@ func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) er
 // Acknowledge writes down why somebody takes a recording's last failure for
 // granted.
 func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string) error {
-	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason WHERE "+thisRow, why, r.Kind, r.Owner, r.ID, r.Nth)
+	return m.exec(ctx, "UPDATE recording SET acknowledged = ?, acknowledging = reason, acknowledging_code = code WHERE "+thisRow, why, r.Kind, r.Owner, r.ID, r.Nth)
 }
 
 // Relist forgets a copy that turned out to be missing, damaged or another's, save
@@ -199,15 +199,20 @@ func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome recei
 	})
 }
 
-// Failed writes down that run could not do the recording. One whose purge was
-// begun stays in the state purging: whether VBC still has it is an open
-// question, and not to be forgotten.
-func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, reason string, permanent bool) error {
+// Failed writes down that run could not do the recording: the Code, Reason and
+// Permanent of f. One whose purge was begun stays in the state purging: whether
+// VBC still has it is an open question, and not to be forgotten. What was
+// acknowledged when failures had no codes goes by the code from now on, if it
+// still fails for that reason.
+func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, f manifest.Failure) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, manifest.Failed, "state = CASE state WHEN 'purging' THEN state ELSE 'failed' END, reason = ?, permanent = ?, attempts = attempts + 1, failed_at = ?, failed_run = ?",
-			reason, permanent, millis(time.Now()), run)
+		return move(tx, r, manifest.Failed, failedColumns, f.Reason, f.Code, f.Code, f.Reason, f.Permanent, millis(time.Now()), run)
 	})
 }
+
+const failedColumns = `state = CASE state WHEN 'purging' THEN state ELSE 'failed' END,
+	acknowledging_code = CASE WHEN acknowledged <> '' AND acknowledging_code = '' AND acknowledging = ? THEN ? ELSE acknowledging_code END,
+	code = ?, reason = ?, permanent = ?, attempts = attempts + 1, failed_at = ?, failed_run = ?`
 
 // Gone writes down that VBC has the recording no more, and that there is no copy.
 func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {

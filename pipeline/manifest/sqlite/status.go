@@ -10,10 +10,10 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
-// BeginRun writes down that a run begins, and returns its number. options is
-// kept as JSON and must hold no secrets.
-func (m *Manifest) BeginRun(ctx context.Context, options any) (run int64, err error) {
-	b, err := json.Marshal(options)
+// BeginRun writes down that a run begins with these options, and returns its
+// number.
+func (m *Manifest) BeginRun(ctx context.Context, options manifest.RunOptions) (run int64, err error) {
+	b, err := options.Written()
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +75,7 @@ func (m *Manifest) Runs(ctx context.Context, limit int) ([]manifest.Run, error) 
 		var options, summary string
 		err = rows.Scan(&r.ID, &started, &finished, &options, &summary)
 		r.Started, r.Finished = fromMillis(started), fromMillis(finished)
-		r.Options = json.RawMessage(options)
+		r.Options = manifest.ReadOptions([]byte(options))
 		if summary != "" {
 			r.Summary = json.RawMessage(summary)
 		}

@@ -1,4 +1,4 @@
-package pipeline
+package archive
 
 import (
 	"context"
@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -32,14 +34,6 @@ type Erasure struct {
 // Key is the key of the recording to erase.
 func (e Erasure) Key() vbc.Key { return vbc.Key{Kind: e.Kind, Owner: e.Owner, ID: e.ID} }
 
-func erasuresPrefix(account string) string { return "erasures/account=" + account + "/" }
-
-// erasureKey is where an erasure's text lies, named after its SHA-256. The
-// chain has only that.
-func erasureKey(account string, text []byte) string {
-	return fmt.Sprintf("%s%s.json", erasuresPrefix(account), storage.SumOf(text))
-}
-
 // erasable is what may be erased.
 type erasable struct {
 	row     manifest.Row
@@ -55,22 +49,14 @@ type erasable struct {
 // keys, before anything is changed. On nil nothing is left of it but ids and digests.
 // After an error, Erase may be called again, and goes on. Nothing else may use
 // the manifest meanwhile.
-func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser, m Manifest, log *slog.Logger, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
-	bound, err := m.Binding(ctx)
-	if err != nil {
-		return 0, err
-	}
-	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
-	if err := r.settleAccount(ctx, bound.Account); err != nil {
-		return 0, err // holds and receipts that this manifest doesn't know come first
-	}
-	what, err := r.erasable(ctx, eraser, e)
+func (a *Archive) Erase(ctx context.Context, eraser storage.Eraser, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
+	what, err := a.erasable(ctx, eraser, e)
 	if err != nil {
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
-		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
+		err := &refusal.Refusal{Code: code.ErasedAlready, Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		return 0, errors.Join(err, a.forget(ctx, what.row)) // which the first time may not have got to
 	}
 	shown := what.keys
 	if what.listed { // if not, older versions of it may be there all the same
@@ -79,15 +65,15 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 	if err := confirm(what.row, shown); err != nil {
 		return 0, err
 	}
-	if err := r.tellOfHolds(ctx, what.row); err != nil {
+	if err := a.tellOfHolds(ctx, what.row); err != nil {
 		return 0, err
 	}
 	if what.row.State != manifest.Erasing {
-		if err := r.beginErasure(ctx, what.row, e); err != nil {
+		if err := a.beginErasure(ctx, what.row, e); err != nil {
 			return 0, err
 		}
 	}
-	if err := r.storeChain(ctx); err != nil {
+	if err := a.storeChain(ctx); err != nil {
 		return 0, err // a manifest made anew, or restored, must know that it began
 	}
 	for _, key := range append(what.keys, what.catalog) {
@@ -97,16 +83,22 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 			return versions, err
 		}
 	}
-	if err := m.Erased(context.WithoutCancel(ctx), what.row.Recording, erasureEntry(receipt.Erased, what.row)); err != nil {
+	if err := a.manifest.Erased(context.WithoutCancel(ctx), what.row.Recording, erasureEntry(receipt.Erased, what.row)); err != nil {
 		return versions, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	return versions, errors.Join(m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx))
+	return versions, a.forget(ctx, what.row)
+}
+
+// forget scrubs an erased recording out of the manifest's file and the catalogue, and
+// stores what the chain says of it.
+func (a *Archive) forget(ctx context.Context, row manifest.Row) error {
+	return errors.Join(a.manifest.Scrub(ctx), a.recatalog(ctx, row.Start), a.storeChain(ctx))
 }
 
 // erasable finds what is to be erased, and whether it may be.
-func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w erasable, err error) {
-	others, err := r.pick(ctx, &w, e)
+func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w erasable, err error) {
+	others, err := a.pick(ctx, &w, e)
 	if err != nil {
 		return w, err
 	}
@@ -115,20 +107,22 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	case manifest.Erased:
 		return w, nil
 	case manifest.Purging:
-		return w, &refusal{
+		return w, &refusal.Refusal{
+			Code:   code.DeletionOpen,
 			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
 			Hint:   "the next run of vbcvault archive finds out; then erase",
 		}
 	default:
-		return w, &refusal{
+		return w, &refusal.Refusal{
+			Code:   code.StillAtVBC,
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
 			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
 		}
 	}
-	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
-		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+	if h, held := manifest.Covering(a.holds, w.row.Recording); held {
+		return w, &refusal.Refusal{Code: code.Hold, Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
 	}
-	base, err := stem(w.row.Recording)
+	base, err := layout.Stem(w.row.Recording)
 	if err != nil {
 		return w, err
 	}
@@ -142,7 +136,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		return w, err
 	}
 	for _, key := range there {
-		if isOf(base, key) {
+		if layout.IsOf(base, key) {
 			w.keys = append(w.keys, key)
 		}
 	}
@@ -151,17 +145,17 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 			continue // it keeps nothing
 		}
 		// in the same place, if VBC has changed nothing but the size
-		w.keys = slices.DeleteFunc(w.keys, func(key string) bool { return slices.Contains(keysOf(o.Copy), key) })
+		w.keys = slices.DeleteFunc(w.keys, func(key string) bool { return slices.Contains(o.Copy.Keys(), key) })
 	}
 	slices.Sort(w.keys)
 	w.keys = slices.Compact(w.keys)
-	if err := r.lookForCatalog(ctx, &w); err != nil {
+	if err := a.lookForCatalog(ctx, &w); err != nil {
 		return w, err
 	}
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
-		if isA[*storage.RetainedError](err) {
-			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+		if _, locked := errors.AsType[*storage.RetainedError](err); locked {
+			err = &refusal.Refusal{Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
 		}
 		if err != nil {
 			return w, err
@@ -172,8 +166,8 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 
 // pick finds the row of the recording that is meant, and the others that have
 // had its id.
-func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manifest.Row, err error) {
-	rows, err := r.manifest.All(ctx, e.Key())
+func (a *Archive) pick(ctx context.Context, w *erasable, e Erasure) (others []manifest.Row, err error) {
+	rows, err := a.manifest.All(ctx, e.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +189,8 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 	case len(rows) == 0:
 		return nil, fmt.Errorf("%w %s", manifest.ErrUnknown, e.Key())
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
-		return nil, &refusal{
+		return nil, &refusal.Refusal{
+			Code:   code.WhichOne,
 			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
 			Hint:   "say which one is meant with --start; nothing was changed",
 		}
@@ -208,16 +203,16 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 
 // lookForCatalog finds the catalogue's file that has a recording, and gets rid
 // of what a crash may have left of making it.
-func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
-	if _, err := r.store.Tidy(ctx, catalogPrefix(r.account)); err != nil {
+func (a *Archive) lookForCatalog(ctx context.Context, w *erasable) error {
+	if _, err := a.store.Tidy(ctx, layout.Catalog(a.account)); err != nil {
 		return err
 	}
-	month, err := r.manifest.MonthOf(ctx, w.row.Start)
+	month, err := a.manifest.MonthOf(ctx, w.row.Start)
 	if err != nil {
 		return err
 	}
-	w.catalog = catalogKey(r.account, month)
-	for o, err := range r.store.List(ctx, w.catalog) {
+	w.catalog = layout.CatalogKey(a.account, month)
+	for o, err := range a.store.List(ctx, w.catalog) {
 		if err != nil {
 			return err
 		}
@@ -228,18 +223,18 @@ func (r *run) lookForCatalog(ctx context.Context, w *erasable) error {
 
 // beginErasure writes down that it begins: the reason beside the archive, its
 // digest in the chain.
-func (r *run) beginErasure(ctx context.Context, row manifest.Row, e Erasure) error {
+func (a *Archive) beginErasure(ctx context.Context, row manifest.Row, e Erasure) error {
 	e.At, e.Nonce, e.Start = time.Now().UTC(), rand.Text(), row.Start.UTC()
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	if err := r.putProven(ctx, erasureKey(r.account, text), text, "application/json"); err != nil {
+	if err := a.putProven(ctx, layout.ErasureKey(a.account, text), text, "application/json"); err != nil {
 		return err
 	}
 	entry := erasureEntry(receipt.Erasing, row)
 	entry.Digest = storage.SumOf(text)
-	return r.manifest.Erasing(ctx, row.Recording, entry)
+	return a.manifest.Erasing(ctx, row.Recording, entry)
 }
 
 func erasureEntry(t receipt.Type, row manifest.Row) receipt.Entry {

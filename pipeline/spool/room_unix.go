@@ -1,6 +1,6 @@
 //go:build unix
 
-package pipeline
+package spool
 
 import "golang.org/x/sys/unix"
 

@@ -1,8 +1,9 @@
-package pipeline
+package archive
 
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -10,8 +11,8 @@ import (
 // call is erased. A hold, and why it ended, is evidence of its own, so erasing a
 // recording leaves it; whoever has to remove the number as well must know where
 // it is.
-func (r *run) tellOfHolds(ctx context.Context, row manifest.Row) error {
-	holds, err := r.manifest.Holds(ctx)
+func (a *Archive) tellOfHolds(ctx context.Context, row manifest.Row) error {
+	holds, err := a.manifest.Holds(ctx)
 	if err != nil {
 		return err
 	}
@@ -19,8 +20,8 @@ func (r *run) tellOfHolds(ctx context.Context, row manifest.Row) error {
 		if h.Removed == nil || h.CallerID == "" || !h.Covers(row.Recording) {
 			continue
 		}
-		key := holdsPrefix(r.account) + h.Digest.String() + ".json"
-		r.log.Warn("a hold that has ended keeps this caller's number, in the manifest and beside the archive; erasing the recording leaves that. "+
+		key := layout.Holds(a.account) + h.Digest.String() + ".json"
+		a.log.Warn("a hold that has ended keeps this caller's number, in the manifest and beside the archive; erasing the recording leaves that. "+
 			"If the number has to go too, remove the object in all versions, and make the manifest anew with vbcvault rebuild", "hold", h.Number, "object", key)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package pipeline
+package spool
 
 import "golang.org/x/sys/windows"
 

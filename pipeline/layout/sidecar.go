@@ -1,22 +1,20 @@
-package pipeline
+package layout
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// sidecar is the JSON that lies beside each recording's audio. It alone says
+// Sidecar is the JSON that lies beside each recording's audio. It alone says
 // everything that was known of the recording, so that an archive can be read,
 // and a manifest made anew, without anything else.
-type sidecar struct {
+type Sidecar struct {
 	Format      int             `json:"format"` // of this file: 1
 	Program     string          `json:"vbcvault"`
 	Account     string          `json:"account"`
@@ -29,9 +27,9 @@ type sidecar struct {
 	Recording   json.RawMessage `json:"recording,omitempty"`
 }
 
-// encode writes the sidecar. The recording's JSON is spliced in as it came:
+// Encode writes the sidecar. The recording's JSON is spliced in as it came:
 // an encoder would be free to rewrite it.
-func (s sidecar) encode() ([]byte, error) {
+func (s Sidecar) Encode() ([]byte, error) {
 	raw := s.Recording
 	s.Recording = nil
 	head, err := json.Marshal(s)
@@ -50,32 +48,12 @@ func (s sidecar) encode() ([]byte, error) {
 // as package vbc takes it, and what surrounds it.
 const maxSidecar = vbc.MaxRecording + 64<<10
 
-// errTooLarge says that an object can't be what it is taken for.
-var errTooLarge = errors.New("it is too large")
-
-// readObject reads an object of at most so many bytes.
-func readObject(ctx context.Context, store storage.Store, o storage.Object, most int64) ([]byte, error) {
-	r, err := store.Open(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = errTooLarge
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", o.Key, err)
-	}
-	return b, nil
-}
-
-// sameSidecar reports whether the object under key is a sidecar that says what
+// SameSidecar reports whether an object is a sidecar that says what
 // want says, though perhaps at another time or by another version: that of an
 // earlier attempt.
-func sameSidecar(ctx context.Context, store storage.Store, o storage.Object, want sidecar) bool {
-	body, err := readObject(ctx, store, o, maxSidecar)
-	var has sidecar
+func SameSidecar(ctx context.Context, store storage.Store, o storage.Object, want Sidecar) bool {
+	body, err := Read(ctx, store, o, maxSidecar)
+	var has Sidecar
 	if err != nil || json.Unmarshal(body, &has) != nil {
 		return false
 	}

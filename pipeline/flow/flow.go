@@ -1,4 +1,6 @@
-package pipeline
+// Package flow has things done by several at once, and in order behind each
+// other. Nobody else begins goroutines for work on recordings.
+package flow
 
 import (
 	"context"
@@ -8,11 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// each calls do for every item, on so many workers at once. It ends with the
+// Each calls do for every item, on so many workers at once. It ends with the
 // first error of items or of do, or with the cause of ctx's end: having been
 // cancelled never looks like having finished. do has returned everywhere when
 // each returns.
-func each[T any](ctx context.Context, workers int, items iter.Seq2[T, error], do func(context.Context, T) error) error {
+func Each[T any](ctx context.Context, workers int, items iter.Seq2[T, error], do func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	ch := make(chan T)
 	g.Go(func() error {
@@ -44,9 +46,9 @@ func each[T any](ctx context.Context, workers int, items iter.Seq2[T, error], do
 	return g.Wait()
 }
 
-// ahead has items made while the one before is being worked on: at most one
+// Ahead has items made while the one before is being worked on: at most one
 // waits. Whatever way the loop over it ends, nothing is being made any more.
-func ahead[T any](ctx context.Context, items func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func Ahead[T any](ctx context.Context, items func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -90,9 +92,9 @@ func send[T any](ctx context.Context, ch chan<- T, item T) error {
 	}
 }
 
-// piped is a reader of what write writes. end, which must be called, has write
+// Piped is a reader of what write writes. end, which must be called, has write
 // come to its end, whether everything was read or not.
-func piped(write func(io.Writer) error) (r io.Reader, end func()) {
+func Piped(write func(io.Writer) error) (r io.Reader, end func()) {
 	from, to := io.Pipe()
 	var g errgroup.Group
 	g.Go(func() error { return to.CloseWithError(write(to)) })

@@ -1,4 +1,5 @@
-package pipeline
+// Package spool keeps on disk what VBC has packed, until it is in the store.
+package spool
 
 import (
 	"archive/zip"
@@ -11,25 +12,34 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// spool is a directory in which ZIPs wait until their recordings are in the
+// Unusable says that exports aren't what they are taken for.
+type Unusable struct{ Why string }
+
+func (e *Unusable) Error() string { return e.Why }
+
+// DiskError says that the disk failed, and not what was to come onto it.
+type DiskError struct{ err error }
+
+func (e *DiskError) Error() string { return e.err.Error() }
+func (e *DiskError) Unwrap() error { return e.err }
+
+// Spool is a directory in which ZIPs wait until their recordings are in the
 // store. It belongs to one manifest, whose lock keeps others out, and nothing
 // in it is worth anything to a later run.
-type spool struct {
+type Spool struct {
 	dir string
 
 	mu   sync.Mutex
-	open map[*spooled]bool
+	open map[*File]bool
 }
 
-// newSpool says where the spool is, and removes what a run that was killed has
+// Open says where the spool is, and removes what a run that was killed has
 // left there. The directory is made when it is needed.
-func newSpool(dir, manifestPath string) (*spool, error) {
+func Open(dir, manifestPath string) (*Spool, error) {
 	if dir == "" {
 		dir = manifestPath + ".spool"
 	} else {
@@ -40,7 +50,7 @@ func newSpool(dir, manifestPath string) (*spool, error) {
 		// Several manifests may share it, and each removes its own only.
 		dir = filepath.Join(dir, fmt.Sprintf("vbcvault-%x", sha256.Sum256([]byte(abs)))[:len("vbcvault-")+12])
 	}
-	return &spool{dir: dir, open: map[*spooled]bool{}}, removeSpool(dir)
+	return &Spool{dir: dir, open: map[*File]bool{}}, removeSpool(dir)
 }
 
 func removeSpool(dir string) error {
@@ -57,8 +67,8 @@ func removeSpool(dir string) error {
 	return nil
 }
 
-// close removes whatever is still in the spool.
-func (s *spool) close() error {
+// Close removes whatever is still in the spool.
+func (s *Spool) Close() error {
 	if s == nil {
 		return nil
 	}
@@ -67,18 +77,18 @@ func (s *spool) close() error {
 	for f := range s.open {
 		f.file.Close()
 	}
-	s.open = map[*spooled]bool{}
+	s.open = map[*File]bool{}
 	return removeSpool(s.dir)
 }
 
 const spareRoom = 256 << 20 // bytes to be left on the disk
 
-// mostZIP is how large a ZIP of so many bytes of audio may be. Larger ones are
+// MostZIP is how large a ZIP of so many bytes of audio may be. Larger ones are
 // not what was asked for.
-func mostZIP(audio int64) int64 { return audio + audio/10 + 64<<20 }
+func MostZIP(audio int64) int64 { return audio + audio/10 + 64<<20 }
 
-// room fails if the disk hasn't got room for a ZIP of so many bytes of audio.
-func (s *spool) room(audio int64) error {
+// Room fails if the disk hasn't got room for a ZIP of so many bytes of audio.
+func (s *Spool) Room(audio int64) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make the spool directory: %w", err)
 	}
@@ -86,67 +96,100 @@ func (s *spool) room(audio int64) error {
 	if err != nil {
 		return fmt.Errorf("look how much room the spool directory has: %w", err)
 	}
-	if need := mostZIP(audio) + spareRoom; free < uint64(need) {
+	if need := MostZIP(audio) + spareRoom; free < uint64(need) {
 		return fmt.Errorf("the spool directory %s has room for %d MiB and an export of %d MiB wants %d; make room, or choose another with --spool-dir",
 			s.dir, free>>20, audio>>20, need>>20)
 	}
 	return nil
 }
 
-// spooled is one ZIP in the spool.
-type spooled struct {
-	spool *spool
+// File is one ZIP in the spool.
+type File struct {
+	spool *Spool
 	file  *os.File
 	size  int64
-	zip   *zip.Reader
+	ZIP   *zip.Reader
 
 	// What comes out of it isn't believed any more; and what has.
-	distrusted atomic.Bool
-	mu         sync.Mutex
-	taken      []manifest.Row
+	mu    sync.Mutex
+	wrong bool
+	taken []manifest.Row
 }
 
-// take notes that a recording's audio comes out of the ZIP, unless that isn't
+// Take notes that a recording's audio comes out of the ZIP, unless that isn't
 // believed any more. Whoever takes it looks again when it is written down.
-func (f *spooled) take(r manifest.Row) bool {
+func (f *File) Take(r manifest.Row) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.distrusted.Load() {
+	if !f.wrong {
 		f.taken = append(f.taken, r)
 	}
-	return !f.distrusted.Load()
+	return !f.wrong
 }
 
-// keep writes a ZIP into a new file of the spool. Longer ones than most bytes
+// Distrust has nothing more taken out of the ZIP. It returns what was taken
+// before, to whoever is the first to say so.
+func (f *File) Distrust() (taken []manifest.Row, first bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first, f.wrong = !f.wrong, true
+	return f.taken, first
+}
+
+// Distrusted reports whether somebody has called distrust.
+func (f *File) Distrusted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wrong
+}
+
+// Keep writes a ZIP into a new file of the spool. Longer ones than most bytes
 // are refused.
-func (s *spool) keep(r io.Reader, most int64, count func(int)) (*spooled, error) {
+func (s *Spool) Keep(r io.Reader, most int64, count func(int)) (*File, error) {
 	file, err := os.CreateTemp(s.dir, "export-*.zip") // 0600
 	if err != nil {
-		return nil, &storeError{fmt.Errorf("spool: %w", err)}
+		return nil, &DiskError{fmt.Errorf("spool: %w", err)}
 	}
-	f := &spooled{spool: s, file: file}
+	f := &File{spool: s, file: file}
 	s.mu.Lock()
 	s.open[f] = true
 	s.mu.Unlock()
-	src := &source{r: bufio.NewReaderSize(r, 256<<10), count: count}
+	src := &sender{r: bufio.NewReaderSize(r, 256<<10), count: count}
 	f.size, err = io.Copy(file, io.LimitReader(src, most+1))
 	switch {
 	case src.err != nil:
 		err = fmt.Errorf("download an export: %w", src.err)
 	case err != nil:
-		err = &storeError{fmt.Errorf("spool: %w", err)}
+		err = &DiskError{fmt.Errorf("spool: %w", err)}
 	case f.size > most:
-		err = &unusable{fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the recordings that were asked for", most>>20)}
+		err = &Unusable{Why: fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the recordings that were asked for", most>>20)}
 	}
 	if err != nil {
-		f.remove()
+		f.Remove()
 		return nil, err
 	}
 	return f, nil
 }
 
-// remove removes the file. It may be called more than once.
-func (f *spooled) remove() {
+// sender is who the ZIP comes from: it remembers its own error, so that it can be
+// told from the disk's.
+type sender struct {
+	r     io.Reader
+	count func(int) // told of every byte that has arrived
+	err   error
+}
+
+func (s *sender) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.count(n)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// Remove removes the file. It may be called more than once.
+func (f *File) Remove() {
 	f.spool.mu.Lock()
 	defer f.spool.mu.Unlock()
 	if !f.spool.open[f] {
@@ -157,12 +200,12 @@ func (f *spooled) remove() {
 	_ = os.Remove(f.file.Name()) // what is left, close removes
 }
 
-// open reads the ZIP's directory, which may be as large as one of so many
+// Open reads the ZIP's directory, which may be as large as one of so many
 // recordings is at most: the number that its header claims is not believed.
-func (f *spooled) open(recordings int) error {
+func (f *File) Open(recordings int) error {
 	limited := &budget{ReaderAt: f.file, left: int64(recordings)*4096 + 8<<20}
 	var err error
-	if f.zip, err = zip.NewReader(limited, f.size); err != nil {
+	if f.ZIP, err = zip.NewReader(limited, f.size); err != nil {
 		return fmt.Errorf("what VBC sent as an export is no ZIP that can be read: %w", err)
 	}
 	limited.lifted = true
@@ -183,15 +226,4 @@ func (b *budget) ReadAt(p []byte, at int64) (int, error) {
 		}
 	}
 	return b.ReaderAt.ReadAt(p, at)
-}
-
-// openEntry reads an entry's audio. One that is longer than its header says
-// ends with an error where it should end, and match has compared that with
-// what the listing declares.
-func openEntry(e *packed) (*vbc.Audio, error) {
-	r, err := e.Open()
-	if err != nil {
-		return nil, fmt.Errorf("read %q of an export: %w", e.Name, err)
-	}
-	return &vbc.Audio{ReadCloser: r, Length: int64(e.UncompressedSize64)}, nil
 }

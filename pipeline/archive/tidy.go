@@ -1,9 +1,10 @@
-package pipeline
+package archive
 
 import (
 	"context"
 	"errors"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -11,33 +12,33 @@ import (
 // the manifest has noted, what the store lists or finds, and, where that is a
 // directory, temporary files and locks in every part of the archive. It is no more
 // than housekeeping: what it can't remove, it leaves.
-func (r *run) tidy(ctx context.Context) error {
+func (a *Archive) tidy(ctx context.Context) error {
 	removed := 0
 	// Where uploads are noted, one look at what the server lists is enough: for
 	// those of programs that noted none.
-	parts := []string{accountPrefix(r.account)}
-	if u, noted := r.store.(storage.Uploader); noted {
-		n, err := r.abortNoted(ctx, u)
+	parts := []string{layout.Recordings(a.account)}
+	if u, noted := a.store.(storage.Uploader); noted {
+		n, err := a.abortNoted(ctx, u)
 		if err != nil {
 			return err
 		}
 		removed += n
-		u.JournalUploads(r.manifest)
+		u.JournalUploads(a.manifest)
 	} else {
-		parts = append(parts, receiptsPrefix(r.account), holdsPrefix(r.account), erasuresPrefix(r.account), catalogPrefix(r.account))
+		parts = append(parts, layout.Receipts(a.account), layout.Holds(a.account), layout.Erasures(a.account), layout.Catalog(a.account))
 	}
 	for _, prefix := range parts {
-		n, err := r.store.Tidy(ctx, prefix)
+		n, err := a.store.Tidy(ctx, prefix)
 		removed += n
 		if ctx.Err() != nil || errors.Is(err, storage.ErrRefused) {
 			return err
 		}
 		if err != nil {
-			r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", prefix, "reason", err)
+			a.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", prefix, "reason", err)
 		}
 	}
 	if removed > 0 {
-		r.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", removed)
+		a.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", removed)
 	}
 	return nil
 }
@@ -45,8 +46,8 @@ func (r *run) tidy(ctx context.Context) error {
 // abortNoted aborts the uploads that an earlier run has begun and, as far as the
 // manifest knows, not ended. One that was completed although the answer was lost is
 // no upload any more, and its object stays.
-func (r *run) abortNoted(ctx context.Context, store storage.Uploader) (aborted int, err error) {
-	noted, err := r.manifest.Uploads(ctx)
+func (a *Archive) abortNoted(ctx context.Context, store storage.Uploader) (aborted int, err error) {
+	noted, err := a.manifest.Uploads(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -56,12 +57,12 @@ func (r *run) abortNoted(ctx context.Context, store storage.Uploader) (aborted i
 			return aborted, err
 		}
 		if err != nil {
-			r.log.Warn("uploads that interrupted runs have begun can't be aborted and stay; allow s3:AbortMultipartUpload, or have a lifecycle rule abort them",
+			a.log.Warn("uploads that interrupted runs have begun can't be aborted and stay; allow s3:AbortMultipartUpload, or have a lifecycle rule abort them",
 				"uploads", len(noted)-aborted, "reason", err)
 			break
 		}
-		r.manifest.UploadEnded(u.Key, u.ID)
+		a.manifest.UploadEnded(u.Key, u.ID)
 		aborted++
 	}
-	return aborted, r.manifest.ForgetUploads(ctx)
+	return aborted, a.manifest.ForgetUploads(ctx)
 }

@@ -1,0 +1,40 @@
+package code
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+var tables = map[string][]Entry{"Failures": Failures, "HeldBack": HeldBack, "LeftAlone": LeftAlone, "Ended": Ended, "Troubles": Troubles}
+
+// A table says each code once, and something of it.
+func TestTablesAreWellFormed(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		seen := map[string]bool{}
+		for _, e := range tables[name] {
+			if e.Code == "" || e.Meaning == "" || seen[e.Code] {
+				t.Errorf("%s: %+v is empty, or there twice", name, e)
+			}
+			seen[e.Code] = true
+		}
+	}
+}
+
+// A code that stands for its kind finds what is said of that; one of its own
+// comes first; none of them is found by chance.
+func TestAbout(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		Size: Size, Malformed: Malformed, OfStatus(404, 0): "vbc-*", OfStatus(403, 900800): "vbc-*",
+		TranscriptMark + OfStatus(404, 0): TranscriptMark + "*", TranscriptMark + Size: TranscriptMark + "*", "sizes": "", "": "", "vbc": "",
+	} {
+		if e := About(Failures, code); e.Code != want {
+			t.Errorf("%q is found as %q, want %q", code, e.Code, want)
+		}
+	}
+	if a, b := OfStatus(403, 0), OfStatus(403, 900800); a != "vbc-403" || b != "vbc-403-900800" {
+		t.Errorf("%q, %q", a, b)
+	}
+}
