@@ -10,9 +10,10 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// Steps are the transitions of the state machine. Each is a *StateError, and
-// changes nothing, for a recording that is in no state from which the step is
-// allowed; see Leads. Recordings are told apart by their Nth too.
+// Steps are the transitions of the state machine; see Step. Each is a *StateError,
+// and changes nothing, for a recording that isn't known, or is in no state from
+// which the step is allowed. Recordings are told apart by their Nth too. Steps with a receipt
+// add that to the chain in the same change.
 type Steps interface {
 	// Stored writes down the intended copy, before it becomes visible in the
 	// store. It is an *AlikeError if another recording has the same audio, and

@@ -47,7 +47,7 @@ func (m *Manifest) Stored(ctx context.Context, r vbc.Recording, c manifest.Copy)
 		if len(others) > 0 {
 			return &manifest.AlikeError{Recording: r, Other: others[0]}
 		}
-		return store(tx, r, c, manifest.Unlike)
+		return store(tx, r, manifest.StepStored, c, manifest.Unlike)
 	})
 }
 
@@ -68,7 +68,7 @@ func (m *Manifest) StoredAlike(ctx context.Context, r vbc.Recording, c manifest.
 		if len(others) == 0 {
 			how = manifest.Unlike // the other has been archived anew meanwhile
 		}
-		return store(tx, r, c, how)
+		return store(tx, r, manifest.StepStoredAlike, c, how)
 	})
 }
 
@@ -100,8 +100,8 @@ func (m *Manifest) Compared(ctx context.Context, r vbc.Recording, how manifest.A
 	return m.exec(ctx, "UPDATE recording SET alike = ? WHERE "+thisRow, how, r.Kind, r.Owner, r.ID, r.Nth)
 }
 
-func store(tx txn, r vbc.Recording, c manifest.Copy, how manifest.Alike) error {
-	return move(tx, r, manifest.Stored, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0, alike = ?",
+func store(tx txn, r vbc.Recording, step manifest.Step, c manifest.Copy, how manifest.Alike) error {
+	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0, alike = ?",
 		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), how)
 }
 

@@ -22,7 +22,7 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 		if err := addEntry(tx, begun); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.Erasing, erasingColumns)
+		return move(tx, r, manifest.StepErasing, erasingColumns)
 	})
 }
 
@@ -47,7 +47,7 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 				return writeError(err)
 			}
 		}
-		return move(tx, r, manifest.Erased, erasedColumns)
+		return move(tx, r, manifest.StepErased, erasedColumns)
 	})
 }
 

@@ -22,11 +22,7 @@ const thisRow = "kind = ? AND owner = ? AND id = ? AND nth = ?"
 // purge was begun stays in the state purging.
 func (m *Manifest) Transcribed(ctx context.Context, r vbc.Recording, transcript storage.Object) error {
 	return m.do(ctx, func(tx txn) error {
-		err := moveFrom(tx, r, []manifest.State{manifest.Stored, manifest.Verified, manifest.Failed}, manifest.Stored, "transcript = ?", encodeObject(transcript))
-		if _, ok := errors.AsType[*manifest.StateError](err); ok {
-			return moveFrom(tx, r, []manifest.State{manifest.Purging}, manifest.Purging, "transcript = ?", encodeObject(transcript))
-		}
-		return err
+		return move(tx, r, manifest.StepTranscribed, "transcript = ?", encodeObject(transcript))
 	})
 }
 
@@ -41,7 +37,7 @@ func (m *Manifest) Verified(ctx context.Context, r vbc.Recording, c manifest.Cop
 		if err := accept(tx, c); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.Verified, set, verifiedValues(c, at)...)
+		return move(tx, r, manifest.StepVerified, set, verifiedValues(c, at)...)
 	})
 }
 
@@ -96,7 +92,7 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...manifes
 		if err := refuse(tx, wrong); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.Listed, "audio = '', sidecar = '', archived_at = 0")
+		return move(tx, r, manifest.StepRelist, "audio = '', sidecar = '', archived_at = 0")
 	})
 }
 
@@ -115,7 +111,7 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 		if err := accept(tx, c); err != nil {
 			return err
 		}
-		err := moveWhere(tx, r, manifest.From(manifest.Purging), manifest.Purging, fmt.Sprint(" AND alike <> ", int(manifest.Suspect)), verifiedColumns, verifiedValues(c, intent.Verified)...)
+		err := moveWhere(tx, r, manifest.StepPurging, fmt.Sprint(" AND alike <> ", int(manifest.Suspect)), verifiedColumns, verifiedValues(c, intent.Verified)...)
 		if _, ok := errors.AsType[*manifest.StateError](err); ok && isSuspect(tx, r) {
 			return &manifest.SuspectError{Recording: r}
 		}
@@ -129,7 +125,7 @@ func (m *Manifest) Purged(ctx context.Context, r vbc.Recording, outcome receipt.
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.Purged, "reappeared = 0, "+healed)
+		return move(tx, r, manifest.StepPurged, "reappeared = 0, "+healed)
 	})
 }
 
@@ -141,16 +137,11 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c manifest.Copy, 
 		if err := accept(tx, c); err != nil {
 			return err
 		}
-		if err := move(tx, r, manifest.Stored, "stored_at = ?", millis(c.StoredAt)); err != nil {
-			return err
-		}
-		if err := move(tx, r, manifest.Verified, verifiedColumns, verifiedValues(c, outcome.Verified)...); err != nil {
-			return err
-		}
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return moveFrom(tx, r, []manifest.State{manifest.Verified}, manifest.Purged, "reappeared = 0, "+healed)
+		return move(tx, r, manifest.StepFound, "stored_at = ?, "+verifiedColumns+", reappeared = 0, "+healed,
+			append([]any{millis(c.StoredAt)}, verifiedValues(c, outcome.Verified)...)...)
 	})
 }
 
@@ -185,7 +176,7 @@ func (m *Manifest) Withdrawn(ctx context.Context, r vbc.Recording, outcome recei
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return moveFrom(tx, r, []manifest.State{manifest.Purging}, manifest.Verified, "reappeared = reappeared")
+		return move(tx, r, manifest.StepWithdrawn, "")
 	})
 }
 
@@ -195,7 +186,7 @@ func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome recei
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.Verified, "reappeared = reappeared")
+		return move(tx, r, manifest.StepNotPurged, "")
 	})
 }
 
@@ -206,45 +197,49 @@ func (m *Manifest) NotPurged(ctx context.Context, r vbc.Recording, outcome recei
 // still fails for that reason.
 func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, f manifest.Failure) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, manifest.Failed, failedColumns, f.Reason, f.Code, f.Code, f.Reason, f.Permanent, millis(time.Now()), run)
+		return move(tx, r, manifest.StepFailed, failedColumns, f.Reason, f.Code, f.Code, f.Reason, f.Permanent, millis(time.Now()), run)
 	})
 }
 
-const failedColumns = `state = CASE state WHEN 'purging' THEN state ELSE 'failed' END,
-	acknowledging_code = CASE WHEN acknowledged <> '' AND acknowledging_code = '' AND acknowledging = ? THEN ? ELSE acknowledging_code END,
+const failedColumns = `acknowledging_code = CASE WHEN acknowledged <> '' AND acknowledging_code = '' AND acknowledging = ? THEN ? ELSE acknowledging_code END,
 	code = ?, reason = ?, permanent = ?, attempts = attempts + 1, failed_at = ?, failed_run = ?`
 
 // Gone writes down that VBC has the recording no more, and that there is no copy.
 func (m *Manifest) Gone(ctx context.Context, r vbc.Recording) error {
-	return m.do(ctx, func(tx txn) error { return move(tx, r, manifest.Gone, "audio = '', sidecar = '', transcript = ''") })
+	return m.do(ctx, func(tx txn) error { return move(tx, r, manifest.StepGone, "audio = '', sidecar = '', transcript = ''") })
 }
 
-// move takes one step of the state machine, together with other columns.
-func move(tx txn, r vbc.Recording, to manifest.State, set string, values ...any) error {
-	return moveFrom(tx, r, manifest.From(to), to, set, values...)
+// move takes one step of the state machine, together with other columns, "" for
+// none.
+func move(tx txn, r vbc.Recording, step manifest.Step, set string, values ...any) error {
+	return moveWhere(tx, r, step, "", set, values...)
 }
 
-// moveFrom is move for the rare steps that not every caller may take.
-func moveFrom(tx txn, r vbc.Recording, before []manifest.State, to manifest.State, set string, values ...any) error {
-	return moveWhere(tx, r, before, to, "", set, values...)
-}
-
-// moveWhere is moveFrom under one more condition.
-func moveWhere(tx txn, r vbc.Recording, before []manifest.State, to manifest.State, condition, set string, values ...any) error {
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(before)), ",")
+// moveWhere is move under one more condition.
+func moveWhere(tx txn, r vbc.Recording, step manifest.Step, condition, set string, values ...any) error {
+	to := "'" + string(step.To()) + "'"
+	if stays := step.Stays(); len(stays) > 0 {
+		to = "CASE WHEN state IN " + inText(stays) + " THEN state ELSE " + to + " END"
+	}
+	if set != "" {
+		set = ", " + set
+	}
 	args := append(slices.Clone(values), r.Kind, r.Owner, r.ID, r.Nth)
-	for _, s := range before {
-		args = append(args, s)
-	}
-	if to != manifest.Failed {
-		set = "state = '" + string(to) + "', " + set
-	}
-	res, err := tx.Exec("UPDATE recording SET "+set+" WHERE "+thisRow+" AND state IN ("+marks+")"+condition, args...)
+	res, err := tx.Exec("UPDATE recording SET state = "+to+set+" WHERE "+thisRow+" AND state IN "+inText(step.From())+condition, args...)
 	if err != nil {
 		return writeError(err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return &manifest.StateError{Recording: r, To: to}
+		return &manifest.StateError{Recording: r, To: step.To()}
 	}
 	return nil
+}
+
+// inText is a list of states for SQL.
+func inText(states []manifest.State) string {
+	var all []string
+	for _, s := range states {
+		all = append(all, "'"+string(s)+"'")
+	}
+	return "(" + strings.Join(all, ", ") + ")"
 }
