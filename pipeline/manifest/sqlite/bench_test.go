@@ -9,8 +9,12 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
+
+var day = time.Date(2026, 5, 12, 10, 15, 0, 0, time.UTC)
 
 // BenchmarkLife says what it costs to write down a page of a listing, to bring
 // its recordings from listed to purged, and to see them again in a later
@@ -63,9 +67,19 @@ func live(b *testing.B, m *sqlite.Manifest, rs []vbc.Recording) {
 	var wg sync.WaitGroup
 	for _, r := range rs {
 		wg.Go(func() {
-			for _, s := range []manifest.State{manifest.Stored, manifest.Verified, manifest.Purging, manifest.Purged} {
-				move := steps(m, r)[s]
-				if err := move(b.Context()); err != nil {
+			o := func(key string) storage.Object {
+				return storage.Object{Key: key, VersionID: "v", ETag: `"e"`, Checksum: "c-2", Content: storage.Content{Size: 1000, SHA256: storage.SumOf([]byte(key))}}
+			}
+			c := manifest.Copy{Audio: o(fmt.Sprint(r.ID, ".mp3")), Sidecar: o(fmt.Sprint(r.ID, ".json")), StoredAt: day}
+			intent, outcome := receipt.New(receipt.Intent, 1, r), receipt.New(receipt.Result, 1, r)
+			intent.Audio, intent.Sidecar, intent.Verified, outcome.Outcome = &c.Audio, &c.Sidecar, day, receipt.Deleted
+			for _, step := range []func() error{
+				func() error { return m.Stored(b.Context(), r, c) },
+				func() error { return m.Verified(b.Context(), r, c, day, true) },
+				func() error { return m.Purging(b.Context(), r, c, intent) },
+				func() error { return m.Purged(b.Context(), r, outcome) },
+			} {
+				if err := step(); err != nil {
 					b.Error(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package sqlite_test
+package manifesttest
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
-func stale(t *testing.T, m *sqlite.Manifest) (months []string) {
+func stale(t *testing.T, m Manifest) (months []string) {
 	t.Helper()
 	found, err := m.StaleMonths(t.Context())
 	if err != nil {
@@ -23,7 +23,7 @@ func stale(t *testing.T, m *sqlite.Manifest) (months []string) {
 }
 
 // catalogued takes all months off the list.
-func catalogued(t *testing.T, m *sqlite.Manifest) {
+func catalogued(t *testing.T, m Manifest) {
 	t.Helper()
 	found, err := m.StaleMonths(t.Context())
 	if err != nil {
@@ -41,18 +41,18 @@ func catalogued(t *testing.T, m *sqlite.Manifest) {
 
 // Every step of a recording makes its month stale, and no other; what says
 // nothing new doesn't.
-func TestEveryStepMakesItsMonthStale(t *testing.T) {
-	m := fresh(t)
+func everyStepMakesItsMonthStale(t *testing.T, places Places) {
+	m := fresh(t, places)
 	last := recording(1, time.Date(2026, 5, 31, 23, 59, 59, 0, time.UTC))
 	add(t, m, 1, last, recording(2, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)))
 	if got := stale(t, m); !slices.Equal(got, []string{"2026-05", "2026-06"}) {
 		t.Errorf("listed: %v", got)
 	}
 	catalogued(t, m)
-	for _, s := range []manifest.State{manifest.Failed, manifest.Stored, manifest.Verified, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased} {
-		if err := steps(m, last)[s](t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	for _, s := range []manifest.Step{
+		manifest.StepFailed, manifest.StepStored, manifest.StepVerified, manifest.StepPurging, manifest.StepPurged, manifest.StepErasing, manifest.StepErased,
+	} {
+		take(t, m, last, s)
 		if got := stale(t, m); !slices.Equal(got, []string{"2026-05"}) {
 			t.Errorf("%s: %v", s, got)
 		}
@@ -84,8 +84,8 @@ func TestEveryStepMakesItsMonthStale(t *testing.T) {
 
 // A change that comes while a month's file is being made is not taken for part
 // of it.
-func TestChangeWhileAFileIsMade(t *testing.T) {
-	m := fresh(t)
+func changeWhileAFileIsMade(t *testing.T, places Places) {
+	m := fresh(t, places)
 	add(t, m, 1, recording(1, day))
 	before, err := m.StaleMonths(t.Context())
 	if err != nil || len(before) != 1 {
@@ -104,5 +104,22 @@ func TestChangeWhileAFileIsMade(t *testing.T) {
 	catalogued(t, m)
 	if now, err := m.MonthOf(t.Context(), day); err != nil || now.Stale() || now.String() != "2026-05" {
 		t.Errorf("%v, %v", now, err)
+	}
+}
+
+// A month begins when it begins somewhere, also where the clock leaves out its
+// first hour.
+func monthsOfAnyZone(t *testing.T, places Places) {
+	m := fresh(t, places)
+	for id, start := range []string{"2017-10-01T03:59:59+0000", "2017-10-01T04:00:00+0000"} {
+		r := vbc.ParseRecording(vbc.Company, "", fmt.Appendf(nil, `{"id":%d,"start":%q,"file_size_in_bytes":1}`, id+1, start))
+		add(t, m, 1, r)
+	}
+	for name, want := range map[string]string{"America/Asuncion": "[{2017-09 1 1} {2017-10 1 1}]", "UTC": "[{2017-10 2 2}]", "Asia/Kathmandu": "[{2017-10 2 2}]"} {
+		at, err := time.LoadLocation(name)
+		must(t, err)
+		if groups, total, err := m.Count(t.Context(), manifest.Query{}, manifest.ByMonth, at); err != nil || fmt.Sprint(groups) != want || total.Recordings != 2 {
+			t.Errorf("%s: %v, %v, %v", name, groups, total, err)
+		}
 	}
 }

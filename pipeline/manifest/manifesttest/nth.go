@@ -1,4 +1,4 @@
-package sqlite_test
+package manifesttest
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -21,27 +20,23 @@ func call(id int64, start time.Time, size int64, callID, name string) vbc.Record
 }
 
 // reach brings a recording into a state.
-func reach(t *testing.T, m *sqlite.Manifest, r vbc.Recording, s manifest.State) {
+func reach(t *testing.T, m Manifest, r vbc.Recording, s manifest.State) {
 	t.Helper()
-	paths := map[manifest.State][]manifest.State{
-		manifest.Stored:   {manifest.Stored},
-		manifest.Verified: {manifest.Stored, manifest.Verified},
-		manifest.Failed:   {manifest.Stored, manifest.Failed},
-		manifest.Purging:  {manifest.Stored, manifest.Purging},
-		manifest.Purged:   {manifest.Stored, manifest.Purging, manifest.Purged},
-		manifest.Erasing:  {manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing},
-		manifest.Erased:   {manifest.Stored, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased},
+	ways := map[manifest.State][]manifest.Step{
+		manifest.Stored:   {manifest.StepStored},
+		manifest.Verified: {manifest.StepStored, manifest.StepVerified},
+		manifest.Failed:   {manifest.StepStored, manifest.StepFailed},
+		manifest.Purging:  {manifest.StepStored, manifest.StepPurging},
+		manifest.Purged:   {manifest.StepStored, manifest.StepPurging, manifest.StepPurged},
+		manifest.Erasing:  {manifest.StepStored, manifest.StepPurging, manifest.StepPurged, manifest.StepErasing},
+		manifest.Erased:   {manifest.StepStored, manifest.StepPurging, manifest.StepPurged, manifest.StepErasing, manifest.StepErased},
 	}
-	for _, step := range paths[s] {
-		if err := steps(m, r)[step](t.Context()); err != nil {
-			t.Fatalf("to %s: %v", step, err)
-		}
-	}
+	take(t, m, r, ways[s]...)
 }
 
 // Whatever VBC shows under an id that was given before, and whatever had become
 // of that: it stays, is found, and can be led on by itself.
-func TestWhatHasACopyIsNeverDisplacedFromTheManifest(t *testing.T) {
+func whatHasACopyIsNeverDisplaced(t *testing.T, places Places) {
 	first := call(7, day, 1000, "a", "a.mp3")
 	for name, c := range map[string]struct {
 		then vbc.Recording
@@ -58,7 +53,7 @@ func TestWhatHasACopyIsNeverDisplacedFromTheManifest(t *testing.T) {
 		for _, s := range []manifest.State{manifest.Stored, manifest.Verified, manifest.Failed, manifest.Purging, manifest.Purged, manifest.Erasing, manifest.Erased} {
 			t.Run(fmt.Sprintf("%s, %s", name, s), func(t *testing.T) {
 				t.Parallel()
-				m := fresh(t)
+				m := fresh(t, places)
 				add(t, m, 1, first)
 				reach(t, m, first, s)
 				before := state(t, m, 7)
@@ -78,7 +73,7 @@ func TestWhatHasACopyIsNeverDisplacedFromTheManifest(t *testing.T) {
 				if want == manifest.ErasedAgain {
 					return
 				}
-				rows, err := m.All(t.Context(), vbc.Key{Kind: vbc.Company, ID: 7})
+				rows, err := m.All(t.Context(), key(7))
 				if err != nil || len(rows) != 2 {
 					t.Fatalf("%d rows, %v", len(rows), err)
 				}
@@ -101,12 +96,12 @@ func TestWhatHasACopyIsNeverDisplacedFromTheManifest(t *testing.T) {
 				}
 				// The second goes its way, and the first is where it was.
 				reach(t, m, is.Recording, manifest.Purged)
-				if now, err := m.Row(t.Context(), vbc.Key{Kind: vbc.Company, ID: 7}, 0); err != nil || now.State != s {
+				if now, err := m.Row(t.Context(), key(7), 0); err != nil || now.State != s {
 					t.Errorf("the first is %s, %v", now.State, err)
 				}
 				// VBC shows the first again: it is the one that has the id.
 				saw := add(t, m, 3, first)
-				if now, err := m.Get(t.Context(), vbc.Key{Kind: vbc.Company, ID: 7}); err != nil || now.Nth != 0 {
+				if now, err := m.Get(t.Context(), key(7)); err != nil || now.Nth != 0 {
 					t.Errorf("%v: now %d has the id, %v", saw, now.Nth, err)
 				}
 				if findings, err := m.Check(t.Context()); err != nil || len(findings) > 0 {
@@ -118,23 +113,23 @@ func TestWhatHasACopyIsNeverDisplacedFromTheManifest(t *testing.T) {
 }
 
 // What was never archived has nothing to keep.
-func TestWhatHasNoCopyIsBegunAnew(t *testing.T) {
-	m := fresh(t)
+func whatHasNoCopyIsBegunAnew(t *testing.T, places Places) {
+	m := fresh(t, places)
 	r := call(7, day, 1000, "a", "a.mp3")
 	add(t, m, 1, r)
 	if err := m.Failed(t.Context(), r, 1, manifest.Failure{Reason: "why", Permanent: true}); err != nil {
 		t.Fatal(err)
 	}
 	add(t, m, 2, call(7, day.Add(time.Second), 1000, "a", "a.mp3"))
-	if rows, err := m.All(t.Context(), vbc.Key{Kind: vbc.Company, ID: 7}); err != nil || len(rows) != 1 || rows[0].Nth != 0 || rows[0].Failure.Reason != "" {
+	if rows, err := m.All(t.Context(), key(7)); err != nil || len(rows) != 1 || rows[0].Nth != 0 || rows[0].Failure.Reason != "" {
 		t.Errorf("%+v, %v", rows, err)
 	}
 }
 
 // One recording has another's audio: it is not written down before VBC was asked
 // once more, and then both are known for it.
-func TestAudioOfAnother(t *testing.T) {
-	m := fresh(t)
+func audioOfAnother(t *testing.T, places Places) {
+	m := fresh(t, places)
 	a, b := call(1, day, 1000, "a", "a.mp3"), call(2, day.Add(time.Hour), 1000, "b", "b.mp3")
 	earlier := call(1, day.Add(time.Second), 1000, "a", "a.mp3")
 	add(t, m, 1, a, b)
@@ -174,67 +169,5 @@ func TestAudioOfAnother(t *testing.T) {
 	}
 	if err := m.Stored(t.Context(), earlier, copied); err != nil {
 		t.Errorf("%v", err)
-	}
-}
-
-// What a reading has refuted stays so until a reading, and nothing else, proves it.
-func TestRefutedUntilRead(t *testing.T) {
-	m := fresh(t)
-	r := recording(1, day)
-	add(t, m, 1, r)
-	reach(t, m, r, manifest.Verified)
-	if err := m.Doubt(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	if row := state(t, m, 1); !row.Refuted || row.State != manifest.Stored || row.Copy.ArchivedAt.IsZero() {
-		t.Fatalf("%+v", row)
-	}
-	c := copyOf(r)
-	c.Audio.Proof, c.Sidecar.Proof = "checksum", "read back"
-	if err := m.Verified(t.Context(), r, c, day, true); err != nil || !state(t, m, 1).Refuted {
-		t.Errorf("a checksum that the store remembers has proven it, %v", err)
-	}
-	c.Audio.Proof = "read back"
-	if err := m.Verified(t.Context(), r, c, day, true); err != nil || state(t, m, 1).Refuted {
-		t.Errorf("reading it hasn't proven it, %v", err)
-	}
-	if err := m.Doubt(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Relist(t.Context(), r); err != nil || !state(t, m, 1).Refuted {
-		t.Errorf("what lies under its key is trusted again, %v", err)
-	}
-}
-
-// A DELETE that wasn't sent leaves the recording as it was before its intent.
-func TestWithdrawn(t *testing.T) {
-	m := fresh(t)
-	r := recording(1, day)
-	add(t, m, 1, r)
-	reach(t, m, r, manifest.Purging)
-	withdrawn := receipt.New(receipt.Result, 1, r)
-	withdrawn.Outcome = receipt.NotSent
-	if err := m.Withdrawn(t.Context(), r, withdrawn); err != nil || state(t, m, 1).State != manifest.Verified {
-		t.Errorf("it is %s, %v", state(t, m, 1).State, err)
-	}
-	if err := m.Withdrawn(t.Context(), r, withdrawn); err == nil {
-		t.Error("what was never begun was withdrawn")
-	}
-}
-
-// What is put under a hold gets no intent.
-func TestNothingHeldIsBegun(t *testing.T) {
-	m := fresh(t)
-	r := recording(1, day)
-	add(t, m, 1, r)
-	if err := steps(m, r)[manifest.Stored](t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "why", By: "who"}); err != nil {
-		t.Fatal(err)
-	}
-	err := steps(m, r)[manifest.Purging](t.Context())
-	if _, held := errors.AsType[*manifest.HeldError](err); !held || state(t, m, 1).State != manifest.Stored {
-		t.Errorf("begun: %v", err)
 	}
 }

@@ -1,23 +1,16 @@
-package sqlite_test
+package manifesttest
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // What somebody has acknowledged is known as long as the reason stays the same.
-func TestAcknowledgedTrouble(t *testing.T) {
-	t.Parallel()
-	m, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+func acknowledgedTrouble(t *testing.T, places Places) {
+	m := fresh(t, places)
 	day := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	all := []manifest.Trouble{
 		{Kind: vbc.Company, Code: manifest.Unreadable, Item: "7", Reason: "no start", Ends: day},
