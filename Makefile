@@ -56,7 +56,7 @@ INPUTS ?= 20000
 
 fuzz:
 	@for target in vbc:FuzzListing vbc:FuzzRepair vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline/layout:FuzzKeys pipeline/layout:FuzzSidecar \
-		pipeline:FuzzPlan pipeline:FuzzExport pipeline/layout:FuzzReceiptNames pipeline:FuzzNames pipeline/receipt:FuzzReceipts; do \
+		pipeline:FuzzPlan pipeline:FuzzExport pipeline/layout:FuzzReceiptNames pipeline/restore:FuzzNames pipeline/receipt:FuzzReceipts; do \
 		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(INPUTS)x -fuzzminimizetime 1s || exit 1; \
 	done
 

@@ -11,6 +11,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -62,7 +63,7 @@ func TestRebuiltManifestHoldsEqualAudioBack(t *testing.T) {
 	all := l.archiveAlike()
 	l.path += ".rebuilt"
 	err := sqlite.Create(t.Context(), l.path, func(m *sqlite.Manifest) error {
-		_, err := Rebuild(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), Rebuilding{Account: "549825"})
+		_, err := rebuild.Into(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 		return err
 	})
 	if err != nil {

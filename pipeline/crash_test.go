@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
@@ -343,7 +344,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 	if findings, err := m.Check(context.Background()); err != nil || len(findings) > 0 {
 		l.t.Errorf("the manifest: %v, %v", findings, err)
 	}
-	a, err := CheckReceipts(context.Background(), m, l.clean)
+	a, err := check.Audit(context.Background(), m, l.clean)
 	if err != nil || !a.Intact() || a.Open != 0 && !l.restored || a.Account != "" && a.Stored != a.Entries {
 		l.t.Errorf("the receipts: %+v, %v", a, err)
 	}

@@ -22,10 +22,12 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/refusal", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
-	"pipeline":            {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
-	"pipeline/archive":    {"pipeline/catalog", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"pipeline":            {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
+	"pipeline/archive":    {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
+	"pipeline/check":      {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/code":       {},
 	"pipeline/evidence":   {"storage", "vbc"},
 	"pipeline/flow":       {},
 	"pipeline/layout":     {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
@@ -33,6 +35,8 @@ var mayImport = map[string][]string{
 	"pipeline/progress":   {},
 	"pipeline/refusal":    {},
 	"pipeline/retry":      {},
+	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
 	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
@@ -44,7 +48,8 @@ var mayImport = map[string][]string{
 	"vbc/vbctest":         {},
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
 
-	"pipeline/manifest/sqlite": {"pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/manifest/sqlite":       {"pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

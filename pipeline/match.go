@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
@@ -279,7 +280,7 @@ func (r *run) contentAtVBC(ctx context.Context, rec vbc.Recording, p *patience) 
 		}
 		defer audio.Close()
 		r.stats.Downloads.Add(1)
-		c, err = hashed(counted{audio, &r.stats.Downloaded})
+		c, err = hashed(progress.Reader{Reader: audio, Count: &r.stats.Downloaded})
 		return err
 	})
 	return c, err

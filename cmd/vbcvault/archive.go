@@ -229,6 +229,11 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if o.Cutoff, err = parseCutoff(f.olderThan, f.before, f.allowRecent, now); err != nil {
 		return o, err
 	}
+	if f.olderThan != "" {
+		if o.Age, err = parseAge("older-than", f.olderThan); err != nil {
+			return o, err
+		}
+	}
 	if f.since != "" {
 		if o.Since, err = parseMoment("since", f.since); err != nil {
 			return o, err

@@ -23,16 +23,29 @@ import (
 func newStatus(s streams) *cobra.Command {
 	var path string
 	var asJSON bool
+	var which whichOne
 	cmd := &cobra.Command{
-		Use:   "status [--manifest FILE]",
+		Use:   "status [--id ID] [--manifest FILE]",
 		Short: "Show how far a manifest's recordings have come",
 		Long: `Status reads a manifest, without locking it, also while a run is going on:
 how many recordings are in which state, the latest runs, and what failed and
-why. It asks neither VBC nor the destination.`,
+why. It asks neither VBC nor the destination.
+
+With --id it tells the story of one recording: when it was listed, stored,
+verified and deleted, its receipts, failures and holds, and what the next run
+would do with it and why, if it is told the same as the last one.`,
 		Example: `  vbcvault status
+  vbcvault status --id 193228
   vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			changed := cmd.Flags().Changed
+			switch {
+			case changed("id") && which.id > 0:
+				return which.tell(cmd.Context(), s, path, asJSON)
+			case changed("id"), changed("kind"), changed("user"):
+				return usagef("as in vbcvault status --id 193228", "--id is the recording's number, and --kind and --user say whose it is")
+			}
 			path, err := theManifest(path)
 			if err != nil {
 				return err
@@ -48,6 +61,9 @@ why. It asks neither VBC nor the destination.`,
 			return nil
 		},
 	}
+	cmd.Flags().Int64Var(&which.id, "id", 0, "tell the story of the recording with this `ID`")
+	cmd.Flags().StringVar(&which.kind, "kind", "company", "its `KIND`: company or on-demand")
+	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of its owner, if it is on-demand")
 	manifestFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd

@@ -11,6 +11,12 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
+// Learner is what learning the holds of an archive needs of a manifest.
+type Learner interface {
+	Holds(ctx context.Context) ([]manifest.Hold, error)
+	LearnHold(ctx context.Context, t manifest.HoldText) error
+}
+
 // Manifest is what an archive needs of its manifest.
 type Manifest interface {
 	Bind(ctx context.Context, b manifest.Binding) error
@@ -23,12 +29,11 @@ type Manifest interface {
 	SetReceiptsStored(ctx context.Context, seq int64) error
 	TakeOver(ctx context.Context, lines []byte) error
 
-	Holds(ctx context.Context) ([]manifest.Hold, error)
+	Learner
 	HoldsSettled(ctx context.Context) (settled bool, err error)
 	UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error)
 	HoldStored(ctx context.Context, t manifest.HoldText) error
 	NoteHolds(ctx context.Context, run int64) error
-	LearnHold(ctx context.Context, t manifest.HoldText) error
 
 	Months(ctx context.Context) ([]manifest.Month, error)
 	StaleMonths(ctx context.Context) ([]manifest.Month, error)

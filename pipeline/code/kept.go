@@ -29,6 +29,7 @@ const (
 	OtherKind  = "other-kind"
 	OtherUser  = "other-user"
 	Filter     = "filter"
+	Resting    = "resting"
 )
 
 // LeftAlone are all of these.
@@ -40,4 +41,5 @@ var LeftAlone = []Entry{
 	{OtherKind, "the run is not about its kind", "a run with its --kind"},
 	{OtherUser, "the run is not about its owner", "a run with --users all, or with that number"},
 	{Filter, "the run's filter doesn't select it", "a run without the filter"},
+	{Resting, "has failed in several runs for a cause that won't pass by itself, and is tried once a day", "--retry-failed tries it at once"},
 }

@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,4 +66,16 @@ type Waiting struct {
 // Work is what changes while a run gets on.
 func (s *Stats) Work() [9]int64 {
 	return [...]int64{s.Listed.Load(), s.Unreadable.Load(), s.Ended.Load(), s.Downloaded.Load(), s.Archived.Load(), s.Transcripts.Load(), s.Deleted.Load(), s.Failed.Load(), s.ReadBackBytes.Load()}
+}
+
+// Reader counts the bytes that are read.
+type Reader struct {
+	io.Reader
+	Count *atomic.Int64
+}
+
+func (r Reader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.Count.Add(int64(n))
+	return n, err
 }

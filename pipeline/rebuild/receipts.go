@@ -1,20 +1,19 @@
-package pipeline
+package rebuild
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
-	"github.com/vbcvault/vbcvault/vbc"
 )
-
-var none vbc.Recording
 
 const tellAtOnce = 500 // entries in one commit
 
@@ -57,7 +56,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	row.Copy.StoredAt = e.At // as long as nothing more is known, so that the last word counts
 	switch {
 	case e.Account != b.account:
-		b.found.add(Damaged, layout.Receipts(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
+		b.found.Add(check.Damaged, layout.Receipts(b.account)+"chain="+e.Chain, check.None, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
 		if !slices.Contains(b.held, e.Digest) {
@@ -82,7 +81,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	}
 	rec, _, ok := layout.ParseKey(e.Audio.Key)
 	if !ok || rec.Account != e.Account || rec.Kind != e.Kind || rec.Owner != e.Owner || rec.ID != e.ID {
-		b.found.add(Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s calls this its copy", e.Seq, e.Chain))
+		b.found.Add(check.Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s calls this its copy", e.Seq, e.Chain))
 		return row, false
 	}
 	rec.Size = e.Audio.Size
@@ -107,7 +106,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 			}
 			bundle, ok := layout.ParseBundle(o)
 			if !ok {
-				b.found.add(Unknown, o.Key, none, "it is not a file of receipts")
+				b.found.Add(check.Unknown, o.Key, check.None, "it is not a file of receipts")
 				continue
 			}
 			lines, err := bundle.Lines(ctx, b.store)
@@ -123,8 +122,8 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 					return
 				}
 			}
-			if isA[*receipt.Break](err) || layout.Unreadable(err) {
-				b.found.add(Damaged, o.Key, none, err.Error()+"; what comes after it is not believed, so the next run asks VBC")
+			if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
+				b.found.Add(check.Damaged, o.Key, check.None, err.Error()+"; what comes after it is not believed, so the next run asks VBC")
 				return
 			}
 			if err != nil {

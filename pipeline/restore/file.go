@@ -1,14 +1,14 @@
-package pipeline
+package restore
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"sync/atomic"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -22,19 +22,24 @@ func (e *damagedError) Error() string {
 	return fmt.Sprintf("%s is damaged: it has %d bytes with SHA-256 %s, and was archived with %d bytes and %s", e.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
 }
 
+func isDamaged(err error) bool {
+	_, damaged := errors.AsType[*damagedError](err)
+	return damaged
+}
+
 // file fetches one file unless it is there.
 func (r *restorer) file(ctx context.Context, row manifest.Row, f restored) (fetched bool, err error) {
 	if there, err := r.to.Holds(ctx, f.name, f.object.Content); there || err != nil {
 		return false, localFault(err)
 	}
-	err = r.retry(ctx, &patience{}, func() error {
+	err = r.again.Do(ctx, &retry.Patience{}, func() error {
 		in, err := r.store.Open(ctx, f.object)
 		if err != nil {
-			return storeFault(err)
+			return faultOf(err)
 		}
 		defer in.Close()
 		return localFault(r.to.Create(ctx, f.name, storage.Body{
-			Reader: counted{in, &r.stats.Downloaded}, Size: f.object.Size,
+			Reader: progress.Reader{Reader: in, Count: &r.stats.Downloaded}, Size: f.object.Size,
 			Seal: func(has storage.Object) error { return compare(f.object, has.Content) },
 		}, row.Start))
 	})
@@ -49,7 +54,7 @@ func (r *restorer) file(ctx context.Context, row manifest.Row, f restored) (fetc
 // localFault marks what the file system says of one name: trying again won't help.
 func localFault(err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, fs.ErrExist) {
-		return &storeError{err}
+		return &fault{err}
 	}
 	return err
 }
@@ -60,16 +65,4 @@ func compare(o storage.Object, has storage.Content) error {
 		return &damagedError{Key: o.Key, Want: o.Content, Has: has}
 	}
 	return nil
-}
-
-// counted counts what is read.
-type counted struct {
-	io.Reader
-	n *atomic.Int64
-}
-
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }

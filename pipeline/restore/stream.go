@@ -1,4 +1,4 @@
-package pipeline
+package restore
 
 import (
 	"context"
@@ -21,14 +21,14 @@ var (
 	ErrNotArchived = errors.New("it is not in the archive")
 )
 
-// RestoreTo writes the audio of one recording to w as it comes. Its digest is
+// Stream writes the audio of one recording to w as it comes. Its digest is
 // known at the end only: any error after the first byte is ErrUntrusted
 // (wrapped). On nil all is written, or lies in cold storage, as the result says.
-func RestoreTo(ctx context.Context, store storage.Store, m Manifest, row manifest.Row, w io.Writer, log *slog.Logger, o Restoring) (Restoration, error) {
+func Stream(ctx context.Context, store storage.Store, m Manifest, row manifest.Row, w io.Writer, log *slog.Logger, o Options) (Result, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, &progress.Stats{}, log, o)
 	if err := r.identify(ctx); err != nil {
-		return Restoration{}, err
+		return Result{}, err
 	}
 	r.found.Add(1)
 	if !inArchive(row) {

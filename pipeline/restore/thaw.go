@@ -1,4 +1,4 @@
-package pipeline
+package restore
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func (r *restorer) thaw(ctx context.Context, frozen []restored) error {
 	for _, f := range frozen {
 		frost, err := thawer.Frost(ctx, f.object)
 		if err != nil {
-			return storeFault(err)
+			return faultOf(err)
 		}
 		takes, known := frost.Takes[r.o.Tier]
 		switch {
@@ -26,10 +26,10 @@ func (r *restorer) thaw(ctx context.Context, frozen []restored) error {
 			takes = longest(frost.Takes) // nobody says by which tier
 		case r.o.Thaw:
 			if !known {
-				return &storeError{fmt.Errorf("%s lies in %s, which has no %s retrieval; choose another --tier", f.object.Key, frost.Class, r.o.Tier)}
+				return &fault{fmt.Errorf("%s lies in %s, which has no %s retrieval; choose another --tier", f.object.Key, frost.Class, r.o.Tier)}
 			}
 			if err := thawer.Thaw(ctx, f.object, frost, r.o.Tier, r.o.Days); err != nil {
-				return storeFault(err)
+				return faultOf(err)
 			}
 			asked = true
 		default:

@@ -1,4 +1,4 @@
-package pipeline
+package check
 
 import (
 	"cmp"
@@ -18,8 +18,8 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// Differing says how manifest and archive are compared.
-type Differing struct {
+// DiffOptions says how manifest and archive are compared.
+type DiffOptions struct {
 	Workers int  // recordings looked at, so many at once; 0 = 8
 	Fix     bool // mark in the manifest what isn't whole, as Inspect does
 
@@ -27,8 +27,8 @@ type Differing struct {
 	Seen *atomic.Int64 // counts recordings while they are looked at; nil = nobody asks
 }
 
-// Difference is what comparing has found. Its JSON is a contract.
-type Difference struct {
+// DiffResult is what comparing has found. Its JSON is a contract.
+type DiffResult struct {
 	Checked int64 `json:"checked"` // copies that the manifest holds for proven
 	Whole   int64 `json:"whole"`
 
@@ -44,15 +44,15 @@ type Difference struct {
 }
 
 // Same reports whether manifest and archive say the same.
-func (d Difference) Same() bool { return d.Lost+d.Missing+d.Damaged+d.Unknown+d.Begun == 0 }
+func (d DiffResult) Same() bool { return d.Lost+d.Missing+d.Damaged+d.Unknown+d.Begun == 0 }
 
 // differ is one comparison.
 type differ struct {
 	store    storage.Destination
-	manifest manifest.Manifest
+	manifest Manifest
 	account  string
 	fix      bool
-	found    *findings
+	found    *Findings
 
 	seen           *atomic.Int64
 	checked, whole atomic.Int64
@@ -62,7 +62,7 @@ type differ struct {
 // for proven with what the store confirms, as Inspect does, and what the store
 // lists with what the manifest knows. It asks VBC nothing and touches no object.
 // The manifest must be locked.
-func Diff(ctx context.Context, store storage.Destination, m manifest.Manifest, o Differing) (d Difference, err error) {
+func Diff(ctx context.Context, store storage.Destination, m Manifest, o DiffOptions) (d DiffResult, err error) {
 	begin := time.Now()
 	bound, err := m.Binding(ctx)
 	if err == nil {
@@ -74,12 +74,12 @@ func Diff(ctx context.Context, store storage.Destination, m manifest.Manifest, o
 	if o.Workers <= 0 {
 		o.Workers = 8
 	}
-	x := &differ{store: store, manifest: m, account: bound.Account, fix: o.Fix, found: newFindings(o.Tell), seen: cmp.Or(o.Seen, &atomic.Int64{})}
+	x := &differ{store: store, manifest: m, account: bound.Account, fix: o.Fix, found: NewFindings(o.Tell), seen: cmp.Or(o.Seen, &atomic.Int64{})}
 	err = flow.Each(ctx, o.Workers, sideBySide(m.InOrder(ctx), layout.Grouped(store.List(ctx, layout.Recordings(bound.Account)))), x.compare)
 	if err == nil {
 		d.Remarks, err = x.unfinished(ctx)
 	}
-	n := x.found.count
+	n := x.found.Count
 	d.Checked, d.Whole, d.Seconds = x.checked.Load(), x.whole.Load(), time.Since(begin).Round(time.Millisecond).Seconds()
 	d.Lost, d.Missing, d.Damaged, d.Unknown, d.Begun, d.Beside = n[Lost], n[Missing], n[Damaged], n[Unknown], n[Begun], n[Beside]
 	return d, err
@@ -196,7 +196,7 @@ func (x *differ) compare(ctx context.Context, p pair) error {
 	for o := range p.group.Objects() {
 		if !slices.Contains(known, o.Key) {
 			what, means := p.surplus(known, o.Key)
-			x.found.add(what, o.Key, p.group.Recording, means)
+			x.found.Add(what, o.Key, p.group.Recording, means)
 		}
 	}
 	return nil
@@ -218,12 +218,12 @@ func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
 	case x.fix:
 		fate = "; the next run archives the recording anew, if VBC has it still"
 	}
-	x.found.add(what, wrong.Want.Key, row.Recording, wrong.Error()+fate)
+	x.found.Add(what, wrong.Want.Key, row.Recording, wrong.Error()+fate)
 }
 
 // surplus says what an object is that isn't part of a copy that the manifest
 // knows. Of several recordings in one place the last one counts.
-func (p pair) surplus(known []string, key string) (What, string) {
+func (p pair) surplus(known []string, key string) (Kind, string) {
 	if p.group.Stem == "" {
 		return Unknown, "its name is none that vbcvault gives; move it out of the archive"
 	}
@@ -255,7 +255,7 @@ func (x *differ) unfinished(ctx context.Context) (remarks []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		x.found.add(Begun, name, none, "it was being stored when a run was interrupted, and nobody sees it; the next run removes it")
+		x.found.Add(Begun, name, None, "it was being stored when a run was interrupted, and nobody sees it; the next run removes it")
 	}
 	return nil, nil
 }

@@ -1,10 +1,13 @@
-package pipeline
+// Package restore brings recordings back out of an archive: audio, metadata and
+// transcript, each compared with what was archived. It asks VBC nothing.
+package restore
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -35,8 +38,8 @@ type Folder interface {
 	Create(ctx context.Context, name string, body storage.Body, modified time.Time) error
 }
 
-// Restoring says what is fetched out of the archive, and how.
-type Restoring struct {
+// Options says what is fetched out of the archive, and how.
+type Options struct {
 	Query   manifest.Query
 	Names   Names
 	Workers int // recordings, so many at once; 0 = 8
@@ -51,8 +54,8 @@ type Restoring struct {
 	Days int // that a thawed object can be read
 }
 
-// Restoration is what restoring has come to. Its JSON is a contract.
-type Restoration struct {
+// Result is what restoring has come to. Its JSON is a contract.
+type Result struct {
 	Found       int64 `json:"found"`         // recordings that the query selects
 	Restored    int64 `json:"restored"`      // something of them was fetched, and all of them is there now
 	There       int64 `json:"already_there"` // all of them was there
@@ -75,8 +78,14 @@ type Restoration struct {
 }
 
 // Complete reports whether all that was asked for is there.
-func (r Restoration) Complete() bool {
+func (r Result) Complete() bool {
 	return r.Failed == 0 && r.Asked == 0 && r.Thawing == 0 && r.Cold == 0 && len(r.Missing) == 0
+}
+
+// Manifest is what restoring needs of a manifest.
+type Manifest interface {
+	Binding(ctx context.Context) (manifest.Binding, error)
+	Search(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error]
 }
 
 // ErrNames says that the names of a template don't fit the recordings.
@@ -85,7 +94,7 @@ var ErrNames = errors.New("the names don't fit")
 // identified is a store that can tell by reading whether it is the one that is meant.
 type identified interface{ Identify(known string) error }
 
-// Restore fetches recordings out of the archive: audio, sidecar and transcript,
+// To fetches recordings out of the archive: audio, sidecar and transcript,
 // each compared with the size and SHA-256 that the manifest has of it before
 // its file has a name. It asks VBC nothing, and changes neither the manifest
 // nor the store, save that it has a Thawer thaw; Refuted may. Files that are there already
@@ -93,19 +102,19 @@ type identified interface{ Identify(known string) error }
 // restored; what keeps all of them is an error, and so is a context that ends.
 // Names that collide are ErrNames (wrapped), before open is called for the
 // folder, which it isn't where there is nothing to restore.
-func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (Folder, error), stats *progress.Stats, log *slog.Logger, o Restoring) (Restoration, error) {
+func To(ctx context.Context, store storage.Store, m Manifest, open func() (Folder, error), stats *progress.Stats, log *slog.Logger, o Options) (Result, error) {
 	begin := time.Now()
 	r := newRestorer(store, m, stats, log, o)
 	if err := r.identify(ctx); err != nil {
-		return Restoration{}, err
+		return Result{}, err
 	}
 	dirs, err := r.plan(ctx)
 	if err != nil {
-		return Restoration{}, err
+		return Result{}, err
 	}
 	if stats.Todo.Load() > 0 {
 		if err := r.prepareFolder(open, dirs); err != nil {
-			return Restoration{}, err
+			return Result{}, err
 		}
 	}
 	stats.WorkBegan.Store(begin.UnixMilli())
@@ -114,10 +123,13 @@ func Restore(ctx context.Context, store storage.Store, m Manifest, open func() (
 }
 
 type restorer struct {
-	*run  // for its way to try again
-	store storage.Store
-	to    Folder
-	o     Restoring
+	store    storage.Store
+	manifest Manifest
+	log      *slog.Logger
+	stats    *progress.Stats
+	again    retry.Loop
+	to       Folder
+	o        Options
 
 	found, restored, there, notArchived, asked, thawing, cold, files, bytes atomic.Int64
 
@@ -128,8 +140,9 @@ type restorer struct {
 	wait      time.Duration
 }
 
-func newRestorer(store storage.Store, m Manifest, stats *progress.Stats, log *slog.Logger, o Restoring) *restorer {
-	return &restorer{run: &run{manifest: m, log: log, stats: stats, pauses: retry.Pauses}, store: store, o: o, classes: map[string]bool{}}
+func newRestorer(store storage.Store, m Manifest, stats *progress.Stats, log *slog.Logger, o Options) *restorer {
+	again := retry.Loop{Judge: weigh, Pauses: retry.Pauses, Count: func() { stats.Retries.Add(1) }, Log: log}
+	return &restorer{store: store, manifest: m, log: log, stats: stats, again: again, o: o, classes: map[string]bool{}}
 }
 
 // prepareFolder opens the folder and tidies it.
@@ -153,10 +166,10 @@ func (r *restorer) identify(ctx context.Context) error {
 	return err
 }
 
-func (r *restorer) result(begin time.Time) Restoration {
+func (r *restorer) result(begin time.Time) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := Restoration{
+	out := Result{
 		Found: r.found.Load(), Restored: r.restored.Load(), There: r.there.Load(), NotArchived: r.notArchived.Load(),
 		Asked: r.asked.Load(), Thawing: r.thawing.Load(), Cold: r.cold.Load(), Failed: r.stats.Failed.Load(),
 		Files: r.files.Load(), Bytes: r.bytes.Load(), ColdBytes: r.coldBytes, Wait: r.wait.Seconds(), Missing: r.missing,
@@ -199,7 +212,7 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 		}
 	}
 	for _, err := range wrong {
-		if isA[*damagedError](err) && r.o.Refuted != nil {
+		if isDamaged(err) && r.o.Refuted != nil {
 			r.o.Refuted(row, err)
 			break
 		}
@@ -226,12 +239,6 @@ func (r *restorer) recording(ctx context.Context, row manifest.Row) error {
 	return nil
 }
 
-// fatal reports whether an error is one that all recordings will have.
-func fatal(ctx context.Context, err error) bool {
-	v := judge(err)
-	return err != nil && (v == retry.Systemic || v == retry.Cancelled || ctx.Err() != nil)
-}
-
 // complain says why a recording is not restored, or not all of it, and what to
 // do: once where all of its files have the same trouble.
 func (r *restorer) complain(row manifest.Row, wrong []error) {
@@ -245,7 +252,7 @@ func (r *restorer) complain(row manifest.Row, wrong []error) {
 		switch {
 		case errors.Is(err, fs.ErrExist):
 			args = append(args, "hint", "it stays as it is; choose another --out or --name-template")
-		case errors.Is(err, storage.ErrNotFound), isA[*damagedError](err):
+		case errors.Is(err, storage.ErrNotFound), isDamaged(err):
 			args = append(args, "hint", "the copy is damaged or missing; vbcvault verify --deep looks at all of them and says what can be done")
 		}
 		r.log.Error("not restored", args...)

@@ -1,4 +1,4 @@
-package pipeline
+package rebuild
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
@@ -33,7 +34,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 			case manifest.Erasing, manifest.Erased:
 				return b.erased(ctx, told)
 			case manifest.Verified: // VBC had it still
-				b.found.add(Missing, told.Copy.Audio.Key, told.Recording, "receipts tell of a copy, and there is none; the next run archives the recording anew, if VBC has it still")
+				b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, "receipts tell of a copy, and there is none; the next run archives the recording anew, if VBC has it still")
 				return b.manifest.Drop(ctx, told.Recording)
 			}
 			return b.unproven(ctx, told)
@@ -45,7 +46,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 func (b *rebuild) place(ctx context.Context, g layout.Group) error {
 	if g.Stem == "" {
 		for o := range g.Objects() {
-			b.found.add(Unknown, o.Key, none, "its name is none that vbcvault gives")
+			b.found.Add(check.Unknown, o.Key, check.None, "its name is none that vbcvault gives")
 		}
 		return nil
 	}
@@ -67,7 +68,7 @@ func (b *rebuild) place(ctx context.Context, g layout.Group) error {
 	}
 	for _, o := range texts {
 		if !slices.ContainsFunc(g.Transcripts, func(r storage.Object) bool { return r.Key == o.Key }) {
-			b.found.add(Damaged, o.Key, g.Recording, "the transcript can't be read")
+			b.found.Add(check.Damaged, o.Key, g.Recording, "the transcript can't be read")
 		}
 	}
 	for _, f := range formsOf(g, all, told) {
@@ -149,7 +150,7 @@ func (b *rebuild) placeForm(ctx context.Context, f form) error {
 		return b.erased(ctx, told)
 	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s layout.Said) bool { return s.Wrong == nil && s.Sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
 		for o := range f.Objects() {
-			b.found.add(Unknown, o.Key, f.Recording, "its recording was erased from the archive, and this is there again")
+			b.found.Add(check.Unknown, o.Key, f.Recording, "its recording was erased from the archive, and this is there again")
 		}
 		return nil // what receipts say stays, and is looked at with the missing
 	case told.State == manifest.Erased: // and was archived anew since
@@ -190,7 +191,7 @@ func (b *rebuild) prove(ctx context.Context, g layout.Group, all []layout.Said, 
 		}
 		return nil
 	}
-	b.count(func(s *Rebuilt) { s.Listed++ })
+	b.count(func(s *Result) { s.Listed++ })
 	return b.manifest.Put(ctx, row)
 }
 
@@ -225,11 +226,11 @@ func (b *rebuild) whole(ctx context.Context, g layout.Group, all []layout.Said, 
 				return manifest.Row{Recording: s.Recording, State: manifest.Verified, Copy: c}, why, nil
 			case errors.Is(err, storage.ErrCold):
 				row, usable = manifest.Row{Recording: s.Recording, State: manifest.Stored, Copy: c}, false
-			case !isA[*evidence.Mismatch](err):
+			case !isMismatch(err):
 				return row, why, err
 			case isOfKey(err, s.Object.Key):
 				usable = false // what has been read isn't what was stored
-				b.found.add(Damaged, s.Object.Key, s.Recording, err.Error())
+				b.found.Add(check.Damaged, s.Object.Key, s.Recording, err.Error())
 				continue
 			}
 			why[c.Audio.Key] = err
@@ -239,6 +240,11 @@ func (b *rebuild) whole(ctx context.Context, g layout.Group, all []layout.Said, 
 		}
 	}
 	return row, why, nil
+}
+
+func isMismatch(err error) bool {
+	_, wrong := errors.AsType[*evidence.Mismatch](err)
+	return wrong
 }
 
 // isOfKey reports whether the store doesn't hold what it should under just this key.
@@ -261,7 +267,7 @@ func (b *rebuild) confirm(ctx context.Context, row manifest.Row, spare bool) (ev
 		err = &evidence.Mismatch{Want: text, Has: text}
 	}
 	if m, ok := errors.AsType[*evidence.Mismatch](err); ok && spare && m.Want.Key == row.Copy.Transcript.Key {
-		b.found.add(Damaged, m.Want.Key, row.Recording, m.Error())
+		b.found.Add(check.Damaged, m.Want.Key, row.Recording, m.Error())
 		row.Copy.Transcript = storage.Object{}
 		return archive.Prove(ctx, b.look, row)
 	}
@@ -288,7 +294,7 @@ func (b *rebuild) keep(ctx context.Context, row, told manifest.Row) error {
 
 // tally counts a recording with a proven copy n times.
 func (b *rebuild) tally(row manifest.Row, n int64) {
-	b.count(func(s *Rebuilt) {
+	b.count(func(s *Result) {
 		s.Recordings += n
 		s.Bytes += n * row.Copy.Audio.Size
 		if row.Copy.Transcript.Key != "" {
@@ -308,7 +314,7 @@ func (b *rebuild) tally(row manifest.Row, n int64) {
 func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	told.Copy.StoredAt = told.Copy.ArchivedAt
 	_, err := archive.Prove(ctx, b.look, told)
-	mismatch := isA[*evidence.Mismatch](err)
+	mismatch := isMismatch(err)
 	told.Refuted = err != nil && (told.Refuted || evidence.Refutes(err))
 	if err != nil && !mismatch && !layout.Unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
@@ -317,25 +323,25 @@ func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 	case err == nil:
 		return b.keep(ctx, manifest.Row{Recording: told.Recording, Copy: told.Copy, State: manifest.Verified}, told)
 	case told.State == manifest.Purging:
-		b.count(func(s *Rebuilt) { s.Purging++ })
-		b.found.add(Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was begun: the next run looks, and archives it anew if VBC has it still")
+		b.count(func(s *Result) { s.Purging++ })
+		b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was begun: the next run looks, and archives it anew if VBC has it still")
 		return b.deletion(ctx, told, told.Copy.ArchivedAt)
 	case mismatch:
 		told.Damaged = err.Error()
-		b.found.add(Lost, told.Copy.Audio.Key, told.Recording, "VBC has it no more, as receipts say: "+err.Error())
+		b.found.Add(check.Lost, told.Copy.Audio.Key, told.Recording, "VBC has it no more, as receipts say: "+err.Error())
 	default:
-		b.found.add(Damaged, told.Copy.Audio.Key, told.Recording, "it can't be looked at: "+err.Error())
+		b.found.Add(check.Damaged, told.Copy.Audio.Key, told.Recording, "it can't be looked at: "+err.Error())
 	}
-	b.count(func(s *Rebuilt) { s.Purged++ })
+	b.count(func(s *Result) { s.Purged++ })
 	return b.manifest.Put(ctx, told)
 }
 
 // erased writes down a recording that was erased, or began to be.
 func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 	told.SeenRun, told.Copy.StoredAt, told.Copy.ArchivedAt = 0, time.Time{}, time.Time{}
-	b.count(func(s *Rebuilt) { s.Erased++ })
+	b.count(func(s *Result) { s.Erased++ })
 	if told.State == manifest.Erasing {
-		b.found.add(Begun, told.Copy.Audio.Key, told.Recording, "its erasure was begun and not finished; say vbcvault erase again")
+		b.found.Add(check.Begun, told.Copy.Audio.Key, told.Recording, "its erasure was begun and not finished; say vbcvault erase again")
 	}
 	return b.manifest.Put(ctx, told)
 }
@@ -344,7 +350,7 @@ func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 func (b *rebuild) others(g layout.Group, c manifest.Copy) {
 	for o := range g.Objects() {
 		if !slices.Contains(c.Keys(), o.Key) {
-			b.found.add(Beside, o.Key, g.Recording, "the recording has another copy, which is in the manifest")
+			b.found.Add(check.Beside, o.Key, g.Recording, "the recording has another copy, which is in the manifest")
 		}
 	}
 }
@@ -353,19 +359,19 @@ func (b *rebuild) others(g layout.Group, c manifest.Copy) {
 func (b *rebuild) explain(g layout.Group, all []layout.Said, why map[string]error) {
 	for _, s := range all {
 		if s.Wrong != nil {
-			b.found.add(Damaged, s.Object.Key, g.Recording, "the metadata can't be used: "+s.Wrong.Error())
+			b.found.Add(check.Damaged, s.Object.Key, g.Recording, "the metadata can't be used: "+s.Wrong.Error())
 		} else if len(g.Pairs(s)) == 0 {
-			b.found.add(Missing, s.Object.Key, g.Recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.Sidecar.Size, s.Sidecar.SHA256))
+			b.found.Add(check.Missing, s.Object.Key, g.Recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.Sidecar.Size, s.Sidecar.SHA256))
 		}
 	}
 	for _, o := range g.Audios {
 		if err := why[o.Key]; err != nil {
-			b.found.add(Damaged, o.Key, g.Recording, err.Error())
+			b.found.Add(check.Damaged, o.Key, g.Recording, err.Error())
 		} else {
-			b.found.add(Unknown, o.Key, g.Recording, "it is audio without metadata that says what it should be")
+			b.found.Add(check.Unknown, o.Key, g.Recording, "it is audio without metadata that says what it should be")
 		}
 	}
 	for _, o := range g.Transcripts {
-		b.found.add(Unknown, o.Key, g.Recording, "it is the transcript of a recording of which there is no whole copy")
+		b.found.Add(check.Unknown, o.Key, g.Recording, "it is the transcript of a recording of which there is no whole copy")
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package check
 
 import (
 	"slices"
@@ -13,14 +13,14 @@ func TestSampleIsAnotherOneEveryDay(t *testing.T) {
 		seen := map[int]bool{}
 		day := time.Date(2026, 11, 23, 2, 17, 0, 0, time.UTC)
 		for d := range c.of / c.parts {
-			due := Inspecting{Parts: c.parts, Of: c.of, Now: day.AddDate(0, 0, d)}.parts()
+			due := VerifyOptions{Parts: c.parts, Of: c.of, Now: day.AddDate(0, 0, d)}.parts()
 			for _, p := range due {
 				if seen[p] || p < 0 || p >= c.of {
 					t.Errorf("%d/%d: part %d comes again", c.parts, c.of, p)
 				}
 				seen[p] = true
 			}
-			later := Inspecting{Parts: c.parts, Of: c.of, Now: day.AddDate(0, 0, d).Add(20 * time.Hour)}.parts()
+			later := VerifyOptions{Parts: c.parts, Of: c.of, Now: day.AddDate(0, 0, d).Add(20 * time.Hour)}.parts()
 			if !slices.Equal(due, later) {
 				t.Errorf("%v and %v on one day", due, later)
 			}

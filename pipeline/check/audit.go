@@ -1,9 +1,10 @@
-package pipeline
+package check
 
 import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -11,14 +12,13 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// Audit is what the receipts say, and whether they can be believed.
-type Audit struct {
+// AuditResult is what the receipts say, and whether they can be believed.
+type AuditResult struct {
 	At          time.Time      `json:"at"`
 	Account     string         `json:"account"`
 	Destination string         `json:"destination"`
@@ -70,7 +70,7 @@ type OtherChain struct {
 }
 
 // Intact reports whether nothing speaks against the receipts.
-func (a Audit) Intact() bool { return len(a.Breaks) == 0 }
+func (a AuditResult) Intact() bool { return len(a.Breaks) == 0 }
 
 // openIntents are deletions whose outcome isn't known yet: bytes of audio by
 // recording and, in Unix seconds, its start, 0 in entries of earlier versions.
@@ -117,15 +117,15 @@ func startOf(e receipt.Entry) int64 {
 	return e.Start.Unix()
 }
 
-// CheckReceipts checks the manifest's chain, and with a store also what lies
+// Audit checks the manifest's chain, and with a store also what lies
 // there. It changes nothing. The error says that something couldn't be read;
 // a broken chain is no error but a finding.
-func CheckReceipts(ctx context.Context, m manifest.Manifest, store storage.Store) (Audit, error) {
+func Audit(ctx context.Context, m Manifest, store storage.Store) (AuditResult, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
-		return Audit{}, err
+		return AuditResult{}, err
 	}
-	a := Audit{At: time.Now().UTC().Truncate(time.Second), Account: bound.Account, Destination: bound.Destination, Stored: -1}
+	a := AuditResult{At: time.Now().UTC().Truncate(time.Second), Account: bound.Account, Destination: bound.Destination, Stored: -1}
 	c, err := m.Chain(ctx)
 	if err != nil {
 		return a, err
@@ -152,7 +152,7 @@ func CheckReceipts(ctx context.Context, m manifest.Manifest, store storage.Store
 }
 
 // count takes one entry into the report.
-func (a *Audit) count(e receipt.Entry, intents openIntents) {
+func (a *AuditResult) count(e receipt.Entry, intents openIntents) {
 	if a.First.IsZero() {
 		a.First = e.At
 	}
@@ -197,7 +197,7 @@ func (a *Audit) count(e receipt.Entry, intents openIntents) {
 }
 
 // checkStored compares the destination's receipts with the manifest's.
-func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store storage.Store) error {
+func (a *AuditResult) checkStored(ctx context.Context, m Manifest, store storage.Store) error {
 	a.Stored = 0
 	others := map[string]*receipt.Chain{}
 	for o, err := range store.List(ctx, layout.Receipts(a.Account)) {
@@ -210,7 +210,7 @@ func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store stor
 			continue
 		}
 		lines, err := b.Lines(ctx, store)
-		if isA[*receipt.Break](err) {
+		if _, broken := errors.AsType[*receipt.Break](err); broken {
 			a.Breaks = append(a.Breaks, "destination: "+err.Error())
 			continue
 		}
@@ -241,7 +241,7 @@ func (a *Audit) checkStored(ctx context.Context, m manifest.Manifest, store stor
 
 // compare holds an object of our own chain against the manifest, which has
 // been checked.
-func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b layout.Bundle, lines []byte) error {
+func (a *AuditResult) compare(ctx context.Context, m Manifest, b layout.Bundle, lines []byte) error {
 	theirs, stop := iter.Pull(bytes.Lines(lines))
 	defer stop()
 	seq := b.First
@@ -271,7 +271,7 @@ func (a *Audit) compare(ctx context.Context, m manifest.Manifest, b layout.Bundl
 }
 
 // follow checks a chain that is only in the destination.
-func (a *Audit) follow(others map[string]*receipt.Chain, b layout.Bundle, lines []byte) {
+func (a *AuditResult) follow(others map[string]*receipt.Chain, b layout.Bundle, lines []byte) {
 	c := others[b.Chain]
 	if c == nil {
 		c = &receipt.Chain{ID: b.Chain}

@@ -1,8 +1,11 @@
-package pipeline
+// Package rebuild makes a manifest out of an archive, whose own is lost. It asks VBC
+// nothing, and changes nothing in the store.
+package rebuild
 
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -12,25 +15,27 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// Rebuilding says how a manifest is made out of an archive.
-type Rebuilding struct {
+// Options says how a manifest is made out of an archive.
+type Options struct {
 	Account string // number
 	Workers int    // recordings looked at, so many at once; 0 = 8
 	Deep    bool   // read and hash every byte, whatever checksum the store keeps
 
-	Tell func(Finding) // is told of each finding, one at a time; nil = nobody
-	Seen *atomic.Int64 // counts recordings while they are looked at; nil = nobody asks
+	Tell func(check.Finding) // is told of each finding, one at a time; nil = nobody
+	Seen *atomic.Int64       // counts recordings while they are looked at; nil = nobody asks
 }
 
-// Rebuilt is what a manifest was made of. Its JSON is a contract.
-type Rebuilt struct {
+// Result is what a manifest was made of. Its JSON is a contract.
+type Result struct {
 	Account     string `json:"account"`
 	Recordings  int64  `json:"recordings"`  // with a proven copy
 	Bytes       int64  `json:"bytes"`       // of their audio
@@ -55,7 +60,7 @@ type Rebuilt struct {
 }
 
 // Whole reports whether everything in the archive has found its place.
-func (r Rebuilt) Whole() bool { return r.Lost+r.Missing+r.Damaged+r.Unknown == 0 }
+func (r Result) Whole() bool { return r.Lost+r.Missing+r.Damaged+r.Unknown == 0 }
 
 // Accounts are the numbers of the accounts that a store has something of.
 func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, err error) {
@@ -79,34 +84,42 @@ func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, er
 // long as nothing of it has been found.
 const toldOf = -1
 
-// Fillable is a manifest that is being created.
-type Fillable interface {
-	Manifest
-	manifest.Filling
-}
-
 // rebuild is one rebuilding.
 type rebuild struct {
-	*run
-	manifest Fillable // the run's
-	look     evidence.Stater
-	deep     bool
-	found    *findings
-	seen     *atomic.Int64
-	held     []storage.Digest // holds that receipts tell of, in the order in which they were made
+	store    storage.Destination
+	manifest Manifest
+	log      *slog.Logger
+	account  string // number
+
+	look  evidence.Stater
+	deep  bool
+	found *check.Findings
+	seen  *atomic.Int64
+	held  []storage.Digest // holds that receipts tell of, in the order in which they were made
 
 	transcribed atomic.Bool // VBC has listed transcripts once
 
 	mu    sync.Mutex // guards sum
-	sum   Rebuilt
+	sum   Result
 	locks [1024]sync.Mutex // of recordings, by id: what has had the same one is written down one after the other
 }
 
-// Rebuild fills a manifest that is being created with what the archive says.
+// Manifest is what rebuilding needs of a manifest that is being made.
+type Manifest interface {
+	archive.Learner
+	Bind(ctx context.Context, b manifest.Binding) error
+	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
+	SetLearned(ctx context.Context, l manifest.Learned) error
+	SeenBy(ctx context.Context, run int64) iter.Seq2[manifest.Row, error]
+	manifest.Filling
+	Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry) error
+}
+
+// Into fills a manifest that is being created with what the archive says.
 // It asks VBC nothing, and changes nothing in the store. Receipts come first,
 // then the recordings, whose copies the store must confirm; what only receipts
 // tell of after that is missing. The error says that the manifest is of no use.
-func Rebuild(ctx context.Context, store storage.Destination, m Fillable, log *slog.Logger, o Rebuilding) (Rebuilt, error) {
+func Into(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, o Options) (Result, error) {
 	begin := time.Now()
 	if o.Workers <= 0 {
 		o.Workers = 8
@@ -115,8 +128,8 @@ func Rebuild(ctx context.Context, store storage.Destination, m Fillable, log *sl
 		o.Seen = &atomic.Int64{}
 	}
 	b := &rebuild{
-		run:      &run{store: store, manifest: m, log: log, stats: &progress.Stats{}, account: o.Account, work: ctx, ctx: ctx},
-		manifest: m, look: archive.Look(store, o.Deep), deep: o.Deep, found: newFindings(o.Tell), seen: o.Seen,
+		store: store, manifest: m, log: log, account: o.Account,
+		look: archive.Look(store, o.Deep), deep: o.Deep, found: check.NewFindings(o.Tell), seen: o.Seen,
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
@@ -126,8 +139,8 @@ func Rebuild(ctx context.Context, store storage.Destination, m Fillable, log *sl
 			err = step(ctx)
 		}
 	}
-	b.sum.Lost, b.sum.Missing, b.sum.Damaged = b.found.count[Lost], b.found.count[Missing], b.found.count[Damaged]
-	b.sum.Unknown, b.sum.Begun, b.sum.Beside, b.sum.Foreign = b.found.count[Unknown], b.found.count[Begun], b.found.count[Beside], b.found.count[Foreign]
+	b.sum.Lost, b.sum.Missing, b.sum.Damaged = b.found.Count[check.Lost], b.found.Count[check.Missing], b.found.Count[check.Damaged]
+	b.sum.Unknown, b.sum.Begun, b.sum.Beside, b.sum.Foreign = b.found.Count[check.Unknown], b.found.Count[check.Begun], b.found.Count[check.Beside], b.found.Count[check.Foreign]
 	b.sum.Seconds = time.Since(begin).Round(time.Millisecond).Seconds()
 	return b.sum, err
 }
@@ -164,7 +177,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 			if ok && strings.HasSuffix(name, "/") && layout.IsNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
 				continue
 			}
-			b.found.add(Foreign, name, none, "it is none of vbcvault's, and is left alone")
+			b.found.Add(check.Foreign, name, check.None, "it is none of vbcvault's, and is left alone")
 		}
 	}
 	for prefix, form := range map[string]*regexp.Regexp{layout.Holds(b.account): layout.HoldName, layout.Erasures(b.account): layout.ErasureName} {
@@ -173,7 +186,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 				return err
 			}
 			if !form.MatchString(o.Key) {
-				b.found.add(Unknown, o.Key, none, "it is not what it lies among")
+				b.found.Add(check.Unknown, o.Key, check.None, "it is not what it lies among")
 			}
 		}
 	}
@@ -196,7 +209,7 @@ func (b *rebuild) holds(ctx context.Context) error {
 	for _, h := range manifest.InForce(all) {
 		b.sum.Holds++
 		if h.Lost {
-			b.found.add(Damaged, layout.HoldKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
+			b.found.Add(check.Damaged, layout.HoldKey(b.account, manifest.HoldText{Hold: h.Digest}), check.None,
 				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
 		}
 	}
@@ -210,7 +223,7 @@ func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
 	for _, name := range names {
 		id, ok := strings.CutPrefix(name, layout.Receipts(b.account)+"chain=")
 		if !ok || !strings.HasSuffix(id, "/") {
-			b.found.add(Unknown, name, none, "it lies among the receipts, and is none")
+			b.found.Add(check.Unknown, name, check.None, "it lies among the receipts, and is none")
 			continue
 		}
 		ids = append(ids, strings.TrimSuffix(id, "/"))
@@ -219,7 +232,7 @@ func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
 }
 
 // count changes the sum.
-func (b *rebuild) count(change func(*Rebuilt)) {
+func (b *rebuild) count(change func(*Result)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.sum)

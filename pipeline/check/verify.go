@@ -1,4 +1,4 @@
-package pipeline
+package check
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// Inspection is what looking at the archive has found.
-type Inspection struct {
+// VerifyResult is what looking at the archive has found.
+type VerifyResult struct {
 	Checked int64 `json:"checked"`
 	Whole   int64 `json:"whole"`
 	Bytes   int64 `json:"bytes"`   // of audio, whole
@@ -25,8 +25,8 @@ type Inspection struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Inspecting says what to look at.
-type Inspecting struct {
+// VerifyOptions says what to look at.
+type VerifyOptions struct {
 	Workers int  // copies looked at, so many at once; 0 = 8
 	Deep    bool // read and hash every byte, whatever checksum the store keeps
 
@@ -36,7 +36,7 @@ type Inspecting struct {
 }
 
 // parts says which parts are due today.
-func (o Inspecting) parts() (due []int) {
+func (o VerifyOptions) parts() (due []int) {
 	day := int(o.Now.UTC().Unix() / (24 * 60 * 60))
 	for i := range o.Parts {
 		due = append(due, (day*o.Parts+i)%o.Of)
@@ -44,11 +44,11 @@ func (o Inspecting) parts() (due []int) {
 	return due
 }
 
-// Inspect asks the store for every copy that the manifest holds for proven. It
+// Verify asks the store for every copy that the manifest holds for proven. It
 // asks VBC nothing. A copy that isn't what it should be is marked: it is
 // archived anew by the next run, or, where VBC has the recording no more,
 // listed as lost until it is found whole.
-func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest, log *slog.Logger, o Inspecting) (Inspection, error) {
+func Verify(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, o VerifyOptions) (VerifyResult, error) {
 	var checked, whole, size, damaged, lost atomic.Int64
 	begin := time.Now()
 	if o.Workers <= 0 {
@@ -59,7 +59,7 @@ func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest
 		_, err = store.Probe(ctx, bound.Identity)
 	}
 	if err != nil {
-		return Inspection{}, err
+		return VerifyResult{}, err
 	}
 	err = flow.Each(ctx, o.Workers, m.Copies(ctx, o.Of, o.parts()), func(ctx context.Context, row manifest.Row) error {
 		wrong, err := examine(ctx, store, o.Deep, row)
@@ -80,7 +80,7 @@ func Inspect(ctx context.Context, store storage.Destination, m manifest.Manifest
 		}
 		return examined(ctx, m, row, wrong)
 	})
-	return Inspection{
+	return VerifyResult{
 		Checked: checked.Load(), Whole: whole.Load(), Bytes: size.Load(), Damaged: damaged.Load(), Lost: lost.Load(),
 		Seconds: time.Since(begin).Round(time.Millisecond).Seconds(),
 	}, err
@@ -101,7 +101,7 @@ func examine(ctx context.Context, store storage.Store, deep bool, row manifest.R
 func isLost(row manifest.Row) bool { return row.State == manifest.Purged || row.Displaced }
 
 // examined writes down what examine has found.
-func examined(ctx context.Context, m manifest.Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
+func examined(ctx context.Context, m Manifest, row manifest.Row, wrong *evidence.Mismatch) error {
 	switch {
 	case wrong == nil && (row.Damaged != "" || row.Refuted): // and it was read
 		return m.Damaged(ctx, row.Recording, "")
@@ -116,7 +116,7 @@ func examined(ctx context.Context, m manifest.Manifest, row manifest.Row, wrong 
 // Refute writes down that a copy was read, and is not what was archived: from now on
 // nothing that the store remembers of it proves it, the next run archives it anew,
 // if VBC has the recording still, and status lists it if not.
-func Refute(ctx context.Context, m manifest.Manifest, row manifest.Row, why error) error {
+func Refute(ctx context.Context, m Manifest, row manifest.Row, why error) error {
 	if isLost(row) {
 		return m.Damaged(ctx, row.Recording, why.Error())
 	}
