@@ -290,12 +290,15 @@ var mutations = []mutation{
 	{"what was acknowledged before there were codes is news", "pipeline/manifest/row.go", "		return f.Acknowledging == reason\n", "		return false\n", "TestFormat8", "./pipeline/manifest/sqlite"},
 	{"what was acknowledged before there were codes never goes by one", "pipeline/manifest/sqlite/state.go", "acknowledging = ? THEN ? ELSE", "acknowledging = ? AND false THEN ? ELSE", "TestFormat8", "./pipeline/manifest/sqlite"},
 	{"options of earlier programs are lost", "pipeline/manifest/options.go", "	return undeclaredOptions(written)\n", "	return nil\n", "TestUndeclaredOptions", "./pipeline/manifest/sqlite"},
-	{"an erasure leaves a run's filter", "pipeline/manifest/sqlite/erase.go", "json_set(options, '$.filter', '\" + filterErased + \"')", "json_set(options, '$.erased', '\" + filterErased + \"')", "TestErasedKeepsIDsAndDigests", "./pipeline/manifest/sqlite"},
+	{"an erasure leaves a run's filter", "pipeline/manifest/sqlite/erase.go", "json_set(options, '$.filter', '\" + filterErased + \"')", "json_set(options, '$.erased', '\" + filterErased + \"')", "TestContract/ErasedKeepsIDsAndDigests", "./pipeline/manifest/sqlite"},
 	{"advice isn't that of the code", "cmd/vbcvault/status.go", "	case about.Advice != \"\":\n", "	case false:\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
 	{"a failure has no code in the manifest", "pipeline/work.go", "manifest.Failure{Code: word, ", "manifest.Failure{Code: word[:0], ", "TestAcknowledgedByCode|TestEndsHaveCodes", "./cmd/vbcvault"},
 	{"what is held back counts under one reason", "pipeline/progress/progress.go", "s.held.LoadOrStore(why, ", "s.held.LoadOrStore(\"\", ", "TestHeldBackSaysWhy", "./cmd/vbcvault"},
 	{"what is to come is reckoned from an old cutoff", "pipeline/foresee.go", "	if p.Age > 0 {\n", "	if p.Age > 0 && false {\n", "TestForesee$", "./pipeline"},
 	{"a story tells nothing of rest", "pipeline/foresee.go", "		out.Steps, out.Unknown, out.Code = []string{}, nil, code.Resting\n", "		_ = code.Resting\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
+	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
+	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
+	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

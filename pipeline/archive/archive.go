@@ -29,7 +29,9 @@ type Archive struct {
 // what the store knows of receipts and holds, and removes what interrupted runs have
 // left unfinished. moved says that the store is another one than before, on purpose.
 // After an error nothing may be stored, and it may be called again.
-func Settle(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool) (*Archive, error) {
+func Settle(
+	ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool,
+) (*Archive, error) {
 	if err := m.Bind(ctx, manifest.Binding{Account: account}); err != nil {
 		return nil, err
 	}
@@ -83,7 +85,8 @@ func identify(ctx context.Context, store storage.Destination, m Manifest, log *s
 		if err := m.Moved(ctx, identity); err != nil {
 			return err
 		}
-		log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
+		log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there",
+			"before", bound.Identity, "now", identity)
 	}
 	return m.Bind(ctx, manifest.Binding{Identity: identity})
 }

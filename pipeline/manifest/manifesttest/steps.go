@@ -185,8 +185,15 @@ func whatIsUnknownTakesNoStep(t *testing.T, places Places) {
 func erasedKeepsIDsAndDigests(t *testing.T, places Places) {
 	m := fresh(t, places)
 	r := call(1, day, 1000, "a-call", "17325550199.mp3")
+	for _, filter := range []string{"", "caller_id=sha256%3A0011223344556677"} {
+		_, err := m.BeginRun(t.Context(), manifest.RunOptions{Cutoff: day, Filter: filter})
+		must(t, err)
+	}
 	add(t, m, 1, r)
 	take(t, m, r, manifest.StepStored, manifest.StepPurging, manifest.StepPurged, manifest.StepErasing, manifest.StepErased)
+	if runs, err := m.Runs(t.Context(), 2); err != nil || runs[0].Options.Filter != "erased" || runs[1].Options.Filter != "" {
+		t.Errorf("runs have the filters %q and %q, %v", runs[0].Options.Filter, runs[1].Options.Filter, err)
+	}
 	row := state(t, m, 1)
 	c := copyOf(r)
 	if row.ID != r.ID || !row.Start.Equal(r.Start) || row.Size != r.Size || row.Copy.Audio.Content != c.Audio.Content || row.Copy.Sidecar.Content != c.Sidecar.Content {
