@@ -299,6 +299,17 @@ var mutations = []mutation{
 	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
 	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
 	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
+
+	{"a step is taken from any state", "pipeline/manifest/sqlite/state.go", " AND state IN \"+inText(step.From())+condition", "\"+condition", "TestContract/EveryStepFromEveryState", "./pipeline/manifest/sqlite"},
+	{"a purge is confirmed that was never begun", "pipeline/manifest/states.go", "{to: Purged, from: []State{Purging}}", "{to: Purged, from: []State{Verified, Purging}}", "TestTransitions", "./pipeline/manifest"},
+	{"a change that is refused stays with the others'", "pipeline/manifest/sqlite/commit.go", "tx.Exec(\"ROLLBACK TO change\")", "tx.Exec(\"SELECT 1\")", "TestContract/OneOfManyFailsAlone", "./pipeline/manifest/sqlite"},
+	{"what couldn't be committed is reported as done", "pipeline/manifest/sqlite/commit.go", "	if err := commit(); err != nil {\n		return fail(err)", "	if err := commit(); err != nil && false {\n		return fail(err)", "TestContract/Crash", "./pipeline/manifest/sqlite"},
+	{"holds are looked up before the transaction of an intent", "pipeline/manifest/sqlite/state.go", "	return m.do(ctx, func(tx txn) error {\n		if err := unheld(tx, r); err != nil {\n			return err\n		}\n", "	if err := m.Unheld(ctx, r); err != nil {\n		return err\n	}\n	return m.do(ctx, func(tx txn) error {\n", "TestContract/NoIntentAfterAHold", "./pipeline/manifest/sqlite"},
+	{"a recording is pending twice", "pipeline/manifest/sqlite/pending.go", "(start, kind, owner, id, nth) > (?, ?, ?, ?, ?)`", "(start, kind, owner, id, nth) >= (?, ?, ?, ?, ?)`", "TestContract/Pending", "./pipeline/manifest/sqlite"},
+	{"what is found comes in another order", "pipeline/manifest/sqlite/search.go", "`ORDER BY at DESC, k DESC, o DESC, i DESC, n DESC`", "`ORDER BY at DESC, k, o, i, n`", "TestContract/SearchFindsWhatMatches", "./pipeline/manifest/sqlite"},
+	{"an erasure that the archive tells of is not taken over", "pipeline/manifest/sqlite/receipt.go", "if err := takeOverErasure(tx, e); err != nil {", "if err := error(nil); err != nil {", "TestContract/TakeOver", "./pipeline/manifest/sqlite"},
+	{"what is whole again may still be replaced", "pipeline/manifest/sqlite/upload.go", "DELETE FROM upload WHERE refused <> '' AND key IN", "DELETE FROM upload WHERE refused = '' AND key IN", "TestContract/RefusedUntilWhole", "./pipeline/manifest/sqlite"},
+	{"an upload is forgotten as soon as another begins", "pipeline/manifest/sqlite/upload.go", "\"DELETE FROM upload WHERE key = ? AND id = ?\", u.Key, u.ID)", "\"DELETE FROM upload WHERE key = ?1 OR ?2 = ''\", u.Key, u.ID)", "TestContract/Uploads", "./pipeline/manifest/sqlite"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
