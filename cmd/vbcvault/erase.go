@@ -130,7 +130,7 @@ func underWay(ctx context.Context, path string) error {
 }
 
 // open opens the manifest's destination, for erasing too.
-func (f *eraseFlags) open(ctx context.Context, m *sqlite.Manifest, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
+func (f *eraseFlags) open(ctx context.Context, m bound, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
 	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, nil, err

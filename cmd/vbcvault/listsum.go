@@ -14,11 +14,10 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // sum counts instead of showing.
-func (f *listFlags) sum(ctx context.Context, m *sqlite.Manifest, out io.Writer) error {
+func (f *listFlags) sum(ctx context.Context, m manifest.Search, out io.Writer) error {
 	groups, total, err := m.Count(ctx, f.query, manifest.Grouping(f.by), f.location)
 	if err != nil {
 		return err

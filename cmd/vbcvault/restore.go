@@ -163,7 +163,7 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 }
 
 // open opens the manifest's destination. Nothing is written there.
-func (f *restoreFlags) open(ctx context.Context, m *sqlite.Manifest, o *output) (storage.Store, error) {
+func (f *restoreFlags) open(ctx context.Context, m bound, o *output) (storage.Store, error) {
 	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (f *restoreFlags) open(ctx context.Context, m *sqlite.Manifest, o *output) 
 }
 
 // restore restores into the directory.
-func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *sqlite.Manifest, o *output) (restore.Result, error) {
+func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m restore.Manifest, o *output) (restore.Result, error) {
 	var folder *dirstore.Folder
 	stats := &progress.Stats{}
 	stop := func() {}
@@ -202,7 +202,7 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *sqli
 }
 
 // pipe writes one recording's audio to stdout.
-func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *sqlite.Manifest, o *output) (restore.Result, error) {
+func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m restore.Manifest, o *output) (restore.Result, error) {
 	f.what.Query.Limit = 2
 	var found []manifest.Row
 	for row, err := range m.Search(ctx, f.what.Query) {

@@ -148,7 +148,7 @@ func tellOne(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (story, 
 const allRuns = 1 << 20
 
 // whenListed is when a listing has shown it last: earlier ones aren't kept.
-func whenListed(ctx context.Context, m *sqlite.Manifest, row manifest.Row) ([]event, error) {
+func whenListed(ctx context.Context, m manifest.Runs, row manifest.Row) ([]event, error) {
 	runs, err := m.Runs(ctx, allRuns)
 	i := slices.IndexFunc(runs, func(r manifest.Run) bool { return r.ID == row.SeenRun })
 	if err != nil || i < 0 {
@@ -173,7 +173,7 @@ func whatItsCopyTells(row manifest.Row) (all []event) {
 
 // receiptsOf are the entries of the chain about a recording. Those of earlier
 // programs don't say which of several with one id: they are told of each.
-func receiptsOf(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (all []event, err error) {
+func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []event, err error) {
 	id := []byte(`"id":` + strconv.FormatInt(row.ID, 10))
 	for line, err := range m.Receipts(ctx, 0) {
 		if err != nil {
@@ -219,7 +219,7 @@ func receiptSays(e receipt.Entry) string {
 }
 
 // holdsOver notes the holds that cover a recording, and tells of those that did.
-func (st *story) holdsOver(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (all []event, err error) {
+func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.Row) (all []event, err error) {
 	holds, err := m.Holds(ctx)
 	if err != nil {
 		return nil, err

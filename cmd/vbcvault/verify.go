@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -81,8 +82,14 @@ func parseSample(s string) (parts, of int, err error) {
 	return parts, of, nil
 }
 
+// bound is a manifest that says what it belongs to, and where it lies.
+type bound interface {
+	manifest.Bound
+	Path() string
+}
+
 // boundTo is the destination that a manifest is bound to.
-func boundTo(ctx context.Context, m *sqlite.Manifest) (destination, error) {
+func boundTo(ctx context.Context, m bound) (destination, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return destination{}, err
