@@ -153,6 +153,9 @@ func TestOneWayToDelete(t *testing.T) {
 	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/archive/prove.go"}) {
 		t.Errorf("evidence is made in %q", got)
 	}
+	if got := calls(t, `\brun\{`); len(got) != 1 {
+		t.Errorf("runs are made in %q: one that is half made has methods that mustn't be called", got)
+	}
 	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/client.go", "../vbc/delete.go"}) {
 		t.Errorf("a DELETE is made in %q", got)
 	}

@@ -85,8 +85,7 @@ func identify(ctx context.Context, store storage.Destination, m Manifest, log *s
 		if err := m.Moved(ctx, identity); err != nil {
 			return err
 		}
-		log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there",
-			"before", bound.Identity, "now", identity)
+		log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
 	}
 	return m.Bind(ctx, manifest.Binding{Identity: identity})
 }
