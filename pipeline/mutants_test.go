@@ -285,6 +285,9 @@ var mutations = []mutation{
 	{"an intention is as good as an answer", "pipeline/occupied.go", "	case known.Stored && occupant.ETag", "	case occupant.ETag", "TestRecognise", "./pipeline"},
 	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
 	{"any text is a transcript", "pipeline/layout/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
+	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
+	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
+	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
 
 	{"a failure is acknowledged by its text", "pipeline/manifest/row.go", "	return f.AcknowledgingCode == code\n", "	return f.Acknowledging == reason\n", "TestAcknowledgementGoesByTheCode|TestAcknowledgedByCode", "./pipeline/manifest/sqlite"},
 	{"what was acknowledged before there were codes is news", "pipeline/manifest/row.go", "		return f.Acknowledging == reason\n", "		return false\n", "TestFormat8", "./pipeline/manifest/sqlite"},
@@ -296,12 +299,9 @@ var mutations = []mutation{
 	{"what is held back counts under one reason", "pipeline/progress/progress.go", "s.held.LoadOrStore(why, ", "s.held.LoadOrStore(\"\", ", "TestHeldBackSaysWhy", "./cmd/vbcvault"},
 	{"what is to come is reckoned from an old cutoff", "pipeline/foresee.go", "	if p.Age > 0 {\n", "	if p.Age > 0 && false {\n", "TestForesee$", "./pipeline"},
 	{"a story tells nothing of rest", "pipeline/foresee.go", "		out.Steps, out.Unknown, out.Code = []string{}, nil, code.Resting\n", "		_ = code.Resting\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
-	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
-	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
-	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
 
 	{"a step is taken from any state", "pipeline/manifest/sqlite/state.go", " AND state IN \"+inText(step.From())+condition", "\"+condition", "TestContract/EveryStepFromEveryState", "./pipeline/manifest/sqlite"},
-	{"a purge is confirmed that was never begun", "pipeline/manifest/states.go", "{to: Purged, from: []State{Purging}}", "{to: Purged, from: []State{Verified, Purging}}", "TestTransitions", "./pipeline/manifest"},
+	{"a purge is confirmed that was never begun", "pipeline/manifest/states.go", "{to: Purged, from: []State{Purging}}", "{to: Purged, from: []State{Verified, Purging}}", "TestTransitions", "./pipeline/manifest/sqlite"},
 	{"a change that is refused stays with the others'", "pipeline/manifest/sqlite/commit.go", "tx.Exec(\"ROLLBACK TO change\")", "tx.Exec(\"SELECT 1\")", "TestContract/OneOfManyFailsAlone", "./pipeline/manifest/sqlite"},
 	{"what couldn't be committed is reported as done", "pipeline/manifest/sqlite/commit.go", "	if err := commit(); err != nil {\n		return fail(err)", "	if err := commit(); err != nil && false {\n		return fail(err)", "TestContract/Crash", "./pipeline/manifest/sqlite"},
 	{"holds are looked up before the transaction of an intent", "pipeline/manifest/sqlite/state.go", "	return m.do(ctx, func(tx txn) error {\n		if err := unheld(tx, r); err != nil {\n			return err\n		}\n", "	if err := m.Unheld(ctx, r); err != nil {\n		return err\n	}\n	return m.do(ctx, func(tx txn) error {\n", "TestContract/NoIntentAfterAHold", "./pipeline/manifest/sqlite"},
