@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -82,7 +83,7 @@ func (l *lab) begun(n int) (begun, others []vbctest.Recording) {
 
 func (l *lab) states() (n map[manifest.State]int64) {
 	l.t.Helper()
-	m, err := manifest.OpenReadOnly(l.t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(l.t.Context(), l.path)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -264,12 +265,12 @@ func TestAListingWithGapsIsNoWitness(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := manifest.OpenReadOnly(t.Context(), l.path)
+			m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			row, err := m.Row(t.Context(), vbc.Company, "", rec.ID, 0)
+			row, err := m.Row(t.Context(), vbc.Key{Kind: vbc.Company, ID: rec.ID}, 0)
 			if err != nil || row.State == manifest.Purged {
 				t.Errorf("%v, %v: it counts as deleted", row.State, err)
 			}

@@ -112,7 +112,7 @@ func (r *run) stillListed(page []vbc.Recording) error {
 		return err
 	}
 	for _, rec := range still {
-		row, err := r.manifest.Row(r.work, rec.Kind, rec.Owner, rec.ID, rec.Nth)
+		row, err := r.manifest.Row(r.work, rec.Key(), rec.Nth)
 		if err != nil {
 			return err
 		}

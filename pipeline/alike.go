@@ -24,7 +24,7 @@ func (t *transfer) storedTwice(o storage.Object) error {
 	if err := t.manifest.StoredAlike(t.work, t.row.Recording, t.copied(o)); err != nil {
 		return err
 	}
-	now, err := t.manifest.Row(t.work, t.row.Kind, t.row.Owner, t.row.ID, t.row.Nth)
+	now, err := t.manifest.Row(t.work, t.row.Key(), t.row.Nth)
 	t.row.Alike = now.Alike
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -21,12 +22,12 @@ import (
 // rows are all that the manifest has of an id.
 func (l *lab) rows(id int64) []manifest.Row {
 	l.t.Helper()
-	m, err := manifest.OpenReadOnly(l.t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(l.t.Context(), l.path)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	defer m.Close()
-	rows, err := m.All(l.t.Context(), vbc.Company, "", id)
+	rows, err := m.All(l.t.Context(), vbc.Key{Kind: vbc.Company, ID: id})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestRebuiltManifestHoldsEqualAudioBack(t *testing.T) {
 	l := newLab(t, "directory")
 	all := l.archiveAlike()
 	l.path += ".rebuilt"
-	err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
+	err := sqlite.Create(t.Context(), l.path, func(m *sqlite.Manifest) error {
 		_, err := rebuild.Into(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 		return err
 	})
@@ -201,7 +202,7 @@ func TestEraseOfASharedCopy(t *testing.T) {
 			t.Fatalf("%+v, %v", sum, err)
 		}
 	}
-	m, err := manifest.Open(t.Context(), l.path)
+	m, err := sqlite.Open(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -261,7 +261,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	m, err := manifest.Open(context.Background(), l.path, manifest.WithCommits(l.commits))
+	m, err := sqlite.Open(context.Background(), l.path, sqlite.WithCommits(l.commits))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 			l.t.Errorf("recording %d: at VBC is %v", rec.ID, !rec.Start.Before(l.cutoff))
 		}
 	}
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	m, err := sqlite.OpenReadOnly(context.Background(), l.path)
 	if err != nil {
 		l.t.Fatal(err)
 	}

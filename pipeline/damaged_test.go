@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -67,7 +67,7 @@ func TestDamagedAtRest(t *testing.T) {
 						damage(t, l.onDisk(l.stem(all[0])+ending))
 						if rebuilt {
 							l.path += ".rebuilt"
-							err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
+							err := sqlite.Create(t.Context(), l.path, func(m *sqlite.Manifest) error {
 								_, err := rebuild.Into(t.Context(), l.faulty, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 								return err
 							})

@@ -121,7 +121,7 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 func (x *exporter) needed(f *fetched) (map[string]vbc.Recording, error) {
 	byName, taken := map[string]vbc.Recording{}, map[string]bool{}
 	for _, p := range f.todo {
-		row, err := x.manifest.Row(x.work, f.kind, f.user, p.id, p.nth)
+		row, err := x.manifest.Row(x.work, vbc.Key{Kind: f.kind, Owner: f.user, ID: p.id}, p.nth)
 		if err != nil {
 			return nil, err
 		}

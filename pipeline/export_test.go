@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -308,7 +308,7 @@ func TestExportThatNeverEnds(t *testing.T) {
 	if l.kinds["/export"] != maxStuck {
 		t.Errorf("%d exports were started, want %d", l.kinds["/export"], maxStuck)
 	}
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -61,7 +62,7 @@ func TestForesee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, err := manifest.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+			m, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +107,7 @@ func both(o *manifest.RunOptions) { o.Kinds = []vbc.Kind{vbc.Company, vbc.OnDema
 // What nothing is done with, whatever a run is told, and what nobody knows.
 func TestForeseeNothing(t *testing.T) {
 	t.Parallel()
-	m, err := manifest.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	m, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
 	if err != nil {
 		t.Fatal(err)
 	}

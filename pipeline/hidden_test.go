@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -92,11 +93,11 @@ func TestDamagedAndHiddenIsAskedFor(t *testing.T) {
 		if sum, err := l.run(Options{Delete: del}); err != nil {
 			t.Errorf("delete %v: %+v, %v", del, sum, err)
 		}
-		m, err := manifest.OpenReadOnly(t.Context(), l.path)
+		m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, err := m.Row(t.Context(), vbc.Company, "", begun[0].ID, 0)
+		row, err := m.Row(t.Context(), vbc.Key{Kind: vbc.Company, ID: begun[0].ID}, 0)
 		m.Close()
 		if err != nil || l.has(begun[0]) && row.State == manifest.Purged || row.Damaged != "" {
 			t.Errorf("delete %v: %v, %q, %v: VBC has it, and its copy is damaged", del, row.State, row.Damaged, err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // The process ends at each durable step of the first run that knows a hold:
@@ -18,7 +19,7 @@ func TestCrashWithAHold(t *testing.T) {
 		if _, err := l.run(Options{Workers: 1}); err != nil {
 			t.Fatal(err)
 		}
-		m, err := manifest.OpenBeside(t.Context(), l.path)
+		m, err := sqlite.OpenBeside(t.Context(), l.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +49,7 @@ func TestCrashWithAHold(t *testing.T) {
 			if !l.account.Has("company", 0, 1) || l.account.Has("company", 0, 2) {
 				t.Error("what is held is gone, or the rest isn't")
 			}
-			m, err := manifest.OpenReadOnly(t.Context(), l.path)
+			m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -206,7 +207,7 @@ func TestFoundBesideADamagedCopy(t *testing.T) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	l.forget()
-	m, err := manifest.Open(t.Context(), l.path)
+	m, err := sqlite.Open(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,12 +257,12 @@ func TestExpiringCopyTakesNoTurn(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true}); err != nil || sum.Failed != 2 || sum.Archived != 2 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	m, err := manifest.Open(t.Context(), l.path)
+	m, err := sqlite.Open(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	row, err := m.Get(t.Context(), vbc.Company, "", 1)
+	row, err := m.Get(t.Context(), vbc.Key{Kind: vbc.Company, ID: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +292,7 @@ func TestPlanIsWhatTheDryRunCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.replace(func(a *vbctest.Account) { a.Add(all[0]) }) // the other one is left over
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

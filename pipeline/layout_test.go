@@ -26,7 +26,7 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/progress", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
 	"pipeline":            {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":    {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"pipeline/evidence":   {"storage", "vbc"},
 	"pipeline/flow":       {},
 	"pipeline/layout":     {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
-	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
 	"pipeline/progress":   {},
 	"pipeline/refusal":    {},
 	"pipeline/retry":      {},
@@ -51,6 +51,9 @@ var mayImport = map[string][]string{
 	"vbc":                 {},
 	"vbc/vbctest":         {},
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
+
+	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/manifest/sqlite":       {"pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -190,7 +190,7 @@ func (l *lister) isIncomplete(ctx context.Context, rec vbc.Recording) (bool, err
 	if _, listed := l.transcripts.of(rec); !listed {
 		return false, nil
 	}
-	row, err := l.manifest.Row(ctx, rec.Kind, rec.Owner, rec.ID, rec.Nth)
+	row, err := l.manifest.Row(ctx, rec.Key(), rec.Nth)
 	return l.lacksTranscript(&item{Row: row}), err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -267,7 +268,7 @@ func TestWhatIsTooLongEndsNoRun(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

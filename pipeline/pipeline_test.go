@@ -19,6 +19,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
@@ -185,7 +186,7 @@ func TestNoDeleteAfterCancellation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := manifest.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
+	m, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "m"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,8 +54,8 @@ const firstFew = 5
 type planner struct {
 	Plan
 	run      *run
-	manifest *manifest.Manifest // read-only; nil if there is none yet
-	file     *planWriter        // nil if nobody wants one
+	manifest manifest.Manifest // read-only; nil if there is none yet
+	file     *planWriter       // nil if nobody wants one
 	seen     map[collection]map[int64]bool
 }
 

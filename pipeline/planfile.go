@@ -20,7 +20,7 @@ import (
 // the SHA-256 of all that. It holds ids and times, and no caller's data.
 type PlanFile struct {
 	PlanTotal
-	listed map[recordingKey]planned
+	listed map[vbc.Key]planned
 }
 
 // PlanTotal is the last line of a plan.
@@ -50,13 +50,6 @@ func (t PlanTotal) seal(lines hash.Hash) (storage.Digest, error) {
 	return storage.Digest(lines.Sum(nil)), nil
 }
 
-// recordingKey identifies a recording of one account.
-type recordingKey struct {
-	kind  vbc.Kind
-	owner string
-	id    int64
-}
-
 type planned struct {
 	start, size int64
 }
@@ -71,7 +64,7 @@ type planLine struct {
 
 // Lists reports whether the plan lists exactly this recording.
 func (p *PlanFile) Lists(r vbc.Recording) bool {
-	l, ok := p.listed[recordingKey{r.Kind, r.Owner, r.ID}]
+	l, ok := p.listed[r.Key()]
 	return ok && l == planned{r.Start.UnixMilli(), r.Size}
 }
 
@@ -111,7 +104,7 @@ func (p *planWriter) finish(account, destination string, cutoff time.Time) (Plan
 // ReadPlan reads what a dry run has written. A plan that was cut off, changed
 // or put together is refused whole.
 func ReadPlan(r io.Reader) (*PlanFile, error) {
-	p := &PlanFile{listed: map[recordingKey]planned{}}
+	p := &PlanFile{listed: map[vbc.Key]planned{}}
 	sum, size := sha256.New(), int64(0)
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -123,7 +116,7 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 		case err != nil:
 			return nil, fmt.Errorf("line %d is no line of a plan: %w", n, err)
 		case l.ID > 0:
-			key := recordingKey{l.Kind, l.Owner, l.ID}
+			key := vbc.Key{Kind: l.Kind, Owner: l.Owner, ID: l.ID}
 			if _, twice := p.listed[key]; twice {
 				return nil, fmt.Errorf("line %d: %s recording %d is listed twice", n, l.Kind, l.ID)
 			}

@@ -27,7 +27,7 @@ func (r *run) postponedTasks() iter.Seq2[task, error] {
 		items := r.unfinished.postponed.items
 		r.unfinished.postponed.mu.Unlock()
 		for _, p := range items {
-			row, err := r.manifest.Row(r.work, p.Kind, p.Owner, p.ID, p.Nth)
+			row, err := r.manifest.Row(r.work, p.Key(), p.Nth)
 			if !yield(task{Row: row, again: &p.patience}, err) || err != nil {
 				return
 			}

@@ -16,7 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -255,7 +255,7 @@ func (l *lab) forget() {
 
 // copyManifest makes a backup, or restores one.
 func (l *lab) copyManifest(from, to string) {
-	m, err := manifest.OpenReadOnly(context.Background(), from)
+	m, err := sqlite.OpenReadOnly(context.Background(), from)
 	if err != nil {
 		return // there is none yet
 	}

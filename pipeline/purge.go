@@ -190,7 +190,7 @@ func (r *run) conclude(row *item, o receipt.Outcome, status int) error {
 func (r *run) spare(ctx context.Context, row *item, why error) (ends bool, err error) {
 	r.stats.HoldBack(code.Hold)
 	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
-	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
+	now, err := r.manifest.Row(r.work, row.Key(), row.Nth)
 	switch {
 	case err != nil:
 		return true, err

@@ -24,9 +24,16 @@ var ErrStopped = errors.New("stopped before the end")
 type Parts struct {
 	VBC      *vbc.Client
 	Store    storage.Destination
-	Manifest *manifest.Manifest // locked
+	Manifest Manifest // locked
 	Log      *slog.Logger
 	Stats    *progress.Stats // counts while the run goes on
+}
+
+// Manifest is what a run needs of a manifest. ZIPs wait beside its file until
+// their recordings are in the store.
+type Manifest interface {
+	manifest.Manifest
+	Path() string
 }
 
 const (
@@ -67,8 +74,8 @@ type run struct {
 type means struct {
 	vbc      *vbc.Client
 	store    storage.Destination
-	manifest *manifest.Manifest // nil in a dry run
-	reads    *manifest.Manifest // what was known before this run, opened read-only in a dry run; nil if nothing
+	manifest Manifest          // nil in a dry run
+	reads    manifest.Manifest // what was known before this run, opened read-only in a dry run; nil if nothing
 	log      *slog.Logger
 	stats    *progress.Stats
 }

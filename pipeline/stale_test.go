@@ -11,7 +11,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -57,7 +57,7 @@ func TestSlowDiskWithdraws(t *testing.T) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	l.allDone(all)
-	m, err := manifest.OpenReadOnly(t.Context(), l.path)
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -18,7 +18,7 @@ import (
 func (l *lab) catalogIsCurrent() {
 	l.t.Helper()
 	ctx := l.t.Context()
-	m, err := manifest.OpenReadOnly(ctx, l.path)
+	m, err := sqlite.OpenReadOnly(ctx, l.path)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // task is one recording to be led on.
@@ -43,7 +44,7 @@ func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {
 			}
 		}
 		for _, p := range f.todo {
-			row, err := r.manifest.Row(r.work, f.kind, f.user, p.id, p.nth)
+			row, err := r.manifest.Row(r.work, vbc.Key{Kind: f.kind, Owner: f.user, ID: p.id}, p.nth)
 			if err != nil {
 				yield(task{}, err)
 				return

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -317,11 +317,11 @@ func TestTranscriptsAreListedOnlyWhereNeeded(t *testing.T) {
 
 // intendedTranscript reports whether the first recording's is written down.
 func (l *lab) intendedTranscript() bool {
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	m, err := sqlite.OpenReadOnly(context.Background(), l.path)
 	if err != nil {
 		return false
 	}
 	defer m.Close()
-	row, err := m.Get(context.Background(), vbc.Company, "", 1)
+	row, err := m.Get(context.Background(), vbc.Key{Kind: vbc.Company, ID: 1})
 	return err == nil && row.Copy.Transcript.Key != ""
 }

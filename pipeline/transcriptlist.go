@@ -216,7 +216,7 @@ func (r *run) claims(ctx context.Context, e *entry) (bool, error) {
 	if r.reads == nil {
 		return false, nil
 	}
-	rows, err := r.reads.All(ctx, vbc.Company, "", e.Recording)
+	rows, err := r.reads.All(ctx, vbc.Key{Kind: vbc.Company, ID: e.Recording})
 	return slices.ContainsFunc(rows, func(row manifest.Row) bool {
 		return e.Of(row.Recording) || row.State == manifest.Erasing || row.State == manifest.Erased // of which little is left
 	}), err

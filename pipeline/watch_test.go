@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -33,7 +33,7 @@ func (l *lab) watchDelete(r *http.Request) {
 
 // intended looks into the file, as another process would.
 func (l *lab) intended(rec vbctest.Recording) bool {
-	m, err := manifest.OpenReadOnly(context.Background(), l.path)
+	m, err := sqlite.OpenReadOnly(context.Background(), l.path)
 	if err != nil {
 		l.t.Errorf("%v", err)
 		return false

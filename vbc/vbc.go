@@ -72,12 +72,7 @@ type Recording struct {
 }
 
 // String names the recording for people, as in "company recording 193228".
-func (r Recording) String() string {
-	if r.Kind == OnDemand {
-		return fmt.Sprintf("%s recording %d of user %s", r.Kind, r.ID, r.Owner)
-	}
-	return fmt.Sprintf("%s recording %d", r.Kind, r.ID)
-}
+func (r Recording) String() string { return r.Key().String() }
 
 // Same reports whether two answers of VBC show the same recording. Ids may be
 // given again, and a download_url may be another in each answer.

@@ -54,7 +54,7 @@ Trouble with another reason counts again.`,
 				return err
 			}
 			defer m.Close()
-			rows, err := m.All(cmd.Context(), kinds[0], user, id)
+			rows, err := m.All(cmd.Context(), vbc.Key{Kind: kinds[0], Owner: user, ID: id})
 			if err != nil {
 				return err
 			}

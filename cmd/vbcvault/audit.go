@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -35,7 +35,7 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return withManifest(ctx, path, func(path string, m *manifest.Manifest) error {
+			return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
 				bound, err := m.Binding(ctx)
 				if err != nil {
 					return err

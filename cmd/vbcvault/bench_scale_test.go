@@ -13,7 +13,7 @@ import (
 
 	_ "modernc.org/sqlite" // the manifest's driver
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -119,7 +119,7 @@ func BenchmarkManifest(b *testing.B) {
 					b.ReportMetric(float64(time.Since(begin).Microseconds())/1000, unit)
 				}
 				timed("ms-open", func() {
-					m, err := manifest.Open(b.Context(), path)
+					m, err := sqlite.Open(b.Context(), path)
 					if err != nil {
 						b.Fatal(err)
 					}

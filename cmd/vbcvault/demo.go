@@ -16,6 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -103,8 +104,8 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 // forgetPurged takes out of the account what an earlier demo in this directory
 // has deleted there.
 func forgetPurged(ctx context.Context, account *vbctest.Account, path string, all []vbctest.Recording) error {
-	m, err := manifest.OpenReadOnly(ctx, path)
-	if manifest.Missing(err) {
+	m, err := sqlite.OpenReadOnly(ctx, path)
+	if sqlite.Missing(err) {
 		return nil
 	}
 	if err != nil {
@@ -112,7 +113,7 @@ func forgetPurged(ctx context.Context, account *vbctest.Account, path string, al
 	}
 	defer m.Close()
 	for _, rec := range all {
-		row, err := m.Get(ctx, vbc.Company, "", rec.ID)
+		row, err := m.Get(ctx, vbc.Key{Kind: vbc.Company, ID: rec.ID})
 		switch {
 		case errors.Is(err, manifest.ErrUnknown):
 		case err != nil:

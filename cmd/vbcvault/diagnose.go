@@ -17,6 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -159,9 +160,9 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 	var f storage.Finding
 	var habits []storage.Finding
 	var known manifest.Learned
-	m, err := manifest.OpenReadOnly(ctx, path)
+	m, err := sqlite.OpenReadOnly(ctx, path)
 	switch {
-	case manifest.Missing(err):
+	case sqlite.Missing(err):
 		f = found(check, nil, path+" is made by the first run")
 	case errors.Is(err, manifest.ErrOlder):
 		f = warning(check, err.Error(), "it keeps a copy; nothing has to be done")
@@ -186,7 +187,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
 	}
-	if err := manifest.Place(path); err != nil {
+	if err := sqlite.Place(path); err != nil {
 		f = found(check, err, "") // whatever it holds, no run opens it
 	}
 	dir := filepath.Dir(path)

@@ -10,9 +10,15 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
+// habits is what a manifest knows of VBC's.
+type habits interface {
+	manifest.Listings
+	manifest.Runs
+}
+
 // diagnoseHabits says what earlier runs have seen of when recordings come to
 // VBC's listings, and when they leave them, and whether runs are made for that.
-func diagnoseHabits(ctx context.Context, m *manifest.Manifest) (out []storage.Finding, err error) {
+func diagnoseHabits(ctx context.Context, m habits) (out []storage.Finding, err error) {
 	late, err := m.Late(ctx)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -95,7 +96,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	defer m.Close()
-	if _, err := m.Get(ctx, f.what.Kind, f.what.Owner, f.what.ID); err != nil {
+	if _, err := m.Get(ctx, f.what.Key()); err != nil {
 		return usagef("vbcvault list --text finds recordings by names and numbers", "%v", err)
 	}
 	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
@@ -117,7 +118,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 
 // underWay says how many deletions at VBC a run is at, nil if none.
 func underWay(ctx context.Context, path string) error {
-	m, err := manifest.OpenReadOnly(ctx, path)
+	m, err := sqlite.OpenReadOnly(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func underWay(ctx context.Context, path string) error {
 }
 
 // open opens the manifest's destination, for erasing too.
-func (f *eraseFlags) open(ctx context.Context, m *manifest.Manifest, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
+func (f *eraseFlags) open(ctx context.Context, m bound, changed func(string) bool) (storage.Destination, storage.Eraser, error) {
 	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, nil, err

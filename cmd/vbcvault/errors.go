@@ -9,6 +9,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -115,9 +116,9 @@ func hintFor(err error) string {
 		return "is the disk with the manifest full or read-only? Nothing is deleted without it"
 	}
 	switch {
-	case errors.Is(err, manifest.ErrRemote):
+	case errors.Is(err, sqlite.ErrRemote):
 		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
-	case errors.Is(err, manifest.ErrNames):
+	case errors.Is(err, sqlite.ErrNames):
 		return "find the other names with find / -xdev -samefile FILE and remove them, or copy the file and use the copy"
 	case errors.Is(err, manifest.ErrUnbound):
 		return "run vbcvault archive once, without --delete"

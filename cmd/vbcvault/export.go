@@ -14,6 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // exportFlags are the flags of export.
@@ -139,7 +140,7 @@ func (f *exportFlags) wholly(changed func(string) bool) (err error) {
 // write writes what q finds to the file, or to standard output.
 func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (did exported, err error) {
 	write := func(out io.Writer) error {
-		return withManifest(ctx, f.path, func(_ string, m *manifest.Manifest) (err error) {
+		return withManifest(ctx, f.path, func(_ string, m *sqlite.Manifest) (err error) {
 			did.Recordings, err = catalog.Write(out, catalog.Format(f.format), catalog.All(m.Search(ctx, q)))
 			return err
 		})

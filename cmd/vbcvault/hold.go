@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -68,7 +69,7 @@ names and numbers.`,
 			if err != nil {
 				return err
 			}
-			return besideManifest(cmd.Context(), path, func(m *manifest.Manifest) error {
+			return besideManifest(cmd.Context(), path, func(m *sqlite.Manifest) error {
 				if h, err = m.AddHold(cmd.Context(), h); err != nil {
 					return err
 				}
@@ -103,7 +104,7 @@ names and numbers.`,
 // none any more of which it hears that it is held; those that were sent before
 // are answered within a minute. What a run that was interrupted has begun stays
 // open until the next one.
-func awaitDeletions(ctx context.Context, m *manifest.Manifest, h manifest.Hold, wait time.Duration, out io.Writer) error {
+func awaitDeletions(ctx context.Context, m *sqlite.Manifest, h manifest.Hold, wait time.Duration, out io.Writer) error {
 	end := time.NewTimer(wait)
 	defer end.Stop()
 	look := time.NewTicker(100 * time.Millisecond)
@@ -113,7 +114,7 @@ func awaitDeletions(ctx context.Context, m *manifest.Manifest, h manifest.Hold, 
 		if err != nil || n == 0 {
 			return err
 		}
-		used, err := manifest.InUse(m.Path())
+		used, err := sqlite.InUse(m.Path())
 		if err != nil {
 			return err
 		}
@@ -198,13 +199,13 @@ func (f *holdFlags) checkWho() error {
 
 // besideManifest opens an existing manifest for a short change, also while a
 // run uses it.
-func besideManifest(ctx context.Context, path string, do func(*manifest.Manifest) error) error {
+func besideManifest(ctx context.Context, path string, do func(*sqlite.Manifest) error) error {
 	path, err := theManifest(path)
 	if err != nil {
 		return err
 	}
-	m, err := manifest.OpenBeside(ctx, path)
-	if manifest.Missing(err) {
+	m, err := sqlite.OpenBeside(ctx, path)
+	if sqlite.Missing(err) {
 		return usagef("name an existing one with --manifest FILE, or run vbcvault archive once, without --delete", "there is no manifest %s", path)
 	}
 	if err != nil {
@@ -232,7 +233,7 @@ stay in the manifest, and in the chain of receipts.`,
 			if err := f.checkWho(); err != nil {
 				return err
 			}
-			return besideManifest(cmd.Context(), path, func(m *manifest.Manifest) error {
+			return besideManifest(cmd.Context(), path, func(m *sqlite.Manifest) error {
 				h, err := m.RemoveHold(cmd.Context(), number, f.reason, f.by)
 				if errors.Is(err, manifest.ErrNoHold) {
 					return usagef("see vbcvault hold list", "there is no hold %d in force", number)
@@ -258,7 +259,7 @@ func newHoldList(s streams) *cobra.Command {
 		Example: "  vbcvault hold list\n  vbcvault hold list --all --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withManifest(cmd.Context(), path, func(_ string, m *manifest.Manifest) error {
+			return withManifest(cmd.Context(), path, func(_ string, m *sqlite.Manifest) error {
 				holds, err := m.Holds(cmd.Context())
 				if err != nil {
 					return err

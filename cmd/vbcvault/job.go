@@ -13,6 +13,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -47,7 +48,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := manifest.Open(ctx, j.manifest)
+	m, err := sqlite.Open(ctx, j.manifest)
 	if errors.Is(err, manifest.ErrLocked) {
 		return j.yield(ctx, o, err)
 	}
@@ -100,9 +101,9 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 			return nil, &refusedDirectory{dir: j.destination.dir, err: err}
 		}
 	}
-	m, err := manifest.OpenReadOnly(ctx, j.manifest)
+	m, err := sqlite.OpenReadOnly(ctx, j.manifest)
 	switch {
-	case manifest.Missing(err):
+	case sqlite.Missing(err):
 		m = nil
 	case err != nil:
 		return nil, err
@@ -118,9 +119,13 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		client.Expect(known.Pace)
 	}
 	stats := &progress.Stats{}
+	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats}
+	if m != nil { // else there is none, which isn't a nil one
+		parts.Manifest = m
+	}
 	stopProgress := o.progress(stats, client)
 	plan, err := j.writePlan(func(file io.Writer) (pipeline.Plan, error) {
-		return pipeline.DryRun(ctx, pipeline.Parts{VBC: client, Manifest: m, Log: o.log, Stats: stats}, j.options, file, j.destination.String())
+		return pipeline.DryRun(ctx, parts, j.options, file, j.destination.String())
 	})
 	stopProgress()
 	if err != nil {

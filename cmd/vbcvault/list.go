@@ -18,6 +18,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // listFlags are the flags of list.
@@ -67,7 +68,7 @@ total.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return withManifest(cmd.Context(), f.path, func(_ string, m *manifest.Manifest) error { return f.run(cmd.Context(), m, s.out) })
+			return withManifest(cmd.Context(), f.path, func(_ string, m *sqlite.Manifest) error { return f.run(cmd.Context(), m, s.out) })
 		},
 	}
 	fs := cmd.Flags()
@@ -137,7 +138,7 @@ func (f *listFlags) place() (*time.Location, error) {
 	return time.Local, nil
 }
 
-func (f *listFlags) run(ctx context.Context, m *manifest.Manifest, out io.Writer) (err error) {
+func (f *listFlags) run(ctx context.Context, m manifest.Search, out io.Writer) (err error) {
 	w := bufio.NewWriterSize(out, 64<<10)
 	switch {
 	case f.count || f.sumBytes:
@@ -152,7 +153,7 @@ func (f *listFlags) run(ctx context.Context, m *manifest.Manifest, out io.Writer
 	return errors.Join(err, w.Flush())
 }
 
-func (f *listFlags) lines(ctx context.Context, m *manifest.Manifest, w io.Writer) error {
+func (f *listFlags) lines(ctx context.Context, m manifest.Search, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for r, err := range m.Search(ctx, f.query) {
@@ -166,7 +167,7 @@ func (f *listFlags) lines(ctx context.Context, m *manifest.Manifest, w io.Writer
 	return nil
 }
 
-func (f *listFlags) cells(ctx context.Context, m *manifest.Manifest, w io.Writer) error {
+func (f *listFlags) cells(ctx context.Context, m manifest.Search, w io.Writer) error {
 	c := catalog.NewCSV(w)
 	for r, err := range m.Search(ctx, f.query) {
 		if err == nil {
@@ -183,7 +184,7 @@ func (f *listFlags) cells(ctx context.Context, m *manifest.Manifest, w io.Writer
 // it may not fit in memory.
 const widened = 500
 
-func (f *listFlags) table(ctx context.Context, m *manifest.Manifest, out io.Writer) error {
+func (f *listFlags) table(ctx context.Context, m manifest.Search, out io.Writer) error {
 	q := f.query
 	if q.Limit > 0 {
 		q.Limit++ // says whether there are more

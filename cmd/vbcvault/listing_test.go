@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -189,7 +190,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	})
 	w.want(w.finish(cmd), 130, nil)
 	w.account.Inject(nil)
-	m, err := manifest.Open(t.Context(), w.manifest())
+	m, err := sqlite.Open(t.Context(), w.manifest())
 	if err != nil {
 		t.Fatal(err)
 	}

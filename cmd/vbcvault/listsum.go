@@ -17,7 +17,7 @@ import (
 )
 
 // sum counts instead of showing.
-func (f *listFlags) sum(ctx context.Context, m *manifest.Manifest, out io.Writer) error {
+func (f *listFlags) sum(ctx context.Context, m manifest.Search, out io.Writer) error {
 	groups, total, err := m.Count(ctx, f.query, manifest.Grouping(f.by), f.location)
 	if err != nil {
 		return err

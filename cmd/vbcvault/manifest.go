@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newManifest(s streams) *cobra.Command {
@@ -33,7 +33,7 @@ has happened since.`,
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withManifest(cmd.Context(), path, func(path string, m *manifest.Manifest) error {
+			return withManifest(cmd.Context(), path, func(path string, m *sqlite.Manifest) error {
 				if err := m.Backup(cmd.Context(), args[0]); err != nil {
 					return usagef("name a new file in a directory that can be written", "%v", err)
 				}
@@ -59,7 +59,7 @@ out of the archive.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return withManifest(ctx, path, func(path string, m *manifest.Manifest) error {
+			return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
 				findings, err := m.Check(ctx)
 				if err != nil {
 					return err

@@ -14,7 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -96,7 +96,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		fmt.Fprintf(o.printer, "Making a manifest of account %s out of %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
 	}
 	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
-	err = manifest.Create(ctx, f.path, func(m *manifest.Manifest) (err error) {
+	err = sqlite.Create(ctx, f.path, func(m *sqlite.Manifest) (err error) {
 		defer o.looked("rebuilding", f.what.Seen)()
 		sum, err = rebuild.Into(ctx, store, m, o.log, f.what)
 		return err
@@ -104,7 +104,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return sum, f.exists()
 	}
-	if left, ok := errors.AsType[*manifest.LeftoverError](err); ok {
+	if left, ok := errors.AsType[*sqlite.LeftoverError](err); ok {
 		return sum, usagef("put it back beside its manifest, or move it away, or name another file with --manifest", "%v", left)
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/restore"
 	"github.com/vbcvault/vbcvault/storage"
@@ -89,7 +90,7 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
 		result = restore.Result{}
-		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
+		err = withManifest(cmd.Context(), f.path, func(path string, m *sqlite.Manifest) error {
 			f.what.Refuted = refuting(cmd.Context(), path, o)
 			store, err := f.open(cmd.Context(), m, o)
 			if err != nil {
@@ -118,7 +119,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 	return func(row manifest.Row, why error) {
 		one.Lock()
 		defer one.Unlock()
-		m, err := manifest.OpenBeside(ctx, path)
+		m, err := sqlite.OpenBeside(ctx, path)
 		if err == nil {
 			err = errors.Join(check.Refute(ctx, m, row, why), m.Close())
 		}
@@ -162,7 +163,7 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 }
 
 // open opens the manifest's destination. Nothing is written there.
-func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output) (storage.Store, error) {
+func (f *restoreFlags) open(ctx context.Context, m bound, o *output) (storage.Store, error) {
 	d, err := boundTo(ctx, m)
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output
 }
 
 // restore restores into the directory.
-func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (restore.Result, error) {
+func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m restore.Manifest, o *output) (restore.Result, error) {
 	var folder *dirstore.Folder
 	stats := &progress.Stats{}
 	stop := func() {}
@@ -201,7 +202,7 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 }
 
 // pipe writes one recording's audio to stdout.
-func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (restore.Result, error) {
+func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m restore.Manifest, o *output) (restore.Result, error) {
 	f.what.Query.Limit = 2
 	var found []manifest.Row
 	for row, err := range m.Search(ctx, f.what.Query) {

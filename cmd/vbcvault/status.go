@@ -16,6 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -81,16 +82,16 @@ func theManifest(path string) (string, error) {
 }
 
 // readManifest opens an existing manifest for reading, also while a run uses it.
-func readManifest(ctx context.Context, path string) (*manifest.Manifest, error) {
-	m, err := manifest.OpenReadOnly(ctx, path)
-	if manifest.Missing(err) {
+func readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
+	m, err := sqlite.OpenReadOnly(ctx, path)
+	if sqlite.Missing(err) {
 		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
 	}
 	return m, err
 }
 
 // withManifest opens an existing manifest for reading, for as long as do takes.
-func withManifest(ctx context.Context, path string, do func(path string, m *manifest.Manifest) error) error {
+func withManifest(ctx context.Context, path string, do func(path string, m *sqlite.Manifest) error) error {
 	path, err := theManifest(path)
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func withManifest(ctx context.Context, path string, do func(path string, m *mani
 }
 
 // lockManifest opens an existing manifest for changing.
-func lockManifest(ctx context.Context, path string) (*manifest.Manifest, error) {
+func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	m, err := readManifest(ctx, path) // says so if there is none, and makes none
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func lockManifest(ctx context.Context, path string) (*manifest.Manifest, error) 
 	if err := m.Close(); err != nil {
 		return nil, err
 	}
-	return manifest.Open(ctx, path)
+	return sqlite.Open(ctx, path)
 }
 
 // onlyManifest finds the manifest where there is just one.
@@ -157,7 +158,7 @@ type left struct {
 }
 
 // whatIsLeft sums up what the next run will find.
-func whatIsLeft(ctx context.Context, m *manifest.Manifest, st *status) (l left, err error) {
+func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, err error) {
 	if l.Archive, err = m.Ahead(ctx); err != nil {
 		return l, err
 	}
@@ -275,7 +276,7 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	return st, nil
 }
 
-func (st *status) readTroubles(ctx context.Context, m *manifest.Manifest) error {
+func (st *status) readTroubles(ctx context.Context, m *sqlite.Manifest) error {
 	all, err := m.Troubles(ctx)
 	if err != nil {
 		return err

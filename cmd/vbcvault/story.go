@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -80,8 +81,8 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 	if kinds[0] == vbc.OnDemand && which.user == "" {
 		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
 	}
-	return withManifest(ctx, path, func(path string, m *manifest.Manifest) error {
-		rows, err := m.All(ctx, kinds[0], which.user, which.id)
+	return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
+		rows, err := m.All(ctx, vbc.Key{Kind: kinds[0], Owner: which.user, ID: which.id})
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 }
 
 // tellOne gathers what the manifest knows of one recording.
-func tellOne(ctx context.Context, m *manifest.Manifest, row manifest.Row) (story, error) {
+func tellOne(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (story, error) {
 	st := story{Recording: row.Recording.String(), Kind: string(row.Kind), Owner: row.Owner, ID: row.ID, Start: row.Start, State: row.State,
 		Means: meaning[row.State], Displaced: row.Displaced, Damaged: row.Damaged}
 	if row.Copy.Known() {
@@ -147,7 +148,7 @@ func tellOne(ctx context.Context, m *manifest.Manifest, row manifest.Row) (story
 const allRuns = 1 << 20
 
 // whenListed is when a listing has shown it last: earlier ones aren't kept.
-func whenListed(ctx context.Context, m *manifest.Manifest, row manifest.Row) ([]event, error) {
+func whenListed(ctx context.Context, m manifest.Runs, row manifest.Row) ([]event, error) {
 	runs, err := m.Runs(ctx, allRuns)
 	i := slices.IndexFunc(runs, func(r manifest.Run) bool { return r.ID == row.SeenRun })
 	if err != nil || i < 0 {
@@ -172,7 +173,7 @@ func whatItsCopyTells(row manifest.Row) (all []event) {
 
 // receiptsOf are the entries of the chain about a recording. Those of earlier
 // programs don't say which of several with one id: they are told of each.
-func receiptsOf(ctx context.Context, m *manifest.Manifest, row manifest.Row) (all []event, err error) {
+func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []event, err error) {
 	id := []byte(`"id":` + strconv.FormatInt(row.ID, 10))
 	for line, err := range m.Receipts(ctx, 0) {
 		if err != nil {
@@ -218,7 +219,7 @@ func receiptSays(e receipt.Entry) string {
 }
 
 // holdsOver notes the holds that cover a recording, and tells of those that did.
-func (st *story) holdsOver(ctx context.Context, m *manifest.Manifest, row manifest.Row) (all []event, err error) {
+func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.Row) (all []event, err error) {
 	holds, err := m.Holds(ctx)
 	if err != nil {
 		return nil, err
@@ -237,7 +238,7 @@ func (st *story) holdsOver(ctx context.Context, m *manifest.Manifest, row manife
 }
 
 // troublesOf notes the troubles about a recording, and those of its listing.
-func (st *story) troublesOf(ctx context.Context, m *manifest.Manifest, row manifest.Row) error {
+func (st *story) troublesOf(ctx context.Context, m *sqlite.Manifest, row manifest.Row) error {
 	all, err := m.Troubles(ctx)
 	if err != nil {
 		return err

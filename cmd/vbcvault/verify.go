@@ -13,6 +13,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -81,8 +82,14 @@ func parseSample(s string) (parts, of int, err error) {
 	return parts, of, nil
 }
 
+// bound is a manifest that says what it belongs to, and where it lies.
+type bound interface {
+	manifest.Bound
+	Path() string
+}
+
 // boundTo is the destination that a manifest is bound to.
-func boundTo(ctx context.Context, m *manifest.Manifest) (destination, error) {
+func boundTo(ctx context.Context, m bound) (destination, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return destination{}, err
@@ -96,7 +103,7 @@ func boundTo(ctx context.Context, m *manifest.Manifest) (destination, error) {
 
 // openArchive opens an existing manifest for changing, and the destination that
 // it is bound to. The caller closes the manifest.
-func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *manifest.Manifest, store storage.Destination, err error) {
+func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *sqlite.Manifest, store storage.Destination, err error) {
 	if m, err = lockManifest(ctx, path); err != nil {
 		return nil, nil, err
 	}

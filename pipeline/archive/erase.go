@@ -31,6 +31,9 @@ type Erasure struct {
 	Nonce  string    `json:"nonce"` // so that nobody guesses a name out of the digest; set by Erase
 }
 
+// Key is the key of the recording to erase.
+func (e Erasure) Key() vbc.Key { return vbc.Key{Kind: e.Kind, Owner: e.Owner, ID: e.ID} }
+
 // erasable is what may be erased.
 type erasable struct {
 	row     manifest.Row
@@ -165,7 +168,7 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 // pick finds the row of the recording that is meant, and the others that have
 // had its id.
 func (a *Archive) pick(ctx context.Context, w *erasable, e Erasure) (others []manifest.Row, err error) {
-	rows, err := a.manifest.All(ctx, e.Kind, e.Owner, e.ID)
+	rows, err := a.manifest.All(ctx, e.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +188,7 @@ func (a *Archive) pick(ctx context.Context, w *erasable, e Erasure) (others []ma
 	i := slices.IndexFunc(found, func(row manifest.Row) bool { return row.State != manifest.Erased })
 	switch {
 	case len(rows) == 0:
-		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
+		return nil, fmt.Errorf("%w %s", manifest.ErrUnknown, e.Key())
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
 		return nil, &refusal.Refusal{
 			Code:   code.WhichOne,

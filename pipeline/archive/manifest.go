@@ -41,7 +41,7 @@ type Manifest interface {
 	Of(ctx context.Context, month manifest.Month) iter.Seq2[manifest.Row, error]
 	Catalogued(ctx context.Context, month manifest.Month) error
 
-	All(ctx context.Context, kind vbc.Kind, owner string, id int64) ([]manifest.Row, error)
+	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
 	Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error
 	Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error
 	Scrub(ctx context.Context) error

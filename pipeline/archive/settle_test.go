@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
-	m, err := manifest.Open(ctx, filepath.Join(t.TempDir(), "m"))
+	m, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "m"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,19 +72,12 @@ type OtherChain struct {
 // Intact reports whether nothing speaks against the receipts.
 func (a AuditResult) Intact() bool { return len(a.Breaks) == 0 }
 
-// intentKey identifies a recording of one account.
-type intentKey struct {
-	kind  vbc.Kind
-	owner string
-	id    int64
-}
-
 // openIntents are deletions whose outcome isn't known yet: bytes of audio by
 // recording and, in Unix seconds, its start, 0 in entries of earlier versions.
-type openIntents map[intentKey]map[int64]int64
+type openIntents map[vbc.Key]map[int64]int64
 
 func (o openIntents) open(e receipt.Entry) {
-	key := intentKey{e.Kind, e.Owner, e.ID}
+	key := e.Key()
 	if o[key] == nil {
 		o[key] = map[int64]int64{}
 	}
@@ -94,7 +87,7 @@ func (o openIntents) open(e receipt.Entry) {
 // end returns the intent that an outcome goes with: that of the same start, or
 // the only one where either entry has none.
 func (o openIntents) end(e receipt.Entry) (size int64, intended bool) {
-	key := intentKey{e.Kind, e.Owner, e.ID}
+	key := e.Key()
 	start := startOf(e)
 	size, intended = o[key][start]
 	if !intended && len(o[key]) == 1 {

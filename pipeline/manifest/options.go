@@ -72,14 +72,15 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-func (o RunOptions) write() ([]byte, error) {
+// Written is the form in which options are written down.
+func (o RunOptions) Written() ([]byte, error) {
 	o.Form = optionsForm
 	return json.Marshal(o)
 }
 
-// readOptions reads what a run has written down of its options, nil if that
+// ReadOptions reads what a run has written down of its options, nil if that
 // can't be read. None is worth an error: whoever asks knows less.
-func readOptions(written []byte) *RunOptions {
+func ReadOptions(written []byte) *RunOptions {
 	var o RunOptions
 	if json.Unmarshal(written, &o) == nil && o.Form > 0 {
 		return &o

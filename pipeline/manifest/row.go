@@ -1,34 +1,11 @@
 package manifest
 
 import (
-	"database/sql"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
-
-// State is how far a recording has come; the package comment explains each.
-type State string
-
-const (
-	Listed   State = "listed"
-	Stored   State = "stored"
-	Verified State = "verified"
-	Purging  State = "purging"
-	Purged   State = "purged"
-	Failed   State = "failed"
-	Gone     State = "gone"
-	Erasing  State = "erasing"
-	Erased   State = "erased"
-)
-
-// States are all states, in the order in which a recording goes through them.
-func States() []State {
-	return []State{Listed, Stored, Verified, Purging, Purged, Failed, Gone, Erasing, Erased}
-}
 
 // Row is what the manifest knows of one recording.
 type Row struct {
@@ -87,8 +64,8 @@ type Copy struct {
 	ArchivedAt time.Time      // when it was first verified; zero: it never was
 }
 
-// read reports whether all of the copy was proven by reading it.
-func (c Copy) read() bool {
+// ProvenByReading reports whether all of the copy was proven by reading it.
+func (c Copy) ProvenByReading() bool {
 	return c.Audio.Proof == storage.ProofRead && c.Sidecar.Proof == storage.ProofRead && (c.Transcript.Key == "" || c.Transcript.Proof == storage.ProofRead)
 }
 
@@ -129,53 +106,4 @@ func (f Failure) Known(code, reason string) bool {
 		return f.Acknowledging == reason
 	}
 	return f.AcknowledgingCode == code
-}
-
-const columns = `kind, owner, id, start, raw, state, audio, sidecar, transcript, stored_at, archived_at, code, reason, permanent, attempts, failed_at, reappeared, seen_run, acknowledged, acknowledging, acknowledging_code, damaged, nth, displaced <> 0, refuted, alike`
-
-func (m *Manifest) scan(rows *sql.Rows) (Row, error) { return m.scanWith(rows) }
-
-// scanWith is scan for a query with more columns than these.
-func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (Row, error) {
-	var r Row
-	var kind, owner, raw, audio, sidecar, transcript string
-	var id, nth, start, stored, archived, failed int64
-	err := rows.Scan(append([]any{&kind, &owner, &id, &start, &raw, &r.State, &audio, &sidecar, &transcript, &stored, &archived,
-		&r.Failure.Code, &r.Failure.Reason, &r.Failure.Permanent, &r.Failure.Attempts, &failed, &r.Reappeared, &r.SeenRun,
-		&r.Failure.Acknowledged, &r.Failure.Acknowledging, &r.Failure.AcknowledgingCode, &r.Damaged, &nth, &r.Displaced, &r.Refuted, &r.Alike}, more...)...)
-	if err != nil {
-		return Row{}, err
-	}
-	r.Recording = vbc.ParseRecording(vbc.Kind(kind), owner, json.RawMessage(raw))
-	if r.Unreadable != "" && len(raw) <= vbc.MaxRecording { // else an earlier version took it
-		return Row{}, fmt.Errorf("%s %s: %s", kind, owner, r.Unreadable)
-	}
-	r.Account, r.Owner, r.Nth = m.account, owner, nth
-	r.Copy.StoredAt, r.Copy.ArchivedAt, r.Failure.At = fromMillis(stored), fromMillis(archived), fromMillis(failed)
-	if r.Copy.Audio, err = decodeObject(audio); err != nil {
-		return Row{}, err
-	}
-	if r.Copy.Sidecar, err = decodeObject(sidecar); err != nil {
-		return Row{}, err
-	}
-	r.Copy.Transcript, err = decodeObject(transcript)
-	return r, err
-}
-
-func decodeObject(s string) (o storage.Object, err error) {
-	if s != "" {
-		err = json.Unmarshal([]byte(s), &o)
-	}
-	return o, err
-}
-
-func encodeObject(o storage.Object) string {
-	if o.Key == "" {
-		return ""
-	}
-	b, err := json.Marshal(o)
-	if err != nil {
-		panic(err) // strings and numbers only: can't fail
-	}
-	return string(b)
 }

@@ -108,14 +108,10 @@ type rebuild struct {
 type Manifest interface {
 	archive.Learner
 	Bind(ctx context.Context, b manifest.Binding) error
-	All(ctx context.Context, kind vbc.Kind, owner string, id int64) ([]manifest.Row, error)
+	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
 	SetLearned(ctx context.Context, l manifest.Learned) error
 	SeenBy(ctx context.Context, run int64) iter.Seq2[manifest.Row, error]
-	Tell(ctx context.Context, rows []manifest.Row) error
-	Put(ctx context.Context, rows ...manifest.Row) error
-	Drop(ctx context.Context, r vbc.Recording) error
-	Displace(ctx context.Context) error
-	SuspectTwins(ctx context.Context) error
+	manifest.Filling
 	Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry) error
 }
 
@@ -244,7 +240,7 @@ func (b *rebuild) count(change func(*Result)) {
 
 // told is what receipts have told of a group.
 func (b *rebuild) told(ctx context.Context, g layout.Group) ([]manifest.Row, error) {
-	rows, err := b.manifest.All(ctx, g.Recording.Kind, g.Recording.Owner, g.Recording.ID)
+	rows, err := b.manifest.All(ctx, g.Recording.Key())
 	if err != nil {
 		return nil, fmt.Errorf("look up %s: %w", g.Recording, err)
 	}

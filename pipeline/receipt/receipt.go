@@ -97,6 +97,9 @@ func (e Entry) Recording() vbc.Recording {
 	return vbc.Recording{Account: e.Account, Kind: e.Kind, Owner: e.Owner, ID: e.ID, Start: e.Start}
 }
 
+// Key is the key of the recording that an entry is about.
+func (e Entry) Key() vbc.Key { return vbc.Key{Kind: e.Kind, Owner: e.Owner, ID: e.ID} }
+
 // check refuses entries that this program would not have written.
 func (e Entry) check() error {
 	switch {

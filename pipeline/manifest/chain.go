@@ -1,0 +1,25 @@
+package manifest
+
+import (
+	"context"
+	"iter"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+)
+
+// Chain is the manifest's chain of receipts; see package receipt. Steps add to it.
+type Chain interface {
+	// Chain says where the manifest's chain of receipts ends. It is not checked.
+	Chain(ctx context.Context) (receipt.Chain, error)
+	// Receipts yields the lines of the chain behind entry after, oldest first, as
+	// they are: whoever needs them to be a chain checks that.
+	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	// ReceiptsStored says up to which entry the chain is stored beside the archive.
+	ReceiptsStored(ctx context.Context) (seq int64, err error)
+	// SetReceiptsStored writes down what ReceiptsStored says.
+	SetReceiptsStored(ctx context.Context, seq int64) error
+	// TakeOver adds entries that the archive has and this manifest, restored from
+	// an older copy, has not. The lines must continue its chain: else the error is
+	// a *receipt.Break, and nothing is added. They count as stored.
+	TakeOver(ctx context.Context, lines []byte) error
+}

@@ -1,0 +1,320 @@
+package manifesttest
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+var spring = time.Date(2026, 3, 29, 0, 30, 0, 0, time.UTC)
+
+// words are texts that easily match each other, and that SQLite and Go may
+// see differently.
+var words = rapid.OneOf(
+	rapid.SampledFrom([]string{"", "101", "1010", "17325550100", "+17325550100", "0", "-5", "1.50", "1e3", "007", "anonymous", "Jörg Müller", "JÖRG", "ß", "100%", "a_b", "a%b", "\x00", "a\x00b", "İ", "i", "\u212a", "k", `"`, `\`, "[", ",", "\n", "null", "😀", "INBOUND", "caller_id"}),
+	rapid.StringOfN(rapid.RuneFrom([]rune{'a', 'A', 'b', 'k', '1', '0', '%', '_', '*', '?', 'é', 'É', '\u212a', 'ſ', '"', '\\'}), 0, 4, -1),
+)
+
+// scalars are values of JSON as VBC might write them, and as it shouldn't.
+func scalar(t *rapid.T, label string) string {
+	text := words.Draw(t, label)
+	switch rapid.IntRange(0, 11).Draw(t, label+" is written") {
+	case 0:
+		return rapid.SampledFrom([]string{"null", "true", "false", "{}", `{"a":1}`, "[]", "1.0", "1e3", "-0", "12345678901234567890", `"\ud83d"`, `"\u0000"`, `"\ud83d\ude00"`, `"a\/b"`, "\"\xff\""}).Draw(t, label+" oddly")
+	case 1, 2, 3:
+		return rapid.SampledFrom([]string{"0", "101", "1010", "17325550100", "-5"}).Draw(t, label+" as a number")
+	case 4: // every character as an escape
+		var b strings.Builder
+		for _, c := range text {
+			if c > 0xffff {
+				c = '?'
+			}
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+		return `"` + b.String() + `"`
+	}
+	b, _ := json.Marshal(text)
+	return string(b)
+}
+
+func list(t *rapid.T, label string) string {
+	if rapid.IntRange(0, 9).Draw(t, label+" is a list") == 0 {
+		return scalar(t, label)
+	}
+	var items []string
+	for i := range rapid.IntRange(0, 3).Draw(t, label) {
+		items = append(items, scalar(t, fmt.Sprint(label, i)))
+	}
+	return "[" + strings.Join(items, " , ") + "]"
+}
+
+// anyRecording is what VBC might say of a call.
+func anyRecording(t *rapid.T, id int64) vbc.Recording {
+	start := spring.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "hours")) * time.Hour)
+	written := start.Format("2006-01-02T15:04:05+0000")
+	if rapid.IntRange(0, 9).Draw(t, "has fractions") == 0 {
+		written = start.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "µs")) * time.Microsecond).Format(time.RFC3339Nano)
+	}
+	fields := []string{fmt.Sprintf(`"id":%d`, id), fmt.Sprintf(`"start":%q`, written), fmt.Sprintf(`"file_size_in_bytes":%d`, rapid.IntRange(-1, 3).Draw(t, "size"))}
+	usual := rapid.Bool().Draw(t, "is as usual")
+	field := func(name string, value func(*rapid.T, string) string) {
+		if usual && name != "duration" {
+			text, _ := json.Marshal(words.Draw(t, name))
+			if name == "extensions" || name == "rule_ids" {
+				text = fmt.Appendf(nil, "[%s]", text)
+			}
+			fields = append(fields, fmt.Sprintf(`"%s":%s`, name, text))
+			return
+		}
+		switch rapid.IntRange(0, 19).Draw(t, name+" is") {
+		case 0, 1:
+		case 2:
+			fields = append(fields, fmt.Sprintf(`"%s":%s`, strings.ToUpper(name), value(t, name)))
+		case 3:
+			fields = append(fields, fmt.Sprintf(`"%s":%s`, name, value(t, name)), fmt.Sprintf(`"%s":%s`, name, value(t, name+" again")))
+		case 4:
+			fields = append(fields, fmt.Sprintf(`"\u%04x%s":%s`, name[0], name[1:], value(t, name)))
+		case 5:
+			fields = append(fields, fmt.Sprintf(`"%s":%s`, strings.ReplaceAll(name, "s", "ſ"), value(t, name)))
+		default:
+			fields = append(fields, fmt.Sprintf(`"%s" : %s`, name, value(t, name)))
+		}
+	}
+	for _, name := range []string{"call_direction", "caller_id", "dnis", "cnam", "call_id", "file_name"} {
+		field(name, scalar)
+	}
+	for _, name := range []string{"extensions", "rule_ids"} {
+		field(name, list)
+	}
+	field("duration", func(t *rapid.T, label string) string {
+		return rapid.OneOf(rapid.SampledFrom([]string{"0", "1000", `"1000"`, "2000", "1500.0", "-1", `""`, `"0200"`, "null", "1099511627776", `" 5"`}),
+			rapid.Custom(func(t *rapid.T) string { return scalar(t, label) })).Draw(t, label)
+	})
+	if rapid.IntRange(0, 39).Draw(t, "is deep") == 0 {
+		fields = append(fields, `"deep":`+strings.Repeat("[", 2000)+strings.Repeat("]", 2000))
+	}
+	kind, owner := vbc.Company, ""
+	if rapid.IntRange(0, 3).Draw(t, "is on-demand") == 0 {
+		kind, owner = vbc.OnDemand, rapid.SampledFrom([]string{"1", "22"}).Draw(t, "owner")
+	}
+	return vbc.ParseRecording(kind, owner, json.RawMessage("{"+strings.Join(fields, ",")+"}"))
+}
+
+func anyQuery(t *rapid.T) (q manifest.Query) {
+	maybe := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	if maybe("ids?") {
+		q.IDs = rapid.SliceOfN(rapid.Int64Range(1, 30), 1, 9).Draw(t, "ids")
+	}
+	if maybe("states?") {
+		q.States = rapid.SliceOfN(rapid.SampledFrom([]manifest.State{manifest.Listed, manifest.Purged, manifest.Failed}), 1, 2).Draw(t, "states")
+	}
+	q.Kind = rapid.SampledFrom([]vbc.Kind{"", "", "", vbc.Company, vbc.OnDemand}).Draw(t, "kind")
+	q.Owner = rapid.SampledFrom([]string{"", "", "", "1"}).Draw(t, "owner")
+	moment := func(label string) time.Time {
+		return spring.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, label))*time.Hour + time.Duration(rapid.SampledFrom([]int{0, 0, 1, 1000, 2500}).Draw(t, label+" µs"))*time.Microsecond)
+	}
+	if maybe("since?") {
+		q.Since = moment("since")
+	}
+	if maybe("until?") {
+		q.Until = moment("until")
+	}
+	for _, to := range []*string{&q.Filter.Direction, &q.Filter.CallerID, &q.Filter.DNIS, &q.Filter.CNAM, &q.Filter.CallID, &q.Filter.Extension, &q.Filter.RuleID} {
+		if rapid.IntRange(0, 9).Draw(t, "filter?") == 0 {
+			*to = words.Draw(t, "filter")
+		}
+	}
+	if maybe("min?") {
+		q.Filter.MinDuration = rapid.SampledFrom([]time.Duration{time.Millisecond, time.Second, time.Second + 1, 2 * time.Second}).Draw(t, "min")
+	}
+	if maybe("max?") {
+		q.Filter.MaxDuration = rapid.SampledFrom([]time.Duration{time.Second - 1, time.Second, 2 * time.Second}).Draw(t, "max")
+	}
+	if rapid.Bool().Draw(t, "text?") {
+		q.Text = words.Draw(t, "text")
+	}
+	q.OldestFirst = rapid.Bool().Draw(t, "oldest first")
+	q.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
+	return q
+}
+
+// queryAbout asks for what is like a row: by a text of it in other letters, or
+// by times around its start.
+func queryAbout(t *rapid.T, r manifest.Row) (q manifest.Query) {
+	switch text := rapid.SampledFrom(append([]string{r.CallerID, r.CNAM, r.FileName}, r.Extensions...)).Draw(t, "its text"); rapid.IntRange(0, 4).Draw(t, "asks for") {
+	case 0:
+		q.Text = strings.ToLower(text)
+	case 1:
+		q.Text = strings.ToUpper(text)
+	case 2:
+		q.Until = r.Start
+	case 3:
+		q.Since = r.Start
+	case 4:
+		q.Filter = vbc.Filter{Direction: r.Direction, CallerID: r.CallerID, DNIS: r.DNIS, CNAM: r.CNAM, CallID: r.CallID, MinDuration: r.Duration, MaxDuration: r.Duration}
+		if len(r.Extensions) > 0 {
+			q.Filter.Extension = r.Extensions[0]
+		}
+	}
+	return q
+}
+
+// anyWay is how far a recording may have come, and be counted with another size.
+var anyWay = rapid.SampledFrom([][]manifest.Step{
+	{}, {}, {}, {manifest.StepFailed}, {manifest.StepStored, manifest.StepVerified, manifest.StepFailed}, {manifest.StepStored, manifest.StepVerified},
+	{manifest.StepStored, manifest.StepPurging, manifest.StepPurged},
+})
+
+// Whatever VBC writes and somebody looks for, the manifest finds just what
+// matches, in order, and counts what it finds.
+func searchFindsWhatMatches(t *testing.T, places Places) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m, err := places(t).Open(t.Context(), nil)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer m.Close()
+		var shown []vbc.Recording
+		for id := range int64(rapid.IntRange(0, 30).Draw(rt, "rows")) {
+			if r := anyRecording(rt, id+1); r.Unreadable == "" {
+				shown = append(shown, r)
+			}
+		}
+		if _, err := m.Add(t.Context(), 1, shown); err != nil {
+			rt.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for _, r := range shown {
+			r.Account = account
+			way := anyWay.Draw(rt, "has come")
+			wg.Go(func() {
+				for _, s := range way {
+					if err := stepsOf(m, r)[s](t.Context()); err != nil {
+						t.Errorf("%s: %v", s, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		all := allOf(rt, m)
+		if len(all) != len(shown) {
+			rt.Fatalf("%d of %d rows", len(all), len(shown))
+		}
+		for range 5 {
+			q := anyQuery(rt)
+			if len(all) > 0 && rapid.Bool().Draw(rt, "about one") {
+				q = queryAbout(rt, rapid.SampledFrom(all).Draw(rt, "row"))
+			}
+			compare(rt, m, all, q)
+		}
+		if findings, err := m.Check(t.Context()); err != nil || len(findings) > 0 {
+			rt.Errorf("%q, %v", findings, err)
+		}
+	})
+}
+
+// allOf are all rows, by their start.
+func allOf(t *rapid.T, m Manifest) (all []manifest.Row) {
+	for r, err := range m.InOrder(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b manifest.Row) int {
+		return cmp.Or(a.Start.Truncate(time.Millisecond).Compare(b.Start.Truncate(time.Millisecond)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// compare compares what a query finds with all rows that match, oldest first.
+func compare(t *rapid.T, m Manifest, all []manifest.Row, q manifest.Query) {
+	want := slices.DeleteFunc(slices.Clone(all), func(r manifest.Row) bool { return !q.Matches(r) })
+	for _, by := range []manifest.Grouping{"", manifest.ByMonth, manifest.ByExtension, manifest.ByDirection, manifest.ByState} {
+		zone := time.FixedZone("", 60*60*rapid.IntRange(-12, 12).Draw(t, "zone"))
+		groups, total, err := m.Count(t.Context(), q, by, zone)
+		counted := manifest.NewCounting(by, zone)
+		for _, r := range want {
+			counted.Row(r)
+		}
+		wantGroups, wantTotal := counted.Counts()
+		if err != nil || total != wantTotal || !slices.Equal(groups, wantGroups) {
+			t.Errorf("%+v: counted %+v of %+v by %q, %v; want %+v of %+v", q, groups, total, by, err, wantGroups, wantTotal)
+		}
+	}
+	if !q.OldestFirst {
+		slices.Reverse(want)
+	}
+	if q.Limit > 0 && len(want) > q.Limit {
+		want = want[:q.Limit]
+	}
+	var found []manifest.Row
+	for r, err := range m.Search(t.Context(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, r)
+	}
+	if diff := gocmp.Diff(want, found); diff != "" && len(want)+len(found) > 0 {
+		t.Errorf("%+v: %s", q, diff)
+	}
+}
+
+// What is put into a manifest that is being made anew is found like what was
+// listed, whatever JSON it has, and whoever has an id now is told as by a listing.
+func whatIsPutIsFound(t *testing.T, places Places) {
+	for name, extra := range map[string]string{
+		"foreign letters": `,"cnam":"MÜLLER"`, "another case": `,"CNAM":"müller"`, "nested": `,"cnam":"müller","x":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500),
+	} {
+		p := places(t)
+		rec := vbc.ParseRecording(vbc.Company, "", fmt.Appendf(nil, `{"id":1,"start":"2025-05-12T10:15:00+0000"%s}`, extra))
+		later := recording(1, day)
+		err := p.Create(t.Context(), func(m Fillable) error {
+			return errors.Join(m.Bind(t.Context(), manifest.Binding{Account: account}),
+				m.Put(t.Context(), manifest.Row{Recording: rec, State: manifest.Listed}),
+				m.Put(t.Context(), manifest.Row{Recording: later, State: manifest.Purged, Copy: copyOf(later)}),
+				m.Put(t.Context(), manifest.Row{Recording: recording(2, day), State: manifest.Listed}), m.Drop(t.Context(), recording(2, day)),
+				m.Displace(t.Context()), m.SuspectTwins(t.Context()))
+		})
+		must(t, err)
+		m := open(t, p, nil)
+		var found []int64
+		for r, err := range m.Search(t.Context(), manifest.Query{Text: "müller"}) {
+			must(t, err)
+			found = append(found, r.ID)
+		}
+		if len(found) != 1 {
+			t.Errorf("%s: found %v", name, found)
+		}
+		rows, err := m.All(t.Context(), key(1))
+		if err != nil || len(rows) != 2 || !rows[0].Displaced || rows[1].Nth != 1 || rows[1].State != manifest.Purged {
+			t.Errorf("%s: %+v, %v", name, rows, err)
+		}
+		if _, err := m.Get(t.Context(), key(2)); !errors.Is(err, manifest.ErrUnknown) {
+			t.Errorf("%s: what was dropped is there, %v", name, err)
+		}
+	}
+	p := places(t)
+	broken := errors.New("broken off")
+	err := p.Create(t.Context(), func(m Fillable) error {
+		return errors.Join(m.Bind(t.Context(), manifest.Binding{Account: account}), m.Put(t.Context(), manifest.Row{Recording: recording(1, day), State: manifest.Listed}), broken)
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if _, err := open(t, p, nil).Get(t.Context(), key(1)); !errors.Is(err, manifest.ErrUnknown) {
+		t.Errorf("what was broken off is there, %v", err)
+	}
+}

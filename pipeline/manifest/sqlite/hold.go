@@ -1,0 +1,303 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// unheld is a *HeldError if a recording is under a hold at this moment of the
+// transaction.
+func unheld(tx queryer, r vbc.Recording) error {
+	holds, err := active(tx)
+	if err != nil {
+		return err
+	}
+	if h, held := manifest.Covering(holds, r); held {
+		return &manifest.HeldError{Recording: r, Number: h.Number}
+	}
+	return nil
+}
+
+// UnderWay counts the recordings covered by a hold whose deletion at VBC has been
+// begun, and of which nobody knows yet what becomes of it.
+func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
+	rows, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY by_state WHERE state = 'purging'`)
+	for _, row := range rows {
+		if h.Covers(row.Recording) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
+// own transaction; this is for afterwards.
+func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
+	holds, err := m.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	if h, held := manifest.Covering(holds, r); held {
+		return &manifest.HeldError{Recording: r, Number: h.Number}
+	}
+	return nil
+}
+
+// holdRow is a row of the table, as both ways of reading it have it.
+type holdRow struct {
+	Number              int64
+	Digest, Made, Ended string
+}
+
+func (r holdRow) hold() (h manifest.Hold, err error) {
+	if h.Lost = r.Made == ""; !h.Lost {
+		err = json.Unmarshal([]byte(r.Made), &h)
+	}
+	if err == nil && r.Ended != "" {
+		h.Removed = &manifest.Removal{}
+		err = json.Unmarshal([]byte(r.Ended), h.Removed)
+	}
+	if err == nil {
+		h.Digest, err = storage.ParseDigest(r.Digest)
+	}
+	h.Number = r.Number
+	return h, err
+}
+
+// Holds returns all holds in the order of their numbers, those that were
+// removed included.
+func (m *Manifest) Holds(ctx context.Context) ([]manifest.Hold, error) {
+	return query(ctx, m, func(rows *sql.Rows) (manifest.Hold, error) {
+		var r holdRow
+		if err := rows.Scan(&r.Number, &r.Digest, &r.Made, &r.Ended); err != nil {
+			return manifest.Hold{}, err
+		}
+		return r.hold()
+	}, "SELECT number, digest, made, ended FROM hold ORDER BY number")
+}
+
+// active returns the holds that hold at this moment of the transaction.
+func active(tx queryer) (holds []manifest.Hold, err error) {
+	var text []byte
+	var rows []holdRow
+	err = tx.QueryRow("SELECT json_group_array(json_object('Number', number, 'Digest', digest, 'Made', made)) FROM hold WHERE ended = ''").Scan(&text)
+	if err == nil {
+		err = json.Unmarshal(text, &rows)
+	}
+	for _, r := range rows {
+		var h manifest.Hold
+		if h, err = r.hold(); err != nil {
+			break
+		}
+		holds = append(holds, h)
+	}
+	if err != nil {
+		return nil, writeError(err)
+	}
+	return holds, nil
+}
+
+// AddHold writes a hold down and returns it with its number. From that moment
+// on no purge of what it covers is begun, also not by a run that is going on.
+// Its receipt, and its copy beside the archive, are the next run's.
+func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold, error) {
+	if !h.Selects() {
+		return manifest.Hold{}, errors.New("a hold needs criteria")
+	}
+	h.Nonce, h.At, h.Removed = rand.Text(), time.Now().UTC(), nil
+	made, err := json.Marshal(h)
+	if err != nil {
+		return manifest.Hold{}, err
+	}
+	h.Digest = storage.SumOf(made)
+	err = m.do(ctx, func(tx txn) error {
+		if err := tx.QueryRow("SELECT coalesce(max(number), 0) + 1 FROM hold").Scan(&h.Number); err != nil {
+			return writeError(err)
+		}
+		if _, err := tx.Exec("INSERT INTO hold (number, digest, made) VALUES (?, ?, ?)", h.Number, h.Digest.String(), string(made)); err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
+	return h, err
+}
+
+// RemoveHold ends a hold. The error is ErrNoHold if there is none.
+func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by string) (h manifest.Hold, err error) {
+	err = m.do(ctx, func(tx txn) error {
+		holds, err := active(tx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(holds, func(h manifest.Hold) bool { return h.Number == number })
+		if i < 0 {
+			return manifest.ErrNoHold
+		}
+		h = holds[i]
+		h.Removed = &manifest.Removal{Hold: h.Digest, Reason: reason, By: by, At: time.Now().UTC()}
+		ended, err := json.Marshal(h.Removed)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE hold SET ended = ? WHERE number = ?", string(ended), number); err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
+	return h, err
+}
+
+// The making of a hold and its end are two deeds, each with an entry in the
+// chain and an object beside the archive. noted and stored count those of them
+// that are done.
+const deeds = "(1 + (ended <> ''))"
+
+// NoteHolds adds the entries that the chain of receipts lacks. It is called by
+// runs alone, once they have taken over what the archive has of the chain:
+// entries from anywhere else would fork it.
+func (m *Manifest) NoteHolds(ctx context.Context, run int64) error {
+	return m.do(ctx, func(tx txn) error {
+		for {
+			var r holdRow
+			var noted int
+			err := tx.QueryRow("SELECT number, digest, made, ended, noted FROM hold WHERE noted < "+deeds+" ORDER BY number LIMIT 1").
+				Scan(&r.Number, &r.Digest, &r.Made, &r.Ended, &noted)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
+				return writeError(err)
+			}
+			h, err := r.hold()
+			if err != nil {
+				return writeError(err)
+			}
+			e := receipt.Entry{Type: receipt.Held, At: h.At, Run: run, Account: m.account, Hold: h.Number, Digest: h.Digest}
+			if noted == 1 {
+				e.Type, e.At, e.Removal = receipt.Released, h.Removed.At, storage.SumOf([]byte(r.Ended))
+			}
+			if err := addEntry(tx, e); err != nil {
+				return err
+			}
+			if _, err := tx.Exec("UPDATE hold SET noted = ? WHERE number = ?", noted+1, r.Number); err != nil {
+				return writeError(err)
+			}
+		}
+	})
+}
+
+// takeOverHold notes that the chain has an entry about a hold. Where only that
+// is known, and not what it covers, everything is held.
+func takeOverHold(tx txn, e receipt.Entry) error {
+	noted := 1
+	switch e.Type {
+	case receipt.Held:
+		if err := learnHold(tx, e.Digest, ""); err != nil {
+			return err
+		}
+	case receipt.Released:
+		noted = 2
+	default:
+		return nil
+	}
+	if _, err := tx.Exec("UPDATE hold SET noted = max(noted, ?) WHERE digest = ?", noted, e.Digest.String()); err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// learnHold writes down a hold of another manifest, or of a later state of
+// this one; made is "" if nobody knows what it covers.
+func learnHold(tx txn, digest storage.Digest, made string) error {
+	_, err := tx.Exec(`INSERT INTO hold (number, digest, made, noted, stored) SELECT coalesce(max(number), 0) + 1, ?, ?, 1, 1 FROM hold WHERE true
+		ON CONFLICT (digest) DO UPDATE SET made = excluded.made WHERE made = ''`, digest.String(), made)
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// LearnHold writes down what the archive says of a hold. One whose making
+// can't be read holds everything; an end that can't be read ends nothing.
+func (m *Manifest) LearnHold(ctx context.Context, t manifest.HoldText) error {
+	return m.do(ctx, func(tx txn) error {
+		switch {
+		case !t.Ended && t.Check():
+			return learnHold(tx, t.Hold, string(t.Text))
+		case !t.Ended:
+			return learnHold(tx, t.Hold, "")
+		case t.Check():
+			if _, err := tx.Exec("UPDATE hold SET ended = ?, noted = 2, stored = 2 WHERE digest = ? AND ended = ''", string(t.Text), t.Hold.String()); err != nil {
+				return writeError(err)
+			}
+		}
+		return nil
+	})
+}
+
+// HoldsSettled reports whether the chain and the archive have all that was done
+// about holds.
+func (m *Manifest) HoldsSettled(ctx context.Context) (settled bool, err error) {
+	err = m.reads.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM hold WHERE noted < "+deeds+" OR stored < "+deeds+")").Scan(&settled)
+	if err != nil {
+		err = fmt.Errorf("read manifest: %w", err)
+	}
+	return settled, err
+}
+
+// UnstoredHolds returns what isn't beside the archive yet.
+func (m *Manifest) UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error) {
+	return query(ctx, m, func(rows *sql.Rows) (t manifest.HoldText, err error) {
+		var digest string
+		if err = rows.Scan(&digest, &t.Ended, &t.Text); err == nil {
+			t.Hold, err = storage.ParseDigest(digest)
+		}
+		return t, err
+	}, "SELECT digest, 0, made FROM hold WHERE stored < 1 UNION ALL SELECT digest, 1, ended FROM hold WHERE stored < 2 AND ended <> ''")
+}
+
+// HoldStored writes down that a text is beside the archive.
+func (m *Manifest) HoldStored(ctx context.Context, t manifest.HoldText) error {
+	deed := 1
+	if t.Ended {
+		deed = 2
+	}
+	return m.exec(ctx, "UPDATE hold SET stored = max(stored, ?) WHERE digest = ?", deed, t.Hold.String())
+}
+
+// waitBeside is how long a change waits for a run that writes all the time.
+const waitBeside = 2 * time.Minute
+
+// OpenBeside opens an existing manifest for a short change that may be made
+// while a run is using it, such as a hold. It doesn't take the lock.
+func OpenBeside(ctx context.Context, path string) (*Manifest, error) {
+	if err := Place(path); err != nil {
+		return nil, err
+	}
+	m, err := OpenReadOnly(ctx, path) // refuses formats that would have to be changed
+	if err != nil {
+		return nil, err
+	}
+	if m.account == "" {
+		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, path), m.Close())
+	}
+	if m.writes, err = sql.Open("sqlite", dsn(path, "rw", waitBeside)); err == nil {
+		m.writes.SetMaxOpenConns(1)
+		err = m.beginWriting(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.Close())
+	}
+	return m, nil
+}

@@ -1,0 +1,290 @@
+// Package sqlite keeps a manifest in a file of SQLite, in WAL mode with
+// synchronous=FULL: what a method has returned nil for survives a crash of the
+// machine. One goroutine writes, many callers at once share its commits. An OS
+// lock beside the file keeps a second run out.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+// Manifest is an open manifest. Its methods may be called concurrently.
+type Manifest struct {
+	path     string
+	lock     *flock.Flock // nil when opened without it
+	reads    *sql.DB
+	writes   *sql.DB
+	queue    chan write
+	stopped  chan struct{}
+	account  string   // "" until bound
+	creating bool     // within Create
+	known    sync.Map // of reads: text → *sql.Stmt
+
+	commits func(commit func() error) error // nil, or what WithCommits gave
+
+	ended struct { // uploads, and that isn't written down yet
+		sync.Mutex
+		uploads []manifest.Upload
+	}
+}
+
+// Open opens the manifest at path, creating it (0600, its directory 0700) if
+// need be, and locks it until Close. Whatever links lead to it, there is one lock.
+func Open(ctx context.Context, path string, options ...Option) (*Manifest, error) {
+	if err := Place(path); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("lock manifest %s: %w", path, err)
+	} else if !ok {
+		return nil, fmt.Errorf("%w: %s", manifest.ErrLocked, path)
+	}
+	touch(path + ".lock")
+	m, err := open(ctx, path, lock)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("open manifest %s: %w", path, err)
+	}
+	for _, o := range options {
+		o(m)
+	}
+	if err := m.beginWriting(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.Close())
+	}
+	return m, nil
+}
+
+// beginWriting starts the goroutine that writes.
+func (m *Manifest) beginWriting(ctx context.Context) error {
+	conn, err := m.writes.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	m.queue, m.stopped = make(chan write), make(chan struct{})
+	go m.writer(&writes{conn: conn, known: map[string]*sql.Stmt{}})
+	return nil
+}
+
+// Option changes how a manifest is opened.
+type Option func(*Manifest)
+
+// WithCommits has f called in place of each commit: it may carry it out or
+// not, and fail or not. Tests see with it what a crash leaves behind.
+func WithCommits(f func(commit func() error) error) Option {
+	return func(m *Manifest) { m.commits = f }
+}
+
+// InUse reports whether a run, or another command that changes it, is using the
+// manifest at path.
+func InUse(path string) (bool, error) {
+	path, err := resolve(path)
+	if err != nil {
+		return false, fmt.Errorf("look whether the manifest is in use: %w", err)
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	free, err := lock.TryLock()
+	if err != nil {
+		return false, fmt.Errorf("look whether manifest %s is in use: %w", path, err)
+	}
+	return !free, lock.Close()
+}
+
+// OpenReadOnly opens an existing manifest without locking or changing it, also
+// while a run is using it. The error is fs.ErrNotExist (wrapped) if there is none.
+func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
+	}
+	m, err := open(ctx, path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open manifest %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err error) {
+	m := &Manifest{path: path, lock: lock}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.closeFiles())
+		}
+	}()
+	if lock != nil {
+		// SQLite would create the file readable for everybody.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+		if m.writes, err = sql.Open("sqlite", dsn(path, "rw", waitBusy)); err != nil {
+			return nil, err
+		}
+		m.writes.SetMaxOpenConns(1)
+		if err := prepare(ctx, m.writes, path, false); err != nil {
+			return nil, err
+		}
+	}
+	if m.reads, err = sql.Open("sqlite", dsn(path, "ro", waitBusy)); err != nil {
+		return nil, err
+	}
+	m.reads.SetMaxOpenConns(4)
+	if err := prepare(ctx, m.reads, path, true); err != nil {
+		return nil, err
+	}
+	m.account, err = m.meta(ctx, "account")
+	return m, err
+}
+
+// waitBusy is how long a change waits for another program's.
+const waitBusy = 10 * time.Second
+
+func dsn(path, mode string, wait time.Duration) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	if abs = filepath.ToSlash(abs); !strings.HasPrefix(abs, "/") {
+		abs = "/" + abs // a drive letter
+	}
+	q := url.Values{"mode": {mode}, "_pragma": {fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()), "synchronous(FULL)", "temp_store(MEMORY)"}}
+	if mode == "rw" {
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Set("_txlock", "immediate")
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String()
+}
+
+// Close ends the manifest's use and releases the lock. All writes that were
+// reported as done are on disk.
+func (m *Manifest) Close() error {
+	if m.queue != nil {
+		close(m.queue)
+		<-m.stopped
+		m.queue = nil
+	}
+	err := m.closeFiles()
+	if m.lock != nil {
+		err = errors.Join(err, m.lock.Close())
+	}
+	return err
+}
+
+func (m *Manifest) closeFiles() error {
+	var errs []error
+	for _, s := range m.known.Range {
+		errs = append(errs, s.(*sql.Stmt).Close())
+	}
+	for _, db := range []*sql.DB{m.reads, m.writes} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Path is where the manifest lies.
+func (m *Manifest) Path() string { return m.path }
+
+func (m *Manifest) meta(ctx context.Context, key string) (value string, err error) {
+	err = m.reads.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, err
+}
+
+// Binding says what the manifest is bound to.
+func (m *Manifest) Binding(ctx context.Context) (b manifest.Binding, err error) {
+	for key, to := range map[string]*string{"account": &b.Account, "destination": &b.Destination, "identity": &b.Identity} {
+		if *to, err = m.meta(ctx, key); err != nil {
+			return manifest.Binding{}, fmt.Errorf("read manifest: %w", err)
+		}
+	}
+	return b, nil
+}
+
+// Bind binds the manifest for good to what b names; empty fields bind
+// nothing. It is a *BoundError if it is bound to something else already.
+func (m *Manifest) Bind(ctx context.Context, b manifest.Binding) error {
+	if b.Account != "" && !isNumber(b.Account) {
+		return fmt.Errorf("bind manifest: account %q is not a number", b.Account)
+	}
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct{ key, has, want string }{
+		{"account", bound.Account, b.Account},
+		{"destination", bound.Destination, b.Destination},
+		{"identity", bound.Identity, b.Identity},
+	} {
+		switch {
+		case f.want == "" || f.has == f.want:
+			continue
+		case f.has != "":
+			return &manifest.BoundError{What: f.key, Bound: f.has, Wanted: f.want}
+		}
+		err := m.do(ctx, func(tx txn) error {
+			_, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?)", f.key, f.want)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if b.Account != "" {
+		m.account = b.Account
+	}
+	return nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 63)
+	return err == nil
+}
+
+// Missing reports whether err means that there is no manifest yet.
+func Missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+var (
+	_ manifest.Manifest = (*Manifest)(nil)
+	_ manifest.Filling  = (*Manifest)(nil)
+)

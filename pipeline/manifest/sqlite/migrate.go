@@ -1,0 +1,199 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+)
+
+// migrate brings a manifest of an older format up to date. A copy is made
+// first, beside it. A crash on the way leaves the old format, and the next
+// program that opens it begins again.
+func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
+	if err := backup(ctx, db, fmt.Sprintf("%s.format%d", path, from), true); err != nil {
+		return fmt.Errorf("copy it before bringing it up to date: %w", err)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for v := from; v < format; v++ {
+		if err := migrations[v](tx); err != nil {
+			return fmt.Errorf("bring it from format %d to %d: %w", v, v+1, err)
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// migrations lead from each format to the next.
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes}
+
+// addCodes leads to format 9: failures have a code beside their text, and are
+// acknowledged by it. What is there has none until it fails again: so long, an
+// acknowledgement goes by the text. A manifest of format 6 or older has got the
+// columns with its new rows, see addNth.
+func addCodes(tx *sql.Tx) error {
+	for _, column := range []string{"code", "acknowledging_code"} {
+		var there bool
+		if err := tx.QueryRow("SELECT count(*) FROM pragma_table_info('recording') WHERE name = ?", column).Scan(&there); err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		if _, err := tx.Exec("ALTER TABLE recording ADD COLUMN " + column + " TEXT NOT NULL DEFAULT ''"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTroubles leads to format 8: what keeps an account from being done for sure
+// is written down, and uploads in parts are.
+func addTroubles(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP TABLE IF EXISTS upload; DROP TABLE IF EXISTS trouble;" + uploads + troubles)
+	return err
+}
+
+// addNth leads to format 7: recordings that have had the same id, one after the
+// other, have a row each. The key of all rows changes with it, so they are
+// written anew, and with them what triggers keep of them. What format 6 knew of
+// export jobs is dropped: it only spares requests.
+func addNth(tx *sql.Tx) error {
+	const same = `kind, owner, id, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, attempts, reason, permanent,
+		failed_at, failed_run, seen_run, reappeared, acknowledged, acknowledging, damaged, odd`
+	_, err := tx.Exec(`
+		CREATE TABLE renewed ` + recordings + `
+		INSERT INTO renewed (` + same + `) SELECT ` + same + ` FROM recording;
+		DROP TABLE recording; -- and its indexes and triggers
+		DROP TABLE IF EXISTS call;
+		DROP TABLE IF EXISTS export;
+		ALTER TABLE renewed RENAME TO recording;
+		UPDATE recording SET refuted = 1 WHERE damaged <> '';` + indexes + stateIndexes + exports + calls + stales)
+	if err != nil {
+		return err
+	}
+	return suspectTwins(tx)
+}
+
+// addSearches leads to format 6: recordings can be found by their calls, and
+// all of the catalogue is still to be made. What is odd is known before SQLite
+// reads it: it refuses some JSON altogether.
+func addSearches(tx *sql.Tx) error {
+	if _, err := tx.Exec("ALTER TABLE recording ADD COLUMN odd INTEGER NOT NULL DEFAULT 0"); err != nil {
+		return err
+	}
+	if err := markOdd(tx); err != nil {
+		return err
+	}
+	_, err := tx.Exec(staleMonths + allStale)
+	return err
+}
+
+// addTranscripts leads to format 5: a copy may have a transcript.
+func addTranscripts(tx *sql.Tx) error {
+	_, err := tx.Exec("ALTER TABLE recording ADD COLUMN transcript TEXT NOT NULL DEFAULT ''")
+	return err
+}
+
+// addHolds leads to format 4: legal holds, and listings and exports under a
+// filter. What format 3 knew of those is dropped: it only spares requests.
+func addHolds(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP TABLE IF EXISTS listing; DROP TABLE IF EXISTS export;" + settings + exports)
+	return err
+}
+
+// addLookups leads to format 3: what costs the same however long the history
+// is.
+func addLookups(tx *sql.Tx) error {
+	_, err := tx.Exec("DROP INDEX IF EXISTS unfinished;" + lookups +
+		"INSERT INTO tally SELECT state, count(*), sum(max(size, 0)) FROM recording GROUP BY state;")
+	return err
+}
+
+// chainReceipts leads to format 2: receipts become a chain, failures can be
+// acknowledged, and damaged copies of purged recordings are remembered.
+func chainReceipts(tx *sql.Tx) error {
+	_, err := tx.Exec(`
+		ALTER TABLE recording ADD COLUMN acknowledged  TEXT NOT NULL DEFAULT '';
+		ALTER TABLE recording ADD COLUMN acknowledging TEXT NOT NULL DEFAULT '';
+		ALTER TABLE recording ADD COLUMN damaged       TEXT NOT NULL DEFAULT '';
+		CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
+		ALTER TABLE receipt RENAME TO loose;
+		CREATE TABLE receipt (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);`)
+	if err != nil {
+		return err
+	}
+	if err := newChain(tx); err != nil {
+		return err
+	}
+	rows, err := tx.Query("SELECT entry FROM loose ORDER BY seq")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var entries []receipt.Entry
+	for rows.Next() {
+		var text string
+		var e receipt.Entry
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return fmt.Errorf("read a receipt: %w", err)
+		}
+		entries = append(entries, e)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := addEntry(tx, e); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec("DROP TABLE loose")
+	return err
+}
+
+// Backup writes a copy of the manifest, as it is at this moment, to a new file
+// (0600), also while a run goes on. On nil the copy is on disk.
+func (m *Manifest) Backup(ctx context.Context, path string) error {
+	if err := backup(ctx, m.reads, path, false); err != nil {
+		return fmt.Errorf("back up manifest: %w", err)
+	}
+	return nil
+}
+
+// backup copies a database into a file that comes into being whole or not at all.
+func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
+	if _, err := os.Lstat(path); err == nil && !replace {
+		return fmt.Errorf("%s exists already", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("there is no directory %s; make it first", filepath.Dir(path))
+	}
+	unfinished := path + ".unfinished"
+	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	defer func() { _ = os.Remove(unfinished) }() // the copy has a name of its own by then, or there is none
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", unfinished); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, path)
+}

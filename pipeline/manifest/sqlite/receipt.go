@@ -1,0 +1,158 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"iter"
+	"strconv"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// newChain begins the manifest's chain of receipts.
+func newChain(tx txn) error {
+	_, err := tx.Exec("INSERT INTO meta (key, value) VALUES ('chain', ?)", rand.Text())
+	return err
+}
+
+// queryer is what a database and a transaction have in common.
+type queryer interface {
+	QueryRow(query string, args ...any) *sql.Row
+}
+
+// chain is the manifest's chain up to its last entry.
+func chain(q queryer) (c receipt.Chain, err error) {
+	var last sql.NullInt64
+	var line []byte
+	err = q.QueryRow(`SELECT value, seq, entry FROM meta LEFT JOIN (SELECT seq, entry FROM receipt ORDER BY seq DESC LIMIT 1) WHERE key = 'chain'`).Scan(&c.ID, &last, &line)
+	if err == nil && last.Valid {
+		c.Last, c.Head = last.Int64, storage.SumOf(line)
+	}
+	return c, err
+}
+
+// addEntry adds an entry to the end of the chain.
+func addEntry(tx txn, e receipt.Entry) error {
+	c, err := chain(tx)
+	if err != nil {
+		return writeError(err)
+	}
+	line, err := c.Seal(e)
+	if err != nil {
+		return err
+	}
+	return putLine(tx, c.Last, line)
+}
+
+func putLine(tx txn, seq int64, line []byte) error {
+	if _, err := tx.Exec("INSERT INTO receipt (seq, entry) VALUES (?, ?)", seq, string(line)); err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// Chain says where the manifest's chain of receipts ends. It is not checked.
+func (m *Manifest) Chain(ctx context.Context) (receipt.Chain, error) {
+	tx, err := m.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return receipt.Chain{}, fmt.Errorf("read receipts: %w", err)
+	}
+	defer tx.Rollback()
+	c, err := chain(tx)
+	if err != nil {
+		return receipt.Chain{}, fmt.Errorf("read receipts: %w", err)
+	}
+	return c, nil
+}
+
+const receiptsPage = 1000 // lines read at once
+
+// Receipts yields the lines of the chain behind entry after, oldest first, as
+// they are: whoever needs them to be a chain checks that.
+func (m *Manifest) Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error] {
+	type row struct {
+		seq  int64
+		line []byte
+	}
+	return func(yield func([]byte, error) bool) {
+		for {
+			page, err := query(ctx, m, func(rows *sql.Rows) (r row, err error) {
+				err = rows.Scan(&r.seq, &r.line)
+				return r, err
+			}, "SELECT seq, entry FROM receipt WHERE seq > ? ORDER BY seq LIMIT ?", after, receiptsPage)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, r := range page {
+				if !yield(r.line, nil) {
+					return
+				}
+				after = r.seq
+			}
+			if len(page) < receiptsPage {
+				return
+			}
+		}
+	}
+}
+
+// ReceiptsStored says up to which entry the chain is stored beside the archive.
+func (m *Manifest) ReceiptsStored(ctx context.Context) (seq int64, err error) {
+	text, err := m.meta(ctx, "receipts_stored")
+	if err != nil || text == "" {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// SetReceiptsStored writes down what ReceiptsStored says.
+func (m *Manifest) SetReceiptsStored(ctx context.Context, seq int64) error {
+	return m.do(ctx, func(tx txn) error { return setReceiptsStored(tx, seq) })
+}
+
+func setReceiptsStored(tx txn, seq int64) error {
+	_, err := tx.Exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('receipts_stored', ?)", strconv.FormatInt(seq, 10))
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// TakeOver adds entries that the archive has and this manifest, restored from
+// an older copy, has not. The lines must continue its chain: else the error is
+// a *receipt.Break, and nothing is added. They count as stored.
+func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
+	return m.do(ctx, func(tx txn) error {
+		c, err := chain(tx)
+		if err != nil {
+			return writeError(err)
+		}
+		for line := range bytes.Lines(lines) {
+			line = bytes.TrimSuffix(line, []byte("\n"))
+			e, err := c.Next(line)
+			if err != nil {
+				return err
+			}
+			if err := putLine(tx, e.Seq, line); err != nil {
+				return err
+			}
+			if err := takeOverHold(tx, e); err != nil {
+				return err
+			}
+			if err := takeOverErasure(tx, e); err != nil {
+				return err
+			}
+			if e.Transcript != nil {
+				if err := learnTranscripts(tx); err != nil {
+					return err
+				}
+			}
+		}
+		return setReceiptsStored(tx, c.Last)
+	})
+}

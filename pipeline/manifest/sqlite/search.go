@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+// Search yields the recordings that a query selects, by their start. It holds
+// few rows in memory at once, and they may be moved on while it runs.
+func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error] {
+	return func(yield func(manifest.Row, error) bool) {
+		found := 0
+		for r, err := range m.candidates(ctx, q) {
+			if err != nil {
+				yield(manifest.Row{}, err)
+				return
+			}
+			if !q.Matches(r) {
+				continue
+			}
+			if found++; !yield(r, nil) || found == q.Limit {
+				return
+			}
+		}
+	}
+}
+
+// candidates yields what may match, in the order of the query.
+func (m *Manifest) candidates(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error] {
+	return func(yield func(manifest.Row, error) bool) {
+		next, err := m.plan(ctx, q)
+		for err == nil {
+			var page []manifest.Row
+			if page, err = next(ctx); err != nil {
+				break
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if len(page) == 0 {
+				return
+			}
+		}
+		yield(manifest.Row{}, err)
+	}
+}
+
+// plan says where the answer to a query is looked for: it returns what reads the next
+// rows, none at the end.
+func (m *Manifest) plan(ctx context.Context, q manifest.Query) (next func(context.Context) ([]manifest.Row, error), err error) {
+	if len(q.IDs) > 0 {
+		return m.byIDs(q), nil
+	}
+	parts, err := m.parts(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return m.paged(q, parts, terms(q).begin()), nil
+}
+
+// paged reads the rows behind a cursor, page by page.
+func (m *Manifest) paged(q manifest.Query, parts []part, c cursor) func(context.Context) ([]manifest.Row, error) {
+	done := false
+	return func(ctx context.Context) (page []manifest.Row, err error) {
+		if done {
+			return nil, nil
+		}
+		limit := pendingPage
+		if q.Limit > 0 {
+			limit = min(limit, q.Limit)
+		}
+		text, args := terms(q).keys(parts, c, limit)
+		page, err = query(ctx, m, func(rows *sql.Rows) (manifest.Row, error) {
+			var start int64
+			r, err := m.scanWith(rows, &start)
+			if err == nil {
+				c.after(r, time.UnixMilli(start))
+			}
+			return r, err
+		}, `SELECT `+columns+`, at FROM (`+text+`) CROSS JOIN recording ON kind = k AND owner = o AND id = i AND nth = n `+terms(q).order(), args...)
+		done = len(page) < limit
+		return page, err
+	}
+}
+
+// part is one table or index, and what of it is looked at.
+type part struct {
+	from  string
+	where clause
+}
+
+const (
+	inOrder  = "call NOT INDEXED"
+	byCaller = "call INDEXED BY by_caller"
+	byState  = "recording INDEXED BY by_state" // which knows nothing of calls
+)
+
+// few is the share of recordings, one in so many, below which looking at each
+// of them is quicker than reading all of call.
+const few = 50
+
+// parts says what answers a query that gives no ids.
+func (m *Manifest) parts(ctx context.Context, q manifest.Query) ([]part, error) {
+	where := terms(q).where()
+	if q.Filter.CallerID != "" {
+		return []part{{byCaller, where.and("caller_id = ?", q.Filter.CallerID)}, {byCaller, where.and("caller_id IS NULL")}}, nil
+	}
+	if len(q.States) > 0 {
+		var n, of int64
+		err := m.reads.QueryRowContext(ctx, `SELECT coalesce(sum(recordings) FILTER (WHERE state IN (SELECT value FROM json_each(?))), 0), coalesce(sum(recordings), 0) FROM tally`,
+			asJSON(q.States)).Scan(&n, &of)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		if n < of/few {
+			var parts []part
+			for _, s := range slices.Compact(slices.Sorted(slices.Values(q.States))) {
+				parts = append(parts, part{byState, terms(q).whose().and("state = ?", s)})
+			}
+			return parts, nil
+		}
+	}
+	return []part{{inOrder, where}}, nil
+}
+
+// begin is before the first row that a query can select.
+func (q terms) begin() cursor {
+	switch {
+	case q.OldestFirst && q.Since.IsZero():
+		return cursor{at: math.MinInt64}
+	case q.OldestFirst:
+		return cursor{at: q.Since.UnixMilli()}
+	case q.Until.IsZero():
+		return cursor{at: math.MaxInt64}
+	}
+	return cursor{at: q.Until.UnixMilli() + 1}
+}
+
+func (q terms) order() string {
+	if q.OldestFirst {
+		return `ORDER BY at, k, o, i, n`
+	}
+	return `ORDER BY at DESC, k DESC, o DESC, i DESC, n DESC`
+}
+
+// keys selects the next rows behind a cursor. Each part yields them in the
+// order of the whole. The far end of the time is a condition of its own; the
+// near one is the cursor's.
+func (q terms) keys(parts []part, c cursor, limit int) (text string, args []any) {
+	behind, end := "<", clause{}
+	switch {
+	case q.OldestFirst && !q.Until.IsZero():
+		end = end.and("start <= ?", q.Until.UnixMilli())
+	case !q.OldestFirst && !q.Since.IsZero():
+		end = end.and("start >= ?", q.Since.UnixMilli())
+	}
+	if q.OldestFirst {
+		behind = ">"
+	}
+	for _, p := range parts {
+		if text != "" {
+			text += ` UNION ALL `
+		}
+		w := p.where.and("(start, kind, owner, id, nth) "+behind+" (?, ?, ?, ?, ?)", c.at, c.kind, c.owner, c.id, c.nth).and(end.text, end.args...)
+		text += `SELECT start AS at, kind AS k, owner AS o, id AS i, nth AS n FROM ` + p.from + ` WHERE ` + w.text
+		args = append(args, w.args...)
+	}
+	return text + ` ` + q.order() + ` LIMIT ?`, append(args, limit)
+}
+
+// byIDs reads the rows with certain ids, of all collections, at once.
+func (m *Manifest) byIDs(q manifest.Query) func(context.Context) ([]manifest.Row, error) {
+	done := false
+	return func(ctx context.Context) (all []manifest.Row, err error) {
+		if done {
+			return nil, nil
+		}
+		done = true
+		var c collection
+		for {
+			if c, err = m.collectionAfter(ctx, c); err != nil || c == (collection{}) {
+				break
+			}
+			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE kind = ? AND owner = ? AND id IN (SELECT value FROM json_each(?))`,
+				c.kind, c.owner, asJSON(q.IDs))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, page...)
+		}
+		slices.SortFunc(all, func(a, b manifest.Row) int {
+			if !q.OldestFirst {
+				a, b = b, a
+			}
+			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Nth, b.Nth))
+		})
+		return all, err
+	}
+}
+
+// collection is one of those that VBC has of an account.
+type collection struct{ kind, owner string }
+
+// collectionAfter is the next one of which the manifest knows a recording.
+func (m *Manifest) collectionAfter(ctx context.Context, c collection) (next collection, err error) {
+	all, err := query(ctx, m, func(rows *sql.Rows) (c collection, err error) {
+		return c, rows.Scan(&c.kind, &c.owner)
+	}, `SELECT kind, owner FROM recording WHERE (kind, owner) > (?, ?) ORDER BY kind, owner LIMIT 1`, c.kind, c.owner)
+	if err != nil || len(all) == 0 {
+		return collection{}, err
+	}
+	return all[0], nil
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers only: can't fail
+	}
+	return string(b)
+}
