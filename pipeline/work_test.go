@@ -37,7 +37,8 @@ func TestStepsInOrder(t *testing.T) {
 		func(it *item) { it.transcribed = true },
 	}
 	met := map[string]int{}
-	for _, state := range []manifest.State{manifest.Listed, manifest.Stored, manifest.Verified, manifest.Purging, manifest.Failed} {
+	states := []manifest.State{manifest.Listed, manifest.Stored, manifest.Verified, manifest.Purging, manifest.Failed}
+	for _, state := range states {
 		for _, alike := range []manifest.Alike{manifest.Unlike, manifest.Suspect, manifest.Compared} {
 			for set := range 1 << len(flags) {
 				it := &item{Row: manifest.Row{State: state, Alike: alike}}
