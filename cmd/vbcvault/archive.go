@@ -50,8 +50,9 @@ type archiveFlags struct {
 func newArchive(s streams) *cobra.Command {
 	var f archiveFlags
 	cmd := &cobra.Command{
-		Use:   "archive (--older-than AGE | --before TIME) --to DESTINATION",
-		Short: "Archive recordings, and with --delete delete them at VBC once proven",
+		Use:        "archive (--older-than AGE | --before TIME) --to DESTINATION",
+		SuggestFor: []string{"run", "backup", "sync"},
+		Short:      "Archive recordings, and with --delete delete them at VBC once proven",
 		Long: `Archive lists the recordings that start before a cutoff, streams each one's
 audio and metadata into the destination, and the transcript where VBC has one,
 and has the destination confirm size and SHA-256 of each. Without --delete

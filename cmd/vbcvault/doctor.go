@@ -25,8 +25,9 @@ type doctor struct {
 func newDoctor(s streams) *cobra.Command {
 	var d doctor
 	cmd := &cobra.Command{
-		Use:   "doctor --to DESTINATION",
-		Short: "Look whether everything is set up for a run, and change nothing",
+		Use:        "doctor --to DESTINATION",
+		SuggestFor: []string{"check", "test"},
+		Short:      "Look whether everything is set up for a run, and change nothing",
 		Long: `Doctor looks at everything that a run relies on: credentials, subscriptions,
 clock, proxy and certificates; whether the destination can be listed and written
 and checks what it is sent; its versioning, public access, lifecycle rules and

@@ -40,8 +40,9 @@ const shownRecordings = 50
 func newList(s streams) *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Find recordings in the manifest, and count them",
+		Use:        "list",
+		SuggestFor: []string{"ls", "find", "search"},
+		Short:      "Find recordings in the manifest, and count them",
 		Long: `List shows the recordings that the manifest knows and that match all that is
 given, the newest first. It reads the manifest without locking it, also while a
 run is going on, and asks neither VBC nor the destination.

@@ -30,8 +30,9 @@ type rebuildFlags struct {
 func newRebuild(s streams) *cobra.Command {
 	var f rebuildFlags
 	cmd := &cobra.Command{
-		Use:   "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
-		Short: "Make a manifest out of the archive alone",
+		Use:        "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
+		SuggestFor: []string{"recover"},
+		Short:      "Make a manifest out of the archive alone",
 		Long: `Rebuild makes a manifest out of what lies in the bucket or directory: metadata,
 audio, transcripts, receipts, holds and erasures. It is for when the manifest is
 lost. It asks VBC nothing and changes nothing in the archive; a run with the new

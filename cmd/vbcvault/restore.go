@@ -32,8 +32,9 @@ type restoreFlags struct {
 func newRestore(s streams) *cobra.Command {
 	var f restoreFlags
 	cmd := &cobra.Command{
-		Use:   "restore (--id ID | FILTERS | --all) --out DIR",
-		Short: "Fetch archived recordings back into files",
+		Use:        "restore (--id ID | FILTERS | --all) --out DIR",
+		SuggestFor: []string{"get", "fetch", "download"},
+		Short:      "Fetch archived recordings back into files",
 		Long: `Restore fetches recordings out of the archive: the audio and, beside it under
 the same name, what VBC said of the call (.json) and the transcript
 (.transcript.json or .txt) where there is one. It asks VBC nothing, needs only

@@ -84,10 +84,14 @@ To see it work without an account, a bucket or a server:
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
-	})
-	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newDiff(s), newRebuild(s), newAudit(s), newDoctor(s), newAcknowledge(s), newHold(s), newErase(s), newList(s), newExport(s), newRestore(s), newManifest(s), newDemo(s), newVersion(s))
+	root.SetFlagErrorFunc(flagError)
+	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newDoctor(s), newDemo(s))
+	group(root, "find", "Find and fetch recordings:", newList(s), newExport(s), newRestore(s))
+	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newHold(s), newErase(s), newManifest(s))
+	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))
+	group(root, "other", "Other:", newVersion(s))
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {
 		if cmd.Args == nil {
 			continue
@@ -95,7 +99,10 @@ To see it work without an account, a bucket or a server:
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				if len(given) > 0 && !cmd.HasSubCommands() {
+				switch {
+				case len(given) > 0 && cmd.HasSubCommands():
+					err = unknownCommand(cmd, given[0])
+				case len(given) > 0:
 					err = fmt.Errorf("%s: %q is one argument too many", cmd.CommandPath(), given[len(given)-1])
 				}
 				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
@@ -105,6 +112,15 @@ To see it work without an account, a bucket or a server:
 		cmd.Flags().SortFlags = false
 	}
 	return root
+}
+
+// group adds commands that --help shows under one title.
+func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
 }
 
 // family is a command and everything below it.
