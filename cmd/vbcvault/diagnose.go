@@ -18,6 +18,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -123,6 +124,11 @@ func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool)
 	var out []storage.Finding
 	if d, ok := store.(storage.Diagnoser); ok {
 		out = d.Diagnose(ctx)
+		for i, f := range out {
+			if f.Check == s3store.LifecycleRules && f.Level == storage.Failure {
+				out[i].Mend += "; archive --allow-expiring deletes at VBC although copies expire"
+			}
+		}
 	}
 	if store.Memory() == storage.ForeignMemory {
 		out = append(out, found("reading back", nil, "this is not Amazon's S3: a copy that an earlier run has archived is read once more, in full, before its recording is deleted at VBC. "+

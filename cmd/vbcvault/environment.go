@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -72,7 +73,7 @@ func newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
 	o.Memory = rememberedFor(manifest)
 	client, err := vbc.New(o)
 	if err != nil {
-		return nil, usagef("check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT", "%v", err)
+		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}
 	}
 	return client, nil
 }

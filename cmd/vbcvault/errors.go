@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -97,10 +98,17 @@ func hintFor(err error) string {
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
 		return "set AWS_ENDPOINT_URL_S3 (or the profile) as for the runs before. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
 	}
+	if _, ok := errors.AsType[*s3store.EncryptionError](err); ok {
+		return "use a bucket, a server or a key that encrypts as --sse and --kms-key say, or change these"
+	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "is the disk with the manifest full or read-only? Nothing is deleted without it"
 	}
 	switch {
+	case errors.Is(err, s3store.ErrLockOff):
+		return "without --object-lock copies are not locked"
+	case errors.Is(err, storage.ErrCold):
+		return "vbcvault restore --thaw asks for it, which costs money"
 	case errors.Is(err, manifest.ErrRemote):
 		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
 	case errors.Is(err, manifest.ErrNames):
@@ -110,7 +118,15 @@ func hintFor(err error) string {
 	case errors.Is(err, manifest.ErrLocked):
 		return "wait for the other run to end, or leave quietly in such a case with --if-running skip"
 	case errors.Is(err, pipeline.ErrStopped):
-		return "run the same command again: it goes on where this one stopped"
+		return "run the same command again: it resumes where this one stopped"
+	}
+	return insecureHint(err)
+}
+
+// insecureHint says how to allow plain http, where that was refused.
+func insecureHint(err error) string {
+	if errors.Is(err, vbc.ErrInsecure) || errors.Is(err, s3store.ErrInsecure) {
+		return "use an https address; --insecure-http allows plain http"
 	}
 	return ""
 }

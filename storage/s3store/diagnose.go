@@ -140,8 +140,11 @@ func (s *Store) diagnosePolicy(ctx context.Context) storage.Finding {
 	return storage.Finding{Check: check, Level: storage.OK, Means: "doesn't make the bucket public"}
 }
 
+// LifecycleRules is the name of the check that finds rules which remove copies.
+const LifecycleRules = "lifecycle rules"
+
 func (s *Store) diagnoseLifecycle(ctx context.Context) storage.Finding {
-	const check = "lifecycle rules"
+	const check = LifecycleRules
 	out, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.bucket})
 	switch {
 	case codeOf(err) == "NoSuchLifecycleConfiguration":
@@ -158,7 +161,7 @@ func (s *Store) diagnoseLifecycle(ctx context.Context) storage.Finding {
 	if len(removing) > 0 {
 		return storage.Finding{Check: check, Level: storage.Failure,
 			Means: "copies are removed by " + strings.Join(removing, ", ") + "; what they are of is not deleted at VBC",
-			Mend:  "change the rule so that it leaves the prefix out, or use --allow-expiring if that is what you want"}
+			Mend:  "change the rule so that it doesn't apply to the prefix"}
 	}
 	return storage.Finding{Check: check, Level: storage.OK, Means: "no rule removes copies"}
 }

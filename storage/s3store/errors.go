@@ -187,7 +187,7 @@ func hint(err error) string {
 	case code == "PermanentRedirect", status == http.StatusMovedPermanently, code == "AuthorizationHeaderMalformed":
 		return "; the bucket is in another region" + regionOf(err)
 	case isCold(err):
-		return "; it lies in a cold storage class: have S3 restore it first, as vbcvault restore --thaw does"
+		return "; it is in cold storage and must be thawed before it can be read"
 	case code == "RequestTimeTooSkewed":
 		return "; set this machine's clock"
 	case code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch":
@@ -195,11 +195,11 @@ func hint(err error) string {
 	case strings.HasPrefix(code, "ExpiredToken"), code == "InvalidToken":
 		return "; renew the session, for example with aws sso login"
 	case isThrottling(err):
-		return "; it asks for fewer requests: run again later, with fewer --workers"
+		return "; the server asks for fewer requests: run again later, with fewer workers"
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention with --object-lock, s3:PutObjectTagging with --tag, s3:RestoreObject with restore --thaw); without s3:ListBucket a missing object looks forbidden"
+		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention to lock objects, s3:PutObjectTagging to tag them, s3:RestoreObject to thaw them); without s3:ListBucket a missing object looks forbidden"
 	case unknownHost, unreachable:
 		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}

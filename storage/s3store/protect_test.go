@@ -110,7 +110,7 @@ func TestProtectionIsRefused(t *testing.T) {
 	}
 	// This server takes the header and encrypts nothing.
 	s = openProtected(t, server, server.NewBucket(t), server.URL, s3store.Protection{Encryption: types.ServerSideEncryptionAwsKms})
-	if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "not encrypted as --sse asks") {
+	if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "doesn't encrypt as requested") {
 		t.Errorf("no encryption: %v", err)
 	}
 }
