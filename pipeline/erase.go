@@ -66,7 +66,7 @@ func Erase(ctx context.Context, store storage.Destination, eraser storage.Eraser
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal{Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		err := &refusal{Reason: fmt.Sprintf("%s is already erased", what.row.Recording)}
 		return 0, errors.Join(err, m.Scrub(ctx), r.recatalog(ctx, what.row.Start), r.storeChain(ctx)) // which the first time may not have got to
 	}
 	shown := what.keys
@@ -113,17 +113,17 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 		return w, nil
 	case manifest.Purging:
 		return w, &refusal{
-			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
-			Hint:   "the next run of vbcvault archive finds out; then erase",
+			Reason: fmt.Sprintf("the deletion of %s at VBC was started, and its outcome is not known yet", w.row.Recording),
+			Hint:   "run vbcvault archive, which finds out; then run vbcvault erase again",
 		}
 	default:
 		return w, &refusal{
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
-			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
+			Hint:   "run vbcvault archive --delete first, so that it is deleted at VBC; then run vbcvault erase again",
 		}
 	}
 	if h, held := manifest.Covering(r.policy.holds, w.row.Recording); held {
-		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+		return w, &refusal{Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list shows why; vbcvault hold remove removes the hold"}
 	}
 	base, err := stem(w.row.Recording)
 	if err != nil {
@@ -158,7 +158,7 @@ func (r *run) erasable(ctx context.Context, eraser storage.Eraser, e Erasure) (w
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if isA[*storage.RetainedError](err) {
-			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+			err = &refusal{Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or ask somebody who may remove the lock"}
 		}
 		if err != nil {
 			return w, err
@@ -190,11 +190,11 @@ func (r *run) pick(ctx context.Context, w *erasable, e Erasure) (others []manife
 	i := slices.IndexFunc(found, func(row manifest.Row) bool { return row.State != manifest.Erased })
 	switch {
 	case len(rows) == 0:
-		return nil, fmt.Errorf("%w %s recording %d", manifest.ErrUnknown, e.Kind, e.ID)
+		return nil, fmt.Errorf("%s recording %d is %w", e.Kind, e.ID, manifest.ErrUnknown)
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
 		return nil, &refusal{
-			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
-			Hint:   "say which one is meant with --start; nothing was changed",
+			Reason: fmt.Sprintf("several recordings have the id %d, or none starts at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
+			Hint:   "choose one with --start; nothing was changed",
 		}
 	case i < 0:
 		i = 0

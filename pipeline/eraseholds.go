@@ -20,8 +20,8 @@ func (r *run) tellOfHolds(ctx context.Context, row manifest.Row) error {
 			continue
 		}
 		key := holdsPrefix(r.account) + h.Digest.String() + ".json"
-		r.log.Warn("a hold that has ended keeps this caller's number, in the manifest and beside the archive; erasing the recording leaves that. "+
-			"If the number has to go too, remove the object in all versions, and make the manifest anew with vbcvault rebuild", "hold", h.Number, "object", key)
+		r.log.Warn("a removed hold still contains this caller's number, in the manifest and beside the archive; erasing the recording does not change that. "+
+			"If the number must go too, delete the object in all versions, and create a new manifest with vbcvault rebuild", "hold", h.Number, "object", key)
 	}
 	return nil
 }

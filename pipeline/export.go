@@ -6,6 +6,8 @@ import (
 	"iter"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -43,7 +45,7 @@ func (r *run) close(f fetched) {
 	}
 	for _, j := range f.jobs {
 		if err := r.manifest.ForgetExport(r.work, j.Job); err != nil {
-			r.log.Warn("an export that is done with could not be forgotten", "reason", err)
+			r.log.Warn("a used export could not be removed from the manifest", "reason", err)
 		}
 	}
 	if f.done != nil {
@@ -83,10 +85,10 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 	if strange || stuck || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
 		reason := err.Error()
 		r.noMore.Store(&reason)
-		r.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", reason)
+		r.log.Warn("exports can't be used here; downloading recordings one by one from now on", "reason", reason)
 		return nil
 	}
-	r.log.Warn("an export didn't work; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
+	r.log.Warn("an export failed; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
 	return nil
 }
 
@@ -120,13 +122,13 @@ func (r *run) needed(f *fetched) (map[string]vbc.Recording, error) {
 // recordings in it.
 func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
 	if f.bytes > r.policy.ExportLimit {
-		return fmt.Errorf("%d bytes begin in one second, and --export-limit allows %d", f.bytes, r.policy.ExportLimit)
+		return fmt.Errorf("recordings with %d bytes start in one second, and --export-limit is %d", f.bytes, r.policy.ExportLimit)
 	}
 	if err := r.spool.room(f.bytes); err != nil {
 		return err
 	}
 	if len(f.jobs) > 0 {
-		r.log.Info("taking up an export that an interrupted run had started", "jobs", len(f.jobs))
+		r.log.Info("resuming an export that an interrupted run started", "jobs", len(f.jobs))
 	} else if err := r.start(ctx, f); err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 			if forgotten := r.manifest.ForgetExport(r.work, j.Job); forgotten != nil {
 				return forgotten
 			}
-			return fmt.Errorf("job %s is gone: %s", j.Job, e.Message)
+			return fmt.Errorf("export job %s no longer exists: %s", j.Job, e.Message)
 		}
 		return err
 	}
@@ -163,7 +165,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 		return err
 	}
 	if len(f.entries) == 0 {
-		return &unusable{fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
+		return &unusable{fmt.Sprintf("the ZIP has no file with the name and size of any of %s", english.Plural(len(needed), "recording", ""))}
 	}
 	if err := r.sample(ctx, f, needed); err != nil {
 		return err

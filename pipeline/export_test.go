@@ -254,7 +254,7 @@ func TestHugeDirectoryOfAZIP(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spooledZIP(t, b.Bytes(), 10); err == nil || !strings.Contains(err.Error(), "directory is larger") {
+	if _, err := spooledZIP(t, b.Bytes(), 10); err == nil || !strings.Contains(err.Error(), "directory is too large") {
 		t.Errorf("%v", err)
 	}
 }

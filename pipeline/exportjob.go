@@ -106,11 +106,11 @@ func (w *wait) look(j vbc.Job, now time.Time) error {
 	}
 	switch {
 	case !j.ValidUntil.IsZero() && now.Sub(j.ValidUntil) > manifest.ClockSlack:
-		return &stuckError{fmt.Sprintf("export job %s is not done, and was valid until %s", w.job, j.ValidUntil.Format(time.RFC3339))}
+		return &stuckError{fmt.Sprintf("export job %s is not finished, and expired at %s", w.job, j.ValidUntil.Format(time.RFC3339))}
 	case now.Sub(w.moved) >= w.still:
 		return &stuckError{fmt.Sprintf("export job %s has made no progress for %v", w.job, w.still)}
 	case now.Sub(w.begin) >= w.long:
-		return &stuckError{fmt.Sprintf("export job %s is not done after %v", w.job, w.long)}
+		return &stuckError{fmt.Sprintf("export job %s is not finished after %v", w.job, w.long)}
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 		case err != nil:
 			return j, err
 		case j.Failed:
-			err := errors.Join(fmt.Errorf("VBC says that export job %s has failed", e.Job), r.manifest.ForgetExport(r.work, e.Job))
+			err := errors.Join(fmt.Errorf("VBC reports that export job %s failed", e.Job), r.manifest.ForgetExport(r.work, e.Job))
 			return j, err
 		case j.Done:
 			if !j.ValidUntil.IsZero() {
@@ -165,7 +165,7 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 		r.log.Debug("waiting for an export", "job", e.Job, "completed", j.Completed, "of", j.Total, "next_look", wait)
 		if now.Sub(w.said) >= saidEvery || first {
 			w.said = now
-			r.log.Info("waiting for VBC to pack an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
+			r.log.Info("waiting for VBC to prepare an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
 				"since", w.begin.UTC().Format(time.RFC3339), "at_most", w.long)
 		}
 	}

@@ -154,10 +154,10 @@ func unreadable(err error) bool {
 // place this is.
 func (s *said) parse(base string, body []byte) error {
 	if err := json.Unmarshal(body, &s.sidecar); err != nil {
-		return fmt.Errorf("it is not metadata of vbcvault: %w", err)
+		return fmt.Errorf("it is not a metadata file of vbcvault: %w", err)
 	}
 	if s.sidecar.Format != 1 {
-		return fmt.Errorf("its format %d is unknown to this program", s.sidecar.Format)
+		return fmt.Errorf("this program does not know its format %d", s.sidecar.Format)
 	}
 	has := s.sidecar
 	s.recording = vbc.ParseRecording(has.Kind, has.Owner, has.Recording)
@@ -166,10 +166,10 @@ func (s *said) parse(base string, body []byte) error {
 	}
 	s.recording.Account, s.recording.Owner = has.Account, has.Owner
 	if at, err := stem(s.recording); err != nil || at != base {
-		return errors.New("it is about another recording than its name says")
+		return errors.New("it describes another recording than its name says")
 	}
 	if !(storage.Content{Size: has.Size, SHA256: has.SHA256}).Proven() {
-		return errors.New("it doesn't say what the audio is")
+		return errors.New("it doesn't describe the audio")
 	}
 	return nil
 }

@@ -45,11 +45,11 @@ func (r *run) learnHolds(ctx context.Context) error {
 	}
 	for o, err := range r.store.List(ctx, holdsPrefix(r.account)) {
 		if err != nil {
-			return fmt.Errorf("look at the holds in the destination: %w", err)
+			return fmt.Errorf("read the holds in the destination: %w", err)
 		}
 		m := holdName.FindStringSubmatch(o.Key)
 		if m == nil {
-			r.log.Warn("this is no hold, although it lies among them", "key", o.Key)
+			r.log.Warn("this object is among the holds but is not a hold", "key", o.Key)
 			continue
 		}
 		t := manifest.HoldText{Ended: m[2] != ""}
@@ -63,7 +63,7 @@ func (r *run) learnHolds(ctx context.Context) error {
 			return err
 		}
 		if !t.Check() {
-			r.log.Warn("a hold in the destination can't be read: if it was made, everything is held; if removed, it still holds", "key", o.Key)
+			r.log.Warn("a hold in the destination can't be read: if it was added, every recording is held; if it was removed, it stays in force", "key", o.Key)
 		}
 		if err := r.manifest.LearnHold(ctx, t); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (r *run) learnHolds(ctx context.Context) error {
 		return err
 	}
 	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
-		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
+		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}
 	return nil
 }

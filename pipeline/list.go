@@ -86,7 +86,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 	}
 	if read == 0 && first != nil {
 		return &refusal{Reason: "nothing could be listed: " + first.Error(),
-			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for; --page-size asks for fewer of them at once"}
+			Hint: "check VBC_API_URL and VBC_API_ROOT (the address of the API), and --account and --users (whose recordings to list); --page-size asks for fewer recordings at once"}
 	}
 	return nil
 }
@@ -166,10 +166,10 @@ func (r *run) listUsers(ctx context.Context, users map[string]bool) error {
 		}
 	}
 	if first == nil && len(found) == 0 {
-		first = errors.New("VBC lists none, and the user of these credentials is one")
+		first = errors.New("VBC lists no users, but the user of these credentials is one")
 	}
 	if first != nil {
-		text := "the account's users could not be listed, so not all on-demand recordings are known: " + first.Error()
+		text := "the account's users could not be listed, so some on-demand recordings may be missing: " + first.Error()
 		if wrong > 1 {
 			text += fmt.Sprintf(" (and %d more)", wrong-1)
 		}
@@ -192,8 +192,8 @@ func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {
-				return nil, nil, &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
-					Hint: "name the user by number: --users 745249"}
+				return nil, nil, &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users can have the same ids",
+					Hint: "give the user's number, as in --users 745249"}
 			}
 			r.policy.users.add(rec.Owner)
 			r.selfUser = rec.Owner
@@ -235,13 +235,13 @@ func (r *run) count(rec vbc.Recording, s manifest.Sighting) {
 	case manifest.Archived, manifest.Doubted:
 		r.stats.AlreadyArchived.Add(1)
 	case manifest.Corrected:
-		r.log.Info("VBC shows this recording with another start than before: it is archived under this one too, and the earlier copy stays",
+		r.log.Info("VBC shows this recording with another start than before: it is archived again with the new start, and the earlier copy stays",
 			"recording", rec.String(), "start", rec.Start.Format(time.RFC3339))
 	case manifest.Reappeared:
-		r.log.Warn("VBC lists a recording again although it had confirmed its deletion", "recording", rec.String())
+		r.log.Warn("VBC lists a recording again although VBC had confirmed its deletion", "recording", rec.String())
 	case manifest.ErasedAgain:
 		r.stats.Failed.Add(1)
-		r.log.Error("VBC lists a recording again that was erased from the archive on request; it is neither archived nor deleted: delete it in the VBC admin portal", "recording", rec.String())
+		r.log.Error("VBC lists a recording again that was erased from the archive on request; vbcvault neither archives nor deletes it: delete it in the VBC admin portal", "recording", rec.String())
 	}
 }
 
@@ -259,7 +259,7 @@ func (r *run) identify(ctx context.Context, recordings []vbc.Recording) error {
 			}
 		}
 		if rec.Account != r.account {
-			return &refusal{Reason: fmt.Sprintf("VBC shows recordings of account %s, and this run is about account %s", rec.Account, r.account),
+			return &refusal{Reason: fmt.Sprintf("VBC shows recordings of account %s, but this run is for account %s", rec.Account, r.account),
 				Hint: "these credentials belong to another account: check VBC_USERNAME and --account"}
 		}
 	}
@@ -288,6 +288,6 @@ func (r *run) askAccount(ctx context.Context) (number string, err error) {
 	case isA[*vbc.AuthError](err):
 		return "", err
 	}
-	return "", &refusal{Reason: "the account's number is not known: the recordings don't carry it and " + strings.TrimSuffix(err.Error(), "."),
-		Hint: "tell it with --account NUMBER; nothing has been stored"}
+	return "", &refusal{Reason: "the account number is unknown: the recordings don't contain it, and " + strings.TrimSuffix(err.Error(), "."),
+		Hint: "give it with --account NUMBER; nothing was stored"}
 }

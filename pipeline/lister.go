@@ -46,7 +46,7 @@ type lister struct {
 
 // errUnsorted says that a listing doesn't come in order, or doesn't go on where
 // it is asked to, although earlier slices did, which are being worked on.
-var errUnsorted = errors.New("the listing doesn't come in order")
+var errUnsorted = errors.New("the listing is not in order")
 
 func (r *run) newLister(c collection, whole bool, yield func(slice) bool) *lister {
 	l := &lister{run: r, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
@@ -81,8 +81,8 @@ func (l *lister) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if l.lacking > 0 {
-		counts := l.trouble("the next run looks again", l.about(manifest.Trouble{Code: manifest.NotShown,
-			Reason: fmt.Sprintf("VBC counts %d %s that it doesn't show", l.lacking, l)}))
+		counts := l.trouble("the next run checks again", l.about(manifest.Trouble{Code: manifest.NotShown,
+			Reason: fmt.Sprintf("VBC counts more %s than it shows (missing: %d)", l, l.lacking)}))
 		if err == nil && !counts {
 			l.marks.excuse()
 		}
@@ -92,7 +92,7 @@ func (l *lister) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if l.scan.shown == 0 {
-		l.log.Info("VBC lists no recordings; the next run looks again from the same moment on", "collection", l.String())
+		l.log.Info("VBC lists no recordings; the next run lists again from the same time", "collection", l.String())
 	}
 	l.scan.full = l.begunAtStart()
 	if l.manifest == nil {
@@ -127,7 +127,7 @@ func (l *lister) numbered() collection {
 // unordered ends the reading in slices: what was seen is worked on, and then
 // the listing is read from where it began to its end.
 func (l *lister) unordered(ctx context.Context, why string) error {
-	l.log.Warn("VBC's listing can't be read in slices; reading it to its end", "collection", l.String(), "reason", why)
+	l.log.Warn("VBC's listing can't be read in parts; reading all of it", "collection", l.String(), "reason", why)
 	l.marks.close()
 	l.unsorted = append(l.unsorted, l.collection)
 	if err := l.emit(ctx, time.Time{}); err != nil {
@@ -166,13 +166,13 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)
 		if !order.holds(page) && !l.whole {
 			if l.walks > 0 {
-				return time.Time{}, l.unordered(ctx, "it doesn't come in order")
+				return time.Time{}, l.unordered(ctx, "it is not in order")
 			}
 			l.whole = true
 		}
 		held = append(held, page...)
 		if !l.border.holds(page, order.at, false) {
-			return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+			return time.Time{}, l.unordered(ctx, "recordings that it showed before are missing")
 		}
 		if err := l.recheck(ctx, from, listing); err != nil {
 			return time.Time{}, err
@@ -189,7 +189,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		}
 	}
 	if !l.border.holds(nil, order.at, true) {
-		return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+		return time.Time{}, l.unordered(ctx, "recordings that it showed before are missing")
 	}
 	if err := l.recheck(ctx, from, listing); err != nil {
 		return time.Time{}, err

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -173,11 +175,11 @@ func match(files []*spooled, needed map[string]vbc.Recording, all census, total 
 	}
 	switch {
 	case len(byName) == 0 && entries > 0:
-		return nil, &unusable{fmt.Sprintf("none of %d recordings is in the ZIP under its file name", len(needed))}
+		return nil, &unusable{fmt.Sprintf("the ZIP has no file with the name of any of %s", english.Plural(len(needed), "recording", ""))}
 	case len(strangers) > 0:
-		return nil, &strangeError{fmt.Sprintf("the ZIP holds %d files that VBC hasn't listed", len(strangers))}
+		return nil, &strangeError{fmt.Sprintf("the ZIP has %s that VBC hasn't listed", english.Plural(len(strangers), "file", ""))}
 	case max(entries, total) > all.size:
-		return nil, &strangeError{fmt.Sprintf("the ZIP holds %d files, and VBC has listed %d recordings", max(entries, total), all.size)}
+		return nil, &strangeError{fmt.Sprintf("the ZIP has %s, but VBC has listed %s", english.Plural(max(entries, total), "file", ""), english.Plural(all.size, "recording", ""))}
 	}
 	found := map[int64]*packed{}
 	for name, e := range byName {
@@ -220,7 +222,7 @@ func (r *run) sampleOf(ctx context.Context, file *spooled, entries map[int64]*pa
 			continue
 		}
 		if direct != inZIP {
-			return &unusable{fmt.Sprintf("what the ZIP has for %s is not what VBC sends for it", rec)}
+			return &unusable{fmt.Sprintf("the file for %s in the ZIP differs from what VBC sends for it", rec)}
 		}
 		return nil
 	}

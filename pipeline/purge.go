@@ -32,7 +32,7 @@ func (r *run) purge(ctx context.Context, row *item) error {
 		err = r.transcribe(ctx, row)
 		if !there {
 			if err != nil { // as where VBC has deleted it too
-				r.log.Warn("the transcript of a recording that VBC has no more can't be had", "recording", row.Recording.String(), "reason", err)
+				r.log.Warn("a transcript can't be archived, because VBC no longer has its recording", "recording", row.Recording.String(), "reason", err)
 			}
 			return r.gone(row)
 		}
@@ -70,7 +70,7 @@ func (r *run) purge(ctx context.Context, row *item) error {
 		if !isA[*evidence.StaleError](err) && !isA[*evidence.Changed](err) || try == maxStale {
 			return err
 		}
-		r.log.Info("what justified a deletion was too old, or has changed, before it was sent; it was not sent, and begins again", "recording", row.Recording.String(), "reason", err)
+		r.log.Info("the check of a copy was too old, or the copy has changed, before the deletion was sent; nothing was sent, and the check is repeated", "recording", row.Recording.String(), "reason", err)
 	}
 }
 
@@ -130,7 +130,7 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 		return err
 	}
 	if r.readsBack(row) && !ev.Read() {
-		return fmt.Errorf("the copy of %s was to be read before its deletion, and wasn't", ev.Recording())
+		return fmt.Errorf("the copy of %s must be read before the deletion, and was not", ev.Recording())
 	}
 	if err := r.lasting(row, ev); err != nil {
 		return err
@@ -204,7 +204,7 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	if there {
 		return r.note(row, receipt.StillThere, 0)
 	}
-	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
+	r.log.Info("a deletion of an interrupted run was completed at VBC", "recording", row.Recording.String())
 	return r.note(row, receipt.NotThere, 0)
 }
 

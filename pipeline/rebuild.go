@@ -155,7 +155,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 			if ok && strings.HasSuffix(name, "/") && isNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
 				continue
 			}
-			b.found.add(Foreign, name, none, "it is none of vbcvault's, and is left alone")
+			b.found.add(Foreign, name, none, "it does not belong to vbcvault, and is ignored")
 		}
 	}
 	for prefix, form := range map[string]*regexp.Regexp{holdsPrefix(b.account): holdName, erasuresPrefix(b.account): isErasure} {
@@ -164,7 +164,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 				return err
 			}
 			if !form.MatchString(o.Key) {
-				b.found.add(Unknown, o.Key, none, "it is not what it lies among")
+				b.found.add(Unknown, o.Key, none, "it is not a hold or erasure file (unexpected name)")
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func (b *rebuild) holds(ctx context.Context) error {
 		b.sum.Holds++
 		if h.Lost {
 			b.found.add(Damaged, holdKey(b.account, manifest.HoldText{Hold: h.Digest}), none,
-				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
+				"the criteria of this hold are lost, so every recording is held: add the hold again, then remove this one")
 		}
 	}
 	return nil
@@ -200,7 +200,7 @@ func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
 	for _, name := range names {
 		id, ok := strings.CutPrefix(name, receiptsPrefix(b.account)+"chain=")
 		if !ok || !strings.HasSuffix(id, "/") {
-			b.found.add(Unknown, name, none, "it lies among the receipts, and is none")
+			b.found.add(Unknown, name, none, "it is among the receipts but is not a receipts file")
 			continue
 		}
 		ids = append(ids, strings.TrimSuffix(id, "/"))

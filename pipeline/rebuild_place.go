@@ -30,7 +30,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 			case manifest.Erasing, manifest.Erased:
 				return b.erased(ctx, told)
 			case manifest.Verified: // VBC had it still
-				b.found.add(Missing, told.Copy.Audio.Key, told.Recording, "receipts tell of a copy, and there is none; the next run archives the recording anew, if VBC has it still")
+				b.found.add(Missing, told.Copy.Audio.Key, told.Recording, "receipts mention a copy, but it is missing; the next run archives the recording again, if VBC still has it")
 				return b.manifest.Drop(ctx, told.Recording)
 			}
 			return b.unproven(ctx, told)
@@ -42,7 +42,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 func (b *rebuild) place(ctx context.Context, g group) error {
 	if g.stem == "" {
 		for o := range g.objects() {
-			b.found.add(Unknown, o.Key, none, "its name is none that vbcvault gives")
+			b.found.add(Unknown, o.Key, none, "vbcvault gives no such name")
 		}
 		return nil
 	}
@@ -146,7 +146,7 @@ func (b *rebuild) placeForm(ctx context.Context, f form) error {
 		return b.erased(ctx, told)
 	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s said) bool { return s.wrong == nil && s.sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
 		for o := range f.objects() {
-			b.found.add(Unknown, o.Key, f.recording, "its recording was erased from the archive, and this is there again")
+			b.found.add(Unknown, o.Key, f.recording, "its recording was erased from the archive, but this object is here again")
 		}
 		return nil // what receipts say stays, and is looked at with the missing
 	case told.State == manifest.Erased: // and was archived anew since
@@ -315,13 +315,13 @@ func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 		return b.keep(ctx, manifest.Row{Recording: told.Recording, Copy: told.Copy, State: manifest.Verified}, told)
 	case told.State == manifest.Purging:
 		b.count(func(s *Rebuilt) { s.Purging++ })
-		b.found.add(Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was begun: the next run looks, and archives it anew if VBC has it still")
+		b.found.add(Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was started: the next run checks, and archives it again if VBC still has it")
 		return b.deletion(ctx, told, told.Copy.ArchivedAt)
 	case mismatch:
 		told.Damaged = err.Error()
-		b.found.add(Lost, told.Copy.Audio.Key, told.Recording, "VBC has it no more, as receipts say: "+err.Error())
+		b.found.add(Lost, told.Copy.Audio.Key, told.Recording, "receipts say that VBC no longer has it: "+err.Error())
 	default:
-		b.found.add(Damaged, told.Copy.Audio.Key, told.Recording, "it can't be looked at: "+err.Error())
+		b.found.add(Damaged, told.Copy.Audio.Key, told.Recording, "it can't be checked: "+err.Error())
 	}
 	b.count(func(s *Rebuilt) { s.Purged++ })
 	return b.manifest.Put(ctx, told)
@@ -332,7 +332,7 @@ func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 	told.SeenRun, told.Copy.StoredAt, told.Copy.ArchivedAt = 0, time.Time{}, time.Time{}
 	b.count(func(s *Rebuilt) { s.Erased++ })
 	if told.State == manifest.Erasing {
-		b.found.add(Begun, told.Copy.Audio.Key, told.Recording, "its erasure was begun and not finished; say vbcvault erase again")
+		b.found.add(Begun, told.Copy.Audio.Key, told.Recording, "its erasure is unfinished; run vbcvault erase again")
 	}
 	return b.manifest.Put(ctx, told)
 }
@@ -362,17 +362,17 @@ func (b *rebuild) explain(g group, all []said, why map[string]error) {
 		if s.wrong != nil {
 			b.found.add(Damaged, s.object.Key, g.recording, "the metadata can't be used: "+s.wrong.Error())
 		} else if len(g.pairs(s)) == 0 {
-			b.found.add(Missing, s.object.Key, g.recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.sidecar.Size, s.sidecar.SHA256))
+			b.found.add(Missing, s.object.Key, g.recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s is missing; the next run archives the recording again, if VBC still has it", s.sidecar.Size, s.sidecar.SHA256))
 		}
 	}
 	for _, o := range g.audios {
 		if err := why[o.Key]; err != nil {
 			b.found.add(Damaged, o.Key, g.recording, err.Error())
 		} else {
-			b.found.add(Unknown, o.Key, g.recording, "it is audio without metadata that says what it should be")
+			b.found.add(Unknown, o.Key, g.recording, "it is audio without metadata to check it against")
 		}
 	}
 	for _, o := range g.transcripts {
-		b.found.add(Unknown, o.Key, g.recording, "it is the transcript of a recording of which there is no whole copy")
+		b.found.add(Unknown, o.Key, g.recording, "it is the transcript of a recording without a complete copy")
 	}
 }

@@ -56,7 +56,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	row.Copy.StoredAt = e.At // as long as nothing more is known, so that the last word counts
 	switch {
 	case e.Account != b.account:
-		b.found.add(Damaged, receiptsPrefix(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
+		b.found.add(Damaged, receiptsPrefix(b.account)+"chain="+e.Chain, none, fmt.Sprintf("entry %d belongs to account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
 		if !slices.Contains(b.held, e.Digest) {
@@ -81,7 +81,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	}
 	rec, _, ok := parseKey(e.Audio.Key)
 	if !ok || rec.Account != e.Account || rec.Kind != e.Kind || rec.Owner != e.Owner || rec.ID != e.ID {
-		b.found.add(Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s calls this its copy", e.Seq, e.Chain))
+		b.found.add(Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s names this as its copy", e.Seq, e.Chain))
 		return row, false
 	}
 	rec.Size = e.Audio.Size
@@ -106,7 +106,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 			}
 			bundle, ok := parseBundle(o)
 			if !ok {
-				b.found.add(Unknown, o.Key, none, "it is not a file of receipts")
+				b.found.add(Unknown, o.Key, none, "it is not a receipts file")
 				continue
 			}
 			lines, err := bundle.lines(ctx, b.store)
@@ -123,7 +123,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 				}
 			}
 			if isA[*receipt.Break](err) || unreadable(err) {
-				b.found.add(Damaged, o.Key, none, err.Error()+"; what comes after it is not believed, so the next run asks VBC")
+				b.found.add(Damaged, o.Key, none, err.Error()+"; later entries are not trusted, so the next run asks VBC")
 				return
 			}
 			if err != nil {

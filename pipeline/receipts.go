@@ -62,7 +62,7 @@ func (b bundle) lines(ctx context.Context, store storage.Store) ([]byte, error) 
 	trimmed := bytes.TrimSuffix(body, []byte("\n"))
 	last := trimmed[bytes.LastIndexByte(trimmed, '\n')+1:]
 	if n := int64(bytes.Count(body, []byte("\n"))); n != b.last-b.first+1 || storage.SumOf(last) != b.head {
-		return nil, &receipt.Break{Chain: b.chain, Seq: b.first, Why: fmt.Sprintf("%s is not what its name says", b.object.Key)}
+		return nil, &receipt.Break{Chain: b.chain, Seq: b.first, Why: fmt.Sprintf("the checksum of %s doesn't match its name", b.object.Key)}
 	}
 	return body, nil
 }
@@ -81,7 +81,7 @@ func (r *run) storeReceipts(ended error) {
 	}
 	if err != nil {
 		r.problems = append(r.problems, "the receipts could not be stored beside the archive: "+err.Error())
-		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run does that", "reason", err)
+		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run tries again", "reason", err)
 	}
 }
 
@@ -160,9 +160,9 @@ func (r *run) putOver(ctx context.Context, key string, body []byte, contentType 
 			return o, err
 		}
 		if again {
-			return o, fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
+			return o, fmt.Errorf("%s in the destination differs from what was stored", o.Key)
 		}
-		r.log.Warn("what was just stored is damaged; storing it again", "key", o.Key, "bytes", has.Size, "should_be", want.Size)
+		r.log.Warn("an object that was just stored is damaged; storing it again", "key", o.Key, "bytes", has.Size, "should_be", want.Size)
 	}
 }
 
@@ -176,7 +176,7 @@ func (r *run) takeOverReceipts(ctx context.Context) error {
 	}
 	for o, err := range r.store.List(ctx, receiptsPrefix(r.account)+"chain="+c.ID+"/") {
 		if err != nil {
-			return fmt.Errorf("look at the receipts in the destination: %w", err)
+			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
 		b, ok := parseBundle(o)
 		if !ok || b.last <= c.Last {
@@ -188,13 +188,13 @@ func (r *run) takeOverReceipts(ctx context.Context) error {
 			err = r.manifest.TakeOver(ctx, lines)
 		}
 		if isA[*receipt.Break](err) {
-			r.log.Warn("the receipts in the destination don't continue those of this manifest; vbcvault audit says more", "reason", err)
+			r.log.Warn("the receipts in the destination don't match those of this manifest; vbcvault audit shows details", "reason", err)
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		r.log.Info("this manifest is older than the archive; took over its receipts", "entries", b.last-c.Last)
+		r.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", b.last-c.Last)
 		if c, err = r.manifest.Chain(ctx); err != nil {
 			return err
 		}

@@ -227,8 +227,8 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 			}
 		case odd:
 			if p.odd++; p.odd >= maxOdd {
-				return &refusal{Reason: "VBC refuses requests, and it isn't known to pass: " + err.Error(),
-					Hint: "look at the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
+				return &refusal{Reason: "VBC refuses requests, and this may not end by itself: " + err.Error(),
+					Hint: "check the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
 			}
 		case doubtful:
 			if p.doubted++; p.doubted >= maxDoubtful {
@@ -240,11 +240,11 @@ func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		r.log.Debug("trying again", "after", err)
+		r.log.Debug("retrying", "after", err)
 		if verdict == passing || verdict == odd {
 			wait := r.pauseAfter(err, p.passed+p.odd)
 			if wait >= sayWait {
-				r.log.Info("VBC asks to be left alone for a while", "for", wait.Round(time.Second), "reason", err)
+				r.log.Info("VBC asks to wait before the next request", "for", wait.Round(time.Second), "reason", err)
 			}
 			if err := pause(ctx, wait); err != nil {
 				return err

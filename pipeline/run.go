@@ -286,7 +286,7 @@ func (r *run) checkClock() error {
 		way = "behind"
 	}
 	return &refusal{
-		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
+		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's clock, so the age of recordings would be wrong", off.Abs(), way),
 		Hint:   "set this machine's clock, then run the same command again",
 	}
 }
@@ -307,7 +307,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	if err := r.login(ctx); err != nil {
 		if ctx.Err() == nil && judge(err) == passing {
-			return &refusal{Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
+			return &refusal{Reason: "VBC gives no token: " + err.Error(), Hint: "check VBC_API_URL and VBC_TOKEN_URL, and the network (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other token address"}
 		}
 		return err
 	}
@@ -340,7 +340,7 @@ func (r *run) login(ctx context.Context) error {
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
+		return &refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil {
 		return nil // a dry run
@@ -364,7 +364,7 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 		if err := r.manifest.Moved(ctx, identity); err != nil {
 			return err
 		}
-		r.log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
+		r.log.Warn("the manifest now belongs to another destination; run vbcvault verify to check that every copy is there", "before", bound.Identity, "now", identity)
 	}
 	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
 		return err

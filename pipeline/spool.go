@@ -52,7 +52,7 @@ func removeSpool(dir string) error {
 		err = errors.Join(err, e)
 	}
 	if err != nil {
-		return fmt.Errorf("remove what an interrupted run has left in the spool directory: %w", err)
+		return fmt.Errorf("remove unfinished files of an interrupted run from the spool directory: %w", err)
 	}
 	return nil
 }
@@ -80,14 +80,14 @@ func mostZIP(audio int64) int64 { return audio + audio/10 + 64<<20 }
 // room fails if the disk hasn't got room for a ZIP of so many bytes of audio.
 func (s *spool) room(audio int64) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("make the spool directory: %w", err)
+		return fmt.Errorf("create the spool directory: %w", err)
 	}
 	free, err := FreeBytes(s.dir)
 	if err != nil {
-		return fmt.Errorf("look how much room the spool directory has: %w", err)
+		return fmt.Errorf("check the free space of the spool directory: %w", err)
 	}
 	if need := mostZIP(audio) + spareRoom; free < uint64(need) {
-		return fmt.Errorf("the spool directory %s has room for %d MiB and an export of %d MiB wants %d; make room, or choose another with --spool-dir",
+		return fmt.Errorf("the spool directory %s has %d MiB of free space, but an export of %d MiB needs %d; free some space, or choose another directory with --spool-dir",
 			s.dir, free>>20, audio>>20, need>>20)
 	}
 	return nil
@@ -136,7 +136,7 @@ func (s *spool) keep(r io.Reader, most int64, count func(int)) (*spooled, error)
 	case err != nil:
 		err = &storeError{fmt.Errorf("spool: %w", err)}
 	case f.size > most:
-		err = &unusable{fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the recordings that were asked for", most>>20)}
+		err = &unusable{fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the requested recordings can be", most>>20)}
 	}
 	if err != nil {
 		f.remove()
@@ -163,7 +163,7 @@ func (f *spooled) open(recordings int) error {
 	limited := &budget{ReaderAt: f.file, left: int64(recordings)*4096 + 8<<20}
 	var err error
 	if f.zip, err = zip.NewReader(limited, f.size); err != nil {
-		return fmt.Errorf("what VBC sent as an export is no ZIP that can be read: %w", err)
+		return fmt.Errorf("the export that VBC sent is not a readable ZIP: %w", err)
 	}
 	limited.lifted = true
 	return nil
@@ -179,7 +179,7 @@ type budget struct {
 func (b *budget) ReadAt(p []byte, at int64) (int, error) {
 	if !b.lifted {
 		if b.left -= int64(len(p)); b.left < 0 {
-			return 0, errors.New("its directory is larger than the recordings account for")
+			return 0, errors.New("its directory is too large for the requested recordings")
 		}
 	}
 	return b.ReaderAt.ReadAt(p, at)
@@ -191,7 +191,7 @@ func (b *budget) ReadAt(p []byte, at int64) (int, error) {
 func openEntry(e *packed) (*vbc.Audio, error) {
 	r, err := e.Open()
 	if err != nil {
-		return nil, fmt.Errorf("read %q of an export: %w", e.Name, err)
+		return nil, fmt.Errorf("read %q from an export: %w", e.Name, err)
 	}
 	return &vbc.Audio{ReadCloser: r, Length: int64(e.UncompressedSize64)}, nil
 }

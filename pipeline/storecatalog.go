@@ -49,7 +49,7 @@ func StoreCatalog(ctx context.Context, store storage.Destination, m *manifest.Ma
 		return 0, err
 	}
 	if bound.Account == "" {
-		return 0, &refusal{Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
+		return 0, &refusal{Reason: "this manifest has no account yet", Hint: "run vbcvault archive first"}
 	}
 	r := &run{store: store, manifest: m, log: log, stats: &Stats{}, work: ctx, ctx: ctx}
 	if err := r.settleAccount(ctx, bound.Account); err != nil {
@@ -78,12 +78,12 @@ func (r *run) storeCatalog(ended error) error {
 	case r.ctx.Err() != nil:
 		return context.Cause(r.ctx)
 	case err != nil:
-		r.problems = append(r.problems, "the catalogue could not be brought up to date: "+err.Error())
+		r.problems = append(r.problems, "the catalogue could not be updated: "+err.Error())
 		hint := Hint(err)
 		if hint == "" {
-			hint = "the next run with --catalog does that"
+			hint = "the next run with --catalog tries again"
 		}
-		r.log.Warn("the catalogue could not be brought up to date", "reason", err, "hint", hint)
+		r.log.Warn("the catalogue could not be updated", "reason", err, "hint", hint)
 	case stored > 0:
 		r.log.Info("the catalogue is up to date", "months", stored)
 	}
@@ -100,7 +100,7 @@ func (r *run) storeMonths(ctx context.Context, months []manifest.Month, takeOver
 		if ctx.Err() != nil {
 			return 0, err
 		}
-		r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", catalogPrefix(r.account), "reason", err)
+		r.log.Warn("unfinished objects of interrupted runs can't be removed from the destination and stay there", "under", catalogPrefix(r.account), "reason", err)
 	}
 	for _, month := range months {
 		if err := r.storeMonth(ctx, month); err != nil {
@@ -173,8 +173,8 @@ func (r *run) keepsCatalog(ctx context.Context) (bool, error) {
 		return false, nil // damaged: it says nobody's name, and is made anew
 	}
 	return false, &refusal{
-		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
-		Hint:   "let one machine keep it, without --catalog on the others; or have this one take it over: vbcvault export --to-store --take-over",
+		Reason: "the catalogue beside the archive belongs to another manifest, which may contain more than this one",
+		Hint:   "let one machine keep the catalogue, and use no --catalog on the others; or let this one take it over: vbcvault export --to-store --take-over",
 	}
 }
 
@@ -217,7 +217,7 @@ func (r *run) putDerived(ctx context.Context, key, contentType string, other fun
 	o.Content = made.Content
 	has, err := r.store.Stat(ctx, o)
 	if err == nil && has.Content != made.Content {
-		err = fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
+		err = fmt.Errorf("%s in the destination differs from what was stored", o.Key)
 	}
 	return err
 }
@@ -231,7 +231,7 @@ func (r *run) recatalog(ctx context.Context, start time.Time) error {
 	}
 	if mine, err := r.keepsCatalog(ctx); !mine {
 		if isA[*refusal](err) {
-			r.log.Warn("the catalogue is another manifest's, so its file of this month is gone; vbcvault export --to-store there makes it anew, once the recording is erased there too if it is known there", "month", month.String())
+			r.log.Warn("the catalogue belongs to another manifest, so its file for this month was removed: erase the recording on that machine too, then run vbcvault export --to-store there", "month", month.String())
 			return nil
 		}
 		return err

@@ -33,11 +33,11 @@ func (r *run) tidy(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			r.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", prefix, "reason", err)
+			r.log.Warn("unfinished objects of interrupted runs can't be removed from the destination and stay there", "under", prefix, "reason", err)
 		}
 	}
 	if removed > 0 {
-		r.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", removed)
+		r.log.Info("removed unfinished objects of interrupted runs from the destination", "uploads", removed)
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (r *run) abortNoted(ctx context.Context, store storage.Uploader) (aborted i
 			return aborted, err
 		}
 		if err != nil {
-			r.log.Warn("uploads that interrupted runs have begun can't be aborted and stay; allow s3:AbortMultipartUpload, or have a lifecycle rule abort them",
+			r.log.Warn("unfinished uploads of interrupted runs can't be aborted and stay; allow s3:AbortMultipartUpload, or add a lifecycle rule that aborts them",
 				"uploads", len(noted)-aborted, "reason", err)
 			break
 		}

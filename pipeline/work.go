@@ -13,10 +13,10 @@ import (
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
-var errGone = errors.New("VBC has this recording no more, and it was never archived: somebody or something else has deleted it")
+var errGone = errors.New("VBC no longer has this recording, and it was never archived: it was deleted by somebody or something else")
 
 // errReappeared says that a deletion that VBC had confirmed didn't happen.
-var errReappeared = errors.New("VBC lists this recording again although it had confirmed its deletion")
+var errReappeared = errors.New("VBC lists this recording again although VBC had confirmed its deletion")
 
 // item is one recording in work.
 type item struct {
@@ -185,7 +185,7 @@ func (r *run) redate(row *item) error {
 	if !fromTheFuture(row.Copy.ArchivedAt) {
 		return nil
 	}
-	r.log.Info("a copy seems to have been archived in the future, under a wrong clock; its age counts from now",
+	r.log.Info("a copy has an archive time in the future, so a clock was wrong; its age counts from now",
 		"recording", row.Recording.String(), "archived", row.Copy.ArchivedAt.Format(time.RFC3339))
 	row.Copy.ArchivedAt = time.Now()
 	return r.manifest.Redate(r.work, row.Recording, row.Copy.ArchivedAt)
@@ -260,7 +260,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// The recording is still at VBC, so nothing is lost: it is archived
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
-		r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", err)
+		r.log.Warn("the copy is damaged or missing", "recording", row.Recording.String(), "reason", err)
 		if refutes(err) {
 			row.Refuted = true // so that what lies there isn't taken for whole again
 			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
@@ -297,7 +297,7 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 	if found, err := r.find(row); err != nil || found {
 		return err
 	}
-	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
+	return errors.Join(fmt.Errorf("VBC no longer has this recording: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
 }
 
 // refutes reports whether an error says that something was read and found wrong.
@@ -319,7 +319,7 @@ func (r *run) verifyRest(row *item) error {
 // the run began. An earlier try may have sent a DELETE.
 func (r *run) spare(ctx context.Context, row *item, why error) error {
 	r.stats.Skipped.Add(1)
-	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
+	r.log.Info("a recording was put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
 	now, err := r.manifest.Row(r.work, row.Kind, row.Owner, row.ID, row.Nth)
 	switch {
 	case err != nil:
@@ -365,7 +365,7 @@ func (r *run) fail(row manifest.Row, cause error) error {
 	rec := row.Recording
 	if row.Failure.Known(cause.Error()) {
 		r.stats.Acknowledged.Add(1)
-		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
+		r.log.Info("recording failed, as acknowledged", "recording", rec.String(), "reason", cause, "acknowledged", row.Failure.Acknowledged)
 	} else {
 		r.stats.Failed.Add(1)
 		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "reason", cause)

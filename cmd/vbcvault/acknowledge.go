@@ -59,7 +59,7 @@ Trouble with another reason counts again.`,
 				return err
 			}
 			if len(rows) == 0 {
-				return usagef("see vbcvault status for what has failed", "%v %s recording %d", manifest.ErrUnknown, kinds[0], id)
+				return usagef("see vbcvault status for what has failed", "%s recording %d is %v", kinds[0], id, manifest.ErrUnknown)
 			}
 			i := slices.IndexFunc(rows, func(r manifest.Row) bool { return r.Failure.Reason != "" && r.Failure.Permanent })
 			if i < 0 {

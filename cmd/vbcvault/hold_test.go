@@ -226,7 +226,7 @@ func TestHoldWhoseTextIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
-		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "say it anew") {
+		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "add the hold again") {
 			t.Error("the list doesn't say why")
 		}
 		w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
@@ -249,7 +249,7 @@ func TestUnreadableHoldsStopARun(t *testing.T) {
 	w.someRecordings(2)
 	r := w.archive("--older-than", "90d", "--delete")
 	w.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
-	if len(w.atVBC()) != 2 || !strings.Contains(r.stderr, "look at the holds") {
+	if len(w.atVBC()) != 2 || !strings.Contains(r.stderr, "read the holds") {
 		t.Error("it doesn't say why")
 	}
 }

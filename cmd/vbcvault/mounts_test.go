@@ -131,7 +131,7 @@ func TestManifestOnFUSE(t *testing.T) {
 		w.someRecordings(2)
 		r := w.archive("--older-than", "90d", "--manifest", path)
 		w.want(r, 3, map[string]int{"archived": 0})
-		w.says(r, "a manifest can't lie on", "fuse", "on a disk of this machine")
+		w.says(r, "a manifest can't be on", "fuse", "on a disk of this machine")
 		if n := w.account.Counts().Total; n != 0 || w.tree(there) != "" {
 			t.Errorf("%d requests to VBC, and %q on FUSE", n, w.tree(there))
 		}

@@ -99,7 +99,7 @@ func TestUnprotectedCopyIsNotPurged(t *testing.T) {
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
 	r := w.archive(append(forSevenYears, "--delete")...)
 	w.want(r, 1, map[string]int{"deleted": 0, "failed": 3, "downloads": 0})
-	if !strings.Contains(r.stderr, "is not kept as was asked for") || !strings.Contains(r.stderr, "it is not locked") {
+	if !strings.Contains(r.stderr, "is not protected as requested") || !strings.Contains(r.stderr, "it is not locked") {
 		t.Error("it doesn't say why")
 	}
 	if len(w.atVBC()) != 3 {

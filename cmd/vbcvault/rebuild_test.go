@@ -527,7 +527,7 @@ func TestRebuildOfABegunErasure(t *testing.T) {
 	if erased := fmt.Sprint("company/", all[1].ID); was[erased] != is[erased] {
 		t.Error(cmp.Diff(was[erased], is[erased]))
 	}
-	if r := w.run("diff"); r.code != 1 || !strings.Contains(r.stdout, "say vbcvault erase again") {
+	if r := w.run("diff"); r.code != 1 || !strings.Contains(r.stdout, "run vbcvault erase again") {
 		t.Error("diff doesn't say what was begun")
 	}
 	if r := w.erase("--id", fmt.Sprint(all[0].ID)); r.code != 0 || len(w.of(fmt.Sprint("_", all[0].ID, "."))) != 0 {
@@ -589,7 +589,7 @@ func TestRebuildIsRefused(t *testing.T) {
 	if err := os.WriteFile(path+"-wal", []byte("left of another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.run("rebuild", "--from", w.to, "--account", "549825"); r.code != 2 || !strings.Contains(r.stderr, "-wal is left of a manifest") {
+	if r := w.run("rebuild", "--from", w.to, "--account", "549825"); r.code != 2 || !strings.Contains(r.stderr, "-wal belongs to a manifest") {
 		t.Error("beside another manifest's -wal")
 	}
 	if err := os.Remove(path + "-wal"); err != nil {

@@ -114,7 +114,7 @@ func TestListingFails(t *testing.T) {
 	})
 	r := w.archive("--older-than", "90d", "--delete")
 	w.want(r, 1, map[string]int{"archived": 6, "deleted": 6, "failed": 0})
-	if !strings.Contains(r.stderr, "could not be read to its end") {
+	if !strings.Contains(r.stderr, "could not be read completely") {
 		t.Error("it isn't said")
 	}
 	w.account.Inject(nil)

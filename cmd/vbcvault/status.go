@@ -396,7 +396,7 @@ func advice(f failure) string {
 		return "if VBC's size is known to be too small or missing: --accept-size-mismatch"
 	case strings.Contains(f.Reason, "a format that is not known as audio"):
 		return "if you know this format: run archive with --accept-format --retry-failed, which takes it when two downloads agree"
-	case strings.Contains(f.Reason, "is not kept as was asked for"):
+	case strings.Contains(f.Reason, "is not protected as requested"):
 		return "lock or encrypt it in the bucket, or let the next run ask for less (--object-lock, --sse)"
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"

@@ -14,7 +14,7 @@ import (
 type AlikeError struct{ Recording, Other vbc.Recording }
 
 func (e *AlikeError) Error() string {
-	return fmt.Sprintf("the audio that VBC sent for %s is, byte for byte, that of %s", e.Recording, e.Other)
+	return fmt.Sprintf("VBC sent audio for %s that is byte for byte the same as that of %s", e.Recording, e.Other)
 }
 
 // twins are the other recordings that have this audio. An earlier form of the
@@ -96,7 +96,7 @@ func (m *Manifest) Twin(ctx context.Context, r vbc.Recording, sum storage.Digest
 type SuspectError struct{ Recording vbc.Recording }
 
 func (e *SuspectError) Error() string {
-	return fmt.Sprintf("the copy of %s may be another recording's audio", e.Recording)
+	return fmt.Sprintf("the copy of %s may have another recording's audio", e.Recording)
 }
 
 // suspect is what becomes of a recording that may have another one's audio: the

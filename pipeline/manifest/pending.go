@@ -233,14 +233,14 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 			findings = append(findings, "a row can't be read: "+err.Error())
 		case (r.State == Verified || r.State == Purging || r.State == Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero() ||
 			r.Copy.Transcript.Key != "" && !r.Copy.Transcript.Proven()):
-			findings = append(findings, fmt.Sprintf("%s is %s without a proven copy", r.Recording, r.State))
+			findings = append(findings, fmt.Sprintf("%s is %s without a verified copy", r.Recording, r.State))
 		}
 	}
 	return findings, rows.Err()
 }
 
 // ErrUnknown says that a manifest has no row of a recording.
-var ErrUnknown = errors.New("the manifest knows no")
+var ErrUnknown = errors.New("not in the manifest")
 
 // Get returns the row of the recording that has an id: of several that have had
 // it, the one that VBC showed last. The error is ErrUnknown (wrapped) if there is
@@ -251,7 +251,7 @@ func (m *Manifest) Get(ctx context.Context, kind vbc.Kind, owner string, id int6
 		return Row{}, err
 	}
 	if len(rows) == 0 {
-		return Row{}, fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id)
+		return Row{}, fmt.Errorf("%s recording %d is %w", kind, id, ErrUnknown)
 	}
 	return rows[len(rows)-1], nil
 }
@@ -270,7 +270,7 @@ func (m *Manifest) Row(ctx context.Context, kind vbc.Kind, owner string, id, nth
 		return Row{}, err
 	}
 	if len(rows) == 0 {
-		return Row{}, fmt.Errorf("%w %s recording %d", ErrUnknown, kind, id)
+		return Row{}, fmt.Errorf("%s recording %d is %w", kind, id, ErrUnknown)
 	}
 	return rows[0], nil
 }

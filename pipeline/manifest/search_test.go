@@ -212,7 +212,7 @@ func TestSearchFindsWhatMatches(t *testing.T) {
 			}
 			compare(rt, m, all, q)
 		}
-		if findings, err := m.Check(t.Context()); err != nil || slices.ContainsFunc(findings, func(f string) bool { return !strings.Contains(f, "without a proven copy") }) {
+		if findings, err := m.Check(t.Context()); err != nil || slices.ContainsFunc(findings, func(f string) bool { return !strings.Contains(f, "without a verified copy") }) {
 			rt.Errorf("%q, %v", findings, err)
 		}
 	})

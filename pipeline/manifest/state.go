@@ -37,7 +37,7 @@ type StateError struct {
 }
 
 func (e *StateError) Error() string {
-	return fmt.Sprintf("manifest: %s can't become %q from the state that it is in", e.Recording, e.To)
+	return fmt.Sprintf("manifest: %s can't become %q from its present state", e.Recording, e.To)
 }
 
 // Transcribed adds an intended transcript to a copy, before it becomes visible

@@ -224,7 +224,7 @@ func TestExpectedBucketOwner(t *testing.T) {
 	}
 }
 
-// An object in a cold storage class can't be read, and that says nothing about
+// An object in a in cold storage can't be read, and that says nothing about
 // the others.
 func TestColdObject(t *testing.T) {
 	server := storagetest.StartS3(t)
@@ -237,7 +237,7 @@ func TestColdObject(t *testing.T) {
 	s := openProtected(t, server, server.NewBucket(t), proxy.URL, s3store.Protection{})
 	o := mustPut(t, s, "cold", 10, storage.Attrs{})
 	_, err := s.Open(t.Context(), o)
-	if err == nil || errors.Is(err, storage.ErrRefused) || !errors.Is(err, storage.ErrCold) || !strings.Contains(err.Error(), "cold storage class") {
+	if err == nil || errors.Is(err, storage.ErrRefused) || !errors.Is(err, storage.ErrCold) || !strings.Contains(err.Error(), "in cold storage") {
 		t.Errorf("%v", err)
 	}
 	mustStat(t, s, o) // needs no reading
