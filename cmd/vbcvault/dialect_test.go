@@ -34,7 +34,7 @@ func TestDialects(t *testing.T) {
 		level  storage.Level
 		says   string
 	}{
-		"Google Cloud Storage": {[]hook{storagetest.LikeGoogle}, "writing and checksums", storage.Warning, "doesn't check what it is sent"},
+		"Google Cloud Storage": {[]hook{storagetest.LikeGoogle}, "writing and checksums", storage.Warning, "doesn't verify checksums"},
 		"Backblaze B2":         {[]hook{storagetest.LikeBackblaze, storagetest.WithoutConditions}, "writing and checksums", storage.Warning, "refuses checksums"},
 		"no listing of uploads": {[]hook{refusing(storagetest.S3Fault{Status: 404, Code: "NoSuchUpload"}, "ListMultipartUploads")},
 			"unfinished uploads", storage.Warning, "404"},
@@ -45,7 +45,7 @@ func TestDialects(t *testing.T) {
 				return &storagetest.S3Fault{Status: 429, Code: "TooManyRequests", Says: "Please reduce your request rate."}
 			}
 			return nil
-		}}, "writing and checksums", storage.OK, "checks what it is sent"},
+		}}, "writing and checksums", storage.OK, "verifies checksums"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {

@@ -210,7 +210,7 @@ func TestDiffOfAnUnmountedDisk(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.run("diff", "--fix"); r.code != 3 || !strings.Contains(r.stderr, "is the disk mounted?") || !cmp.Equal(rows, w.known(w.manifest())) {
+	if r := w.run("diff", "--fix"); r.code != 3 || !strings.Contains(r.stderr, "check that the disk is mounted") || !cmp.Equal(rows, w.known(w.manifest())) {
 		t.Errorf("exit %d", r.code)
 	}
 }

@@ -39,7 +39,7 @@ func TestRefusedPasswordIsRemembered(t *testing.T) {
 			for _, args := range [][]string{{"archive", "--older-than", "90d"}, {"archive", "--older-than", "90d", "--dry-run"}, {"doctor"}} {
 				for _, to := range []string{here, "file://" + t.TempDir()} {
 					r := w.run(append(args, "--to", to)...)
-					until := regexp.MustCompile(`not tried again before (\S+),`).FindStringSubmatch(r.stdout + r.stderr)
+					until := regexp.MustCompile(`does not try them again before (\S+),`).FindStringSubmatch(r.stdout + r.stderr)
 					if until == nil || r.code != 3 && args[0] == "archive" || r.code != 1 && args[0] == "doctor" || !strings.Contains(r.stdout+r.stderr, "With another password vbcvault tries at once") {
 						t.Errorf("%v: exit %d", args, r.code)
 						continue
@@ -153,7 +153,7 @@ func TestRefusedPasswordThatCantBeRemembered(t *testing.T) {
 	w.setenv("VBC_PASSWORD", "not the one")
 	r := w.archive("--older-than", "90d")
 	w.want(r, 3, nil)
-	w.says(r, "can't be remembered")
+	w.says(r, "can't be recorded")
 	w.setenv("VBC_PASSWORD", "correct horse")
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 }

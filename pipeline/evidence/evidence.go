@@ -146,7 +146,7 @@ func (v Verified) Since(t time.Time) error {
 	case v.at.IsZero() || v.recording.ID == 0 || !v.audio.Proven() || !v.sidecar.Proven() || v.transcript.Key != "" && !v.transcript.Proven():
 		return errors.New("the copy is not verified")
 	case v.at.Before(t):
-		return fmt.Errorf("the check of the copy of %s is too old to delete the recording", v.recording)
+		return fmt.Errorf("the check of the copy of %s is older than the request to delete the recording", v.recording)
 	}
 	return nil
 }

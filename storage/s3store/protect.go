@@ -117,9 +117,9 @@ func (s *Store) unlocked(k kept) string {
 	case k.until == nil:
 		return "it is not locked (or s3:GetObjectRetention is not allowed)"
 	case p.Lock == types.ObjectLockModeCompliance && k.lock != p.Lock:
-		return "it is locked in " + strings.ToLower(string(k.lock)) + " mode only"
+		return "it is locked only in " + strings.ToLower(string(k.lock)) + " mode"
 	case k.until.Before(p.Retain.From(from).Add(-earlier)):
-		return fmt.Sprintf("it is locked until %s only", k.until.UTC().Format(time.DateOnly))
+		return fmt.Sprintf("it is locked only until %s", k.until.UTC().Format(time.DateOnly))
 	}
 	return ""
 }
@@ -198,7 +198,7 @@ func (s *Store) probeProtection(ctx context.Context) error {
 func (s *Store) Protect(ctx context.Context, o storage.Object) error {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID)})
 	if err != nil {
-		return s.explain("look at", o.Key, err)
+		return s.explain("check", o.Key, err)
 	}
 	k := kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId}
 	if s.unlocked(k) == "" || s.unencrypted(k.encryption, aws.ToString(k.key)) != "" {

@@ -73,7 +73,7 @@ func TestProtection(t *testing.T) {
 		}
 		strict := sevenYears
 		strict.Lock = types.ObjectLockModeCompliance
-		if has := mustStat(t, openProtected(t, server, bucket, server.URL, strict), o); !strings.Contains(has.Lacks, "governance mode only") {
+		if has := mustStat(t, openProtected(t, server, bucket, server.URL, strict), o); !strings.Contains(has.Lacks, "locked only in governance mode") {
 			t.Errorf("%s: governance for compliance: %q", key, has.Lacks)
 		}
 	}
@@ -224,7 +224,7 @@ func TestExpectedBucketOwner(t *testing.T) {
 	}
 }
 
-// An object in a in cold storage can't be read, and that says nothing about
+// An object in cold storage can't be read, and that says nothing about
 // the others.
 func TestColdObject(t *testing.T) {
 	server := storagetest.StartS3(t)
