@@ -55,8 +55,8 @@ dialects:
 INPUTS ?= 20000
 
 fuzz:
-	@for target in vbc:FuzzListing vbc:FuzzRepair vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline:FuzzKeys pipeline:FuzzSidecar \
-		pipeline:FuzzPlan pipeline:FuzzExport pipeline:FuzzReceiptNames pipeline:FuzzNames pipeline/receipt:FuzzReceipts; do \
+	@for target in vbc:FuzzListing vbc:FuzzRepair vbc:FuzzTranscripts vbc:FuzzParseTime vbc:FuzzFault vbc:FuzzAccessTime pipeline/layout:FuzzKeys pipeline/layout:FuzzSidecar \
+		pipeline:FuzzPlan pipeline:FuzzExport pipeline/layout:FuzzReceiptNames pipeline/restore:FuzzNames pipeline/receipt:FuzzReceipts; do \
 		go test ./$${target%:*} -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(INPUTS)x -fuzzminimizetime 1s || exit 1; \
 	done
 

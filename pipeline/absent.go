@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -189,7 +190,7 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case judge(err) == systemic:
+	case judge(err) == retry.Systemic:
 		return err
 	case err != nil:
 		return r.unreached(s, notFound, "VBC doesn't list the "+c.String()+" ("+err.Error()+")")
@@ -213,7 +214,7 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		return nil
 	case saysGone(err):
 		return r.unreached(s, notFound, fmt.Sprintf("VBC gives the same answer for %s, which it lists, so the address may be wrong", control))
-	case ctx.Err() != nil, judge(err) == systemic:
+	case ctx.Err() != nil, judge(err) == retry.Systemic:
 		return err
 	}
 	return &unclearError{notFound, err.Error()}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -223,7 +224,7 @@ func TestDeletesInVainEndTheRun(t *testing.T) {
 		answer := notFounds[name]
 		sent := l.count(func(r *http.Request) bool { return r.Method == http.MethodDelete }, func(*http.Request) *vbctest.Fault { return &answer })
 		_, err := l.run(Options{Delete: true, MaxFailures: 20, Workers: 2})
-		if !isA[*refusal](err) || *sent > 25 {
+		if !isA[*refusal.Refusal](err) || *sent > 25 {
 			t.Errorf("%s: %v after %d DELETEs", name, err, *sent)
 		}
 		l.account.Inject(nil)
@@ -320,7 +321,7 @@ func TestOtherCredentialsDecideNothing(t *testing.T) {
 	l.account = vbctest.New(vbctest.Config{Account: 4711, Username: "other@vbc.prod", ProvisioningForbidden: true})
 	l.user = "other"
 	sum, err := l.run(Options{Delete: true})
-	if !isA[*refusal](err) && !isA[*manifest.BoundError](err) {
+	if !isA[*refusal.Refusal](err) && !isA[*manifest.BoundError](err) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	if n := l.states(); n[manifest.Verified] != 5 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -30,11 +31,9 @@ func (t *transfer) storedTwice(o storage.Object) error {
 
 // distrust notes that an export had another recording's audio for this one: what
 // else has come out of it is compared, and nothing more is taken.
-func (t *transfer) distrust(from *spooled) error {
+func (t *transfer) distrust(from *spool.File) error {
 	reason := fmt.Sprintf("an export contains another recording's audio for %s", t.row.Recording)
-	from.mu.Lock()
-	first, taken := !from.distrusted.Swap(true), from.taken
-	from.mu.Unlock()
+	taken, first := from.Distrust()
 	if !first {
 		return nil
 	}

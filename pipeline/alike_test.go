@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -60,7 +62,7 @@ func TestRebuiltManifestHoldsEqualAudioBack(t *testing.T) {
 	all := l.archiveAlike()
 	l.path += ".rebuilt"
 	err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
-		_, err := Rebuild(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), Rebuilding{Account: "549825"})
+		_, err := rebuild.Into(t.Context(), l.clean, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 		return err
 	})
 	if err != nil {
@@ -206,7 +208,11 @@ func TestEraseOfASharedCopy(t *testing.T) {
 	defer m.Close()
 	eraser := dirstore.NewEraser(l.clean.(*dirstore.Store))
 	for range 2 {
-		_, err := Erase(t.Context(), l.clean, eraser, m, slog.New(slog.DiscardHandler), Erasure{Kind: vbc.Company, ID: 1, Start: old, Reason: "r", By: "b"},
+		a, err := archive.Of(t.Context(), l.clean, m, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Erase(t.Context(), eraser, archive.Erasure{Kind: vbc.Company, ID: 1, Start: old, Reason: "r", By: "b"},
 			func(manifest.Row, []string) error { return nil })
 		if err != nil {
 			t.Error(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -101,7 +102,7 @@ func (l *lister) listAgain(ctx context.Context, s *shown, lacking int) error {
 	for page, err := range listing.Pages(ctx, l.attempt) {
 		switch {
 		case err == nil:
-		case ctx.Err() != nil, judge(err) == systemic:
+		case ctx.Err() != nil, judge(err) == retry.Systemic:
 			return err
 		default:
 			// Whatever it is, it must not keep the rest from being listed.

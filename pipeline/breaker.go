@@ -7,6 +7,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 )
 
 // breaker ends a run in which too much goes wrong: whatever it is, going on
@@ -52,7 +53,7 @@ func (b *breaker) failed(cause error, known, done bool) error {
 }
 
 func tooMany(n int, cause error) error {
-	return &refusal{Reason: fmt.Sprintf("%s in a row failed for a common cause (VBC, network or destination); the last error: %v", english.Plural(n, "recording", ""), cause),
+	return &refusal.Refusal{Reason: fmt.Sprintf("%s in a row failed for a common cause (VBC, network or destination); the last error: %v", english.Plural(n, "recording", ""), cause),
 		Hint: "nothing is lost: fix the cause and run the same command again; --max-failures sets the limit"}
 }
 
@@ -68,7 +69,7 @@ func (b *breaker) allAlike(cause error, known, done bool) error {
 	if b.alike++; b.alike < min(max(2*b.limit, fewestAlike), mostAlike) {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("the first %d recordings all failed in the same way, and none succeeded; nothing was deleted at VBC. The last error: %v", b.alike, cause),
+	return &refusal.Refusal{Reason: fmt.Sprintf("the first %d recordings all failed in the same way, and none succeeded; nothing was deleted at VBC. The last error: %v", b.alike, cause),
 		Hint: "check one of these recordings in the VBC admin portal, fix the cause and run the same command again; --max-failures sets the limit (0 = no limit)"}
 }
 
@@ -90,6 +91,6 @@ func (b *breaker) proved(err error) error {
 	if b.proofs < fewestProofs || 2*b.mismatches <= b.proofs {
 		return nil
 	}
-	return &refusal{Reason: fmt.Sprintf("the destination was asked for %d copies, and %d of them are damaged or missing", b.proofs, b.mismatches),
+	return &refusal.Refusal{Reason: fmt.Sprintf("the destination was asked for %d copies, and %d of them are damaged or missing", b.proofs, b.mismatches),
 		Hint: "don't trust this destination: check its disk, its lifecycle rules, and who else writes there. Nothing more was deleted at VBC"}
 }

@@ -44,7 +44,6 @@ func codeOf(err error) string {
 		{isA[*alikeError](err), "equal-audio"},
 		{isA[*vbc.ForeignHostError](err), "foreign-host"},
 		{isA[*expiringError](err), "expiring"},
-		{isA[*damagedError](err), "damaged"},
 		{errors.Is(err, errGone), "gone"},
 		{errors.Is(err, errSeveralTranscripts), "several-transcripts"},
 		{errors.Is(err, errReappeared), "reappeared"},

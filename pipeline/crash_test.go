@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/check"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -241,14 +244,14 @@ func (l *lab) holds(rec vbctest.Recording) bool {
 			return false
 		}
 		audio = audio || storage.SumOf(body) == storage.Digest(rec.SHA256())
-		transcript = transcript || isTranscript(base, o.Key) && string(body) == rec.Transcript
+		transcript = transcript || layout.IsTranscript(base, o.Key) && string(body) == rec.Transcript
 		side = side || strings.HasSuffix(o.Key, ".json") && bytes.Contains(body, []byte(storage.Digest(rec.SHA256()).String()))
 	}
 	return audio && side && transcript
 }
 
 func (l *lab) stem(rec vbctest.Recording) string {
-	base, err := stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
+	base, err := layout.Stem(vbc.Recording{Kind: vbc.Company, Account: "549825", ID: rec.ID, Start: rec.Start})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -303,7 +306,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.mu.Lock()
 	l.stop = stop
 	l.mu.Unlock()
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, o)
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.
@@ -341,7 +344,7 @@ func (l *lab) allDone(all []vbctest.Recording) {
 	if findings, err := m.Check(context.Background()); err != nil || len(findings) > 0 {
 		l.t.Errorf("the manifest: %v, %v", findings, err)
 	}
-	a, err := CheckReceipts(context.Background(), m, l.clean)
+	a, err := check.Audit(context.Background(), m, l.clean)
 	if err != nil || !a.Intact() || a.Open != 0 && !l.restored || a.Account != "" && a.Stored != a.Entries {
 		l.t.Errorf("the receipts: %+v, %v", a, err)
 	}

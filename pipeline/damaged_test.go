@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -65,7 +66,7 @@ func TestDamagedAtRest(t *testing.T) {
 						if rebuilt {
 							l.path += ".rebuilt"
 							err := manifest.Create(t.Context(), l.path, func(m *manifest.Manifest) error {
-								_, err := Rebuild(t.Context(), l.faulty, m, slog.New(slog.DiscardHandler), Rebuilding{Account: "549825"})
+								_, err := rebuild.Into(t.Context(), l.faulty, m, slog.New(slog.DiscardHandler), rebuild.Options{Account: "549825"})
 								return err
 							})
 							if err != nil {

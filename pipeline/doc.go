@@ -19,8 +19,8 @@
 // storecatalog.go keeps up to date.
 //
 // work.go leads each recording along it, policy.go decides what a run may do
-// to a recording, retry.go is the only place that tries anything again,
-// flow.go the only one with goroutines, and run.go puts a run together.
+// to a recording, package retry is the only place that tries anything again,
+// package flow the only one with goroutines, and run.go puts a run together.
 //
 // restore.go brings recordings back out of the store, under names that
 // restorename.go makes; thaw.go asks for what lies in cold storage. rebuild.go

@@ -9,6 +9,8 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -19,7 +21,7 @@ type fetched struct {
 	slice
 	entries map[int64]*packed // by the recording's id; those of one listing are different
 	jobs    []manifest.Export
-	files   []*spooled
+	files   []*spool.File
 }
 
 // fetch brings the audio of slices by export, where that is worth it. It runs
@@ -41,7 +43,7 @@ func (r *run) fetch(ctx context.Context, slices iter.Seq2[slice, error]) iter.Se
 // close ends the use of a slice that has been worked through.
 func (r *run) close(f fetched) {
 	for _, file := range f.files {
-		file.remove()
+		file.Remove()
 	}
 	for _, j := range f.jobs {
 		if err := r.manifest.ForgetExport(r.work, j.Job); err != nil {
@@ -73,16 +75,16 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		return err
 	}
 	for _, file := range f.files {
-		file.remove()
+		file.Remove()
 	}
 	f.entries, f.files = nil, nil
 	stuck := isA[*stuckError](err) && r.stuck.Add(1) >= maxStuck
 	strange := isA[*strangeError](err) && r.strange.Swap(true) // once may be chance
-	if strange || stuck || isA[*unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
+	if strange || stuck || isA[*spool.Unusable](err) || vbc.AsError(err) != nil && !vbc.AsError(err).Temporary() {
 		reason := err.Error()
 		r.noMore.Store(&reason)
 		r.log.Warn("exports can't be used here; downloading recordings one by one from now on", "reason", reason)
@@ -91,11 +93,6 @@ func (r *run) export(ctx context.Context, f *fetched) error {
 	r.log.Warn("an export failed; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
 	return nil
 }
-
-// unusable says that exports aren't what they are taken for.
-type unusable struct{ Why string }
-
-func (e *unusable) Error() string { return e.Why }
 
 // needed are the recordings of a slice whose audio is wanted and could be told
 // apart in an export, by file name.
@@ -124,7 +121,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 	if f.bytes > r.policy.ExportLimit {
 		return fmt.Errorf("recordings with %d bytes start in one second, and --export-limit is %d", f.bytes, r.policy.ExportLimit)
 	}
-	if err := r.spool.room(f.bytes); err != nil {
+	if err := r.spool.Room(f.bytes); err != nil {
 		return err
 	}
 	if len(f.jobs) > 0 {
@@ -137,7 +134,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 		ready, err := r.await(ctx, f, j)
 		if err == nil {
 			packed += ready.Total
-			var file *spooled
+			var file *spool.File
 			if file, err = r.download(ctx, f, ready); err == nil {
 				f.files = append(f.files, file)
 				continue
@@ -165,7 +162,7 @@ func (r *run) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc
 		return err
 	}
 	if len(f.entries) == 0 {
-		return &unusable{fmt.Sprintf("the ZIP has no file with the name and size of any of %s", english.Plural(len(needed), "recording", ""))}
+		return &spool.Unusable{Why: fmt.Sprintf("the ZIP has no file with the name and size of any of %s", english.Plural(len(needed), "recording", ""))}
 	}
 	if err := r.sample(ctx, f, needed); err != nil {
 		return err

@@ -4,15 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -163,21 +162,21 @@ func zipOf(t testing.TB, entries ...[2]string) []byte {
 	return b.Bytes()
 }
 
-func spooledZIP(t testing.TB, content []byte, recordings int) (*spooled, error) {
+func spooledZIP(t testing.TB, content []byte, recordings int) (*spool.File, error) {
 	t.Helper()
-	s, err := newSpool("", filepath.Join(t.TempDir(), "m"))
+	s, err := spool.Open("", filepath.Join(t.TempDir(), "m"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.close() })
-	if err := s.room(1); err != nil {
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Room(1); err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.keep(bytes.NewReader(content), 1<<30, func(int) {})
+	f, err := s.Keep(bytes.NewReader(content), 1<<30, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f, f.open(recordings)
+	return f, f.Open(recordings)
 }
 
 // An entry is a recording's if name and size are, and nobody else's is.
@@ -197,12 +196,12 @@ func TestMatch(t *testing.T) {
 	}
 	// 6 isn't wanted: it may be archived already, or be none that the run is about.
 	all := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "f.mp3")
-	got, err := match([]*spooled{f}, needed, all, 6)
+	got, err := match([]*spool.File{f}, needed, all, 6)
 	if err != nil || len(got) != 2 || got[1] == nil || got[2] == nil {
 		t.Errorf("%v, %v; want 1 and 2: 3 has another size, and 4 comes twice", got, err)
 	}
 	many := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "6", "7", "8", "9", "10", "11", "12")
-	if twice, err := match([]*spooled{f, f}, needed, many, 0); len(twice) != 0 || err != nil {
+	if twice, err := match([]*spool.File{f, f}, needed, many, 0); len(twice) != 0 || err != nil {
 		t.Errorf("in two ZIPs: %v, %v", twice, err)
 	}
 	unreadable := count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "f.mp3")
@@ -219,12 +218,12 @@ func TestMatch(t *testing.T) {
 		"more entries than were listed":          {count("a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3"), 0, 0, true},
 		"VBC has packed more than it has listed": {all, 7, 0, true},
 	} {
-		got, err := match([]*spooled{f}, needed, c.all, c.total)
+		got, err := match([]*spool.File{f}, needed, c.all, c.total)
 		if len(got) != c.want || isA[*strangeError](err) != c.strange {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
-	if _, err := match([]*spooled{f}, needed, count("x", "y", "z", "1", "2", "3", "4"), 0); !isA[*unusable](err) {
+	if _, err := match([]*spool.File{f}, needed, count("x", "y", "z", "1", "2", "3", "4"), 0); !isA[*spool.Unusable](err) {
 		t.Errorf("no name fits: %v", err)
 	}
 }
@@ -239,59 +238,6 @@ func TestListedIsRemembered(t *testing.T) {
 	}
 	if _, ok := parseListed("nonsense"); ok {
 		t.Error("nonsense is taken")
-	}
-}
-
-// A directory that is larger than the recordings account for isn't read.
-func TestHugeDirectoryOfAZIP(t *testing.T) {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for i := range 200 {
-		if _, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(i), Comment: strings.Repeat("x", 65000)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := spooledZIP(t, b.Bytes(), 10); err == nil || !strings.Contains(err.Error(), "directory is too large") {
-		t.Errorf("%v", err)
-	}
-}
-
-// The spool of another manifest in the same directory is left alone.
-func TestSpoolLeftovers(t *testing.T) {
-	dir := t.TempDir()
-	one, err := newSpool(dir, "/a/one.manifest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	two, err := newSpool(dir, "/a/two.manifest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*spool{one, two} {
-		if err := s.room(1); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.keep(strings.NewReader("x"), 10, func(int) {}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := newSpool(dir, "/a/one.manifest"); err != nil { // after a crash
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(one.dir); !os.IsNotExist(err) {
-		t.Errorf("left by the run before: %v", err)
-	}
-	if left, err := fs.Glob(os.DirFS(two.dir), "*.zip"); err != nil || len(left) != 1 {
-		t.Errorf("another manifest's: %v, %v", left, err)
-	}
-	if err := two.close(); err != nil {
-		t.Error(err)
-	}
-	if err := two.room(1 << 60); err == nil || !strings.Contains(err.Error(), "--spool-dir") {
-		t.Errorf("no disk is so large: %v", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -135,7 +137,7 @@ func (r *run) await(ctx context.Context, f *fetched, e manifest.Export) (vbc.Job
 	}
 	for first := true; ; first = false {
 		if !first || e.Valid.IsZero() { // that it was valid is what VBC says of those that are done
-			if err := pause(ctx, wait); err != nil {
+			if err := retry.Pause(ctx, wait); err != nil {
 				return vbc.Job{}, err
 			}
 		}
@@ -184,21 +186,24 @@ func nextPoll(last, elapsed time.Duration, j vbc.Job) time.Duration {
 }
 
 // download brings a job's ZIP into the spool.
-func (r *run) download(ctx context.Context, f *fetched, j vbc.Job) (file *spooled, err error) {
+func (r *run) download(ctx context.Context, f *fetched, j vbc.Job) (file *spool.File, err error) {
 	err = r.attemptFor(ctx, &patience{}, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {
 		body, err := slot.Export(r.work, j)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		file, err = r.spool.keep(body, mostZIP(f.bytes), func(n int) { r.stats.Downloaded.Add(int64(n)) })
+		file, err = r.spool.Keep(body, spool.MostZIP(f.bytes), func(n int) { r.stats.Downloaded.Add(int64(n)) })
+		if isA[*spool.DiskError](err) {
+			return &storeError{err}
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := file.open(len(f.todo)); err != nil {
-		file.remove()
+	if err := file.Open(len(f.todo)); err != nil {
+		file.Remove()
 		return nil, err
 	}
 	return file, nil

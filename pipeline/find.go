@@ -3,7 +3,9 @@ package pipeline
 import (
 	"fmt"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -34,7 +36,7 @@ func (r *run) find(row *item) (found bool, err error) {
 				return false, err
 			}
 		}
-		if err := r.manifest.Found(r.work, row.Recording, proofOf(ev, row.Copy), outcome); err != nil {
+		if err := r.manifest.Found(r.work, row.Recording, archive.ProofOf(ev, row.Copy), outcome); err != nil {
 			return false, err
 		}
 		r.stats.AlreadyArchived.Add(1)
@@ -48,23 +50,23 @@ func (r *run) find(row *item) (found bool, err error) {
 // search pairs each sidecar of a recording with each audio that it may go
 // with, and with the transcript if there is one. Nothing is proven by that.
 func (r *run) search(rec vbc.Recording) (candidates []manifest.Copy, err error) {
-	base, err := stem(rec)
+	base, err := layout.Stem(rec)
 	if err != nil {
 		return nil, err
 	}
-	g := group{stem: base}
+	g := layout.Group{Stem: base}
 	for o, err := range r.store.List(r.work, base) {
 		if err != nil {
 			return nil, err
 		}
-		if isOf(base, o.Key) {
-			g.add(o)
+		if layout.IsOf(base, o.Key) {
+			g.Add(o)
 		}
 	}
-	said, err := g.read(r.work, r.store)
+	said, err := g.Read(r.work, r.store)
 	for _, t := range said {
-		if t.wrong == nil && t.recording.Same(rec) {
-			candidates = append(candidates, g.pairs(t)...)
+		if t.Wrong == nil && t.Recording.Same(rec) {
+			candidates = append(candidates, g.Pairs(t)...)
 		}
 	}
 	return candidates, err

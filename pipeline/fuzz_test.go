@@ -10,72 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
-
-// No text of VBC's is ever part of a key, whatever it is.
-func FuzzKeys(f *testing.F) {
-	f.Add("549825", "company", "", int64(193228), int64(1747044900), "a.mp3")
-	f.Add("../..", "on-demand", "745249/../..", int64(-1), int64(1)<<60, "../../etc/passwd")
-	f.Add("1", "on-demand", "\x00", int64(0), int64(-1), "..\\..")
-	f.Fuzz(func(t *testing.T, account, kind, owner string, id, start int64, name string) {
-		raw, err := json.Marshal(map[string]any{
-			"id": id, "start": vbc.FormatTime(time.Unix(start%1e11, 0)), "file_name": name, "download_url": name, "call_id": name,
-			"_links": map[string]any{"self": map[string]any{"href": "/accounts/" + account + "/users/" + owner + "/call_recordings/" + name}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		k := vbc.Company
-		if kind != string(vbc.Company) {
-			k = vbc.OnDemand
-		}
-		r := vbc.ParseRecording(k, owner, raw)
-		if r.Unreadable != "" {
-			return
-		}
-		base, err := stem(r)
-		if err != nil {
-			return
-		}
-		for _, key := range []string{base + ".mp3", beside(base+".mp3", storage.SumOf([]byte(name)))} {
-			if err := storage.CheckKey(key); err != nil || !strings.HasPrefix(key, accountPrefix(r.Account)) || strings.Contains(key, "..") {
-				t.Errorf("%q, %v", key, err)
-			}
-		}
-		other := r
-		other.ID++
-		if second, err := stem(other); err == nil && second == base {
-			t.Errorf("two recordings have the key %q", base)
-		}
-	})
-}
-
-// What VBC said of a recording comes back out of a sidecar as it went in.
-func FuzzSidecar(f *testing.F) {
-	for _, s := range []string{`{"id":1}`, `{"id":1,"x":"\u2028<>&","n":1e400}`, `{"recording":{"size":0}}`, `null`, `3`, ``} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var hostile sidecar
-		_ = json.Unmarshal(raw, &hostile) // must not panic, whatever lies in the store
-		vbc.ParseRecording(hostile.Kind, hostile.Owner, hostile.Recording).Same(vbc.Recording{ID: 1})
-		var compact bytes.Buffer
-		if json.Compact(&compact, raw) != nil {
-			return
-		}
-		in := sidecar{Format: 1, Account: "1", Size: 2, SHA256: storage.SumOf(raw), Recording: compact.Bytes()}
-		text, err := in.encode()
-		var out sidecar
-		if err != nil || json.Unmarshal(text, &out) != nil {
-			t.Fatalf("%v: %s", err, text)
-		}
-		if string(out.Recording) != compact.String() && compact.String() != "null" || out.SHA256 != in.SHA256 {
-			t.Errorf("%s became %s", compact.String(), out.Recording)
-		}
-	})
-}
 
 // Only a plan that is whole is one.
 func FuzzPlan(f *testing.F) {
@@ -119,16 +57,6 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-func FuzzReceiptNames(f *testing.F) {
-	f.Add(bundle{chain: "ABC", first: 1, last: 2, head: storage.SumOf(nil)}.key("1"))
-	f.Add("receipts/account=1/chain=A/000000000002-000000000001_x.jsonl")
-	f.Fuzz(func(t *testing.T, key string) {
-		if b, ok := parseBundle(storage.Object{Key: key}); ok && (b.first < 1 || b.last < b.first || !strings.HasSuffix(key, strings.TrimPrefix(b.key("1"), receiptsPrefix("1")))) {
-			t.Errorf("%q is %+v", key, b)
-		}
-	})
-}
-
 // Whatever comes in place of a ZIP: no panic, no entry longer than it may be,
 // and nothing is taken for a recording of another name or size.
 func FuzzExport(f *testing.F) {
@@ -146,8 +74,8 @@ func FuzzExport(f *testing.F) {
 		if err != nil {
 			return
 		}
-		found, err := match([]*spooled{file}, needed, all, 0)
-		if err != nil && !isA[*strangeError](err) && !isA[*unusable](err) {
+		found, err := match([]*spool.File{file}, needed, all, 0)
+		if err != nil && !isA[*strangeError](err) && !isA[*spool.Unusable](err) {
 			t.Error(err)
 		}
 		for id, e := range found {

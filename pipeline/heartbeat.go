@@ -17,13 +17,13 @@ func (r *run) beat(ctx context.Context) (stop func()) {
 		defer close(ended)
 		tick := time.NewTicker(heartbeat)
 		defer tick.Stop()
-		for last := r.stats.work(); ; {
+		for last := r.stats.Work(); ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-			now := r.stats.work()
+			now := r.stats.Work()
 			if now == last {
 				continue
 			}
@@ -37,9 +37,4 @@ func (r *run) beat(ctx context.Context) (stop func()) {
 		cancel()
 		<-ended
 	}
-}
-
-// work is what changes while a run gets on.
-func (s *Stats) work() [9]int64 {
-	return [...]int64{s.Listed.Load(), s.Unreadable.Load(), s.Ended.Load(), s.Downloaded.Load(), s.Archived.Load(), s.Transcripts.Load(), s.Deleted.Load(), s.Failed.Load(), s.ReadBackBytes.Load()}
 }

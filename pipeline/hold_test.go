@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -52,7 +53,7 @@ func TestCrashWithAHold(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer m.Close()
-				a, err := CheckReceipts(t.Context(), m, l.clean)
+				a, err := check.Audit(t.Context(), m, l.clean)
 				if err != nil || !a.Intact() || a.Held != 1 || a.Stored != a.Entries {
 					t.Errorf("%+v, %v", a, err)
 				}

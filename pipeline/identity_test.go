@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -226,7 +228,7 @@ func (l *lab) raw(rec vbctest.Recording) json.RawMessage {
 	l.t.Helper()
 	for o, err := range l.clean.List(l.t.Context(), l.stem(rec)+".json") {
 		body, e := readAll(l.clean, o)
-		var has sidecar
+		var has layout.Sidecar
 		if err = errors.Join(err, e, json.Unmarshal(body, &has)); err != nil {
 			l.t.Fatal(err)
 		}
@@ -267,7 +269,7 @@ func TestExpiringCopyTakesNoTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}
+	parts := Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}
 	r := newRun(parts, Options{Delete: true, Cutoff: l.cutoff})
 	defer r.drainAfter(t.Context())()
 	r.id = row.SeenRun
@@ -301,7 +303,7 @@ func TestPlanIsWhatTheDryRunCounts(t *testing.T) {
 	one := 1
 	for limit, want := range map[*int]int64{nil: 2, &one: 1} {
 		var file bytes.Buffer
-		p, err := DryRun(t.Context(), Parts{VBC: client, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}},
+		p, err := DryRun(t.Context(), Parts{VBC: client, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}},
 			Options{Account: "self", Cutoff: l.cutoff, Delete: true, MaxDeletes: limit}, &file, "d")
 		if err != nil || p.ToDelete != want || p.HeldBack != 2-want || p.Leftovers != 1 {
 			t.Fatalf("%+v, %v", p, err)

@@ -22,11 +22,21 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/catalog", "pipeline/manifest", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
-	"pipeline":            {"pipeline/catalog", "pipeline/evidence", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/manifest", "pipeline/progress", "pipeline/rebuild", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"pipeline":            {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
+	"pipeline/archive":    {"pipeline/catalog", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
+	"pipeline/check":      {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/evidence":   {"storage", "vbc"},
+	"pipeline/flow":       {},
+	"pipeline/layout":     {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/manifest":   {"pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/progress":   {},
+	"pipeline/refusal":    {},
+	"pipeline/retry":      {},
+	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
+	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},
 	"storage":             {},
 	"storage/dirstore":    {"storage", "storage/mount"},
@@ -98,7 +108,7 @@ func TestOneWayToDelete(t *testing.T) {
 	if got := calls(t, `r\.delete\(`); !slices.Equal(got, []string{"../pipeline/purge.go"}) {
 		t.Errorf("delete is called in %q", got)
 	}
-	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/verify.go"}) {
+	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/archive/prove.go"}) {
 		t.Errorf("evidence is made in %q", got)
 	}
 	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/client.go", "../vbc/delete.go"}) {

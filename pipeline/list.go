@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -72,7 +74,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case judge(err) == systemic, judge(err) == cancelled, r.unfit():
+		case judge(err) == retry.Systemic, judge(err) == retry.Cancelled, r.unfit():
 			return err
 		default:
 			l.brokenOff(err)
@@ -85,7 +87,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 		}
 	}
 	if read == 0 && first != nil {
-		return &refusal{Reason: "nothing could be listed: " + first.Error(),
+		return &refusal.Refusal{Reason: "nothing could be listed: " + first.Error(),
 			Hint: "check VBC_API_URL and VBC_API_ROOT (the address of the API), and --account and --users (whose recordings to list); --page-size asks for fewer recordings at once"}
 	}
 	return nil
@@ -93,7 +95,7 @@ func (r *run) listAll(ctx context.Context, yield func(slice) bool) error {
 
 // unfit reports whether account, manifest and destination were found not to
 // belong together, or couldn't be looked at: then nothing may go on.
-func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && !r.probed }
+func (r *run) unfit() bool { return r.account != "" && r.manifest != nil && r.archive == nil }
 
 // listUnsorted yields the collections that can't be had in order. They are
 // read to their end first, while nothing is being purged.
@@ -105,7 +107,7 @@ func (r *run) listUnsorted(ctx context.Context) iter.Seq2[slice, error] {
 			case err == nil:
 			case errors.Is(err, errNoMore):
 				return
-			case ctx.Err() != nil, judge(err) == systemic, judge(err) == cancelled:
+			case ctx.Err() != nil, judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 				yield(slice{}, err)
 				return
 			default:
@@ -192,7 +194,7 @@ func (r *run) admit(ctx context.Context, c collection, listed []vbc.Recording) (
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {
-				return nil, nil, &refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users can have the same ids",
+				return nil, nil, &refusal.Refusal{Reason: "VBC doesn't say which user \"self\" is, and recordings of two users can have the same ids",
 					Hint: "give the user's number, as in --users 745249"}
 			}
 			r.policy.users.add(rec.Owner)
@@ -259,7 +261,7 @@ func (r *run) identify(ctx context.Context, recordings []vbc.Recording) error {
 			}
 		}
 		if rec.Account != r.account {
-			return &refusal{Reason: fmt.Sprintf("VBC shows recordings of account %s, but this run is for account %s", rec.Account, r.account),
+			return &refusal.Refusal{Reason: fmt.Sprintf("VBC shows recordings of account %s, but this run is for account %s", rec.Account, r.account),
 				Hint: "these credentials belong to another account: check VBC_USERNAME and --account"}
 		}
 	}
@@ -288,6 +290,6 @@ func (r *run) askAccount(ctx context.Context) (number string, err error) {
 	case isA[*vbc.AuthError](err):
 		return "", err
 	}
-	return "", &refusal{Reason: "the account number is unknown: the recordings don't contain it, and " + strings.TrimSuffix(err.Error(), "."),
+	return "", &refusal.Refusal{Reason: "the account number is unknown: the recordings don't contain it, and " + strings.TrimSuffix(err.Error(), "."),
 		Hint: "give it with --account NUMBER; nothing was stored"}
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -137,7 +140,7 @@ func (e *strangeError) Error() string { return e.Why }
 // packed is a recording's audio in a ZIP of the spool.
 type packed struct {
 	*zip.File
-	in *spooled
+	in *spool.File
 }
 
 // nameIn is an entry's file name, whatever directory it is in; "" for a directory.
@@ -152,11 +155,11 @@ func nameIn(e *zip.File) string {
 // its file name, among all that may be meant, and its size. total is how many
 // files VBC says that it has packed, 0 if it doesn't. The error is a
 // *strangeError where a ZIP holds what nobody has listed.
-func match(files []*spooled, needed map[string]vbc.Recording, all census, total int) (map[int64]*packed, error) {
+func match(files []*spool.File, needed map[string]vbc.Recording, all census, total int) (map[int64]*packed, error) {
 	byName := map[string]*packed{}
 	entries, strangers := 0, []string{}
 	for _, f := range files {
-		for _, e := range f.zip.File {
+		for _, e := range f.ZIP.File {
 			name := nameIn(e)
 			if name == "" {
 				continue
@@ -175,7 +178,7 @@ func match(files []*spooled, needed map[string]vbc.Recording, all census, total 
 	}
 	switch {
 	case len(byName) == 0 && entries > 0:
-		return nil, &unusable{fmt.Sprintf("the ZIP has no file with the name of any of %s", english.Plural(len(needed), "recording", ""))}
+		return nil, &spool.Unusable{Why: fmt.Sprintf("the ZIP has no file with the name of any of %s", english.Plural(len(needed), "recording", ""))}
 	case len(strangers) > 0:
 		return nil, &strangeError{fmt.Sprintf("the ZIP has %s that VBC hasn't listed", english.Plural(len(strangers), "file", ""))}
 	case max(entries, total) > all.size:
@@ -206,7 +209,7 @@ func (r *run) sample(ctx context.Context, f *fetched, needed map[string]vbc.Reco
 	return nil
 }
 
-func (r *run) sampleOf(ctx context.Context, file *spooled, entries map[int64]*packed, needed map[string]vbc.Recording) (err error) {
+func (r *run) sampleOf(ctx context.Context, file *spool.File, entries map[int64]*packed, needed map[string]vbc.Recording) (err error) {
 	candidates := candidatesOf(file, entries, needed)
 	for _, rec := range candidates[:min(len(candidates), fewSamples)] {
 		inZIP, e := contentOf(entries[rec.ID])
@@ -216,13 +219,13 @@ func (r *run) sampleOf(ctx context.Context, file *spooled, entries map[int64]*pa
 		}
 		var direct storage.Content
 		if direct, err = r.contentAtVBC(ctx, rec, &patience{}); err != nil {
-			if ctx.Err() != nil || judge(err) == systemic {
+			if ctx.Err() != nil || judge(err) == retry.Systemic {
 				return err
 			}
 			continue
 		}
 		if direct != inZIP {
-			return &unusable{fmt.Sprintf("the file for %s in the ZIP differs from what VBC sends for it", rec)}
+			return &spool.Unusable{Why: fmt.Sprintf("the file for %s in the ZIP differs from what VBC sends for it", rec)}
 		}
 		return nil
 	}
@@ -231,7 +234,7 @@ func (r *run) sampleOf(ctx context.Context, file *spooled, entries map[int64]*pa
 
 // candidatesOf are the recordings out of a ZIP, those first of whose size there
 // are most.
-func candidatesOf(file *spooled, entries map[int64]*packed, needed map[string]vbc.Recording) (out []vbc.Recording) {
+func candidatesOf(file *spool.File, entries map[int64]*packed, needed map[string]vbc.Recording) (out []vbc.Recording) {
 	sizes := map[int64]int{}
 	for _, rec := range needed {
 		if e := entries[rec.ID]; e != nil && e.in == file {
@@ -246,6 +249,17 @@ func candidatesOf(file *spooled, entries map[int64]*packed, needed map[string]vb
 		return int(a.ID - b.ID)
 	})
 	return out
+}
+
+// openEntry reads an entry's audio. One that is longer than its header says
+// ends with an error where it should end, and match has compared that with
+// what the listing declares.
+func openEntry(e *packed) (*vbc.Audio, error) {
+	r, err := e.Open()
+	if err != nil {
+		return nil, fmt.Errorf("read %q from an export: %w", e.Name, err)
+	}
+	return &vbc.Audio{ReadCloser: r, Length: int64(e.UncompressedSize64)}, nil
 }
 
 // contentOf reads an entry.
@@ -268,7 +282,7 @@ func (r *run) contentAtVBC(ctx context.Context, rec vbc.Recording, p *patience) 
 		}
 		defer audio.Close()
 		r.stats.Downloads.Add(1)
-		c, err = hashed(counted{audio, &r.stats.Downloaded})
+		c, err = hashed(progress.Reader{Reader: audio, Count: &r.stats.Downloaded})
 		return err
 	})
 	return c, err

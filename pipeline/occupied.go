@@ -2,11 +2,10 @@ package pipeline
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -68,7 +67,7 @@ func (r *run) ours(occupant storage.Object) (why string, err error) {
 	if occupant.Own {
 		return "its mark", nil
 	}
-	if digits := digitsIn(occupant.Key); digits != "" && occupant.Proven() && !strings.HasPrefix(occupant.SHA256.String(), digits) {
+	if digits := layout.DigitsIn(occupant.Key); digits != "" && occupant.Proven() && !strings.HasPrefix(occupant.SHA256.String(), digits) {
 		return "the digest in its name", nil
 	}
 	all, err := r.manifest.RefusedAt(r.work, occupant.Key)
@@ -130,53 +129,6 @@ func refused(c manifest.Copy, err error, stored bool, objects ...storage.Object)
 		}
 	}
 	return all
-}
-
-// Names beside a key end with so many digits of the SHA-256 of what is there, by
-// which it is known: a few, and where these are another's, all of them. Where VBC
-// sends other bytes each time, nobody knows the digest before the name is chosen;
-// freeDigits are of an earlier one, and say nothing about what is there.
-const (
-	fewDigits  = 8
-	freeDigits = 16
-	allDigits  = 64
-)
-
-var besideForm = regexp.MustCompile(`-([0-9a-f]{8}|[0-9a-f]{16}|[0-9a-f]{64})\.[a-z0-9]{1,10}$`)
-
-// isBeside reports whether a key of a recording's is one of those that beside
-// makes.
-func isBeside(key string) bool { return besideForm.MatchString(key) }
-
-// digitsIn are the digits in a key that its content's digest must begin with, "" if
-// there are none.
-func digitsIn(key string) string {
-	m := besideForm.FindStringSubmatch(key)
-	if m == nil || len(m[1]) == freeDigits {
-		return ""
-	}
-	return m[1]
-}
-
-// beside is the key for a copy whose own key holds something that stays.
-func beside(key string, sum storage.Digest) string { return besideBy(key, sum, fewDigits) }
-
-func besideBy(key string, sum storage.Digest, digits int) string {
-	dot := strings.LastIndexByte(key, '.')
-	return fmt.Sprintf("%s-%s%s", key[:dot], sum.String()[:digits], key[dot:])
-}
-
-// putBeside puts what is in memory under its key, or where that holds something
-// that stays, beside it.
-func putBeside(key string, sum storage.Digest, stays func(error) bool, put func(key string) (storage.Object, error)) (storage.Object, error) {
-	o, err := put(key)
-	for _, digits := range []int{fewDigits, allDigits} {
-		if err == nil || !stays(err) {
-			break
-		}
-		o, err = put(besideBy(key, sum, digits))
-	}
-	return o, err
 }
 
 // staying is stays for the objects of one recording.

@@ -5,13 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"path"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -79,14 +78,14 @@ func (l *lab) noLitter(all []vbctest.Recording) {
 		if err != nil {
 			l.t.Fatal(err)
 		}
-		_, base, ok := parseKey(o.Key)
-		var side sidecar
+		_, base, ok := layout.ParseKey(o.Key)
+		var side layout.Sidecar
 		switch {
 		case !ok:
 			l.t.Errorf("%s is no recording's", o.Key)
-		case isBeside(o.Key):
+		case layout.IsBeside(o.Key):
 			l.t.Errorf("%s lies beside a name that is ours", o.Key)
-		case isTranscript(base, o.Key):
+		case layout.IsTranscript(base, o.Key):
 			if !texts[string(body)] {
 				l.t.Errorf("%s is damaged", o.Key)
 			}
@@ -134,7 +133,7 @@ func TestWhatMayBeAnothersStays(t *testing.T) {
 					t.Errorf("%s is %q now, %v", key, got, err)
 				}
 			}
-			if got, err := readAll(l.clean, storage.Object{Key: beside(l.stem(rec)+".mp3", audio)}); err != nil || storage.SumOf(got) != audio {
+			if got, err := readAll(l.clean, storage.Object{Key: layout.Beside(l.stem(rec)+".mp3", audio)}); err != nil || storage.SumOf(got) != audio {
 				t.Errorf("beside: %d bytes, %v", len(got), err)
 			}
 		})
@@ -193,17 +192,17 @@ func TestAnotherManifestsCopyStays(t *testing.T) {
 func TestNamesBeside(t *testing.T) {
 	sum := storage.SumOf([]byte("ours"))
 	key := "a/1.mp3"
-	for name, digits := range map[string]int{"few": fewDigits, "all": allDigits, "free": freeDigits} {
-		k := besideBy(key, sum, digits)
-		if !isBeside(k) || strings.Count(k, ".") != 1 {
+	for name, digits := range map[string]int{"few": layout.FewDigits, "all": layout.AllDigits, "free": layout.FreeDigits} {
+		k := layout.BesideBy(key, sum, digits)
+		if !layout.IsBeside(k) || strings.Count(k, ".") != 1 {
 			t.Errorf("%s: %s", name, k)
 		}
-		if got := digitsIn(k); (got == "") != (digits == freeDigits) || got != "" && !strings.HasPrefix(sum.String(), got) {
+		if got := layout.DigitsIn(k); (got == "") != (digits == layout.FreeDigits) || got != "" && !strings.HasPrefix(sum.String(), got) {
 			t.Errorf("%s: %s has the digits %q", name, k, got)
 		}
 	}
 	for _, other := range []string{key, "a/1-12.mp3", "a/1-0123456.mp3", "a/1-012345678.mp3", "a/1-GHIJKLMN.mp3"} {
-		if isBeside(other) || digitsIn(other) != "" {
+		if layout.IsBeside(other) || layout.DigitsIn(other) != "" {
 			t.Errorf("%s is taken for one of these names", other)
 		}
 	}
@@ -213,7 +212,7 @@ func TestNamesBeside(t *testing.T) {
 	rec := l.account.Recordings()[0]
 	audio := storage.Digest(rec.SHA256())
 	natural := l.stem(rec) + ".mp3"
-	for key, text := range map[string]string{natural: "theirs", beside(natural, audio): "ours, damaged"} {
+	for key, text := range map[string]string{natural: "theirs", layout.Beside(natural, audio): "ours, damaged"} {
 		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +220,7 @@ func TestNamesBeside(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 1 {
 		t.Errorf("%+v, %v", sum, err)
 	}
-	if got, err := readAll(l.clean, storage.Object{Key: beside(natural, audio)}); err != nil || storage.SumOf(got) != audio {
+	if got, err := readAll(l.clean, storage.Object{Key: layout.Beside(natural, audio)}); err != nil || storage.SumOf(got) != audio {
 		t.Errorf("%q, %v", got, err)
 	}
 	if got, err := readAll(l.clean, storage.Object{Key: natural}); err != nil || string(got) != "theirs" {
@@ -260,91 +259,6 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
-// Whoever reads or writes keys knows all names beside.
-func TestNamesBesideAreOfTheirRecording(t *testing.T) {
-	l := newLab(t, "directory")
-	base := l.stem(vbctest.Recording{ID: 7, Start: l.cutoff.Truncate(time.Second)})
-	for _, digits := range []int{fewDigits, freeDigits, allDigits} {
-		key := besideBy(base+".mp3", storage.SumOf(nil), digits)
-		if _, of, ok := parseKey(key); !ok || of != base || !isOf(base, key) {
-			t.Errorf("%s is taken for %q's, %v", key, of, ok)
-		}
-	}
-	if !slices.Contains([]bool{isTranscript(base, beside(base+".transcript.txt", storage.SumOf(nil)))}, true) {
-		t.Error("a transcript beside is no transcript")
-	}
-}
-
-// Receipts, holds and erasures have the digest of what they say in their names: what
-// is there and doesn't say it was damaged, and is replaced. How a hold has ended is
-// not: somebody else's words for it stay, and what is none is replaced.
-func TestBundlesAreReplaced(t *testing.T) {
-	for _, to := range []string{"directory", "s3"} {
-		t.Run(to, func(t *testing.T) {
-			l := newLab(t, to)
-			m, err := manifest.Open(t.Context(), l.path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Close()
-			r := newRun(Parts{Store: l.clean, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{})
-			r.work, r.account = t.Context(), "549825"
-			put := func(key, text string) {
-				if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: strings.NewReader(text)}, storage.Attrs{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			is := func(key, text string) {
-				t.Helper()
-				if got, err := readAll(l.clean, storage.Object{Key: key}); err != nil || string(got) != text {
-					t.Errorf("%s is %q, %v; want %q", key, got, err, text)
-				}
-			}
-			put("receipts/x.jsonl", "cut off")
-			if err := r.putProven(t.Context(), "receipts/x.jsonl", []byte("cut off and more\n"), "text/plain"); err != nil {
-				t.Error(err)
-			}
-			is("receipts/x.jsonl", "cut off and more\n")
-
-			hold := storage.SumOf([]byte("a hold"))
-			end := func(by string) string {
-				return fmt.Sprintf(`{"hold":"%s","at":"2026-01-01T00:00:00Z","by":"%s"}`, hold, by)
-			}
-			ended := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("us"))}
-			if !ended.Check() {
-				t.Fatal("this is no end of a hold")
-			}
-			key := holdKey("549825", ended)
-			put(key, end("us")[:20])
-			if err := r.putHold(t.Context(), ended); err != nil {
-				t.Error(err)
-			}
-			is(key, end("us"))
-			theirs := manifest.HoldText{Hold: hold, Ended: true, Text: []byte(end("them"))}
-			if err := r.putHold(t.Context(), theirs); err != nil {
-				t.Error(err)
-			}
-			is(key, end("us"))
-			next := beside(key, storage.SumOf(theirs.Text))
-			is(next, end("them"))
-			if m := holdName.FindStringSubmatch(next); m == nil || m[1] != hold.String() || m[2] == "" {
-				t.Errorf("%s is not read as the end of a hold: %q", next, m)
-			}
-		})
-	}
-}
-
-// Whose the catalogue is can't be read any more: it is nobody's, and not another's.
-func TestCatalogOfNobody(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"chain":"ABC234"}`: "ABC234", `{"chain":"ABC2\xcb4"}`: "", `{"chain":"ABC`: "", `{}`: "", ``: "", `{"chain":"abc"}`: "",
-	} {
-		if got := keeperIn([]byte(text)); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 // What lies among receipts and holds and is far too long for one is damaged, as what
 // is too short is: it ends no run.
 func TestWhatIsTooLongEndsNoRun(t *testing.T) {
@@ -362,11 +276,11 @@ func TestWhatIsTooLongEndsNoRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := bytes.Repeat([]byte("x\n"), maxReceipts)
+	long := bytes.Repeat([]byte("x\n"), layout.MaxReceipts)
 	hold := storage.SumOf([]byte("a hold"))
 	for _, key := range []string{
-		bundle{chain: c.ID, first: c.Last + 1, last: c.Last + 3, head: hold}.key("549825"),
-		holdKey("549825", manifest.HoldText{Hold: hold}), holdKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
+		layout.Bundle{Chain: c.ID, First: c.Last + 1, Last: c.Last + 3, Head: hold}.Key("549825"),
+		layout.HoldKey("549825", manifest.HoldText{Hold: hold}), layout.HoldKey("549825", manifest.HoldText{Hold: hold, Ended: true}),
 	} {
 		if _, err := l.clean.Put(t.Context(), key, storage.Body{Reader: bytes.NewReader(long)}, storage.Attrs{}); err != nil {
 			t.Fatal(err)

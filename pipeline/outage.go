@@ -12,6 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -28,7 +31,7 @@ import (
 // refusals for the quota, or for a block.
 type gate struct {
 	log   *slog.Logger
-	stats *Stats
+	stats *progress.Stats
 
 	first, longest time.Duration // pauses: the first one, and the most
 	limit          time.Duration // so long may VBC be out of order
@@ -59,7 +62,7 @@ type outage struct {
 	changed  chan struct{} // closed when something of this changes
 }
 
-func newGate(log *slog.Logger, stats *Stats, pauses []time.Duration, maxWait time.Duration, workers int) *gate {
+func newGate(log *slog.Logger, stats *progress.Stats, pauses []time.Duration, maxWait time.Duration, workers int) *gate {
 	last := pauses[len(pauses)-1] // 6 s
 	g := &gate{log: log, stats: stats, first: last / 3, longest: 15 * last, limit: 80 * last, maxWait: maxWait, need: min(3, max(2, workers))}
 	if maxWait > 0 {
@@ -182,7 +185,7 @@ func (g *gate) enter(ctx context.Context, rank vbc.Rank, p *patience) (probe boo
 // freshest is the one that has failed least: what is broken by itself doesn't
 // keep the gate open.
 func (c *outage) freshest() *patience {
-	return slices.MinFunc(c.waiting, func(a, b *patience) int { return a.passed - b.passed })
+	return slices.MinFunc(c.waiting, func(a, b *patience) int { return a.Passed - b.Passed })
 }
 
 func (c *outage) tell() {
@@ -202,14 +205,14 @@ func (g *gate) leave(rank vbc.Rank, p *patience, probe bool, err error) error {
 	e := vbc.AsError(err)
 	switch {
 	case e != nil && e.Blocked():
-		return g.end(&refusal{Reason: "VBC has blocked these requests: " + err.Error(),
+		return g.end(&refusal.Refusal{Reason: "VBC has blocked these requests: " + err.Error(),
 			Hint: "this is not a quota and doesn't end by itself: ask the owner of the application in the developer portal, or Vonage. No more requests were sent to VBC"})
 	case e != nil && e.Throttled():
 		return g.throttled(err, e)
 	case isOutage(err):
 		g.refusedNoMore()
 		return g.failed(rank, c, p, probe, err)
-	case err == nil, e != nil, judge(err) == doubtful:
+	case err == nil, e != nil, judge(err) == retry.Doubtful:
 		g.refusedNoMore()
 		g.answer(c)
 	}
@@ -283,13 +286,13 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 	if last := c.opened.Add(g.limit); c.until.After(last) {
 		c.until = last
 	}
-	g.stats.Waiting.Store(&Waiting{What: "VBC is unavailable", Until: c.until})
+	g.stats.Waiting.Store(&progress.Waiting{What: "VBC is unavailable", Until: c.until})
 	g.log.Debug("VBC is still unavailable", "reason", err, "next_try", c.until)
 	return err
 }
 
 // outOfOrder ends a run in which VBC has answered nothing for too long.
-func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal {
+func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal.Refusal {
 	hint := "VBC, or a proxy in front of it, is unavailable: run the same command again later; it resumes, and nothing is lost"
 	if vbc.AsError(err) == nil {
 		hint = "check the network, DNS and HTTPS_PROXY, then run the same command again: it resumes, and nothing is lost"
@@ -297,7 +300,7 @@ func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal {
 	if rank == vbc.RankList {
 		hint += "; if only listings fail, --page-size 10 asks for less at once"
 	}
-	return &refusal{Reason: fmt.Sprintf("every request to VBC has failed since %s; the last error: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
+	return &refusal.Refusal{Reason: fmt.Sprintf("every request to VBC has failed since %s; the last error: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
 }
 
 // throttled notes a refusal for the quota, and ends the run where there has been
@@ -311,15 +314,15 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 	since := g.refused.UTC().Format(time.RFC3339)
 	switch opens := e.Opens; {
 	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait && opens.Sub(now) > g.maxWait/2:
-		return g.end(&refusal{Reason: fmt.Sprintf("VBC accepts no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
+		return g.end(&refusal.Refusal{Reason: fmt.Sprintf("VBC accepts no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
 			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal avoids the wait"})
 	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):
-		return g.end(&refusal{Reason: fmt.Sprintf("VBC has refused every request since %s because the request quota is used up; the last error: %v", since, err), Hint: hint})
+		return g.end(&refusal.Refusal{Reason: fmt.Sprintf("VBC has refused every request since %s because the request quota is used up; the last error: %v", since, err), Hint: hint})
 	}
 	if !g.warned && now.Sub(g.refused) >= 10*g.first { // 20 s, which more than one window takes
 		g.warned = true
 		g.log.Warn("VBC refuses every request because the request quota is used up; all requests wait", "since", since, "at_most", g.maxWait, "reason", err)
-		g.stats.Waiting.Store(&Waiting{What: "VBC's request quota is used up"})
+		g.stats.Waiting.Store(&progress.Waiting{What: "VBC's request quota is used up"})
 	}
 	return err
 }
@@ -357,7 +360,7 @@ func (g *gate) unproven(p *patience) bool {
 // isOutage reports whether an error says that VBC can't be reached, or is out of
 // order, whatever was asked.
 func isOutage(err error) bool {
-	if err == nil || judge(err) != passing {
+	if err == nil || judge(err) != retry.Passing {
 		return false
 	}
 	if e := vbc.AsError(err); e != nil {
@@ -383,10 +386,4 @@ func isRefusedOnTheWay(err error) bool {
 		}
 	}
 	return false
-}
-
-// Waiting is what a run waits for.
-type Waiting struct {
-	What  string
-	Until time.Time // when it looks again; zero: not known
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -14,6 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/flow"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -45,7 +50,7 @@ func (h *heard) count(text string) (n int) {
 func waits(maxWait time.Duration, workers int) (*run, *heard) {
 	h := &heard{}
 	log := slog.New(slog.NewTextHandler(h, nil))
-	r := &run{stats: &Stats{}, log: log, pauses: defaultPauses}
+	r := &run{stats: &progress.Stats{}, log: log, pauses: retry.Pauses}
 	r.gate = newGate(log, r.stats, r.pauses, maxWait, workers)
 	return r, h
 }
@@ -53,7 +58,7 @@ func waits(maxWait time.Duration, workers int) (*run, *heard) {
 // work has workers lead n subjects through requests, and counts those that fail.
 func (r *run) leadAll(t *testing.T, workers, n int, request func(subject int) error) (requests, failed int, ended error) {
 	var sent, bad atomic.Int64
-	err := each(t.Context(), workers, numbers(n, nil), func(ctx context.Context, i int) error {
+	err := flow.Each(t.Context(), workers, upTo(n), func(ctx context.Context, i int) error {
 		var p patience
 		err := r.retry(ctx, &p, func() error {
 			return r.gate.pass(ctx, vbc.RankFetch, &p, func() error {
@@ -62,7 +67,7 @@ func (r *run) leadAll(t *testing.T, workers, n int, request func(subject int) er
 				return request(i)
 			})
 		})
-		if judge(err) == systemic {
+		if judge(err) == retry.Systemic {
 			return err
 		}
 		if err != nil && !r.gate.unproven(&p) { // else it is postponed
@@ -132,7 +137,7 @@ func TestBrokenAloneFailsAlone(t *testing.T) {
 				}
 				return nil
 			})
-			if err != nil || workers > 1 && failed != 6 || requests != 294+6*maxPassing || h.count("level=WARN") != 0 {
+			if err != nil || workers > 1 && failed != 6 || requests != 294+6*retry.MaxPassing || h.count("level=WARN") != 0 {
 				t.Errorf("%d workers: %d failed with %d requests, %v: %s", workers, failed, requests, err, h.lines)
 			}
 			if took := time.Since(begin); took > 31*time.Second+6*9*time.Second {
@@ -167,7 +172,7 @@ func TestEverythingEnds(t *testing.T) {
 				var n atomic.Int64
 				requests, _, err := r.leadAll(t, 8, 1000, func(int) error {
 					if n.Add(1) > 5000 {
-						return &refusal{Reason: "it never ends"}
+						return &refusal.Refusal{Reason: "it never ends"}
 					}
 					if errors.Is(c.err, quota) {
 						time.Sleep(time.Minute) // as the pacer does until the window opens
@@ -175,8 +180,8 @@ func TestEverythingEnds(t *testing.T) {
 					return c.err
 				})
 				took := time.Since(begin)
-				if err == nil || !strings.Contains(err.Error(), c.says) || Hint(err) == "" {
-					t.Errorf("%v, hint %q; want VBC's words", err, Hint(err))
+				if err == nil || !strings.Contains(err.Error(), c.says) || refusal.Hint(err) == "" {
+					t.Errorf("%v, hint %q; want VBC's words", err, refusal.Hint(err))
 				}
 				if took < c.least || took > c.most || requests > c.requests {
 					t.Errorf("after %v and %d requests, want %v to %v and at most %d", took, requests, c.least, c.most, c.requests)
@@ -264,6 +269,17 @@ func TestMuchIsBrokenByItself(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// upTo yields the numbers from 0 on.
+func upTo(n int) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		for i := range n {
+			if !yield(i, nil) {
+				return
+			}
 		}
 	}
 }

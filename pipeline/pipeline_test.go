@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
@@ -18,82 +17,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
-
-func numbers(n int, end error) iter.Seq2[int, error] {
-	return func(yield func(int, error) bool) {
-		for i := range n {
-			if !yield(i, nil) {
-				return
-			}
-		}
-		if end != nil {
-			yield(0, end)
-		}
-	}
-}
-
-func TestEachDoesAllOnSoManyWorkers(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // other tests' servers
-	synctest.Test(t, func(t *testing.T) {
-		var at, most, sum atomic.Int64
-		err := each(t.Context(), 4, numbers(100, nil), func(_ context.Context, i int) error {
-			if n := at.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			time.Sleep(time.Second) // of synctest's clock
-			sum.Add(int64(i))
-			at.Add(-1)
-			return nil
-		})
-		if err != nil || sum.Load() != 4950 || most.Load() != 4 {
-			t.Errorf("%v, sum %d, %d at once", err, sum.Load(), most.Load())
-		}
-	})
-}
-
-// Cancelled never looks like finished, and an error of one ends all.
-func TestEachEndsWithTheCause(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // other tests' servers
-	broken := errors.New("broken")
-	if err := each(t.Context(), 3, numbers(10, broken), func(context.Context, int) error { return nil }); !errors.Is(err, broken) {
-		t.Errorf("items break: %v", err)
-	}
-	var done atomic.Int64
-	err := each(t.Context(), 3, numbers(1_000_000, nil), func(_ context.Context, i int) error {
-		done.Add(1)
-		if i == 5 {
-			return broken
-		}
-		return nil
-	})
-	if !errors.Is(err, broken) || done.Load() == 1_000_000 {
-		t.Errorf("work breaks: %v after %d", err, done.Load())
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	err = each(ctx, 3, numbers(1_000_000, nil), func(_ context.Context, i int) error {
-		if i == 5 {
-			cancel(ErrStopped)
-		}
-		return nil
-	})
-	if !errors.Is(err, ErrStopped) {
-		t.Errorf("cancelled: %v", err)
-	}
-	cancelled, cancel := context.WithCancelCause(t.Context())
-	cancel(ErrStopped)
-	if err := each(cancelled, 3, numbers(3, nil), func(context.Context, int) error { t.Error("begun"); return nil }); !errors.Is(err, ErrStopped) {
-		t.Errorf("cancelled before: %v", err)
-	}
-}
 
 func TestRetry(t *testing.T) {
 	server := errors.New("connection reset")
@@ -124,7 +56,7 @@ func TestRetry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &run{stats: &Stats{}, log: slog.New(slog.DiscardHandler), pauses: defaultPauses}
+				r := &run{stats: &progress.Stats{}, log: slog.New(slog.DiscardHandler), pauses: retry.Pauses}
 				begin, tries := time.Now(), 0
 				err := r.retry(t.Context(), &patience{}, func() error {
 					tries++
@@ -164,30 +96,6 @@ func TestEligible(t *testing.T) {
 		if got := p.eligible(c.r); got != c.want {
 			t.Errorf("%d: %v: %v", i, c.r, got)
 		}
-	}
-}
-
-func TestKeysAreMadeOfNumbers(t *testing.T) {
-	at := time.Date(2026, 5, 12, 12, 15, 0, 0, time.FixedZone("", 2*3600))
-	for _, c := range []struct {
-		r    vbc.Recording
-		want string
-	}{
-		{vbc.Recording{Kind: vbc.Company, Account: "549825", ID: 193228, Start: at, FileName: "../../x"},
-			"account=549825/kind=company/year=2026/month=05/day=12/20260512T101500Z_193228"},
-		{vbc.Recording{Kind: vbc.OnDemand, Account: "549825", Owner: "745249", ID: 1, Start: at},
-			"account=549825/kind=on-demand/user=745249/year=2026/month=05/day=12/20260512T101500Z_1"},
-		{vbc.Recording{Kind: vbc.Company, Account: "../x", ID: 1, Start: at}, ""},
-		{vbc.Recording{Kind: vbc.Company, ID: 1, Start: at}, ""},
-		{vbc.Recording{Kind: vbc.OnDemand, Account: "1", Owner: "self", ID: 1, Start: at}, ""},
-	} {
-		got, err := stem(c.r)
-		if got != c.want || (err != nil) != (c.want == "") {
-			t.Errorf("%v: %q, %v", c.r, got, err)
-		}
-	}
-	if got := beside("a.b/c.mp3", storage.SumOf(nil)); got != "a.b/c-e3b0c442.mp3" {
-		t.Error(got)
 	}
 }
 
@@ -289,13 +197,13 @@ func TestNoDeleteAfterCancellation(t *testing.T) {
 	defer dir.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	parts := Parts{VBC: client, Store: &stopper{dir, stop}, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}
+	parts := Parts{VBC: client, Store: &stopper{dir, stop}, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}
 	options := Options{Account: "self", Cutoff: time.Now().AddDate(0, -1, 0), Delete: true, Workers: 1}
 	sum, err := Run(ctx, parts, options)
 	if !errors.Is(err, ErrStopped) || sum.Failed != 0 || len(account.Deleted()) != 0 {
 		t.Errorf("%v, %d failed, %d deleted; want it stopped with nothing deleted", err, sum.Failed, len(account.Deleted()))
 	}
-	parts.Store, parts.Stats = dir, &Stats{}
+	parts.Store, parts.Stats = dir, &progress.Stats{}
 	if sum, err = Run(t.Context(), parts, options); err != nil || sum.Deleted != int64(len(recordings)) {
 		t.Errorf("the next run: %+v, %v", sum, err)
 	}

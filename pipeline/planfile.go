@@ -50,6 +50,13 @@ func (t PlanTotal) seal(lines hash.Hash) (storage.Digest, error) {
 	return storage.Digest(lines.Sum(nil)), nil
 }
 
+// recordingKey identifies a recording of one account.
+type recordingKey struct {
+	kind  vbc.Kind
+	owner string
+	id    int64
+}
+
 type planned struct {
 	start, size int64
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -204,19 +203,4 @@ type expiringError struct{ On time.Time }
 func (e *expiringError) Error() string {
 	return fmt.Sprintf("a lifecycle rule of the destination will delete the copy on %s, so the recording is not deleted at VBC",
 		e.On.UTC().Format(time.DateOnly))
-}
-
-// refusal ends a run before it does harm. Hint says how to mend it.
-type refusal struct {
-	Reason, Hint string
-}
-
-func (e *refusal) Error() string { return e.Reason }
-
-// Hint says what the user can do about err, or "".
-func Hint(err error) string {
-	if e, ok := errors.AsType[*refusal](err); ok {
-		return e.Hint
-	}
-	return ""
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -111,7 +113,7 @@ func (r *run) lasting(row *item, ev evidence.Verified) error {
 func (r *run) intend(row *item, ev evidence.Verified) error {
 	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
 	r.testify(&intent, ev)
-	return r.manifest.Purging(r.work, ev.Recording(), proofOf(ev, row.Copy), intent)
+	return r.manifest.Purging(r.work, ev.Recording(), archive.ProofOf(ev, row.Copy), intent)
 }
 
 // testify writes into an entry what the store has confirmed.
@@ -192,7 +194,7 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	there, err := r.isThere(ctx, row)
 	if err == nil && !there && !row.asked {
 		// A listing's word is enough where the copy is whole.
-		if _, e := r.prove(row); judge(e) == systemic {
+		if _, e := r.prove(row); judge(e) == retry.Systemic {
 			return e
 		} else if e != nil {
 			there, err = r.isThereStill(ctx, row)

@@ -8,31 +8,16 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
-)
-
-// verdict is what an error means for trying again.
-type verdict int
-
-const (
-	final     verdict = iota // trying again won't help
-	passing                  // VBC may well do it in a moment
-	closed                   // the quota is used up: the next slot waits, nothing else
-	expired                  // the token was refused: the next slot brings a new one
-	unknown                  // a new token isn't known everywhere yet: the next slot waits, and the client bounds how often
-	doubtful                 // looks permanent; one more try decides
-	odd                      // a quota's code with another status: whether it passes, nobody knows
-	systemic                 // nothing will work from here on: the run must end
-	cancelled                // nobody wants it any more
 )
 
 // patience counts the faults of one recording in one run, or of one request
 // of a listing: whatever it is that fails, so many are enough.
 type patience struct {
-	passed  int // faults that pass
-	doubted int // those that don't look like it
-	odd     int // refusals of which nobody knows whether they pass
+	retry.Patience
 
 	// Of the gate: what began to fail, and how many requests of that rank had been
 	// answered by then.
@@ -51,56 +36,44 @@ func (p *patience) self() *patience {
 	return p
 }
 
-const (
-	maxPassing  = 4
-	maxDoubtful = 2
-	maxOdd      = 4
-
-	sayWait = 10 * time.Second // pauses of one request that are worth a word
-)
-
-// defaultPauses come before the second, third and fourth try: 8.5 seconds in
-// all, so that a broken recording doesn't hold up a worker.
-var defaultPauses = []time.Duration{500 * time.Millisecond, 2 * time.Second, 6 * time.Second}
-
 // judge is the one place that decides what an error means.
-func judge(err error) verdict {
+func judge(err error) retry.Verdict {
 	if err == nil {
-		return final
+		return retry.Final
 	}
 	if e := vbc.AsError(err); e != nil {
 		switch {
 		case e.Denied() && e.Aside():
-			return final // the run can do without
+			return retry.Final // the run can do without
 		case e.Denied():
-			return systemic
+			return retry.Systemic
 		case e.Throttled():
-			return closed
+			return retry.Closed
 		case e.Unauthorized() && e.NewToken:
-			return unknown
+			return retry.Unknown
 		case e.Unauthorized():
-			return expired
+			return retry.Expired
 		case e.NotSubscribed(), e.Blocked():
-			return systemic
+			return retry.Systemic
 		case e.Odd():
-			return odd
+			return retry.Odd
 		case e.Temporary():
-			return passing
+			return retry.Passing
 		}
-		return final
+		return retry.Final
 	}
 	switch {
-	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), isA[*manifest.BoundError](err), errors.Is(err, storage.ErrRefused), isA[*refusal](err):
-		return systemic
+	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), isA[*manifest.BoundError](err), errors.Is(err, storage.ErrRefused), isA[*refusal.Refusal](err):
+		return retry.Systemic
 	case isA[*notAudioError](err), isA[*sizeError](err), isA[*vbc.NotTranscriptError](err), isA[*manifest.AlikeError](err):
-		return doubtful
+		return retry.Doubtful
 	case isA[*storeError](err), isA[*storage.OccupiedError](err), isA[*evidence.Mismatch](err), isA[*manifest.StateError](err),
-		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), isA[*damagedError](err), isA[*manifest.SuspectError](err), isA[*alikeError](err), isA[*evidence.StaleError](err), isA[*evidence.Changed](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
-		return final
+		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), isA[*manifest.SuspectError](err), isA[*alikeError](err), isA[*evidence.StaleError](err), isA[*evidence.Changed](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
+		return retry.Final
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrStopped):
-		return cancelled
+		return retry.Cancelled
 	}
-	return passing // the network
+	return retry.Passing // the network
 }
 
 // general reports whether a failure says something about more than its own
@@ -112,7 +85,7 @@ func general(err error) bool {
 	if e := vbc.AsError(err); e != nil {
 		return !e.Malformed && (e.Temporary() || e.Status == http.StatusForbidden || e.Gateway)
 	}
-	return isA[*storeError](err) || isA[*evidence.Mismatch](err) || judge(err) == passing
+	return isA[*storeError](err) || isA[*evidence.Mismatch](err) || judge(err) == retry.Passing
 }
 
 func isA[E error](err error) bool {
@@ -123,7 +96,7 @@ func isA[E error](err error) bool {
 // permanent reports whether a failure won't heal by waiting.
 func permanent(err error) bool {
 	switch judge(err) {
-	case passing, closed, expired, unknown:
+	case retry.Passing, retry.Closed, retry.Expired, retry.Unknown:
 		return false
 	}
 	return !isA[*storeError](err) && !isA[*evidence.Mismatch](err) && !isA[*storage.OccupiedError](err) // what has a name may be replaced, or another one be free
@@ -173,7 +146,7 @@ func (r *run) untilAlive(ctx context.Context) (waited bool, err error) {
 		switch {
 		case ctx.Err() != nil:
 			return waited, context.Cause(ctx)
-		case isA[*refusal](err), judge(err) == systemic && vbc.AsError(err) == nil:
+		case isA[*refusal.Refusal](err), judge(err) == retry.Systemic && vbc.AsError(err) == nil:
 			return waited, err
 		case vbc.AsError(err) != nil && vbc.AsError(err).Throttled():
 		case !isOutage(err):
@@ -214,62 +187,21 @@ func (r *run) attemptFor(ctx context.Context, p *patience, rank vbc.Rank, op fun
 	})
 }
 
-// retry is the one place that tries anything again.
+// retry tries again what VBC is asked for, as judge says.
 func (r *run) retry(ctx context.Context, p *patience, try func() error) error {
-	for ; ; r.stats.Retries.Add(1) {
-		err := try()
-		verdict := judge(err)
-		switch verdict {
-		case closed, unknown: // waiting for the quota is no failure
-		case expired, passing:
-			if p.passed++; p.passed >= maxPassing {
-				return err
-			}
-		case odd:
-			if p.odd++; p.odd >= maxOdd {
-				return &refusal{Reason: "VBC refuses requests, and this may not end by itself: " + err.Error(),
-					Hint: "check the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
-			}
-		case doubtful:
-			if p.doubted++; p.doubted >= maxDoubtful {
-				return err
-			}
-		default:
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		r.log.Debug("retrying", "after", err)
-		if verdict == passing || verdict == odd {
-			wait := r.pauseAfter(err, p.passed+p.odd)
-			if wait >= sayWait {
-				r.log.Info("VBC asks to wait before the next request", "for", wait.Round(time.Second), "reason", err)
-			}
-			if err := pause(ctx, wait); err != nil {
-				return err
-			}
-		}
-	}
+	again := retry.Loop{Judge: judge, Opens: opens, GiveUp: giveUp, Pauses: r.pauses, Count: func() { r.stats.Retries.Add(1) }, Log: r.log}
+	return again.Do(ctx, &p.Patience, try)
 }
 
-// pauseAfter is how long to wait after so many failures: longer if VBC says so,
-// up to a minute.
-func (r *run) pauseAfter(err error, failures int) time.Duration {
-	d := r.pauses[min(failures, len(r.pauses))-1]
-	if e := vbc.AsError(err); e != nil && !e.Opens.IsZero() {
-		d = max(d, min(time.Until(e.Opens), 10*r.pauses[len(r.pauses)-1]))
+// opens is when VBC says that it may be asked again.
+func opens(err error) time.Time {
+	if e := vbc.AsError(err); e != nil {
+		return e.Opens
 	}
-	return d
+	return time.Time{}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+func giveUp(err error) error {
+	return &refusal.Refusal{Reason: "VBC refuses requests, and this may not end by itself: " + err.Error(),
+		Hint: "check the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
 }

@@ -9,7 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -24,7 +30,7 @@ type Parts struct {
 	Store    storage.Destination
 	Manifest *manifest.Manifest // locked
 	Log      *slog.Logger
-	Stats    *Stats // counts while the run goes on
+	Stats    *progress.Stats // counts while the run goes on
 }
 
 const (
@@ -39,7 +45,7 @@ type run struct {
 	manifest *manifest.Manifest
 	ledger   ledger
 	log      *slog.Logger
-	stats    *Stats
+	stats    *progress.Stats
 	policy   policy
 	pauses   []time.Duration
 	id       int64 // number of the run in the manifest
@@ -65,7 +71,7 @@ type run struct {
 	gate      *gate
 	postponed postponed
 	purged    purged
-	probed    bool // the destination is fit for use
+	archive   *archive.Archive // once it is settled: the destination is fit for use
 
 	// Of the listing, whose goroutine they belong to.
 	recognised bool         // the manifest knows whose recordings this user sees
@@ -76,7 +82,7 @@ type run struct {
 
 	recalled manifest.Learned   // by earlier runs
 	reads    *manifest.Manifest // what was known before this run; nil if nothing
-	spool    *spool
+	spool    *spool.Spool
 	noMore   atomic.Pointer[string] // why no more exports are tried
 	strange  atomic.Bool            // an export held more than VBC had listed
 	stuck    atomic.Int64           // exports that didn't come to their end
@@ -113,7 +119,7 @@ func newRun(p Parts, o Options) *run {
 		r.ledger = p.Manifest
 	}
 	if len(r.pauses) == 0 {
-		r.pauses = defaultPauses
+		r.pauses = retry.Pauses
 	}
 	r.gate = newGate(r.log, r.stats, r.pauses, o.MaxWait, o.Workers)
 	r.gate.alive = func(ctx context.Context) bool { return !isOutage(r.askAnything(ctx)) }
@@ -176,7 +182,7 @@ func (r *run) do() (err error) {
 		sum := r.summary()
 		switch {
 		case err == nil:
-		case judge(err) == cancelled:
+		case judge(err) == retry.Cancelled:
 			sum.Stopped = ErrStopped.Error()
 		default:
 			sum.Stopped = err.Error()
@@ -190,10 +196,10 @@ func (r *run) do() (err error) {
 	if err := r.recall(r.ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.spool.close()) }()
+	defer func() { err = errors.Join(err, r.spool.Close()) }()
 	sel := r.selection()
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{r.list, r.listUnsorted} {
-		if err := each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
+		if err := flow.Each(r.ctx, r.policy.Workers, r.listedTasks(list), r.handle); err != nil {
 			return err
 		}
 	}
@@ -207,10 +213,10 @@ func (r *run) do() (err error) {
 		return err
 	}
 	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
-	if err := each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
+	if err := flow.Each(r.ctx, r.policy.Workers, r.pendingTasks(sel), r.handle); err != nil {
 		return err
 	}
-	if err := each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
+	if err := flow.Each(r.ctx, r.policy.Workers, r.postponedTasks(), r.handle); err != nil {
 		return err
 	}
 	if err := r.rest(r.ctx, sel); err != nil {
@@ -232,7 +238,7 @@ func (r *run) recall(ctx context.Context) error {
 	if known.Limited {
 		r.vbc.ExpectQuota()
 	}
-	r.spool, err = newSpool(r.policy.SpoolDir, r.manifest.Path())
+	r.spool, err = spool.Open(r.policy.SpoolDir, r.manifest.Path())
 	return err
 }
 
@@ -285,7 +291,7 @@ func (r *run) checkClock() error {
 	if off < 0 {
 		way = "behind"
 	}
-	return &refusal{
+	return &refusal.Refusal{
 		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's clock, so the age of recordings would be wrong", off.Abs(), way),
 		Hint:   "set this machine's clock, then run the same command again",
 	}
@@ -306,8 +312,8 @@ func (r *run) prepare(ctx context.Context) error {
 		r.vbc.ExpectClientAuth(known.ClientAuth)
 	}
 	if err := r.login(ctx); err != nil {
-		if ctx.Err() == nil && judge(err) == passing {
-			return &refusal{Reason: "VBC gives no token: " + err.Error(), Hint: "check VBC_API_URL and VBC_TOKEN_URL, and the network (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other token address"}
+		if ctx.Err() == nil && judge(err) == retry.Passing {
+			return &refusal.Refusal{Reason: "VBC gives no token: " + err.Error(), Hint: "check VBC_API_URL and VBC_TOKEN_URL, and the network (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other token address"}
 		}
 		return err
 	}
@@ -340,67 +346,31 @@ func (r *run) login(ctx context.Context) error {
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
+		return &refusal.Refusal{Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil {
 		return nil // a dry run
 	}
-	if err := r.manifest.Bind(ctx, manifest.Binding{Account: number}); err != nil {
-		return err
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
 	}
-	bound, err := r.manifest.Binding(ctx)
+	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved)
 	if err != nil {
 		return err
 	}
-	known := bound.Identity
-	if r.policy.Moved {
-		known = ""
+	r.archive, r.policy.holds = a, a.Holds()
+	if n := len(manifest.InForce(r.policy.holds)); n > 0 && r.policy.Delete {
+		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}
-	identity, err := r.store.Probe(r.work, known)
-	if err != nil {
-		return err
-	}
-	if r.policy.Moved && identity != bound.Identity {
-		if err := r.manifest.Moved(ctx, identity); err != nil {
-			return err
-		}
-		r.log.Warn("the manifest now belongs to another destination; run vbcvault verify to check that every copy is there", "before", bound.Identity, "now", identity)
-	}
-	if err := r.manifest.Bind(ctx, manifest.Binding{Identity: identity}); err != nil {
-		return err
-	}
-	if err := r.takeOverReceipts(r.work); err != nil {
-		return err
-	}
-	if err := r.learnHolds(r.work); err != nil {
-		return err // without it something might be deleted that is held
-	}
-	r.probed = true
-	return r.tidy(r.work)
+	return nil
 }
 
 // unstored gets the destination ready where there is nothing to do, but
 // receipts of an earlier run, holds, or files of the catalogue are still to be
 // stored there, or uploads to be aborted. They are the manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
-	c, err := r.manifest.Chain(ctx)
-	if err != nil {
-		return err
-	}
-	stored, err := r.manifest.ReceiptsStored(ctx)
-	if err != nil {
-		return err
-	}
-	settled, err := r.manifest.HoldsSettled(ctx)
-	if err != nil {
-		return err
-	}
-	begun, err := r.manifest.Uploads(ctx)
-	if err != nil {
-		return err
-	}
-	stale, err := r.manifest.StaleMonths(ctx)
-	if err != nil || len(begun) == 0 && stored == c.Last && settled && (!r.policy.Catalog || len(stale) == 0) {
+	owed, err := archive.Owed(ctx, r.manifest, r.policy.Catalog)
+	if err != nil || !owed {
 		return err
 	}
 	bound, err := r.manifest.Binding(ctx)

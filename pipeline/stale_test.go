@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -61,7 +62,7 @@ func TestSlowDiskWithdraws(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if a, err := CheckReceipts(t.Context(), m, l.clean); err != nil || a.NotSent != 1 || a.Open != 0 || a.Deleted != 2 {
+	if a, err := check.Audit(t.Context(), m, l.clean); err != nil || a.NotSent != 1 || a.Open != 0 || a.Deleted != 2 {
 		t.Errorf("%+v, %v; want the first intent withdrawn", a, err)
 	}
 }

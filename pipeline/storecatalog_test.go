@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -32,7 +33,7 @@ func (l *lab) catalogIsCurrent() {
 		if n, err := catalog.Write(&want, catalog.Parquet, catalog.All(m.Of(ctx, month))); n == 0 || err != nil {
 			l.t.Errorf("%s has %d entries, %v", month, n, err)
 		}
-		got, err := readAll(l.clean, storage.Object{Key: catalogKey("549825", month)})
+		got, err := readAll(l.clean, storage.Object{Key: layout.CatalogKey("549825", month)})
 		if err != nil || !bytes.Equal(got, want.Bytes()) || month.Stale() {
 			l.t.Errorf("%s: %d bytes, want %d, %v; stale: %v", month, len(got), want.Len(), err, month.Stale())
 		}
@@ -86,17 +87,17 @@ func TestCrashWithACatalog(t *testing.T) {
 // what the digest in its name says, an end of a hold that says nothing, and the
 // catalogue: nothing else says Replace, and nothing else is derived.
 func TestNothingElseIsReplaced(t *testing.T) {
-	want := []string{"holds.go", "occupied.go", "receipts.go", "receipts.go", "storecatalog.go", "storecatalog.go"}
+	want := []string{"archive/catalog.go", "archive/catalog.go", "archive/holds.go", "archive/receipts.go", "archive/receipts.go", "occupied.go"}
 	for i := range want {
 		want[i] = "../pipeline/" + want[i]
 	}
 	if got := calls(t, `(return|=|,) storage\.Replace\b`); !slices.Equal(got, want) {
 		t.Errorf("objects are replaced in %q", got)
 	}
-	if got := calls(t, `\.putDerived\(|Derived: +true`); !slices.Equal(got, []string{"../pipeline/storecatalog.go", "../pipeline/storecatalog.go", "../pipeline/storecatalog.go"}) {
+	if got := calls(t, `\.putDerived\(|Derived: +true`); !slices.Equal(got, []string{"../pipeline/archive/catalog.go", "../pipeline/archive/catalog.go", "../pipeline/archive/catalog.go"}) {
 		t.Errorf("objects are derived in %q", got)
 	}
-	if got := calls(t, `putDerived\(ctx, (catalogKey|keeperKey)\(`); len(got) != 2 {
+	if got := calls(t, `putDerived\(ctx, layout\.(CatalogKey|KeeperKey)\(`); len(got) != 2 {
 		t.Errorf("something else than the catalogue is derived: %q", got)
 	}
 }

@@ -1,37 +1,8 @@
 package pipeline
 
 import (
-	"sync/atomic"
 	"time"
 )
-
-// Stats counts what a run does, while it does it. It may be read at any time.
-type Stats struct {
-	Listed          atomic.Int64 // eligible recordings that listings have shown
-	ListedBytes     atomic.Int64 // their declared bytes
-	AlreadyArchived atomic.Int64 // of them: with a verified copy from before
-	Unreadable      atomic.Int64
-	Todo            atomic.Int64 // recordings that this run has to do with, as far as is known
-	WorkBegan       atomic.Int64 // Unix milliseconds; 0 = still listing
-	Begun, Ended    atomic.Int64 // recordings in work, and through with it
-	Downloads       atomic.Int64 // begun
-	Downloaded      atomic.Int64 // bytes that have arrived
-	Archived        atomic.Int64 // copies proven for the first time
-	Bytes           atomic.Int64 // their audio
-	Transcripts     atomic.Int64 // proven for the first time
-	Deleted         atomic.Int64
-	Failed          atomic.Int64
-	Acknowledged    atomic.Int64 // failed as somebody has said that they would
-	Resting         atomic.Int64 // failed in several runs, and not tried in this one
-	Skipped         atomic.Int64 // purges held back
-	Exported        atomic.Int64 // recordings whose audio came out of an export
-	Retries         atomic.Int64
-	ReadBack        atomic.Int64 // copies that were read once more before their purge
-	ReadBackBytes   atomic.Int64 // their bytes
-	Listing         atomic.Bool  // nothing but the listing is going on
-
-	Waiting atomic.Pointer[Waiting] // what everything waits for; nil = nothing
-}
 
 // Summary is what a run has done. Its JSON is a contract.
 type Summary struct {

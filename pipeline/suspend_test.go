@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -32,7 +34,7 @@ func TestLargePageThatSuspendsEverything(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if requests++; requests > 200 {
-			cancel(&refusal{Reason: "it never ends"})
+			cancel(&refusal.Refusal{Reason: "it never ends"})
 		}
 		n, _ := strconv.Atoi(r.URL.Query().Get("page_size"))
 		switch {
@@ -51,7 +53,7 @@ func TestLargePageThatSuspendsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRun(Parts{VBC: client, Log: slog.New(slog.DiscardHandler), Stats: &Stats{}}, Options{Account: "self", Cutoff: time.Now(), Pauses: []time.Duration{time.Microsecond, 50 * time.Microsecond}})
+	r := newRun(Parts{VBC: client, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, Options{Account: "self", Cutoff: time.Now(), Pauses: []time.Duration{time.Microsecond, 50 * time.Microsecond}})
 	r.gate.limit = time.Hour // of this machine's slowness
 	listed := 0
 	for page, err := range r.vbc.List(vbc.Query{Kind: vbc.Company, Account: "self", PageSize: 100}).Pages(ctx, r.attempt) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -86,7 +87,7 @@ func (r *run) transcribe(ctx context.Context, row *item) error {
 // putTranscript stores a transcript, or finds that an earlier try has. The
 // intended object is written down before it is visible, as with audio.
 func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object, error) {
-	base, err := stem(row.Recording)
+	base, err := layout.Stem(row.Recording)
 	if err != nil {
 		return storage.Object{}, err
 	}
@@ -117,7 +118,7 @@ func (r *run) putTranscript(row *item, text []byte, isJSON bool) (storage.Object
 			Reread: row.Refuted || len(wrong) > 0,
 		}, storage.Attrs{ContentType: contentType})
 	}
-	o, err := putBeside(key, want.SHA256, r.staying(row), put)
+	o, err := layout.PutBeside(key, want.SHA256, r.staying(row), put)
 	if err != nil && intended.Key != "" {
 		// It may be there all the same, and the copy goes on without it.
 		err = errors.Join(err, r.manifest.Refuse(context.WithoutCancel(r.work), manifest.Refused{Put: intended}))
@@ -152,5 +153,3 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 	}
 	return true, nil
 }
-
-const maxStoredTranscript = 64 << 20 // bytes

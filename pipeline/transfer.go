@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -82,13 +83,13 @@ func (t *transfer) makesWay(err error) bool {
 	natural := t.natural + t.ending
 	switch {
 	case isA[*otherBytesError](err):
-		t.key = besideBy(natural, t.previousSum, freeDigits)
+		t.key = layout.BesideBy(natural, t.previousSum, layout.FreeDigits)
 	case !stays || !t.intended.Proven() || occupant.Key != t.intended.Key:
 		return false
 	case t.key == "":
-		t.key = beside(natural, t.intended.SHA256)
+		t.key = layout.Beside(natural, t.intended.SHA256)
 	default:
-		t.key = besideBy(natural, t.intended.SHA256, allDigits)
+		t.key = layout.BesideBy(natural, t.intended.SHA256, layout.AllDigits)
 	}
 	t.log.Warn("another object has this name, and stays; storing beside it", "recording", t.row.Recording.String(), "beside", natural)
 	return true
@@ -99,7 +100,7 @@ func (t *transfer) makesWay(err error) bool {
 // was told to stop, hence r.work: a download thrown away is a request wasted.
 func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
 	packed := t.row.entry
-	if packed != nil && packed.in.take(t.row.Row) {
+	if packed != nil && packed.in.Take(t.row.Row) {
 		o, err = t.unpack()
 		if err == nil || !t.bad {
 			return o, err // the store's fault: another download wouldn't help
@@ -131,7 +132,7 @@ func (t *transfer) unpack() (storage.Object, error) {
 	o, err := t.put(audio, func(int) {}) // its bytes were counted when they arrived
 	if err == nil {
 		t.stats.Exported.Add(1)
-		if t.row.entry.in.distrusted.Load() { // meanwhile, and perhaps before this copy was written down
+		if t.row.entry.in.Distrusted() { // meanwhile, and perhaps before this copy was written down
 			t.row.Alike = manifest.Suspect
 			err = t.manifest.Suspected(t.work, t.row.Recording)
 		}
@@ -152,7 +153,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("download %s: %w", rec, err)
 	}
-	base, err := stem(rec)
+	base, err := layout.Stem(rec)
 	if err != nil {
 		return storage.Object{}, err
 	}
@@ -180,15 +181,15 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 	if err := t.checkSize(o.Content); err != nil {
 		return fmt.Errorf("download %s: %w", rec, err)
 	}
-	if digits := digitsIn(o.Key); t.key != "" && !strings.HasPrefix(o.SHA256.String(), digits) {
+	if digits := layout.DigitsIn(o.Key); t.key != "" && !strings.HasPrefix(o.SHA256.String(), digits) {
 		t.previousSum = o.SHA256
 		return fmt.Errorf("download %s: %w", rec, &otherBytesError{o.Key})
 	}
-	side := sidecar{
+	side := layout.Sidecar{
 		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
 		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: withoutSignatures(rec.Raw),
 	}
-	body, err := side.encode()
+	body, err := side.Encode()
 	if err != nil {
 		return err
 	}
@@ -260,13 +261,13 @@ func (t *transfer) mayBeOdd(err error) bool {
 
 // putSidecar stores the sidecar, or finds that an earlier attempt has stored
 // one that says the same. intend is told what it will be, before it is there.
-func (t *transfer) putSidecar(key string, side sidecar, body []byte, intend func(storage.Object) error) (storage.Object, error) {
-	return putBeside(key, storage.SumOf(body), t.staying(t.row), func(key string) (storage.Object, error) {
+func (t *transfer) putSidecar(key string, side layout.Sidecar, body []byte, intend func(storage.Object) error) (storage.Object, error) {
+	return layout.PutBeside(key, storage.SumOf(body), t.staying(t.row), func(key string) (storage.Object, error) {
 		return t.store.Put(t.work, key, storage.Body{
 			Reader: bytes.NewReader(body), Size: int64(len(body)), Seal: intend, Within: true,
 			Occupied: func(occupant storage.Object) storage.Resolution {
 				why := t.mayReplace(t.row, occupant)
-				if (why == "" || why == earlierProof) && sameSidecar(t.work, t.store, occupant, side) {
+				if (why == "" || why == earlierProof) && layout.SameSidecar(t.work, t.store, occupant, side) {
 					return storage.Adopt
 				}
 				return t.resolve(t.row, occupant)

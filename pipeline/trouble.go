@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -205,7 +206,7 @@ func (l *lister) refuseForm(odd []vbc.Recording, all int) error {
 	if n < fewOdd || 2*n <= all {
 		return nil
 	}
-	return &refusal{
+	return &refusal.Refusal{
 		Reason: fmt.Sprintf("VBC lists %d %s, but %d of them can't be read, such as number %d: %s", all, l, n, example.ID, example.Unreadable),
 		Hint:   "the format of VBC's answers has changed: look for a newer vbcvault. Nothing is lost, and nothing more was deleted",
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -39,7 +41,7 @@ func (r *run) proveBy(row *item, reading bool) (evidence.Verified, error) {
 	if err := r.checkClock(); err != nil {
 		return evidence.Verified{}, err // the copy's age would count from a wrong time
 	}
-	look := lookWith(r.store, reading)
+	look := archive.Look(r.store, reading)
 	if reading {
 		look = &thawless{Stater: look, run: r, row: row}
 	}
@@ -86,7 +88,7 @@ func (r *run) judged(row *item, err error) error {
 		}
 	}
 	row.mismatched = row.mismatched || isA[*evidence.Mismatch](err)
-	if err != nil && !isA[*evidence.Mismatch](err) && !isA[*evidence.Changed](err) && judge(err) != systemic {
+	if err != nil && !isA[*evidence.Mismatch](err) && !isA[*evidence.Changed](err) && judge(err) != retry.Systemic {
 		err = &storeError{err}
 	}
 	return err
@@ -113,7 +115,7 @@ func (r *run) reread(row *item) error {
 	if err != nil {
 		return err
 	}
-	row.Copy = proofOf(ev, row.Copy)
+	row.Copy = archive.ProofOf(ev, row.Copy)
 	if r.store.Memory() != storage.NoMemory {
 		r.stats.ReadBack.Add(1)
 		r.stats.ReadBackBytes.Add(ev.Audio().Size + ev.Sidecar().Size + ev.Transcript().Size)
@@ -125,7 +127,7 @@ func (r *run) reread(row *item) error {
 // this copy, tells it now: once for each of its objects.
 func (r *run) ask(look evidence.Stater, row manifest.Row) (evidence.Verified, error) {
 	for again := 0; ; again++ {
-		ev, err := proveWith(r.work, look, row)
+		ev, err := archive.Prove(r.work, look, row)
 		lacking, ok := errors.AsType[*evidence.Unprotected](err)
 		keeper, can := r.store.(storage.Protector)
 		if !ok || !can || again == 3 {
@@ -137,26 +139,15 @@ func (r *run) ask(look evidence.Stater, row manifest.Row) (evidence.Verified, er
 	}
 }
 
-// proveWith is prove by whatever way of asking the store.
-func proveWith(ctx context.Context, look evidence.Stater, row manifest.Row) (evidence.Verified, error) {
-	return evidence.Verify(ctx, look, row.Recording, row.Copy.Audio, row.Copy.Sidecar, row.Copy.Transcript)
-}
-
 // proven writes down that the copy is verified; done says that nothing more
 // was to be done.
 func (r *run) proven(row *item, ev evidence.Verified, done bool) error {
-	c := proofOf(ev, row.Copy)
+	c := archive.ProofOf(ev, row.Copy)
 	if err := r.manifest.Verified(r.work, row.Recording, c, ev.At(), done); err != nil {
 		return err
 	}
 	r.archived(row, ev)
 	return nil
-}
-
-// proofOf is the copy as the store has just described it.
-func proofOf(ev evidence.Verified, c manifest.Copy) manifest.Copy {
-	c.Audio, c.Sidecar, c.Transcript = ev.Audio(), ev.Sidecar(), ev.Transcript()
-	return c
 }
 
 // archived counts a recording whose copy, or transcript, has been proven for

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
+	"github.com/vbcvault/vbcvault/pipeline/flow"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/pipeline/retry"
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
@@ -48,7 +49,7 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
+		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.fetch(ctx, list(ctx)) }) {
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -126,9 +127,9 @@ func (r *run) handle(ctx context.Context, t task) error {
 	case err == nil:
 		r.breaker.done()
 		return nil
-	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != final:
+	case r.work.Err() != nil, ctx.Err() != nil && judge(err) != retry.Final:
 		return context.Cause(ctx) // stopped: it is not the recording's fault
-	case judge(err) == systemic, judge(err) == cancelled:
+	case judge(err) == retry.Systemic, judge(err) == retry.Cancelled:
 		r.stop(err) // what is in flight gets no more than its time to drain
 		return err
 	case t.again == nil && isOutage(err) && r.gate.unproven(&it.patience):
@@ -261,7 +262,7 @@ func (r *run) advance(ctx context.Context, row *item, purge bool) error {
 		// anew. A store that doesn't hold what it has just been given gets no
 		// second download in this run.
 		r.log.Warn("the copy is damaged or missing", "recording", row.Recording.String(), "reason", err)
-		if refutes(err) {
+		if evidence.Refutes(err) {
 			row.Refuted = true // so that what lies there isn't taken for whole again
 			if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
 				return errors.Join(err, e)
@@ -298,12 +299,6 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 		return err
 	}
 	return errors.Join(fmt.Errorf("VBC no longer has this recording: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
-}
-
-// refutes reports whether an error says that something was read and found wrong.
-func refutes(err error) bool {
-	wrong, ok := errors.AsType[*evidence.Mismatch](err)
-	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
 }
 
 // verifyRest verifies a new copy whose transcript couldn't be had, so that at

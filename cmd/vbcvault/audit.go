@@ -12,7 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -49,7 +49,7 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 						return err
 					}
 				}
-				a, err := pipeline.CheckReceipts(ctx, m, store)
+				a, err := check.Audit(ctx, m, store)
 				if err != nil {
 					return err
 				}
@@ -73,7 +73,7 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 }
 
 // printAudit prints the report.
-func printAudit(out io.Writer, path string, a pipeline.Audit) {
+func printAudit(out io.Writer, path string, a check.AuditResult) {
 	fmt.Fprintf(out, "Receipts of recordings deleted at VBC\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name string, value any, note string) { fmt.Fprintf(w, "%s\t%v\t%s\n", name, value, note) }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -209,7 +210,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 const enoughRoom = pipeline.DefaultExportLimit + pipeline.DefaultExportLimit/2
 
 func diagnoseDisk(check, dir string) storage.Finding {
-	free, err := pipeline.FreeBytes(dir)
+	free, err := spool.FreeBytes(dir)
 	f := found(check, err, fmt.Sprintf("%s has %s free", dir, humanize.IBytes(free)))
 	if err == nil && free < enoughRoom {
 		return warning(check, f.Means+", less than an export and a growing manifest may want",

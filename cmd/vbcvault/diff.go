@@ -9,13 +9,13 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 )
 
 func newDiff(s streams) *cobra.Command {
 	var path string
 	var insecureHTTP bool
-	var d pipeline.Differing
+	var d check.DiffOptions
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "diff [--fix]",
@@ -60,15 +60,15 @@ and so finds what the manifest doesn't know; it writes nothing without --fix.`,
 	return cmd
 }
 
-func differ(ctx context.Context, o *output, path string, what pipeline.Differing, insecureHTTP bool) (any, error) {
+func differ(ctx context.Context, o *output, path string, what check.DiffOptions, insecureHTTP bool) (any, error) {
 	m, store, err := openArchive(ctx, o, path, what.Workers, insecureHTTP)
 	if err != nil {
-		return pipeline.Difference{}, err
+		return check.DiffResult{}, err
 	}
 	defer m.Close()
 	what.Tell, what.Seen = o.teller(0), &atomic.Int64{}
 	stop := o.looked("comparing", what.Seen)
-	d, err := pipeline.Diff(ctx, store, m, what)
+	d, err := check.Diff(ctx, store, m, what)
 	stop()
 	if err != nil {
 		return d, stopped(ctx.Err(), err)

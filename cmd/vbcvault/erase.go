@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -22,7 +22,7 @@ import (
 // eraseFlags are the flags of erase.
 type eraseFlags struct {
 	path, kind, start string
-	what              pipeline.Erasure
+	what              archive.Erasure
 	yes, insecureHTTP bool
 	protect           protectFlags
 }
@@ -103,7 +103,11 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	n, err := pipeline.Erase(ctx, store, eraser, m, log, f.what, f.confirm(cmd.InOrStdin(), s.err))
+	a, err := archive.Of(ctx, store, m, log) // holds and receipts that this manifest doesn't know come first
+	if err != nil {
+		return err
+	}
+	n, err := a.Erase(ctx, eraser, f.what, f.confirm(cmd.InOrStdin(), s.err))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -74,7 +75,7 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
-	if h := pipeline.Hint(err); h != "" {
+	if h := refusal.Hint(err); h != "" {
 		return h
 	}
 	if e, ok := errors.AsType[*otherRun](err); ok {

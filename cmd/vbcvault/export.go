@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -186,7 +186,11 @@ func (f *exportFlags) store(ctx context.Context, o *output, changed func(string)
 	if err != nil {
 		return did, err
 	}
-	did.Months, err = pipeline.StoreCatalog(ctx, store, m, o.log, f.takeOver)
+	a, err := archive.Of(ctx, store, m, o.log) // what was erased meanwhile must not come back
+	if err != nil {
+		return did, err
+	}
+	did.Months, err = a.StoreCatalog(ctx, f.takeOver)
 	if err == nil && !o.json {
 		fmt.Fprintf(o.out, "the catalogue of %d months lies in %s\n", did.Months, d)
 	}

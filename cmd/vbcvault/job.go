@@ -12,6 +12,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -61,7 +62,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		}
 	}
 	o.announce(j)
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	stopProgress := o.progress(stats, client)
 	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats}, j.options)
 	stopProgress()
@@ -108,7 +109,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		}
 		client.Expect(known.Pace)
 	}
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	stopProgress := o.progress(stats, client)
 	plan, err := j.writePlan(func(file io.Writer) (pipeline.Plan, error) {
 		return pipeline.DryRun(ctx, pipeline.Parts{VBC: client, Manifest: m, Log: o.log, Stats: stats}, j.options, file, j.destination.String())

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 )
 
 // firstFindings is how many of each kind are shown to people who look at an
@@ -17,23 +18,23 @@ const firstFindings = 20
 
 // teller shows findings as they come, so that there may be millions: as lines of
 // JSON, or for people the first so many of each kind; 0 = all.
-func (o *output) teller(most int) func(pipeline.Finding) {
+func (o *output) teller(most int) func(check.Finding) {
 	enc := json.NewEncoder(o.out)
 	enc.SetEscapeHTML(false)
-	shown := map[pipeline.What]int{}
-	return func(f pipeline.Finding) {
-		shown[f.What]++
+	shown := map[check.Kind]int{}
+	return func(f check.Finding) {
+		shown[f.Kind]++
 		switch {
 		case o.json:
 			_ = enc.Encode(f) // as with all of stdout, whoever closes it wants no more
-		case most == 0 || shown[f.What] <= most:
+		case most == 0 || shown[f.Kind] <= most:
 			about := f.Key
 			if f.Recording != "" {
 				about += " (" + f.Recording + ")"
 			}
-			fmt.Fprintf(o.out, "%-8s %s: %s\n", f.What, about, f.Means)
-		case shown[f.What] == most+1:
-			fmt.Fprintf(o.out, "%-8s … and more; --json shows all\n", f.What)
+			fmt.Fprintf(o.out, "%-8s %s: %s\n", f.Kind, about, f.Means)
+		case shown[f.Kind] == most+1:
+			fmt.Fprintf(o.out, "%-8s … and more; --json shows all\n", f.Kind)
 		}
 	}
 }

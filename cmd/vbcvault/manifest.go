@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -64,7 +64,7 @@ out of the archive.`,
 				if err != nil {
 					return err
 				}
-				receipts, err := pipeline.CheckReceipts(ctx, m, nil)
+				receipts, err := check.Audit(ctx, m, nil)
 				if err != nil {
 					return err
 				}

@@ -10,7 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -38,7 +38,7 @@ const (
 )
 
 // progress shows how a run is getting on until the returned function is called.
-func (o *output) progress(stats *pipeline.Stats, client *vbc.Client) (stop func()) {
+func (o *output) progress(stats *progress.Stats, client *vbc.Client) (stop func()) {
 	if o.progressStyle == "none" {
 		return func() {}
 	}
@@ -76,7 +76,7 @@ func ticking(every time.Duration, show func()) (stop func()) {
 }
 
 // plainProgress prints one line at a time, fit for a log file.
-func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func() {
+func (o *output) plainProgress(stats *progress.Stats, client *vbc.Client) func() {
 	begin := time.Now()
 	return func() {
 		if stats.Listing.Load() {
@@ -92,7 +92,7 @@ func (o *output) plainProgress(stats *pipeline.Stats, client *vbc.Client) func()
 
 // total is how many recordings the run will have worked on at its end, as far
 // as is known.
-func total(s *pipeline.Stats) int64 { return max(s.Todo.Load(), s.Begun.Load()) }
+func total(s *progress.Stats) int64 { return max(s.Todo.Load(), s.Begun.Load()) }
 
 // eta says how long what is left will take: by the quota, where one is known,
 // else by how long the rest has taken.
@@ -116,7 +116,7 @@ func quotaOf(client *vbc.Client) vbc.Quota {
 }
 
 // waitNote says what the run waits for, else what is known of the quota.
-func waitNote(stats *pipeline.Stats, client *vbc.Client) string {
+func waitNote(stats *progress.Stats, client *vbc.Client) string {
 	w := stats.Waiting.Load()
 	if w == nil {
 		return quotaNote(client)
@@ -141,7 +141,7 @@ func quotaNote(client *vbc.Client) string {
 }
 
 // barProgress draws on a terminal.
-func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, end func(), every time.Duration) {
+func (o *output) barProgress(stats *progress.Stats, client *vbc.Client) (show, end func(), every time.Duration) {
 	begin := time.Now()
 	p := mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(40), mpb.WithRefreshRate(barEvery))
 	o.printer.redirect(p)
@@ -174,7 +174,7 @@ func (o *output) barProgress(stats *pipeline.Stats, client *vbc.Client) (show, e
 }
 
 // rate is the average of bytes received per second since the first.
-func rate(stats *pipeline.Stats) string {
+func rate(stats *progress.Stats) string {
 	since := stats.WorkBegan.Load()
 	if since == 0 {
 		return ""

@@ -14,15 +14,15 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // rebuildFlags are the flags of rebuild.
 type rebuildFlags struct {
 	from, path, account string
-	what                pipeline.Rebuilding
+	what                rebuild.Options
 	insecureHTTP        bool
 	out                 outputFlags
 }
@@ -81,7 +81,7 @@ may be in danger. The manifest is good for use then, too.`,
 }
 
 func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
-	var sum pipeline.Rebuilt
+	var sum rebuild.Result
 	d, err := f.check()
 	if err != nil {
 		return sum, err
@@ -99,7 +99,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
 	err = manifest.Create(ctx, f.path, func(m *manifest.Manifest) (err error) {
 		defer o.looked("rebuilding", f.what.Seen)()
-		sum, err = pipeline.Rebuild(ctx, store, m, o.log, f.what)
+		sum, err = rebuild.Into(ctx, store, m, o.log, f.what)
 		return err
 	})
 	if errors.Is(err, fs.ErrExist) {
@@ -161,7 +161,7 @@ func (f *rebuildFlags) exists() error {
 
 // theAccount is the one that is meant.
 func (f *rebuildFlags) theAccount(ctx context.Context, store storage.Explorer) (string, error) {
-	numbers, err := pipeline.Accounts(ctx, store)
+	numbers, err := rebuild.Accounts(ctx, store)
 	switch {
 	case err != nil:
 		return "", err
@@ -177,7 +177,7 @@ func (f *rebuildFlags) theAccount(ctx context.Context, store storage.Explorer) (
 	return numbers[0], nil
 }
 
-func (f *rebuildFlags) print(o *output, sum pipeline.Rebuilt) {
+func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	row := func(name string, n int64, note string) {
 		if n > 0 {

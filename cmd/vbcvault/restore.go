@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+	"github.com/vbcvault/vbcvault/pipeline/restore"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 )
@@ -26,7 +28,7 @@ type restoreFlags struct {
 	outputFlags
 	path, to, template, tier string
 	all, insecureHTTP        bool
-	what                     pipeline.Restoring
+	what                     restore.Options
 }
 
 func newRestore(s streams) *cobra.Command {
@@ -47,8 +49,8 @@ Said again, it fetches what isn't there yet. It never overwrites: where another
 file has the name, that recording fails, the rest goes on, and the exit code is
 1, as it is for a copy that is damaged or missing.
 
-Names come from --name-template: ` + strings.Join(pipeline.FieldNames()[:6], ", ") + `,
-` + strings.Join(pipeline.FieldNames()[6:], ", ") + `. It ends in
+Names come from --name-template: ` + strings.Join(restore.FieldNames()[:6], ", ") + `,
+` + strings.Join(restore.FieldNames()[6:], ", ") + `. It ends in
 .mp3 or .{ext}, and a "/" makes a directory. In what VBC sent, everything but
 letters, digits and + - . _ @ becomes "_"; a field that is missing is "none".
 
@@ -69,7 +71,7 @@ said again later, it asks for nothing twice and fetches what is ready.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.to, "out", "", "the `DIR` to restore into, made if need be; - is stdout, for one recording's audio")
-	fs.StringVar(&f.template, "name-template", pipeline.DefaultNames, "how files are called: a `TEMPLATE`")
+	fs.StringVar(&f.template, "name-template", restore.DefaultNames, "how files are called: a `TEMPLATE`")
 	f.findFlags.register(fs)
 	fs.BoolVar(&f.all, "all", false, "everything that is in the archive")
 	fs.BoolVar(&f.what.Thaw, "thaw", false, "ask for what lies in cold storage; this costs money")
@@ -87,7 +89,7 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
-		result = pipeline.Restoration{}
+		result = restore.Result{}
 		err = withManifest(cmd.Context(), f.path, func(path string, m *manifest.Manifest) error {
 			f.what.Refuted = refuting(cmd.Context(), path, o)
 			store, err := f.open(cmd.Context(), m, o)
@@ -119,7 +121,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 		defer one.Unlock()
 		m, err := manifest.OpenBeside(ctx, path)
 		if err == nil {
-			err = errors.Join(pipeline.Refute(ctx, m, row, why), m.Close())
+			err = errors.Join(check.Refute(ctx, m, row, why), m.Close())
 		}
 		if err != nil {
 			o.log.Warn("that a copy is damaged could not be written down; vbcvault verify --deep does that", "recording", row.Recording.String(), "reason", err)
@@ -151,8 +153,8 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 	case f.to == "-" && isTerminal(s.out):
 		return usagef("into a file or a player, as in --out - > call.mp3", "--out - would write audio to the terminal")
 	}
-	if f.what.Names, err = pipeline.ParseNames(f.template); err != nil {
-		return usagef(strings.Join(pipeline.FieldNames(), ", ")+"; see vbcvault restore --help", "--name-template: %v", err)
+	if f.what.Names, err = restore.ParseNames(f.template); err != nil {
+		return usagef(strings.Join(restore.FieldNames(), ", ")+"; see vbcvault restore --help", "--name-template: %v", err)
 	}
 	f.what.Tier = storage.Tier(f.tier)
 	f.what.Query, err = f.query(changed)
@@ -170,11 +172,11 @@ func (f *restoreFlags) open(ctx context.Context, m *manifest.Manifest, o *output
 }
 
 // restore restores into the directory.
-func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (restore.Result, error) {
 	var folder *dirstore.Folder
-	stats := &pipeline.Stats{}
+	stats := &progress.Stats{}
 	stop := func() {}
-	r, err := pipeline.Restore(ctx, store, m, func() (pipeline.Folder, error) {
+	r, err := restore.To(ctx, store, m, func() (restore.Folder, error) {
 		var err error
 		if folder, err = dirstore.OpenFolder(f.to); err != nil {
 			return nil, usagef("choose another --out: a directory of your own that can be written", "--out: %v", err)
@@ -183,7 +185,7 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 		return folder, nil
 	}, stats, o.log, f.what)
 	stop()
-	if errors.Is(err, pipeline.ErrNames) {
+	if errors.Is(err, restore.ErrNames) {
 		err = usagef("add {id}, and {kind} or {user} if need be, to --name-template", "--name-template: %v", err)
 	}
 	if r.Found == 0 && err == nil {
@@ -200,26 +202,26 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m *mani
 }
 
 // pipe writes one recording's audio to stdout.
-func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (pipeline.Restoration, error) {
+func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifest.Manifest, o *output) (restore.Result, error) {
 	f.what.Query.Limit = 2
 	var found []manifest.Row
 	for row, err := range m.Search(ctx, f.what.Query) {
 		if err != nil {
-			return pipeline.Restoration{}, err
+			return restore.Result{}, err
 		}
 		found = append(found, row)
 	}
 	switch len(found) {
 	case 0:
-		return pipeline.Restoration{}, &exitError{code: exitIncomplete, err: errors.New("no recording matches, so nothing was written; vbcvault status counts what the manifest knows")}
+		return restore.Result{}, &exitError{code: exitIncomplete, err: errors.New("no recording matches, so nothing was written; vbcvault status counts what the manifest knows")}
 	case 2:
-		return pipeline.Restoration{}, usagef("choose one, with --id, --kind and --user", "--out - is for one recording, and there are %s and %s at least", found[0].Recording, found[1].Recording)
+		return restore.Result{}, usagef("choose one, with --id, --kind and --user", "--out - is for one recording, and there are %s and %s at least", found[0].Recording, found[1].Recording)
 	}
-	r, err := pipeline.RestoreTo(ctx, store, m, found[0], o.out, o.log, f.what)
+	r, err := restore.Stream(ctx, store, m, found[0], o.out, o.log, f.what)
 	switch {
-	case errors.Is(err, pipeline.ErrUntrusted) && ctx.Err() == nil:
+	case errors.Is(err, restore.ErrUntrusted) && ctx.Err() == nil:
 		err = fmt.Errorf("%w. Discard it; vbcvault verify --deep looks at the copies", err)
-	case errors.Is(err, pipeline.ErrNotArchived):
+	case errors.Is(err, restore.ErrNotArchived):
 	case errors.Is(err, storage.ErrNotFound):
 		err = fmt.Errorf("%w. Nothing was written; vbcvault verify looks at the copies", err)
 	default:
@@ -228,7 +230,7 @@ func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m *manifes
 	return r, &exitError{code: exitIncomplete, err: err}
 }
 
-func restoredTable(o *output, dir string, r pipeline.Restoration) {
+func restoredTable(o *output, dir string, r restore.Result) {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	row := func(name string, n int64, note string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note) }
@@ -247,7 +249,7 @@ func restoredTable(o *output, dir string, r pipeline.Restoration) {
 }
 
 // incomplete says what is missing and what to do, or nil.
-func (f *restoreFlags) incomplete(r pipeline.Restoration) error {
+func (f *restoreFlags) incomplete(r restore.Result) error {
 	if r.Complete() {
 		return nil
 	}

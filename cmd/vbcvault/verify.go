@@ -11,7 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -19,7 +19,7 @@ import (
 func newVerify(s streams) *cobra.Command {
 	var path, sample string
 	var all, insecureHTTP bool
-	var o pipeline.Inspecting
+	var o check.VerifyOptions
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "verify [--sample N/T | --all] [--deep]",
@@ -113,13 +113,13 @@ func openArchive(ctx context.Context, o *output, path string, workers int, insec
 	return m, store, err
 }
 
-func inspect(ctx context.Context, o *output, path string, what pipeline.Inspecting, insecureHTTP bool) (any, error) {
+func inspect(ctx context.Context, o *output, path string, what check.VerifyOptions, insecureHTTP bool) (any, error) {
 	m, store, err := openArchive(ctx, o, path, what.Workers, insecureHTTP)
 	if err != nil {
-		return pipeline.Inspection{}, err
+		return check.VerifyResult{}, err
 	}
 	defer m.Close()
-	found, err := pipeline.Inspect(ctx, store, m, o.log, what)
+	found, err := check.Verify(ctx, store, m, o.log, what)
 	err = stopped(ctx.Err(), err)
 	if !o.json && (err == nil || found.Checked > 0) {
 		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,

@@ -150,3 +150,9 @@ func (v Verified) Since(t time.Time) error {
 	}
 	return nil
 }
+
+// Refutes reports whether an error says that something was read and found wrong.
+func Refutes(err error) bool {
+	wrong, ok := errors.AsType[*Mismatch](err)
+	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
+}

@@ -92,6 +92,16 @@ func (c Copy) read() bool {
 	return c.Audio.Proof == storage.ProofRead && c.Sidecar.Proof == storage.ProofRead && (c.Transcript.Key == "" || c.Transcript.Proof == storage.ProofRead)
 }
 
+// Keys are those of its objects.
+func (c Copy) Keys() (keys []string) {
+	for _, o := range []storage.Object{c.Audio, c.Sidecar, c.Transcript} {
+		if o.Key != "" {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
 // Known reports whether a copy has at least been intended.
 func (c Copy) Known() bool { return c.Audio.Key != "" }
 

@@ -1,0 +1,112 @@
+// Package archive is what belongs to an archive as a whole, and not to a single
+// recording: whose it is, its receipts, holds, erasures and catalogue, and what
+// interrupted runs have left unfinished in it. It asks VBC nothing.
+package archive
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Archive is one account's recordings in a store, with the manifest that says what
+// is there. There is none before all of that is settled: the manifest is the
+// account's and the store's, the store is fit for use, and what it knows of receipts
+// and holds the manifest knows too. Its methods aren't called at once.
+type Archive struct {
+	store    storage.Destination
+	manifest Manifest
+	log      *slog.Logger
+	account  string // number
+	holds    []manifest.Hold
+}
+
+// Settle binds a manifest to an account and a store, which it probes, takes over
+// what the store knows of receipts and holds, and removes what interrupted runs have
+// left unfinished. moved says that the store is another one than before, on purpose.
+// After an error nothing may be stored, and it may be called again.
+func Settle(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool) (*Archive, error) {
+	if err := m.Bind(ctx, manifest.Binding{Account: account}); err != nil {
+		return nil, err
+	}
+	if err := identify(ctx, store, m, log, moved); err != nil {
+		return nil, err
+	}
+	a := &Archive{store: store, manifest: m, log: log, account: account}
+	if err := a.takeOverReceipts(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if a.holds, err = LearnHolds(ctx, store, m, log, account); err != nil {
+		return nil, err // without it something might be deleted that is held
+	}
+	if err := a.tidy(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Of settles the archive of a manifest that knows whose it is.
+func Of(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger) (*Archive, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if bound.Account == "" {
+		return nil, &refusal.Refusal{Reason: "this manifest has no account yet", Hint: "run vbcvault archive first"}
+	}
+	return Settle(ctx, store, m, log, bound.Account, false)
+}
+
+// Holds are all that were made, in force or not.
+func (a *Archive) Holds() []manifest.Hold { return a.holds }
+
+// identify probes the store, and binds the manifest to it.
+func identify(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, moved bool) error {
+	bound, err := m.Binding(ctx)
+	if err != nil {
+		return err
+	}
+	known := bound.Identity
+	if moved {
+		known = ""
+	}
+	identity, err := store.Probe(ctx, known)
+	if err != nil {
+		return err
+	}
+	if moved && identity != bound.Identity {
+		if err := m.Moved(ctx, identity); err != nil {
+			return err
+		}
+		log.Warn("the manifest now belongs to another destination; run vbcvault verify to check that every copy is there", "before", bound.Identity, "now", identity)
+	}
+	return m.Bind(ctx, manifest.Binding{Identity: identity})
+}
+
+// Owed reports whether a manifest has something that is still to be stored beside
+// its archive, or to be tidied there: receipts, holds, with catalog also files of the
+// catalogue, or uploads that weren't ended.
+func Owed(ctx context.Context, m Manifest, catalog bool) (bool, error) {
+	c, err := m.Chain(ctx)
+	if err != nil {
+		return false, err
+	}
+	stored, err := m.ReceiptsStored(ctx)
+	if err != nil {
+		return false, err
+	}
+	settled, err := m.HoldsSettled(ctx)
+	if err != nil {
+		return false, err
+	}
+	begun, err := m.Uploads(ctx)
+	if err != nil {
+		return false, err
+	}
+	stale, err := m.StaleMonths(ctx)
+	return len(begun) > 0 || stored != c.Last || !settled || catalog && len(stale) > 0, err
+}

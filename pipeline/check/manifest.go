@@ -1,0 +1,24 @@
+package check
+
+import (
+	"context"
+	"iter"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Manifest is what checking needs of a manifest.
+type Manifest interface {
+	Binding(ctx context.Context) (manifest.Binding, error)
+
+	Copies(ctx context.Context, of int, due []int) iter.Seq2[manifest.Row, error]
+	InOrder(ctx context.Context) iter.Seq2[manifest.Row, error]
+	Damaged(ctx context.Context, r vbc.Recording, what string) error
+	Doubt(ctx context.Context, r vbc.Recording) error
+
+	Chain(ctx context.Context) (receipt.Chain, error)
+	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	ReceiptsStored(ctx context.Context) (seq int64, err error)
+}
