@@ -18,16 +18,18 @@ func newAcknowledge(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "acknowledge (--id ID | --trouble NAME) --reason TEXT",
 		Short: "Take a failure for granted, so that exit code 1 means news",
-		Long: `Acknowledge writes down that a recording which has failed for a cause that
-won't pass is known to fail. It no longer makes the exit code 1, as long as it
-fails for that very reason. It stays at VBC, is tried again as before, and
-status still lists it.
+		Long: `Acknowledge records that a failure is known: a recording that failed for a
+cause that does not pass by itself. It then no longer makes the exit code 1,
+as long as it fails for the same reason. The recording stays at VBC, is retried
+as before, and status still lists it.
 
 With --trouble it does the same for trouble with VBC's listings: a recording
-that nobody can read, a count that is wrong, recordings that VBC no longer
-shows. The name is the one that status prints. A shorter one means all that
-begin with it: --trouble unreadable is every recording that can't be read.
-Trouble with another reason counts again.`,
+that can't be read, a wrong count, recordings that VBC no longer shows. Use the
+name that status prints. A shorter name stands for all names that begin with
+it: --trouble unreadable means every recording that can't be read. Trouble with
+another reason counts again.
+
+It changes only the manifest.`,
 		Example: `  vbcvault acknowledge --id 193228 --reason "no audio at VBC, ticket 4711"
   vbcvault acknowledge --trouble unreadable/company/193229 --reason "no start, ticket 4712"
   vbcvault acknowledge --trouble vanished/company --reason "deleted in the portal by M. Jones"`,

@@ -53,18 +53,19 @@ func newArchive(s streams) *cobra.Command {
 		Use:        "archive (--older-than AGE | --before TIME) --to DESTINATION",
 		SuggestFor: []string{"run", "backup", "sync"},
 		Short:      "Archive recordings, and with --delete delete them at VBC once proven",
-		Long: `Archive lists the recordings that start before a cutoff, streams each one's
-audio and metadata into the destination, and the transcript where VBC has one,
-and has the destination confirm size and SHA-256 of each. Without --delete
-nothing is ever deleted at VBC. With it, a recording is deleted there only when
-the destination has just confirmed the copy.
+		Long: `Archive lists the recordings that start before a cutoff and copies each one's
+audio and metadata, and its transcript if VBC has one, to the destination. The
+destination must confirm size and SHA-256 of each copy. Without --delete
+nothing is deleted at VBC. With --delete a recording is deleted there only
+after the destination has just confirmed its copy.
 
-Where VBC allows few requests, many recordings are fetched at once: VBC packs
-them into a ZIP (--fetch), each is taken out, and proven like any other.
+Where VBC allows few requests, vbcvault fetches many recordings at once: VBC
+packs them into a ZIP (--fetch), and each one is unpacked and verified like any
+other.
 
-Progress is written to a manifest as it happens. After an interruption of any
-kind, run the same command again: it goes on where the last one stopped, and
-downloads nothing twice that is whole in the destination.`,
+Progress is saved in a manifest. After any interruption, run the same command
+again: it resumes where it stopped, and downloads nothing again that is intact
+in the destination.`,
 		Example: `  # See what would be done; changes nothing anywhere.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --dry-run
 

@@ -23,13 +23,13 @@ func newAudit(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit [--offline]",
 		Short: "Check the receipts of what was deleted, and report on them",
-		Long: `Audit checks the chain of receipts: each entry carries the SHA-256 of the one
-before it, so that none can be changed, removed or slipped in unnoticed. It
-compares the manifest's chain with the receipts beside the archive, names the
-first break, and prints a report to file. It changes nothing; the exit code is
-1 if something is wrong.
+		Long: `Audit checks the chain of receipts: each entry contains the SHA-256 of the
+entry before it, so that no entry can be changed, removed or inserted
+unnoticed. It compares the manifest's chain with the receipts beside the
+archive, names the first break, and prints a report to keep. It changes
+nothing. The exit code is 1 if something is wrong.
 
-Whether the copies themselves are still whole is what vbcvault verify says.`,
+To check the copies themselves, use vbcvault verify.`,
 		Example: `  vbcvault audit
   vbcvault audit --offline --json`,
 		Args: cobra.NoArgs,

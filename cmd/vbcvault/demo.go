@@ -34,9 +34,9 @@ func newDemo(s streams) *cobra.Command {
 		Use:   "demo",
 		Short: "Show the main job on a simulated account, with nothing set up",
 		Long: `Demo runs the real program on a simulated VBC account inside this process:
-it lists, archives real MP3s into a local directory, verifies them and, with
---delete, deletes them at the simulated account. No account, no bucket and no
-network are needed, and nothing real is touched.`,
+it lists recordings, archives real MP3 files into a local directory, verifies
+them and, with --delete, deletes them at the simulated account. It needs no
+account, no bucket and no network, and touches nothing real.`,
 		Example: `  vbcvault demo
   vbcvault demo --recordings 500 --delete --dir /tmp/vbcvault-demo`,
 		Args: cobra.NoArgs,

@@ -20,24 +20,25 @@ func newDiff(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [--fix]",
 		Short: "Compare manifest and destination, both ways",
-		Long: `Diff compares what the manifest knows with what the destination holds:
+		Long: `Diff compares the manifest with the destination:
 
-  missing   a copy lacks an object, and VBC may have the recording still
-  damaged   an object has another size or SHA-256, and VBC may have it still
-  lost      the same, and VBC has the recording no more
-  unknown   an object lies among the recordings, and the manifest doesn't know it
-  begun     an object or upload that an interrupted run, or an erasure, has left
-  beside    a further copy of a recording; nothing is wrong
+  missing   an object of a copy is missing, and VBC may still have the recording
+  damaged   an object has another size or SHA-256, and VBC may still have it
+  lost      missing or damaged, and VBC no longer has the recording
+  unknown   an object is among the recordings but not in the manifest
+  begun     an object or upload that an interrupted run or erasure left unfinished
+  beside    another copy of a recording; nothing is wrong
 
-The exit code is 1 if there is any of the first five. Diff asks VBC nothing, and
-no object is touched. No run may go on meanwhile.
+The exit code is 1 if there is any of the first five. Diff sends VBC no request
+and changes no object. No run may be in progress at the same time.
 
-With --fix the manifest remembers what is missing or damaged, as verify does, so
-that the next run of archive stores it anew; what is lost is listed by status.
+With --fix the manifest records what is missing or damaged, as verify does, so
+that the next run of archive stores it again; status lists what is lost.
 
-Verify asks for the same copies, and writes down what it finds; it can read
-every byte, and a part of the archive each night. Diff also lists what is there,
-and so finds what the manifest doesn't know; it writes nothing without --fix.`,
+Verify checks the same copies and records what it finds; it can read every
+byte, and check a part of the archive each night. Diff also lists the objects
+in the destination, and so finds what is not in the manifest; it writes nothing
+without --fix.`,
 		Example: `  vbcvault diff
   vbcvault diff --fix
   vbcvault diff --json --manifest /var/lib/vbcvault/acme.manifest`,

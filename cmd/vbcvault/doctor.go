@@ -28,17 +28,17 @@ func newDoctor(s streams) *cobra.Command {
 		Use:        "doctor --to DESTINATION",
 		SuggestFor: []string{"check", "test"},
 		Short:      "Look whether everything is set up for a run, and change nothing",
-		Long: `Doctor looks at everything that a run relies on: credentials, subscriptions,
-clock, proxy and certificates; whether the destination can be listed and written
-and checks what it is sent; its versioning, public access, lifecycle rules and
-Object Lock; where the manifest lies, and the room on the disks.
+		Long: `Doctor checks everything that a run depends on: credentials, subscriptions,
+clock, proxy and certificates; whether the destination can be listed, is
+writable and verifies checksums; its versioning, public access, lifecycle rules
+and Object Lock; where the manifest is, and the free space on the disks.
 
-For each it says ok, warning or failure, what that means and how to mend it. It
-sends VBC four requests; where the API or its tokens aren't found, a few more, to
-find out where they are. It changes nothing; only an S3 server that doesn't
-check what it is sent keeps one small object, as in a run, and a password that
-VBC refuses is remembered, as in a run, so that nothing tries it again too soon. The exit code is 1 if
-something has failed, else 0.`,
+For each check it prints ok, warning or failure, what that means, and how to
+fix it. It sends VBC four requests, and a few more to find the addresses of the
+API and of tokens if these are wrong. It changes nothing, with two exceptions
+that a run makes too: it leaves one small object on an S3 server that doesn't
+verify checksums, and it records a password that VBC refuses, so that nothing
+tries it again too soon. The exit code is 1 if a check fails, else 0.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
   vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
   vbcvault doctor --to file:///mnt/archive --json`,

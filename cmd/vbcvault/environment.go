@@ -18,16 +18,16 @@ const environmentHelp = `Environment:
   VBC_API_URL         address of the API (default https://api.vonage.com)
   VBC_API_ROOT        path of the call recording API
                       (default /t/vbc.prod/call_recording/v1/api)
-  VBC_TOKEN_URL       address of the tokens, where it isn't /token at VBC_API_URL
-                      (resellers' accounts may have one of their own)
+  VBC_TOKEN_URL       address of the tokens, if it is not /token at VBC_API_URL
+                      (accounts of resellers may have their own)
   VBC_PROVISIONING_CLIENT_ID, VBC_PROVISIONING_CLIENT_SECRET
-                      a second application, where the first isn't subscribed to
+                      a second application, if the first one isn't subscribed to
                       the Provisioning API
-      Each VBC_... also as VBC_..._FILE, the path of a file that holds it.
+      Each VBC_... also as VBC_..._FILE, the path of a file with the value.
   AWS_*               the standard AWS credentials, profiles, roles and region
-  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server in place of AWS
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server instead of AWS
   AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
-  VBCVAULT_STATE_DIR  where manifests lie (default $XDG_STATE_HOME/vbcvault,
+  VBCVAULT_STATE_DIR  directory of manifests (default $XDG_STATE_HOME/vbcvault,
                       else ~/.local/state/vbcvault)`
 
 // vbcOptions reads what the environment says about VBC. All that is missing is

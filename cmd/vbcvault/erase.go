@@ -32,23 +32,24 @@ func newErase(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "erase --id ID [--start TIME] --reason TEXT --by NAME",
 		Short: "Remove one archived recording for ever, on somebody's request",
-		Long: `Erase removes one recording from the archive, as when somebody has the right to
-be forgotten: audio, metadata and whatever lies beside them, in all versions,
-and what the catalogue says of it: that month's file is erased with all its
-versions and stored anew. Files that export has written are yours to see to.
-Nobody can get it back: it must have been deleted at VBC before. What the
-manifest keeps of it is its id, its start, and sizes and digests.
+		Long: `Erase removes one recording from the archive permanently, for example for a
+right-to-be-forgotten request: audio, metadata and every other object of it, in
+all versions, and its entry in the catalogue: that month's file is erased with
+all its versions and stored again. Nobody can recover the recording, so it must
+have been deleted at VBC before. The manifest keeps its id, its start, and
+sizes and checksums.
 
-Where VBC has given an id twice, or corrected a start, the archive has several
-recordings with that id. --start says which one is meant; without it, erase
-names them and changes nothing.
+If VBC used an id twice, or corrected a start, the archive has several
+recordings with that id. Choose one with --start; without it, erase lists them
+and changes nothing.
 
-It refuses what is under a legal hold, or locked in the bucket, and then changes
-nothing. Reason and name lie beside the archive under erasures/; the chain of
-receipts has an entry about it, without them.
+Erase refuses a recording that is under a legal hold or locked in the bucket,
+and then changes nothing. Reason and name are stored beside the archive under
+erasures/; the chain of receipts gets an entry without them.
 
-It asks before it begins; --yes answers. Backups and older copies of the
-manifest, and of a directory, are yours to see to.`,
+It asks before it begins; --yes answers the question. You must remove the
+recording yourself from files that export wrote, and from backups and older
+copies of the manifest or of a directory.`,
 		Example: `  vbcvault erase --id 193228 --reason "request 4713" --by "J. Doe"
   vbcvault erase --id 193229 --reason "request 4713" --by "J. Doe" --yes`,
 		Args: cobra.NoArgs,

@@ -40,26 +40,28 @@ func newExport(s streams) *cobra.Command {
 		Use:   "export (--format FORMAT --out FILE | --to-store)",
 		Short: "Write down what is known of each recording, for spreadsheets and query engines",
 		Long: `Export writes the catalogue: for each recording, in the order of their start,
-what VBC said of the call, how far it has come, and where its copy lies. It asks
-neither VBC nor the destination. The file is there once it is whole.
+what VBC said about the call, its state, and where its copy is. It sends no
+request to VBC or to the destination. The file gets its name when it is
+complete.
 
-csv has a header, lists with a space between, and an apostrophe before what a
-spreadsheet would take for a formula; jsonl is a line of JSON each; parquet has
-typed columns and null for what isn't known. All have the same names.
+csv has a header, lists separated by spaces, and an apostrophe before values
+that a spreadsheet would run as a formula; jsonl is one line of JSON for each
+recording; parquet has typed columns, and null for unknown values. All formats
+use the same names.
 
 With --to-store it stores the catalogue beside the archive, as
-catalog/account=…/year=…/month=…/catalog.parquet, where DuckDB and Athena query
-it as it lies there. It makes all months anew; archive --catalog does that at
-the end of a run, for the months that have changed.
+catalog/account=…/year=…/month=…/catalog.parquet, where DuckDB and Athena can
+query it. It writes all months; archive --catalog does the same at the end of a
+run, for the months that changed.
 
-The catalogue is this manifest's: where several machines archive one account,
-each knows only its own part, so only one can keep it. Another is refused, and
-takes it over with --take-over. Months that only the other one knows then stay
-as they are.
+The catalogue belongs to this manifest: if several machines archive one
+account, each knows only its own part, so only one can keep the catalogue.
+Another machine is refused, and can take the catalogue over with --take-over.
+Months that only the other machine knows then stay as they are.
 
-The catalogue holds callers' names and numbers. It is replaced, so it is never
-locked; old versions of it stay in a bucket that keeps versions. erase removes
-them all; files made with --out are yours to see to.`,
+The catalogue contains callers' names and numbers. It is replaced, so it is
+never locked; a bucket with versioning keeps old versions of it. Erase removes
+them all; you must remove the recording yourself from files made with --out.`,
 		Example: `  vbcvault export --format csv --out calls.csv
   vbcvault export --format parquet --since 2025-01-01 --until 2026-01-01 --out 2025.parquet
   vbcvault export --format jsonl --state failed --out -

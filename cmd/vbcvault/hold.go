@@ -45,20 +45,21 @@ func newHoldAdd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add (--id ID | --caller-id NUMBER | --extension NUMBER | --since TIME | --until TIME)... --reason TEXT --by NAME",
 		Short: "Put recordings under a hold",
-		Long: `Add puts recordings under a hold: those that match all that is given, of every
-kind and user, whether they are archived already or will be listed one day. They
-are archived like all others and not deleted at VBC, whatever the options of a
-run say; the summary counts them as held back.
+		Long: `Add puts recordings under a legal hold: those that match all given criteria, of
+every kind and user, whether they are archived already or will be listed later.
+They are archived like all others but not deleted at VBC, whatever the options
+of a run are; the summary counts them as held back.
 
-It takes effect at once, also on a run that is going on: from then on it begins
-no deletion of what is held. Add waits for the deletions that are under way at
-that moment (--wait). If the outcome of some stays unknown, it says how many and
-exits with 1: the hold is in force, and the next run finds out. Numbers are compared by their digits, with a
-country's code or without.
+The hold takes effect at once, also for a run that is in progress: from now on
+that run begins no deletion of a recording under the hold. Add waits for the
+deletions that are in progress at that moment (--wait). If the outcome of some
+stays unknown, it says how many and exits with 1: the hold is in force, and the
+next run finds out. Numbers are compared by their digits, with or without a
+country code.
 
-The next run stores it beside the archive, where other machines and a manifest
-that had to be made anew find it, and adds it to the chain of receipts, without
-names and numbers.`,
+The next run stores the hold beside the archive, where other machines and a
+rebuilt manifest find it, and adds it to the chain of receipts, without names
+and numbers.`,
 		Example: `  vbcvault hold add --caller-id "+1 732 555 0100" --reason "Smith v. Acme" --by counsel@example.com
   vbcvault hold add --extension 101 --since 2025-01-01 --until 2025-07-01 --reason "ticket 4711" --by "J. Doe"
   vbcvault hold add --id 193228,193229 --reason "ticket 4712" --by "J. Doe"`,
@@ -219,9 +220,9 @@ func newHoldRemove(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NUMBER --reason TEXT --by NAME",
 		Short: "End a hold",
-		Long: `Remove ends a hold. What it has kept is deleted at VBC by the next run with
---delete that is about it, unless another hold covers it. The hold and its end
-stay in the manifest, and in the chain of receipts.`,
+		Long: `Remove removes a hold. The next run with --delete deletes at VBC what the hold
+has kept, if the run selects it and no other hold covers it. The hold and its
+removal stay in the manifest and in the chain of receipts.`,
 		Example: `  vbcvault hold remove 1 --reason "case closed" --by counsel@example.com`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -43,19 +43,19 @@ func newList(s streams) *cobra.Command {
 		Use:        "list",
 		SuggestFor: []string{"ls", "find", "search"},
 		Short:      "Find recordings in the manifest, and count them",
-		Long: `List shows the recordings that the manifest knows and that match all that is
-given, the newest first. It reads the manifest without locking it, also while a
-run is going on, and asks neither VBC nor the destination.
+		Long: `List shows the recordings in the manifest that match all given filters, the
+newest first. It reads the manifest without locking it, also during a run, and
+sends no request to VBC or to the destination.
 
 It prints a table for people, or all that is known of each recording as lines
-of JSON or as CSV, for programs. In CSV what a spreadsheet would run as a
-formula has an apostrophe in front, except for telephone numbers; JSON has
-everything as it is.
+of JSON or as CSV, for programs. In CSV, values that a spreadsheet would run as
+a formula have an apostrophe in front, except for telephone numbers; JSON has
+every value unchanged.
 
-Times in the table and the months of --by month are local, or those of --tz;
-times in JSON and CSV are UTC, and so are their months unless --tz says
-otherwise. By extension, a call counts under each of its own, and once in the
-total.`,
+Times in the table and the months of --by month are in local time, or in the
+zone of --tz; times in JSON and CSV are UTC, and so are their months unless
+--tz is given. By extension, a call counts under each of its extensions, and
+once in the total.`,
 		Example: `  vbcvault list
   vbcvault list --caller-id 17325550100 --since 2025-01-01 --tz America/New_York
   vbcvault list --text smith --direction inbound --min-duration 1m --limit 0

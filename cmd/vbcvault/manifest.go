@@ -27,9 +27,9 @@ func newManifestBackup(s streams) *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the manifest to a new file, also while a run goes on",
 		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
-it, put that file in the manifest's place while no run goes on. An older
-manifest loses nothing and deletes nothing wrongly: the next run finds out what
-has happened since.`,
+it, put that file in the manifest's place while no run is in progress. With an
+older manifest nothing is lost, and nothing is deleted wrongly: the next run
+finds out what has happened since.`,
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,8 +53,8 @@ func newManifestCheck(s streams) *cobra.Command {
 		Short: "Read the whole manifest and say whether it is sound",
 		Long: `Check reads every page and row of the manifest, and its chain of receipts. It
 changes nothing. The exit code is 1 if something is wrong; then restore a
-backup, or move the manifest away and have vbcvault rebuild make another one
-out of the archive.`,
+backup, or move the manifest away and create a new one from the archive with
+vbcvault rebuild.`,
 		Example: `  vbcvault manifest check`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -33,35 +33,37 @@ func newRebuild(s streams) *cobra.Command {
 		Use:        "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
 		SuggestFor: []string{"recover"},
 		Short:      "Make a manifest out of the archive alone",
-		Long: `Rebuild makes a manifest out of what lies in the bucket or directory: metadata,
-audio, transcripts, receipts, holds and erasures. It is for when the manifest is
-lost. It asks VBC nothing and changes nothing in the archive; a run with the new
-manifest does nothing twice.
+		Long: `Rebuild creates a manifest from what is in the bucket or directory: metadata,
+audio, transcripts, receipts, holds and erasures. Use it when the manifest is
+lost. It sends VBC no request and changes nothing in the archive; a run with
+the new manifest does nothing twice.
 
-A copy counts as proven when the destination confirms size and SHA-256, as the
-metadata beside it says they were; --deep reads and hashes every byte, which a
+A copy counts as verified when the destination confirms the size and SHA-256
+that are in the metadata beside it; --deep reads and hashes every byte, which a
 directory and large recordings need in any case. Receipts say what was deleted
-at VBC, whichever manifest's they are; the new one begins a chain of its own.
-What was being deleted when a run was interrupted, the next run looks at.
+at VBC, whichever manifest they belong to; the new manifest begins its own
+chain. The next run checks recordings whose deletion was in progress when a run
+was interrupted.
 
-The file must not exist, and comes into being whole or not at all. Without
+The file must not exist, and is created only when it is complete. Without
 --manifest it is the one that archive uses without --account and with the VBC_…
-of this environment; archive then finds it by itself. Where archive is run with
---account, name the file for both.
+variables of this environment; archive then finds it by itself. If you run
+archive with --account, name the file for both.
 
-What has found no place is shown, the first of each kind, and all with --json:
+It lists what does not belong to a copy, the first of each kind, and all with
+--json:
 
-  lost      receipts say that VBC has it no more, and its copy isn't whole
-  missing   there is metadata without audio; or receipts tell of a copy that
-            isn't there
-  damaged   something isn't what it should be
-  unknown   it lies among the recordings, and is none; or audio without metadata
-  begun     an erasure was begun and not finished
-  beside    a further copy of a recording; nothing is wrong
-  foreign   it lies beside the archive, and is none of vbcvault's
+  lost      receipts say that VBC no longer has it, and its copy is not intact
+  missing   metadata without audio; or receipts mention a copy that is missing
+  damaged   an object is not what it should be
+  unknown   an object among the recordings that is not one; or audio without
+            metadata
+  begun     an erasure is unfinished
+  beside    another copy of a recording; nothing is wrong
+  foreign   an object beside the archive that does not belong to vbcvault
 
-The exit code is 1 if there is any of the first four: something of a recording
-may be in danger. The manifest is good for use then, too.`,
+The exit code is 1 if there is any of the first four: part of a recording may
+be in danger. The manifest can be used in that case, too.`,
 		Example: `  vbcvault rebuild --from s3://my-bucket/recordings
   vbcvault rebuild --from file:///mnt/archive --manifest /var/lib/vbcvault/acme.manifest --account 549825 --deep`,
 		Args: cobra.NoArgs,

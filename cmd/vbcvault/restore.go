@@ -37,30 +37,32 @@ func newRestore(s streams) *cobra.Command {
 		Use:        "restore (--id ID | FILTERS | --all) --out DIR",
 		SuggestFor: []string{"get", "fetch", "download"},
 		Short:      "Fetch archived recordings back into files",
-		Long: `Restore fetches recordings out of the archive: the audio and, beside it under
-the same name, what VBC said of the call (.json) and the transcript
-(.transcript.json or .txt) where there is one. It asks VBC nothing, needs only
-the manifest and the destination, and may run while archive does. It changes
-neither, but for one thing: that a copy was found damaged is written down, and
-the next archive run stores it anew if VBC has the recording still. A file gets its name when size and SHA-256 are those that were archived.
-It has the time of the call, and is readable for you only.
+		Long: `Restore fetches recordings from the archive: the audio and, beside it under the
+same name, what VBC said about the call (.json) and the transcript
+(.transcript.json or .txt) if there is one. It sends VBC no request, needs only
+the manifest and the destination, and may run at the same time as archive. It
+changes neither, with one exception: it records in the manifest that a copy is
+damaged, and the next run of archive stores it again if VBC still has the
+recording. A file gets its name when its size and SHA-256 match the archived
+ones. It gets the time of the call, and only you can read it.
 
-Said again, it fetches what isn't there yet. It never overwrites: where another
-file has the name, that recording fails, the rest goes on, and the exit code is
-1, as it is for a copy that is damaged or missing.
+Run the same command again to fetch what is still missing. Restore never
+overwrites: if another file has the name, that recording fails, the others are
+restored, and the exit code is 1, as it is for a copy that is damaged or
+missing.
 
 Names come from --name-template: ` + strings.Join(restore.FieldNames()[:6], ", ") + `,
 ` + strings.Join(restore.FieldNames()[6:], ", ") + `. It ends in
-.mp3 or .{ext}, and a "/" makes a directory. In what VBC sent, everything but
-letters, digits and + - . _ @ becomes "_"; a field that is missing is "none".
+.mp3 or .{ext}, and a "/" creates a directory. In values from VBC, everything
+but letters, digits and + - . _ @ becomes "_"; a missing field is "none".
 
 --out - writes the audio of one recording to stdout, and nothing else. Its
-digest is known at the end only: what was written counts if the exit code is 0.
+checksum is known only at the end: use the output only if the exit code is 0.
 
-What lies in GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING
-must be thawed first, which costs money and takes hours: without --thaw restore
-only says so. With --thaw it asks for what it can't read, and exits with 1;
-said again later, it asks for nothing twice and fetches what is ready.`,
+Recordings in GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING
+must be thawed first, which costs money and takes hours. Without --thaw restore
+only reports them. With --thaw it requests them and exits with 1; run the same
+command again later: it requests nothing twice and fetches what is ready.`,
 		Example: `  vbcvault restore --id 193228 --out case-4711
   vbcvault restore --since 2025-05-01 --until 2025-06-01 --caller-id 17325550100 --out may \
       --name-template '{direction}/{start}_{extension}_{id}.mp3'

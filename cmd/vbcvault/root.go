@@ -26,13 +26,13 @@ const (
 const exitCodes = `Exit codes:
   0    everything eligible is done, or held back on purpose
   1    finished, but some recordings failed and stay at VBC, or VBC's listings
-       can't be relied on (see vbcvault status);
-       of commands that look or fetch: something is wrong, missing or not there
-  2    usage or configuration error; no request has been sent
-  3    stopped early: credentials or destination refused, another run is going on,
-       VBC out of order or refusing everything for too long (--max-wait), or going
-       on would not have been safe
-  130  interrupted; what was in flight has been finished and written down`
+       are not reliable (see vbcvault status);
+       for commands that check or fetch: something is wrong or missing
+  2    usage or configuration error; no request was sent
+  3    stopped early: credentials or destination refused, another run in
+       progress, VBC unavailable or refusing everything for too long
+       (--max-wait), or it was not safe to continue
+  130  interrupted; transfers in progress were finished and saved`
 
 // streams are where output goes: results to out, everything else to err.
 type streams struct {
@@ -71,9 +71,9 @@ func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vbcvault",
 		Short: "Get call recordings out of Vonage Business Communications, safely",
-		Long: `vbcvault moves call recordings out of Vonage Business Communications (VBC)
-into S3 or a directory. With --delete it deletes a recording at VBC, but only
-after the store itself has confirmed size and checksum of the copy.
+		Long: `vbcvault moves call recordings from Vonage Business Communications (VBC) to S3
+or a directory. With --delete it deletes a recording at VBC, but only after the
+destination itself has confirmed size and checksum of the copy.
 
 To see it work without an account, a bucket or a server:
   vbcvault demo`,

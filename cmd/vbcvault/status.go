@@ -24,9 +24,9 @@ func newStatus(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [--manifest FILE]",
 		Short: "Show how far a manifest's recordings have come",
-		Long: `Status reads a manifest, without locking it, also while a run is going on:
-how many recordings are in which state, the latest runs, and what failed and
-why. It asks neither VBC nor the destination.`,
+		Long: `Status reads a manifest, without locking it, also during a run: how many
+recordings are in each state, the latest runs, and what failed and why. It
+sends no request to VBC or to the destination.`,
 		Example: `  vbcvault status
   vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
 		Args: cobra.NoArgs,

@@ -24,15 +24,16 @@ func newVerify(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [--sample N/T | --all] [--deep]",
 		Short: "Compare what was archived with what the destination holds",
-		Long: `Verify asks the destination for every copy that the manifest holds for proven,
-and compares size and SHA-256 of audio and metadata. It asks VBC nothing. With
---deep it reads and hashes every byte, whatever checksum the destination keeps.
+		Long: `Verify asks the destination for every copy that the manifest says is verified,
+and compares size and SHA-256 of audio and metadata. It sends VBC no request.
+With --deep it reads and hashes every byte, whatever checksum the destination
+keeps.
 
-A damaged or missing copy of a recording that VBC may still have is archived
-anew by the next run of archive. One that VBC has no more is LOST unless
-another copy exists; status lists it until verify finds it whole. In both cases
-the exit code is 1. What the destination has and the manifest doesn't know is
-what vbcvault diff tells.`,
+The next run of archive stores a damaged or missing copy again if VBC may still
+have the recording. If VBC no longer has it, the recording is LOST unless
+another copy exists; status lists it until verify finds the copy intact. In
+both cases the exit code is 1. To find objects that are not in the manifest,
+use vbcvault diff.`,
 		Example: `  vbcvault verify
   # Every night another thirtieth, reading every byte:
   vbcvault verify --sample 1/30 --deep`,
