@@ -115,7 +115,7 @@ func TestBucketElsewhereIsRefused(t *testing.T) {
 	if r := w.run(night...); r.code != 3 {
 		t.Errorf("the old place: exit %d", r.code)
 	}
-	if r := w.inDir().archive("--older-than", "90d", "--moved"); r.code != 2 || !strings.Contains(r.stderr, "--moved is about buckets") {
+	if r := w.inDir().archive("--older-than", "90d", "--moved"); r.code != 2 || !strings.Contains(r.stderr, "--moved applies to buckets") {
 		t.Errorf("a directory: exit %d: %s", r.code, r.stderr)
 	}
 }

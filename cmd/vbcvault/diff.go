@@ -19,7 +19,7 @@ func newDiff(s streams) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "diff [--fix]",
-		Short: "Compare manifest and destination, both ways",
+		Short: "Compare the manifest with the destination, in both directions",
 		Long: `Diff compares the manifest with the destination:
 
   missing   an object of a copy is missing, and VBC may still have the recording
@@ -53,9 +53,9 @@ without --fix.`,
 			return out.finish(s, func(o *output) (any, error) { return differ(cmd.Context(), o, path, d, insecureHTTP) })
 		},
 	}
-	cmd.Flags().BoolVar(&d.Fix, "fix", false, "mark in the manifest what is missing or damaged")
-	cmd.Flags().IntVar(&d.Workers, "workers", 8, "recordings looked at, `N` at once")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().BoolVar(&d.Fix, "fix", false, "record in the manifest what is missing or damaged")
+	cmd.Flags().IntVar(&d.Workers, "workers", 8, "check `N` recordings at once")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &path)
 	out.register(cmd.Flags())
 	return cmd
@@ -78,7 +78,7 @@ func differ(ctx context.Context, o *output, path string, what check.DiffOptions,
 		for _, r := range d.Remarks {
 			fmt.Fprintln(o.out, "remark:", r)
 		}
-		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole, %s missing, %s damaged, %s lost; %s objects unknown, %s begun, %s beside\n",
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s intact, %s missing, %s damaged, %s lost; %s objects unknown, %s begun, %s beside\n",
 			humanize.Comma(d.Checked), store, humanize.Comma(d.Whole), humanize.Comma(d.Missing), humanize.Comma(d.Damaged), humanize.Comma(d.Lost),
 			humanize.Comma(d.Unknown), humanize.Comma(d.Begun), humanize.Comma(d.Beside))
 	}
@@ -86,9 +86,9 @@ func differ(ctx context.Context, o *output, path string, what check.DiffOptions,
 	case d.Same():
 		return d, nil
 	case again > 0 && what.Fix:
-		err = fmt.Errorf("manifest and destination differ; the next run of vbcvault archive stores %d copies anew, if VBC has the recordings still", again)
+		err = fmt.Errorf("manifest and destination differ; the next run of vbcvault archive stores the missing or damaged copies again (%d), if VBC still has the recordings", again)
 	case again > 0:
-		err = fmt.Errorf("manifest and destination differ; vbcvault diff --fix has the next run of archive store %d copies anew", again)
+		err = fmt.Errorf("manifest and destination differ; after vbcvault diff --fix, the next run of archive stores the missing or damaged copies again (%d)", again)
 	default:
 		err = errors.New("manifest and destination differ")
 	}

@@ -145,7 +145,7 @@ func (w *world) manifestFails(all []vbctest.Recording, args []string, archive fu
 	w.t.Helper()
 	r := archive(args...)
 	w.want(r, 3, nil)
-	w.says(r, "write manifest", "is the disk with the manifest full")
+	w.says(r, "write manifest", "check whether the manifest's disk is full")
 	w.nothingLost(all)
 	if len(w.account.Recordings()) == 0 {
 		w.t.Error("the manifest could be written")

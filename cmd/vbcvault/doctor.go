@@ -27,7 +27,7 @@ func newDoctor(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "doctor --to DESTINATION",
 		SuggestFor: []string{"check", "test"},
-		Short:      "Look whether everything is set up for a run, and change nothing",
+		Short:      "Check that everything is set up for a run, and change nothing",
 		Long: `Doctor checks everything that a run depends on: credentials, subscriptions,
 clock, proxy and certificates; whether the destination can be listed, is
 writable and verifies checksums; its versioning, public access, lifecycle rules
@@ -55,15 +55,15 @@ tries it again too soon. The exit code is 1 if a check fails, else 0.`,
 				err = printFindings(s.out, findings)
 			}
 			if err == nil && level == storage.Failure {
-				err = &exitError{code: exitIncomplete, err: errors.New("a run would not work, or not be safe; see above")}
+				err = &exitError{code: exitIncomplete, err: errors.New("a run would fail, or would not be safe; see above")}
 			}
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&d.to, "to", "", "`DESTINATION`: s3://BUCKET[/PREFIX], or file:///DIR")
-	cmd.Flags().StringVar(&d.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
-	cmd.Flags().StringVar(&d.manifest, "manifest", "", "`FILE` that keeps the progress (default: as for archive)")
-	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address")
+	cmd.Flags().StringVar(&d.account, "account", "self", "the account's `NUMBER`, or self for the account of the credentials")
+	cmd.Flags().StringVar(&d.manifest, "manifest", "", "manifest `FILE` that keeps the progress (default: as for archive)")
+	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server")
 	d.protect.register(cmd.Flags())
 	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object")
 	return cmd

@@ -59,11 +59,11 @@ func vbcOptions() (vbc.Options, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return vbc.Options{}, usagef("set it, or name a file that holds it, as in "+missing[0]+"_FILE=/path",
+		return vbc.Options{}, usagef("set it, or name a file with its value, as in "+missing[0]+"_FILE=/path",
 			"not set: %s", strings.Join(missing, ", "))
 	}
 	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
-		return vbc.Options{}, usagef("set both, or none to use VBC_CLIENT_ID for both APIs", "of VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET only one is set")
+		return vbc.Options{}, usagef("set both, or neither to use VBC_CLIENT_ID for both APIs", "only one of VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET is set")
 	}
 	return o, nil
 }
@@ -94,11 +94,11 @@ func setting(name string) (string, error) {
 		if errors.As(err, &pe) {
 			err = pe.Err
 		}
-		return "", usagef("the file must exist and be readable for this user", "%s_FILE: can't read %s: %v", name, file, err)
+		return "", usagef("the file must exist, and this user must be able to read it", "%s_FILE: can't read %s: %v", name, file, err)
 	}
 	value = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if value == "" {
-		return "", usagef("put the value into it", "%s_FILE: %s is empty", name, file)
+		return "", usagef("write the value into the file", "%s_FILE: %s is empty", name, file)
 	}
 	return value, nil
 }
@@ -115,8 +115,8 @@ func stateDir() (string, error) {
 			return d.base + d.sub, nil
 		}
 	}
-	return "", usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest",
-		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is no directory of this user's", os.Getenv("HOME"))
+	return "", usagef("set VBCVAULT_STATE_DIR to a permanent directory that this user can write, or name the file with --manifest",
+		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is not a directory of this user", os.Getenv("HOME"))
 }
 
 // home is HOME, if that is somebody's: in containers it is / or nothing, and users
@@ -133,7 +133,7 @@ func home() string {
 // a mistake of the configuration, which it mostly is.
 func unwritable(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
-		return usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest", "nowhere to keep the manifest: %w", err)
+		return usagef("set VBCVAULT_STATE_DIR to a permanent directory that this user can write, or name the file with --manifest", "nowhere to keep the manifest: %w", err)
 	}
 	return err
 }

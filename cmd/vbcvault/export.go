@@ -38,7 +38,7 @@ func newExport(s streams) *cobra.Command {
 	var f exportFlags
 	cmd := &cobra.Command{
 		Use:   "export (--format FORMAT --out FILE | --to-store)",
-		Short: "Write down what is known of each recording, for spreadsheets and query engines",
+		Short: "Export what is known of each recording, for spreadsheets and query engines",
 		Long: `Export writes the catalogue: for each recording, in the order of their start,
 what VBC said about the call, its state, and where its copy is. It sends no
 request to VBC or to the destination. The file gets its name when it is
@@ -83,10 +83,10 @@ them all; you must remove the recording yourself from files made with --out.`,
 	}
 	fs := cmd.Flags()
 	f.registerFile(fs)
-	fs.BoolVar(&f.toStore, "to-store", false, "store it beside the archive")
-	fs.BoolVar(&f.takeOver, "take-over", false, "with --to-store: also where the catalogue there is another manifest's")
+	fs.BoolVar(&f.toStore, "to-store", false, "store the catalogue beside the archive")
+	fs.BoolVar(&f.takeOver, "take-over", false, "with --to-store: also if the catalogue there belongs to another manifest")
 	f.protect.registerRest(fs)
-	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "with --to-store: allow plain http to the S3 server's address")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "with --to-store: allow plain http to the S3 server")
 	manifestFlag(cmd, &f.path)
 	f.output.register(fs)
 	return cmd
@@ -95,7 +95,7 @@ them all; you must remove the recording yourself from files made with --out.`,
 // registerFile registers the flags that are about a file.
 func (f *exportFlags) registerFile(fs *pflag.FlagSet) {
 	fs.Var(newOneOf(&f.format, "", "csv", "jsonl", "parquet"), "format", "csv, jsonl or parquet")
-	fs.StringVar(&f.out, "out", "", "write it to this new `FILE`; - is standard output, for csv and jsonl")
+	fs.StringVar(&f.out, "out", "", "write to this new `FILE`; - is stdout, for csv and jsonl")
 	f.find.register(fs)
 }
 
@@ -111,16 +111,16 @@ func (f *exportFlags) job(cmd *cobra.Command) (do func(context.Context, *output)
 	}
 	for _, name := range []string{"take-over", "insecure-http", "sse", "kms-key", "tag", "expected-bucket-owner"} {
 		if changed(name) {
-			return nil, usagef("add it, or leave this out", "--%s is about --to-store, which is missing", name)
+			return nil, usagef("add --to-store, or remove this option", "--%s needs --to-store", name)
 		}
 	}
 	switch {
 	case f.format == "" || f.out == "":
 		return nil, usagef("as in --format csv --out calls.csv, or --to-store", "--format and --out are required")
 	case f.out == "-" && f.format == string(catalog.Parquet):
-		return nil, usagef("name a file, or use csv or jsonl", "--format parquet can't go to standard output")
+		return nil, usagef("name a file, or use csv or jsonl", "--format parquet can't be written to stdout")
 	case f.out == "-" && f.output.json:
-		return nil, usagef("leave out --json, or name a file with --out", "--out - and --json both write to standard output")
+		return nil, usagef("remove --json, or name a file with --out", "--out - and --json both write to stdout")
 	}
 	q.OldestFirst = true
 	return func(ctx context.Context, o *output) (exported, error) { return f.write(ctx, o, q) }, nil
@@ -132,7 +132,7 @@ func (f *exportFlags) wholly(changed func(string) bool) (err error) {
 	(&exportFlags{}).registerFile(parts)
 	parts.VisitAll(func(flag *pflag.Flag) {
 		if err == nil && changed(flag.Name) {
-			err = usagef("leave it out, or write a file with --out", "--to-store stores the whole catalogue, as Parquet, and --%s doesn't go with it", flag.Name)
+			err = usagef("remove it, or write a file with --out", "--to-store stores the whole catalogue, as Parquet, so --%s can't be used with it", flag.Name)
 		}
 	})
 	return err
@@ -158,10 +158,10 @@ func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (d
 	}
 	did.File = f.out
 	if did.Recordings == 0 {
-		o.log.Warn("no recording matches, so the file has none; vbcvault list finds recordings", "file", f.out)
+		o.log.Warn("no recording matches, so the file contains none; vbcvault list finds recordings", "file", f.out)
 	}
 	if !o.json {
-		fmt.Fprintf(o.out, "%s recordings are in %s\n", humanize.Comma(did.Recordings), f.out)
+		fmt.Fprintf(o.out, "exported to %s, recordings: %s\n", f.out, humanize.Comma(did.Recordings))
 	}
 	return did, nil
 }
@@ -194,7 +194,7 @@ func (f *exportFlags) store(ctx context.Context, o *output, changed func(string)
 	}
 	did.Months, err = a.StoreCatalog(ctx, f.takeOver)
 	if err == nil && !o.json {
-		fmt.Fprintf(o.out, "the catalogue of %d months lies in %s\n", did.Months, d)
+		fmt.Fprintf(o.out, "the catalogue is in %s, months: %d\n", d, did.Months)
 	}
 	return did, err
 }

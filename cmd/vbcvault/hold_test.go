@@ -126,7 +126,7 @@ func TestHoldOnABegunPurge(t *testing.T) {
 			t.Fatalf("exit %d, want a kill", r.code)
 		}
 		r := w.run(append([]string{"hold", "add", "--id", "100001"}, byCounsel...)...)
-		if r.code != 1 || !strings.Contains(r.stderr, "the deletion of 1 recordings that it covers had been begun before") {
+		if r.code != 1 || !strings.Contains(r.stderr, "deletions of recordings that it covers were already in progress (1)") {
 			t.Errorf("exit %d; it doesn't say that one was begun", r.code)
 		}
 		w.account.ResetCounts()

@@ -73,8 +73,8 @@ once in the total.`,
 	}
 	fs := cmd.Flags()
 	f.find.register(fs)
-	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings, 0 = all (default: 50 in the table, else all)")
-	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "begin with the oldest")
+	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings; 0 = all (default: 50 in the table, else all)")
+	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "show the oldest first")
 	fs.StringVar(&f.zone, "tz", "", "show times in this time `ZONE`: UTC, America/New_York (default: local); --since and --until are UTC")
 	fs.BoolVar(&f.asJSON, "json", false, "print each recording as a line of JSON")
 	fs.BoolVar(&f.asCSV, "csv", false, "print CSV with a header")
@@ -91,13 +91,13 @@ func (f *listFlags) check() (err error) {
 	counting := f.count || f.sumBytes
 	switch {
 	case f.asJSON && f.asCSV:
-		return usagef("use one of them", "--json and --csv exclude each other")
+		return usagef("use one of them", "--json and --csv can't be used together")
 	case f.limit < 0:
 		return usagef("0 shows all", "--limit %d is negative", f.limit)
 	case counting && (f.changed("limit") || f.oldestFirst):
-		return usagef("leave them out", "--count and --sum-bytes take all that matches: --limit and --oldest-first mean nothing with them")
+		return usagef("remove them", "--count and --sum-bytes use all matches, so --limit and --oldest-first have no meaning with them")
 	case f.changed("by") && !counting:
-		return usagef("add --count, --sum-bytes or both", "--by %s of what?", f.by)
+		return usagef("add --count, --sum-bytes or both", "--by %s needs --count or --sum-bytes", f.by)
 	}
 	if f.query, err = f.find.query(f.changed); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (f *listFlags) check() (err error) {
 		}
 	}
 	if f.changed("tz") && (f.asJSON || f.asCSV || counting) && by != manifest.ByMonth {
-		return usagef("leave it out: times are UTC there", "--tz is for the table, and for --by month")
+		return usagef("remove it: these times are UTC", "--tz applies only to the table and to --by month")
 	}
 	f.query.OldestFirst, f.query.Limit = f.oldestFirst, f.limit
 	if (f.asJSON || f.asCSV) && !f.changed("limit") {
@@ -131,7 +131,7 @@ func (f *listFlags) place() (*time.Location, error) {
 		}
 		return at, nil
 	case f.changed("tz"):
-		return nil, usagef("give it a value, or leave it out", "--tz is empty")
+		return nil, usagef("give it a value, or remove it", "--tz is empty")
 	case f.asJSON || f.asCSV:
 		return time.UTC, nil
 	}
@@ -213,13 +213,13 @@ func (f *listFlags) table(ctx context.Context, m *manifest.Manifest, out io.Writ
 	}
 	switch n {
 	case 0:
-		fmt.Fprintln(out, "no recording in the manifest matches; numbers and names are compared as VBC writes them, and --text finds parts of them")
+		fmt.Fprintln(out, "no recording in the manifest matches; numbers and names must be written as at VBC, and --text finds parts of them")
 	case q.Limit:
 		which := "newest"
 		if f.oldestFirst {
 			which = "oldest"
 		}
-		fmt.Fprintf(out, "These are the %s %s. There are more: --limit N shows as many, --count says how many\n", which, humanize.Comma(int64(f.query.Limit)))
+		fmt.Fprintf(out, "These are the %s %s. There are more: --limit N shows N of them, --count counts them\n", which, humanize.Comma(int64(f.query.Limit)))
 	}
 	return nil
 }

@@ -174,7 +174,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	w.someRecordings(600)
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")
-	for _, words := range []string{"about 1,207", "613 with bulk export", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with bulk export"} {
+	for _, words := range []string{"about 1,207", "613 with exports", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with exports"} {
 		if !strings.Contains(r.stdout, words) {
 			t.Errorf("the dry run doesn't say %q", words)
 		}

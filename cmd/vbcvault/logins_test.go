@@ -40,7 +40,7 @@ func TestRefusedPasswordIsRemembered(t *testing.T) {
 				for _, to := range []string{here, "file://" + t.TempDir()} {
 					r := w.run(append(args, "--to", to)...)
 					until := regexp.MustCompile(`does not try them again before (\S+),`).FindStringSubmatch(r.stdout + r.stderr)
-					if until == nil || r.code != 3 && args[0] == "archive" || r.code != 1 && args[0] == "doctor" || !strings.Contains(r.stdout+r.stderr, "With another password vbcvault tries at once") {
+					if until == nil || r.code != 3 && args[0] == "archive" || r.code != 1 && args[0] == "doctor" || !strings.Contains(r.stdout+r.stderr, "vbcvault tries another password at once") {
 						t.Errorf("%v: exit %d", args, r.code)
 						continue
 					}
@@ -264,7 +264,7 @@ func TestDoctorFindsTheAddress(t *testing.T) {
 	t.Run("nothing anywhere", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, vbctest.Config{TokenPath: "/nowhere"}).inDir()
-		if f := w.doctor(1)["credentials"]; !strings.Contains(f.Means, "There is none at ") {
+		if f := w.doctor(1)["credentials"]; !strings.Contains(f.Means, "There is no token address at ") {
 			t.Errorf("%+v", f)
 		}
 	})

@@ -161,7 +161,7 @@ func TestUnencryptedCopyIsNotPurged(t *testing.T) {
 	if !strings.Contains(r.stderr, "doesn't say that it is encrypted") || len(w.atVBC()) != 2 {
 		t.Error("deleted, or not said why")
 	}
-	if r := w.run("status"); !strings.Contains(r.stdout, "lock or encrypt it in the bucket") {
+	if r := w.run("status"); !strings.Contains(r.stdout, "lock or encrypt the copy in the bucket") {
 		t.Error("status doesn't say what to do")
 	}
 	encrypts.Store(true)

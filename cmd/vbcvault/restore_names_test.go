@@ -181,7 +181,7 @@ func TestRestoreStates(t *testing.T) {
 		t.Fatal("not erased")
 	}
 	w.want(w.retrieve(newOut(t), "--all"), 0, map[string]int{"found": 4, "restored": 2, "not_archived": 2})
-	for id, why := range map[string]string{"100001": "state=erased", "5": "nothing of id 5"} {
+	for id, why := range map[string]string{"100001": "state=erased", "5": "no recording with id 5"} {
 		r := w.retrieve(newOut(t), "--id", id+",100004")
 		w.want(r, 1, map[string]int{"restored": 1})
 		if !strings.Contains(r.stderr, why) || fmt.Sprint(r.summary["missing"]) != "["+id+"]" {

@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, s streams) int {
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vbcvault",
-		Short: "Get call recordings out of Vonage Business Communications, safely",
+		Short: "Move call recordings out of Vonage Business Communications, safely",
 		Long: `vbcvault moves call recordings from Vonage Business Communications (VBC) to S3
 or a directory. With --delete it deletes a recording at VBC, but only after the
 destination itself has confirmed size and checksum of the copy.
@@ -103,7 +103,7 @@ To see it work without an account, a bucket or a server:
 				case len(given) > 0 && cmd.HasSubCommands():
 					err = unknownCommand(cmd, given[0])
 				case len(given) > 0:
-					err = fmt.Errorf("%s: %q is one argument too many", cmd.CommandPath(), given[len(given)-1])
+					err = fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), given[len(given)-1])
 				}
 				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 			}

@@ -183,7 +183,7 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 	w.nth(1, isAudio, once(vbctest.Fault{Status: 404, Body: `{"msg":"Audio not found"}`}))
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 1, map[string]int{"failed": 1, "deleted": 1})
 	r := w.run("status")
-	if !strings.Contains(r.stdout, fmt.Sprintf("company recording %d", all[0].ID)) || !strings.Contains(r.stdout, "Audio not found") || !strings.Contains(r.stdout, "look at the recording in the VBC admin portal") {
+	if !strings.Contains(r.stdout, fmt.Sprintf("company recording %d", all[0].ID)) || !strings.Contains(r.stdout, "Audio not found") || !strings.Contains(r.stdout, "check the recording in the VBC admin portal") {
 		t.Error("it doesn't say which, why, or what to do")
 	}
 	w.nothingLost(all)

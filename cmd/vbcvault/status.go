@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
@@ -23,7 +24,7 @@ func newStatus(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status [--manifest FILE]",
-		Short: "Show how far a manifest's recordings have come",
+		Short: "Show the state of the recordings in a manifest",
 		Long: `Status reads a manifest, without locking it, also during a run: how many
 recordings are in each state, the latest runs, and what failed and why. It
 sends no request to VBC or to the destination.`,
@@ -109,7 +110,7 @@ func onlyManifest() (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", usagef("name it with --manifest FILE; archive prints where it keeps it", "there is no manifest in %s", dir)
+		return "", usagef("name it with --manifest FILE; archive prints its name", "there is no manifest in %s", dir)
 	case 1:
 		return found[0], nil
 	}
@@ -280,12 +281,12 @@ func (st *status) readTroubles(ctx context.Context, m *manifest.Manifest) error 
 // meaning explains each state to somebody who hasn't read the design.
 var meaning = map[manifest.State]string{
 	manifest.Listed:   "seen at VBC, not archived yet",
-	manifest.Stored:   "being stored; not proven yet",
-	manifest.Verified: "archived and proven, still at VBC",
-	manifest.Purging:  "archived and proven; its deletion was begun and the next run will settle it",
-	manifest.Purged:   "archived and proven, deleted at VBC",
+	manifest.Stored:   "being stored; not verified yet",
+	manifest.Verified: "archived and verified, still at VBC",
+	manifest.Purging:  "archived and verified; its deletion was started, and the next run checks the outcome",
+	manifest.Purged:   "archived and verified, deleted at VBC",
 	manifest.Failed:   "failed in the last run, still at VBC",
-	manifest.Gone:     "vanished from VBC before it was archived",
+	manifest.Gone:     "missing at VBC before it was archived",
 	manifest.Erasing:  "being erased from the archive; run vbcvault erase again to finish",
 	manifest.Erased:   "erased from the archive on request, deleted at VBC",
 }
@@ -303,17 +304,17 @@ func (st *status) print(s streams) {
 			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
 	}
 	if st.Holds > 0 {
-		fmt.Fprintf(s.out, "\nLegal holds in force: %d; what they cover is not deleted at VBC (vbcvault hold list)\n", st.Holds)
+		fmt.Fprintf(s.out, "\nLegal holds in force: %d; recordings that they cover are not deleted at VBC (vbcvault hold list)\n", st.Holds)
 	}
 	if st.Late != nil {
-		fmt.Fprintf(s.out, "\nLate at VBC: %s came %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
+		fmt.Fprintf(s.out, "\nLate at VBC: %s appeared %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
 	}
 	st.printTroubles(s)
 	for i, r := range st.Runs {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nLatest runs:")
 		}
-		end := "did not come to its end, or is going on"
+		end := "interrupted, or still in progress"
 		if !r.Finished.IsZero() {
 			end = "took " + r.Finished.Sub(r.Started).Round(time.Second).String() + describe(r.Summary)
 		}
@@ -321,18 +322,18 @@ func (st *status) print(s streams) {
 	}
 	for i, f := range st.Failures {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nFailed (the next run tries again, after three runs once a day):")
+			fmt.Fprintln(s.out, "\nFailed (the next run retries; after three failed runs, once a day):")
 		}
-		fmt.Fprintf(s.out, "  %s of %s: %s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason, advice(f), f.Attempts)
+		fmt.Fprintf(s.out, "  %s of %s: %s\n    %s; failed in %s\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason, advice(f), english.Plural(f.Attempts, "run", ""))
 	}
 	for i, f := range st.Damaged {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nLOST unless another copy exists (VBC has these no more, and their copies were found damaged or missing):")
+			fmt.Fprintln(s.out, "\nLOST unless another copy exists (VBC no longer has these, and their copies are damaged or missing):")
 		}
 		fmt.Fprintf(s.out, "  %s of %s: %s\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason)
 	}
 	if len(st.Failures) == shownFailures {
-		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
+		fmt.Fprintf(s.out, "  There may be more: only the latest %d are shown\n", shownFailures)
 	}
 }
 
@@ -340,7 +341,7 @@ func (st *status) print(s streams) {
 func (st *status) printTroubles(s streams) {
 	for i, t := range st.Troubles {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it is over, or acknowledged):")
+			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it ends, or is acknowledged):")
 		}
 		if i == shownFailures {
 			fmt.Fprintf(s.out, "  and %d more; --json lists all\n", len(st.Troubles)-i)
@@ -350,7 +351,7 @@ func (st *status) printTroubles(s streams) {
 		if t.Acknowledged != "" {
 			what = "acknowledged: " + t.Acknowledged
 		} else if mend := mendTrouble[t.Code]; mend != "" {
-			what = mend + "; if nothing can be done, " + what
+			what = mend + "; if you can't fix it, " + what
 		}
 		fmt.Fprintf(s.out, "  %s since %s: %s\n    %s\n", t.Name, t.Since.Format(time.RFC3339), t.Reason, what)
 	}
@@ -358,12 +359,12 @@ func (st *status) printTroubles(s streams) {
 
 // mendTrouble says what to do about each kind of trouble.
 var mendTrouble = map[string]string{
-	manifest.Unreadable:  "look at the recording in the VBC admin portal; it stays at VBC",
-	manifest.NotShown:    "the next run looks again; if it stays so, ask Vonage",
-	manifest.Unlisted:    "the next run looks again",
-	manifest.Vanished:    "look in the VBC admin portal whether they are there, and whether the integration user may see them",
-	manifest.NoUsers:     "name the users by number (--users), or give the integration user the right to see them",
-	manifest.Transcripts: "the next run looks again; --no-transcripts leaves transcripts out",
+	manifest.Unreadable:  "check the recording in the VBC admin portal; it stays at VBC",
+	manifest.NotShown:    "the next run checks again; if it stays so, ask Vonage",
+	manifest.Unlisted:    "the next run checks again",
+	manifest.Vanished:    "check in the VBC admin portal that they exist, and that the integration user may see them",
+	manifest.NoUsers:     "give the users by number (--users), or give the integration user the permission to see them",
+	manifest.Transcripts: "the next run checks again; --no-transcripts skips transcripts",
 }
 
 // days says a long time for people.
@@ -393,21 +394,21 @@ func advice(f failure) string {
 	case f.Acknowledged != "":
 		return "acknowledged: " + f.Acknowledged
 	case strings.Contains(f.Reason, "declares"):
-		return "if VBC's size is known to be too small or missing: --accept-size-mismatch"
+		return "if VBC's size is known to be wrong or missing, run archive with --accept-size-mismatch"
 	case strings.Contains(f.Reason, "a format that is not known as audio"):
-		return "if you know this format: run archive with --accept-format --retry-failed, which takes it when two downloads agree"
+		return "if you know this format, run archive with --accept-format --retry-failed, which accepts it if two downloads agree"
 	case strings.Contains(f.Reason, "is not protected as requested"):
-		return "lock or encrypt it in the bucket, or let the next run ask for less (--object-lock, --sse)"
+		return "lock or encrypt the copy in the bucket, or ask for less in the next run (--object-lock, --sse)"
 	case strings.Contains(f.Reason, "lifecycle rule"):
 		return "change the bucket's rule, or accept it with --allow-expiring"
 	case strings.Contains(f.Reason, "transcript"):
-		return "its audio may well be archived: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed leaves transcripts out"
+		return "its audio may be archived already: look for the transcript in the VBC admin portal; --no-transcripts --retry-failed skips transcripts"
 	case strings.Contains(f.Reason, "byte for byte"):
-		return "nothing is lost: listen to both; if that is as it should be, run archive with --accept-equal-audio, which deletes them at VBC too"
+		return "nothing is lost: listen to both; if the audio is correct, run archive with --accept-equal-audio, which deletes them at VBC too"
 	case f.Permanent:
-		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
+		return fmt.Sprintf("this will probably not end by itself: check the recording in the VBC admin portal; if you can't fix it, vbcvault acknowledge --id %d --reason …", f.ID)
 	}
-	return "this may pass by itself"
+	return "this may end by itself"
 }
 
 func orNone(s string) string {

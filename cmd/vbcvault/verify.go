@@ -23,7 +23,7 @@ func newVerify(s streams) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "verify [--sample N/T | --all] [--deep]",
-		Short: "Compare what was archived with what the destination holds",
+		Short: "Check that every verified copy is still intact in the destination",
 		Long: `Verify asks the destination for every copy that the manifest says is verified,
 and compares size and SHA-256 of audio and metadata. It sends VBC no request.
 With --deep it reads and hashes every byte, whatever checksum the destination
@@ -40,7 +40,7 @@ use vbcvault diff.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all && sample != "" {
-				return usagef("use one of them", "--all and --sample exclude each other")
+				return usagef("use one of them", "--all and --sample can't be used together")
 			}
 			if o.Workers < 1 || o.Workers > 256 {
 				return usagef("between 1 and 256", "--workers %d", o.Workers)
@@ -56,11 +56,11 @@ use vbcvault diff.`,
 			return out.finish(s, func(w *output) (any, error) { return inspect(cmd.Context(), w, path, o, insecureHTTP) })
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "everything (the default)")
-	cmd.Flags().StringVar(&sample, "sample", "", "only `N/T` of it, as in 1/30, another part every day")
+	cmd.Flags().BoolVar(&all, "all", false, "check everything (the default)")
+	cmd.Flags().StringVar(&sample, "sample", "", "check only `N/T` of the copies, as in 1/30, another part every day")
 	cmd.Flags().BoolVar(&o.Deep, "deep", false, "read and hash every byte")
-	cmd.Flags().IntVar(&o.Workers, "workers", 8, "copies looked at, `N` at once")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().IntVar(&o.Workers, "workers", 8, "check `N` copies at once")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &path)
 	out.register(cmd.Flags())
 	return cmd
@@ -123,15 +123,15 @@ func inspect(ctx context.Context, o *output, path string, what check.VerifyOptio
 	found, err := check.Verify(ctx, store, m, o.log, what)
 	err = stopped(ctx.Err(), err)
 	if !o.json && (err == nil || found.Checked > 0) {
-		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s intact (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
 			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))
 	}
 	switch {
 	case err != nil:
 	case found.Lost > 0:
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing whose recordings VBC has no more; vbcvault status lists them. Look for another version or backup of these objects", found.Lost)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("copies are damaged or missing, and VBC no longer has their recordings (lost: %d); vbcvault status lists them. Look for another version or a backup of these objects", found.Lost)}
 	case found.Damaged > 0:
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing; the next run of vbcvault archive stores them anew", found.Damaged)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("copies are damaged or missing (%d); the next run of vbcvault archive stores them again", found.Damaged)}
 	}
 	return found, err
 }
