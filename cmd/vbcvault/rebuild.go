@@ -191,7 +191,7 @@ func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
 	row("deleted", sum.Purged, "no longer at VBC, according to receipts")
 	row("open", sum.Purging, "deletions with an unknown outcome; the next run checks")
 	row("to archive", sum.Listed, "known, without a verified copy; the next run archives them, if VBC still has them")
-	row("erased", sum.Erased, "erased from the archive, on request")
+	row("erased", sum.Erased, "from the archive, on request")
 	row("holds", sum.Holds, "in force")
 	row("receipts", sum.Receipts, fmt.Sprintf("entries; chains: %d", sum.Chains))
 	row("lost", sum.Lost, "")
