@@ -3,6 +3,9 @@ package pipeline
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -10,6 +13,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,6 +82,40 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
+// What the rooms beside the run may know of VBC: what a recording is. Whoever knows
+// no more can't ask it for anything.
+var knownOfVBC = []string{"Company", "Filter", "FormatTime", "Key", "Kind", "MaxRecording", "OnDemand", "ParseRecording", "ParseTime", "Recording"}
+
+func TestOnlyTheRunAsksVBC(t *testing.T) {
+	rooms, err := filepath.Glob("*/*.go")
+	if err != nil || len(rooms) < 50 {
+		t.Fatalf("%d files, %v", len(rooms), err)
+	}
+	deeper, err := filepath.Glob("*/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range slices.Concat(rooms, deeper) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			if i.Path.Value == strconv.Quote(module+"vbc") && i.Name != nil {
+				t.Errorf("%s imports vbc as %s, which hides what it takes of it", path, i.Name.Name)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if of, ok := s.X.(*ast.Ident); ok && of.Name == "vbc" && !slices.Contains(knownOfVBC, s.Sel.Name) {
+					t.Errorf("%s knows vbc.%s", path, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
 // calls finds calls of a method in the product's own code.
 func calls(t *testing.T, pattern string) []string {
 	t.Helper()
@@ -110,6 +148,9 @@ func TestOneWayToDelete(t *testing.T) {
 	}
 	if got := calls(t, `evidence\.Verify\(`); !slices.Equal(got, []string{"../pipeline/archive/prove.go"}) {
 		t.Errorf("evidence is made in %q", got)
+	}
+	if got := calls(t, `\brun\{`); len(got) != 1 {
+		t.Errorf("runs are made in %q: one that is half made has methods that mustn't be called", got)
 	}
 	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/client.go", "../vbc/delete.go"}) {
 		t.Errorf("a DELETE is made in %q", got)

@@ -285,6 +285,9 @@ var mutations = []mutation{
 	{"an intention is as good as an answer", "pipeline/occupied.go", "	case known.Stored && occupant.ETag", "	case occupant.ETag", "TestRecognise", "./pipeline"},
 	{"a transcript found wrong is believed", "pipeline/transcript.go", "row.Refuted || len(wrong) > 0", "row.Refuted || len(wrong) > 99", "TestDamagedAtRest", "./pipeline"},
 	{"any text is a transcript", "pipeline/layout/group.go", "		if mayBeTranscript(o, text) {", "		if true {", "TestDamagedAtRest", "./pipeline"},
+	{"a room beside the run asks VBC", "pipeline/check/finding.go", "var None vbc.Recording\n", "var None vbc.Recording\n\nvar _ = vbc.New\n", "TestOnlyTheRunAsksVBC", "./pipeline"},
+	{"restoring tries a store's refusal again", "pipeline/restore/judge.go", "	if err == nil || errors.Is(err, storage.ErrRefused) {", "	if err == nil || !errors.Is(err, storage.ErrCold) {", "TestWhatRestoringTriesAgain", "./pipeline/restore"},
+	{"an archive is one before its store was looked at", "pipeline/archive/archive.go", "	if err := identify(ctx, store, m, log, moved); err != nil {\n		return nil, err\n	}\n", "	_ = identify\n", "TestSettle", "./pipeline/archive"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -28,7 +28,9 @@ type Archive struct {
 // what the store knows of receipts and holds, and removes what interrupted runs have
 // left unfinished. moved says that the store is another one than before, on purpose.
 // After an error nothing may be stored, and it may be called again.
-func Settle(ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool) (*Archive, error) {
+func Settle(
+	ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool,
+) (*Archive, error) {
 	if err := m.Bind(ctx, manifest.Binding{Account: account}); err != nil {
 		return nil, err
 	}

@@ -40,12 +40,13 @@ type erasable struct {
 
 // Erase removes one recording from the archive, for ever: audio, metadata, and
 // whatever else lies beside them, in all versions, and what the catalogue and
-// its versions say of it. It must be gone at VBC, and
-// neither under a hold nor locked. confirm is asked, with the
-// keys, before anything is changed. On nil nothing is left of it but ids and digests.
-// After an error, Erase may be called again, and goes on. Nothing else may use
-// the manifest meanwhile.
-func (a *Archive) Erase(ctx context.Context, eraser storage.Eraser, e Erasure, confirm func(row manifest.Row, keys []string) error) (versions int, err error) {
+// its versions say of it. It must be gone at VBC, and neither under a hold nor
+// locked. confirm is asked, with the keys, before anything is changed. On nil
+// nothing is left of it but ids and digests. After an error, Erase may be called
+// again, and goes on. Nothing else may use the manifest meanwhile.
+func (a *Archive) Erase(
+	ctx context.Context, eraser storage.Eraser, e Erasure, confirm func(row manifest.Row, keys []string) error,
+) (versions int, err error) {
 	what, err := a.erasable(ctx, eraser, e)
 	if err != nil {
 		return 0, err

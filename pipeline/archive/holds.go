@@ -13,7 +13,9 @@ import (
 
 // LearnHolds takes the holds of the archive into the manifest, before anything
 // is deleted, and returns all that it knows then.
-func LearnHolds(ctx context.Context, store storage.Store, m Learner, log *slog.Logger, account string) ([]manifest.Hold, error) {
+func LearnHolds(
+	ctx context.Context, store storage.Store, m Learner, log *slog.Logger, account string,
+) ([]manifest.Hold, error) {
 	known := map[storage.Digest]manifest.Hold{}
 	holds, err := m.Holds(ctx)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 // DiffOptions says how manifest and archive are compared.
 type DiffOptions struct {
 	Workers int  // recordings looked at, so many at once; 0 = 8
-	Fix     bool // mark in the manifest what isn't whole, as Inspect does
+	Fix     bool // mark in the manifest what isn't whole, as Verify does
 
 	Tell func(Finding) // is told of each finding, one at a time; nil = nobody
 	Seen *atomic.Int64 // counts recordings while they are looked at; nil = nobody asks
@@ -59,7 +59,7 @@ type differ struct {
 }
 
 // Diff compares a manifest with its archive, both ways: what the manifest holds
-// for proven with what the store confirms, as Inspect does, and what the store
+// for proven with what the store confirms, as Verify does, and what the store
 // lists with what the manifest knows. It asks VBC nothing and touches no object.
 // The manifest must be locked.
 func Diff(ctx context.Context, store storage.Destination, m Manifest, o DiffOptions) (d DiffResult, err error) {

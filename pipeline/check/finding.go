@@ -17,7 +17,7 @@ type Finding struct {
 	Means     string `json:"means"`
 }
 
-// Kind kind of finding it is.
+// Kind is what kind of finding it is.
 type Kind string
 
 const (
@@ -40,6 +40,7 @@ type Findings struct {
 	tell  func(Finding)
 }
 
+// NewFindings tells of each finding, unless tell is nil.
 func NewFindings(tell func(Finding)) *Findings { return &Findings{Count: map[Kind]int64{}, tell: tell} }
 
 // Add takes one finding. rec is the recording that it is about, the zero one if none.

@@ -44,7 +44,7 @@ func ErasureKey(account string, text []byte) string {
 // ErasureName is the form of erasures' names.
 var ErasureName = regexp.MustCompile(`/[0-9a-f]{64}\.json$`)
 
-// The catalogue lies beside the archive, a file of Parquet for each month:
+// Catalog is where an account's catalogue lies, a file of Parquet for each month:
 //
 //	catalog/account=549825/year=2026/month=05/catalog.parquet
 //	catalog/account=549825/_manifest.json                      whose it is
@@ -52,7 +52,6 @@ var ErasureName = regexp.MustCompile(`/[0-9a-f]{64}\.json$`)
 // It can be made anew from the manifest at any time, so it is replaced where
 // that knows better, and not locked. It says what one manifest knows: another
 // one's files are left alone, since taking turns would only make them wrong.
-// Catalog is where that of an account lies.
 func Catalog(account string) string { return "catalog/account=" + account + "/" }
 
 // CatalogKey is where a month's file lies.
