@@ -336,7 +336,7 @@ func TestListRefusesNonsense(t *testing.T) {
 		{"--json --csv", "can't be used together"},
 		{"--limit -1", "--limit -1 is negative"},
 		{"--count --limit 3", "--limit and --oldest-first have no meaning"},
-		{"--by month", "--by month of what?"},
+		{"--by month", "--by month needs --count or --sum-bytes"},
 		{"--count --by caller", `--by "caller" is unknown`},
 		{"--tz Mars/Base", `--tz "Mars/Base" is not a time zone`},
 		{"--json --tz UTC", "--tz applies only to the table"},

@@ -193,7 +193,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	mustDo(t, m.SetLearned(t.Context(), manifest.Learned{Pace: 20 * time.Millisecond, Limited: true}))
 	mustDo(t, m.Close())
 	r = w.run("status")
-	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with bulk export`).MatchString(r.stdout) {
+	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with exports`).MatchString(r.stdout) {
 		t.Error("status doesn't say what is left")
 	}
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)

@@ -173,7 +173,7 @@ func TestHoldWhileStopped(t *testing.T) {
 	t.Logf("in %d of %d rounds deletions were under way", waited, rounds)
 }
 
-var saidUnderWay = regexp.MustCompile(`the deletion of (\d+) recordings? that it covers had been begun`)
+var saidUnderWay = regexp.MustCompile(`deletions of recordings that it covers were already in progress \((\d+)\)`)
 
 // A hold is made when a deletion has been begun and its DELETE is about to be
 // written: it isn't.

@@ -103,7 +103,7 @@ func TestRestoreFromColdStorage(t *testing.T) {
 
 	r := w.retrieve(out, names...)
 	w.want(r, 1, map[string]int{"restored": 1, "cold": 2, "thaw_asked": 0, "failed": 0, "wait_seconds": 5 * 3600})
-	for _, says := range []string{"2 in cold storage (GLACIER; ", "costs money", "with --tier standard takes up to 5 hours", "add --thaw"} {
+	for _, says := range []string{"2 in cold storage (GLACIER; ", "costs money", "takes up to 5 hours with --tier standard", "add --thaw"} {
 		if !strings.Contains(r.stderr, says) {
 			t.Errorf("it doesn't say %q", says)
 		}

@@ -355,7 +355,7 @@ func TestLateRecordings(t *testing.T) {
 	if out := doctor(); !strings.Contains(out, "lists only the last 3 days") {
 		t.Error("doctor on a month:", out)
 	}
-	if r := w.run("status"); !strings.Contains(r.stdout, "company recording 2 came 30 days") {
+	if r := w.run("status"); !strings.Contains(r.stdout, "company recording 2 appeared 30 days") {
 		t.Error("status")
 	}
 }
