@@ -35,7 +35,7 @@ func (e *unclearError) Error() string {
 	if e.Why == "" {
 		return e.Err.Error()
 	}
-	return fmt.Sprintf("%v; whether VBC still has it is not known: %s. A run without filters, and without --since, finds out by its listing", e.Err, e.Why)
+	return fmt.Sprintf("%v; it is unknown whether VBC still has it: %s. A run without filters and without --since finds out from its listing", e.Err, e.Why)
 }
 
 func (e *unclearError) Unwrap() error { return e.Err }
@@ -145,7 +145,7 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		r.confirm(s)
 		return nil
 	case newest[0].Unreadable != "", newest[0].ID == row.ID:
-		return &unclearError{notFound, "VBC lists it, or one that can't be read"}
+		return &unclearError{notFound, "VBC still lists it, or lists a recording that can't be read"}
 	}
 	control := newest[0]
 	control.Account = row.Account
@@ -160,7 +160,7 @@ func (r *run) vouch(ctx context.Context, row *item, notFound error) error {
 		r.witness.mu.Unlock()
 		return nil
 	case saysGone(err):
-		return r.unreached(s, notFound, fmt.Sprintf("VBC answers the same for %s, which it lists, so the address may be wrong", control))
+		return r.unreached(s, notFound, fmt.Sprintf("VBC gives the same answer for %s, which it lists, so the address may be wrong", control))
 	case ctx.Err() != nil, judge(err) == retry.Systemic:
 		return err
 	}

@@ -20,8 +20,8 @@ func (l *listing) admit(ctx context.Context, c collection, listed []vbc.Recordin
 		}
 		if rec.Kind == vbc.OnDemand && c.user == "self" {
 			if rec.Owner == "" {
-				return nil, nil, &refusal.Refusal{Code: code.SelfUnknown, Reason: "VBC doesn't say which user \"self\" is, and recordings of two users may have the same ids",
-					Hint: "name the user by number: --users 745249"}
+				return nil, nil, &refusal.Refusal{Code: code.SelfUnknown, Reason: "VBC doesn't say which user \"self\" is, and recordings of two users can have the same ids",
+					Hint: "give the user's number, as in --users 745249"}
 			}
 			l.users.add(rec.Owner)
 			l.selfUser = rec.Owner
@@ -63,13 +63,13 @@ func (l *listing) count(rec vbc.Recording, s manifest.Sighting) {
 	case manifest.Archived, manifest.Doubted:
 		l.stats.AlreadyArchived.Add(1)
 	case manifest.Corrected:
-		l.log.Info("VBC shows this recording with another start than before: it is archived under this one too, and the earlier copy stays",
+		l.log.Info("VBC shows this recording with another start than before: it is archived again with the new start, and the earlier copy stays",
 			"recording", rec.String(), "start", rec.Start.Format(time.RFC3339))
 	case manifest.Reappeared:
-		l.log.Warn("VBC lists a recording again although it had confirmed its deletion", "recording", rec.String())
+		l.log.Warn("VBC lists a recording again although VBC had confirmed its deletion", "recording", rec.String())
 	case manifest.ErasedAgain:
 		l.stats.Failed.Add(1)
-		l.log.Error("VBC lists a recording again that was erased from the archive on request; it is neither archived nor deleted: delete it in the VBC admin portal", "recording", rec.String())
+		l.log.Error("VBC lists a recording again that was erased from the archive on request; vbcvault neither archives nor deletes it: delete it in the VBC admin portal", "recording", rec.String())
 	}
 }
 
@@ -87,7 +87,7 @@ func (l *listing) identify(ctx context.Context, recordings []vbc.Recording) erro
 			}
 		}
 		if rec.Account != l.account {
-			return &refusal.Refusal{Code: code.AnotherAccount, Reason: fmt.Sprintf("VBC shows recordings of account %s, and this run is about account %s", rec.Account, l.account),
+			return &refusal.Refusal{Code: code.AnotherAccount, Reason: fmt.Sprintf("VBC shows recordings of account %s, but this run is for account %s", rec.Account, l.account),
 				Hint: "these credentials belong to another account: check VBC_USERNAME and --account"}
 		}
 	}

@@ -78,7 +78,7 @@ func (r *run) lookAgainAt(ctx context.Context, c collection, l *vbc.Listing) (sh
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
-			r.problem(fmt.Sprintf("whether VBC has really deleted the %s could not be checked: %v", c, err))
+			r.problem(fmt.Sprintf("could not check whether VBC has deleted the %s: %v", c, err))
 			return nil, nil
 		}
 		for _, rec := range page {
@@ -89,7 +89,7 @@ func (r *run) lookAgainAt(ctx context.Context, c collection, l *vbc.Listing) (sh
 		}
 	}
 	if why := l.Contradiction(); why != "" {
-		r.problem(fmt.Sprintf("whether VBC has really deleted the %s could not be checked: %s", c, why))
+		r.problem(fmt.Sprintf("could not check whether VBC has deleted the %s: %s", c, why))
 		return nil, nil
 	}
 	if l.Missing() > 0 || shown[0] { // something that nobody can name

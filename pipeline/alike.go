@@ -15,7 +15,7 @@ import (
 type alikeError struct{ Recording, Other vbc.Recording }
 
 func (e *alikeError) Error() string {
-	return fmt.Sprintf("it is archived, and not deleted at VBC: its audio is, byte for byte, that of %s, and VBC sends the same again", e.Other)
+	return fmt.Sprintf("it is archived but not deleted at VBC: its audio is byte for byte the same as that of %s, and VBC sends the same audio again", e.Other)
 }
 
 // storedTwice writes down the intended copy of a recording whose audio VBC has
@@ -32,7 +32,7 @@ func (t *transfer) storedTwice(o storage.Object) error {
 // distrust notes that an export had another recording's audio for this one: what
 // else has come out of it is compared, and nothing more is taken.
 func (t *transfer) distrust(from *spool.File) error {
-	reason := fmt.Sprintf("an export had another recording's audio for %s", t.row.Recording)
+	reason := fmt.Sprintf("an export contains another recording's audio for %s", t.row.Recording)
 	taken, first := from.Distrust()
 	if !first {
 		return nil
@@ -77,7 +77,7 @@ func (r *run) tellApart(ctx context.Context, row *item) error {
 	if direct == row.Copy.Audio.Content {
 		return r.compared(row)
 	}
-	r.log.Warn("the copy is not what VBC sends for this recording; archiving it anew", "recording", row.Recording.String())
+	r.log.Warn("the copy differs from what VBC sends for this recording; archiving it again", "recording", row.Recording.String())
 	if err := r.manifest.Relist(r.work, row.Recording); err != nil {
 		return err
 	}

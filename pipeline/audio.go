@@ -17,9 +17,9 @@ type notAudioError struct {
 
 func (e *notAudioError) Error() string {
 	if e.Odd {
-		return fmt.Sprintf("what VBC sent has a format that is not known as audio (%s)", e.What)
+		return fmt.Sprintf("VBC sent a format that is not known as audio (%s)", e.What)
 	}
-	return "what VBC sent is not audio but " + e.What
+	return "VBC sent no audio but " + e.What
 }
 
 // sizeError says that the audio has not the size that the listing declares.
@@ -30,9 +30,9 @@ type sizeError struct {
 
 func (e *sizeError) Error() string {
 	if e.Declared < 0 {
-		return fmt.Sprintf("VBC sent %d bytes and its listing declares no size to compare with", e.Got.Size)
+		return fmt.Sprintf("VBC sent %d bytes, and its listing declares no size to compare with", e.Got.Size)
 	}
-	return fmt.Sprintf("VBC sent %d bytes and its listing declares %d", e.Got.Size, e.Declared)
+	return fmt.Sprintf("VBC sent %d bytes, but its listing declares %d", e.Got.Size, e.Declared)
 }
 
 // source reads audio from VBC and remembers its own error, so that a failed

@@ -106,7 +106,7 @@ func (l *lister) listAgain(ctx context.Context, s *shown, lacking int) error {
 			return err
 		default:
 			// Whatever it is, it must not keep the rest from being listed.
-			l.log.Warn("a slice could not be listed once more", "collection", l.String(), "reason", err)
+			l.log.Warn("part of the listing could not be repeated", "collection", l.String(), "reason", err)
 			l.missing(max(1, lacking))
 			return l.emitUntil(ctx, s.to, time.Time{})
 		}
@@ -148,7 +148,7 @@ func (l *lister) missing(n int) {
 	l.lacking += n
 	l.report.lack(n)
 	l.marks.doubt()
-	l.log.Warn("VBC counted recordings that it did not show; the next run looks again", "collection", l.String(), "missing", n)
+	l.log.Warn("VBC counted recordings that it did not show; the next run checks again", "collection", l.String(), "missing", n)
 }
 
 func unreadables(page []vbc.Recording) (odd []vbc.Recording) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -52,8 +54,9 @@ func (b *breaker) failed(cause error, known, done bool) error {
 }
 
 func tooMany(n int, cause error) error {
-	return &refusal.Refusal{Code: code.TooManyFailures, Reason: fmt.Sprintf("%d recordings in a row failed for causes that aren't their own, the last one because: %v", n, cause),
-		Hint: "nothing is lost: mend the cause and run again; --max-failures sets how many are too many"}
+	return &refusal.Refusal{Code: code.TooManyFailures, Reason: fmt.Sprintf("%s in a row failed for a common cause (VBC, network or destination); the last error: %v",
+		english.Plural(n, "recording", ""), cause),
+		Hint: "nothing is lost: fix the cause and run the same command again; --max-failures sets the limit"}
 }
 
 // allAlike returns a *refusal when the first of a run have all failed alike.
@@ -68,8 +71,8 @@ func (b *breaker) allAlike(cause error, known, done bool) error {
 	if b.alike++; b.alike < min(max(2*b.limit, fewestAlike), mostAlike) {
 		return nil
 	}
-	return &refusal.Refusal{Code: code.AllAlike, Reason: fmt.Sprintf("the first %d recordings all failed alike, and none went well; nothing was deleted at VBC. The last one failed because: %v", b.alike, cause),
-		Hint: "look at one of these recordings in the VBC admin portal, mend the cause and run again; --max-failures sets how many are too many (0 = any number may fail)"}
+	return &refusal.Refusal{Code: code.AllAlike, Reason: fmt.Sprintf("the first %d recordings all failed in the same way, and none succeeded; nothing was deleted at VBC. The last error: %v", b.alike, cause),
+		Hint: "check one of these recordings in the VBC admin portal, fix the cause and run the same command again; --max-failures sets the limit (0 = no limit)"}
 }
 
 // So many must fail alike before a run stops, whatever --max-failures says.
@@ -90,6 +93,6 @@ func (b *breaker) proved(err error) error {
 	if b.proofs < fewestProofs || 2*b.mismatches <= b.proofs {
 		return nil
 	}
-	return &refusal.Refusal{Code: code.CopiesLost, Reason: fmt.Sprintf("of %d copies that the destination was asked for, it doesn't hold %d as they were stored", b.proofs, b.mismatches),
-		Hint: "don't trust this destination: look at its disk, its lifecycle rules, and who else writes there; nothing more was deleted at VBC"}
+	return &refusal.Refusal{Code: code.CopiesLost, Reason: fmt.Sprintf("the destination was asked for %d copies, and %d of them are damaged or missing", b.proofs, b.mismatches),
+		Hint: "don't trust this destination: check its disk, its lifecycle rules, and who else writes there. Nothing more was deleted at VBC"}
 }

@@ -68,7 +68,7 @@ func (r *run) storeReceipts(ended error) {
 	defer cancel()
 	if err := r.archive.StoreReceipts(ctx, r.id); err != nil {
 		r.report.add("the receipts could not be stored beside the archive: " + err.Error())
-		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run does that", "reason", err)
+		r.log.Warn("the receipts are in the manifest but could not be stored beside the archive; the next run tries again", "reason", err)
 	}
 }
 
@@ -84,12 +84,12 @@ func (r *run) storeCatalog(ended error) error {
 	case r.ctx.Err() != nil:
 		return context.Cause(r.ctx)
 	case err != nil:
-		r.report.add("the catalogue could not be brought up to date: " + err.Error())
+		r.report.add("the catalogue could not be updated: " + err.Error())
 		hint := refusal.Hint(err)
 		if hint == "" {
-			hint = "the next run with --catalog does that"
+			hint = "the next run with --catalog tries again"
 		}
-		r.log.Warn("the catalogue could not be brought up to date", "code", refusal.Code(err), "reason", err, "hint", hint)
+		r.log.Warn("the catalogue could not be updated", "code", refusal.Code(err), "reason", err, "hint", hint)
 	case stored > 0:
 		r.log.Info("the catalogue is up to date", "months", stored)
 	}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
@@ -37,7 +39,7 @@ type exporter struct {
 // giveUp has no more exports tried in this run.
 func (x *exporter) giveUp(why string) {
 	x.given.Store(&why)
-	x.log.Warn("exports are of no use here; downloading recording by recording from now on", "reason", why)
+	x.log.Warn("exports can't be used here; downloading recordings one by one from now on", "reason", why)
 }
 
 func (x *exporter) givenUp() bool { return x.given.Load() != nil }
@@ -65,7 +67,7 @@ func (x *exporter) close(f fetched) {
 	}
 	for _, j := range f.jobs {
 		if err := x.manifest.ForgetExport(x.work, j.Job); err != nil {
-			x.log.Warn("an export that is done with could not be forgotten", "reason", err)
+			x.log.Warn("a used export could not be removed from the manifest", "reason", err)
 		}
 	}
 	if f.done != nil {
@@ -112,7 +114,7 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 		x.giveUp(err.Error())
 		return nil
 	}
-	x.log.Warn("an export didn't work; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
+	x.log.Warn("an export failed; downloading its recordings one by one", "collection", f.String(), "recordings", len(needed), "reason", err)
 	return nil
 }
 
@@ -141,13 +143,13 @@ func (x *exporter) needed(f *fetched) (map[string]vbc.Recording, error) {
 // recordings in it.
 func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[string]vbc.Recording) error {
 	if f.bytes > x.policy.ExportLimit {
-		return fmt.Errorf("%d bytes begin in one second, and --export-limit allows %d", f.bytes, x.policy.ExportLimit)
+		return fmt.Errorf("recordings with %d bytes start in one second, and --export-limit is %d", f.bytes, x.policy.ExportLimit)
 	}
 	if err := x.spool.Room(f.bytes); err != nil {
 		return err
 	}
 	if len(f.jobs) > 0 {
-		x.log.Info("taking up an export that an interrupted run had started", "jobs", len(f.jobs))
+		x.log.Info("resuming an export that an interrupted run started", "jobs", len(f.jobs))
 	} else if err := x.start(ctx, f); err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[strin
 			if forgotten := x.manifest.ForgetExport(x.work, j.Job); forgotten != nil {
 				return forgotten
 			}
-			return fmt.Errorf("job %s is gone: %s", j.Job, e.Message)
+			return fmt.Errorf("export job %s no longer exists: %s", j.Job, e.Message)
 		}
 		return err
 	}
@@ -184,7 +186,7 @@ func (x *exporter) exportSlice(ctx context.Context, f *fetched, needed map[strin
 		return err
 	}
 	if len(f.entries) == 0 {
-		return &spool.Unusable{Why: fmt.Sprintf("none of %d recordings is in the ZIP under its file name and with its size", len(needed))}
+		return &spool.Unusable{Why: fmt.Sprintf("the ZIP has no file with the name and size of any of %s", english.Plural(len(needed), "recording", ""))}
 	}
 	if err := x.sample(ctx, f, needed); err != nil {
 		return err

@@ -108,11 +108,11 @@ func (w *wait) look(j vbc.Job, now time.Time) error {
 	}
 	switch {
 	case !j.ValidUntil.IsZero() && now.Sub(j.ValidUntil) > manifest.ClockSlack:
-		return &stuckError{fmt.Sprintf("export job %s is not done, and was valid until %s", w.job, j.ValidUntil.Format(time.RFC3339))}
+		return &stuckError{fmt.Sprintf("export job %s is not finished, and expired at %s", w.job, j.ValidUntil.Format(time.RFC3339))}
 	case now.Sub(w.moved) >= w.still:
 		return &stuckError{fmt.Sprintf("export job %s has made no progress for %v", w.job, w.still)}
 	case now.Sub(w.begin) >= w.long:
-		return &stuckError{fmt.Sprintf("export job %s is not done after %v", w.job, w.long)}
+		return &stuckError{fmt.Sprintf("export job %s is not finished after %v", w.job, w.long)}
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (x *exporter) await(ctx context.Context, f *fetched, e manifest.Export) (vb
 		case err != nil:
 			return j, err
 		case j.Failed:
-			err := errors.Join(fmt.Errorf("VBC says that export job %s has failed", e.Job), x.manifest.ForgetExport(x.work, e.Job))
+			err := errors.Join(fmt.Errorf("VBC reports that export job %s failed", e.Job), x.manifest.ForgetExport(x.work, e.Job))
 			return j, err
 		case j.Done:
 			if !j.ValidUntil.IsZero() {
@@ -167,7 +167,7 @@ func (x *exporter) await(ctx context.Context, f *fetched, e manifest.Export) (vb
 		x.log.Debug("waiting for an export", "job", e.Job, "completed", j.Completed, "of", j.Total, "next_look", wait)
 		if now.Sub(w.said) >= saidEvery || first {
 			w.said = now
-			x.log.Info("waiting for VBC to pack an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
+			x.log.Info("waiting for VBC to prepare an export", "collection", f.String(), "completed", j.Completed, "of", j.Total,
 				"since", w.begin.UTC().Format(time.RFC3339), "at_most", w.long)
 		}
 	}

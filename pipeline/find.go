@@ -40,7 +40,7 @@ func (r *run) find(row *item) (found bool, err error) {
 			return false, err
 		}
 		r.stats.AlreadyArchived.Add(1)
-		r.log.Info("VBC has this recording no more, and the destination has a proven copy that this manifest didn't know", "recording", row.Recording.String())
+		r.log.Info("VBC no longer has this recording; the destination has a verified copy that was not in this manifest", "recording", row.Recording.String())
 		return true, nil
 	}
 	row.Copy = known

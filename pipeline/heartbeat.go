@@ -29,7 +29,7 @@ func (r *run) beat(ctx context.Context) (stop func()) {
 			}
 			last = now
 			if err := r.manifest.SetProgress(ctx); err != nil && ctx.Err() == nil {
-				r.log.Warn("that this run gets on could not be written down", "reason", err)
+				r.log.Warn("this run's progress could not be saved", "reason", err)
 			}
 		}
 	}()

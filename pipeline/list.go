@@ -118,7 +118,7 @@ func (l *listing) listAll(ctx context.Context, yield func(slice) bool) error {
 	}
 	if read == 0 && first != nil {
 		return &refusal.Refusal{Code: code.NothingListed, Reason: "nothing could be listed: " + first.Error(),
-			Hint: "VBC_API_URL and VBC_API_ROOT say where the API is; --account and --users whose recordings are asked for; --page-size asks for fewer of them at once"}
+			Hint: "check VBC_API_URL and VBC_API_ROOT (the address of the API), and --account and --users (whose recordings to list); --page-size asks for fewer recordings at once"}
 	}
 	return nil
 }
@@ -198,10 +198,10 @@ func (l *listing) listUsers(ctx context.Context, users map[string]bool) error {
 		}
 	}
 	if first == nil && len(found) == 0 {
-		first = errors.New("VBC lists none, and the user of these credentials is one")
+		first = errors.New("VBC lists no users, but the user of these credentials is one")
 	}
 	if first != nil {
-		text := "the account's users could not be listed, so not all on-demand recordings are known: " + first.Error()
+		text := "the account's users could not be listed, so some on-demand recordings may be missing: " + first.Error()
 		if wrong > 1 {
 			text += fmt.Sprintf(" (and %d more)", wrong-1)
 		}

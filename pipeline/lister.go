@@ -45,7 +45,7 @@ type lister struct {
 
 // errUnsorted says that a listing doesn't come in order, or doesn't go on where
 // it is asked to, although earlier slices did, which are being worked on.
-var errUnsorted = errors.New("the listing doesn't come in order")
+var errUnsorted = errors.New("the listing is not in order")
 
 func (l *listing) newLister(c collection, whole bool, yield func(slice) bool) *lister {
 	one := &lister{listing: l, collection: c, whole: whole, yield: yield, odd: map[string]bool{}}
@@ -80,8 +80,8 @@ func (l *lister) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if l.lacking > 0 {
-		counts := l.trouble("the next run looks again", l.about(manifest.Trouble{Code: manifest.NotShown,
-			Reason: fmt.Sprintf("VBC counts %d %s that it doesn't show", l.lacking, l)}))
+		counts := l.trouble("the next run checks again", l.about(manifest.Trouble{Code: manifest.NotShown,
+			Reason: fmt.Sprintf("VBC counts more %s than it shows (missing: %d)", l, l.lacking)}))
 		if err == nil && !counts {
 			l.marks.excuse()
 		}
@@ -91,7 +91,7 @@ func (l *lister) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if l.scan.shown == 0 {
-		l.log.Info("VBC lists no recordings; the next run looks again from the same moment on", "collection", l.String())
+		l.log.Info("VBC lists no recordings; the next run lists again from the same time", "collection", l.String())
 	}
 	l.scan.full = l.begunAtStart()
 	if l.manifest == nil {
@@ -118,7 +118,7 @@ func (l *lister) cover(upTo time.Time) {
 // unordered ends the reading in slices: what was seen is worked on, and then
 // the listing is read from where it began to its end.
 func (l *lister) unordered(ctx context.Context, why string) error {
-	l.log.Warn("VBC's listing can't be read in slices; reading it to its end", "collection", l.String(), "reason", why)
+	l.log.Warn("VBC's listing can't be read in parts; reading all of it", "collection", l.String(), "reason", why)
 	l.marks.close()
 	l.unsorted = append(l.unsorted, l.collection)
 	if err := l.emit(ctx, time.Time{}); err != nil {

@@ -74,7 +74,7 @@ func (l *listing) tell(ctx context.Context) {
 		return
 	}
 	if err := l.manifest.SetAhead(ctx, l.remaining); err != nil {
-		l.log.Debug("how many are ahead could not be written down", "reason", err)
+		l.log.Debug("the number of recordings left could not be saved", "reason", err)
 	}
 }
 
@@ -94,7 +94,7 @@ func (l *lister) reach(upTo time.Time) {
 		}
 	}
 	if err := l.manifest.SetMark(l.work, l.kind, l.user, l.policy.Filter.String(), mark); err != nil {
-		l.log.Warn("how far the listing has come could not be written down; the next run lists more", "reason", err)
+		l.log.Warn("the progress of the listing could not be saved; the next run lists more", "reason", err)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
@@ -176,11 +178,11 @@ func match(files []*spool.File, needed map[string]vbc.Recording, all census, tot
 	}
 	switch {
 	case len(byName) == 0 && entries > 0:
-		return nil, &spool.Unusable{Why: fmt.Sprintf("none of %d recordings is in the ZIP under its file name", len(needed))}
+		return nil, &spool.Unusable{Why: fmt.Sprintf("the ZIP has no file with the name of any of %s", english.Plural(len(needed), "recording", ""))}
 	case len(strangers) > 0:
-		return nil, &strangeError{fmt.Sprintf("the ZIP holds %d files that VBC hasn't listed", len(strangers))}
+		return nil, &strangeError{fmt.Sprintf("the ZIP has %s that VBC hasn't listed", english.Plural(len(strangers), "file", ""))}
 	case max(entries, total) > all.size:
-		return nil, &strangeError{fmt.Sprintf("the ZIP holds %d files, and VBC has listed %d recordings", max(entries, total), all.size)}
+		return nil, &strangeError{fmt.Sprintf("the ZIP has %s, but VBC has listed %s", english.Plural(max(entries, total), "file", ""), english.Plural(all.size, "recording", ""))}
 	}
 	found := map[int64]*packed{}
 	for name, e := range byName {
@@ -223,7 +225,7 @@ func (x *exporter) sampleOf(ctx context.Context, file *spool.File, entries map[i
 			continue
 		}
 		if direct != inZIP {
-			return &spool.Unusable{Why: fmt.Sprintf("what the ZIP has for %s is not what VBC sends for it", rec)}
+			return &spool.Unusable{Why: fmt.Sprintf("the file for %s in the ZIP differs from what VBC sends for it", rec)}
 		}
 		return nil
 	}
@@ -255,7 +257,7 @@ func candidatesOf(file *spool.File, entries map[int64]*packed, needed map[string
 func openEntry(e *packed) (*vbc.Audio, error) {
 	r, err := e.Open()
 	if err != nil {
-		return nil, fmt.Errorf("read %q of an export: %w", e.Name, err)
+		return nil, fmt.Errorf("read %q from an export: %w", e.Name, err)
 	}
 	return &vbc.Audio{ReadCloser: r, Length: int64(e.UncompressedSize64)}, nil
 }

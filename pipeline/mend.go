@@ -22,7 +22,7 @@ func (r *run) mend(ctx context.Context, row *item, wrong error) (ends bool, err 
 	} else if !there {
 		return true, r.onlyCopy(row, wrong)
 	}
-	r.log.Warn("the copy is not what it should be", "recording", row.Recording.String(), "reason", wrong)
+	r.log.Warn("the copy is damaged or missing", "recording", row.Recording.String(), "reason", wrong)
 	if refutes(wrong) {
 		row.Refuted = true // so that what lies there isn't taken for whole again
 		if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
@@ -43,7 +43,7 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 	if found, err := r.find(row); err != nil || found {
 		return err
 	}
-	return errors.Join(fmt.Errorf("VBC has this recording no more: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
+	return errors.Join(fmt.Errorf("VBC no longer has this recording: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
 }
 
 // refutes reports whether an error says that something was read and found wrong.

@@ -173,7 +173,7 @@ var mutations = []mutation{
 	{"any credentials are the manifest's account's", "pipeline/start.go", "	if err != nil || known == r.vbc.Login256() {", "	if err != nil || known == known+r.vbc.Login256()[:0] {", "TestOtherCredentials", "./pipeline"},
 	// Listings, their frames and what they are of.
 	{"a walk without progress goes on", "vbc/walk.go", "case stale >= maxStale, w.read", "case w.read", "TestListingWithoutProgress", "./vbc"},
-	{"a walk without progress is at its end", "vbc/walk.go", "\t\t\tw.contradict(\"VBC says that more comes, and its pages bring nothing new\")\n", "\t\t\tw.over = true\n", "TestListingWithoutProgress", "./vbc"},
+	{"a walk without progress is at its end", "vbc/walk.go", "\t\t\tw.contradict(\"VBC says that there is more, but its pages contain nothing new\")\n", "\t\t\tw.over = true\n", "TestListingWithoutProgress", "./vbc"},
 	{"items without an id are progress", "vbc/walk.go", "\t\t\tif named { // else", "\t\t\tif true { // else", "TestListingWithoutProgress", "./vbc"},
 	{"VBC's count is believed as the end", "vbc/walk.go", "\tswitch {\n\tcase p.next != \"\" || w.covered()", "\tswitch {\n\tcase w.latest > 0 && w.count >= w.total:\n\t\treturn true\n\tcase p.next != \"\" || w.covered()", "TestEndOfAListing", "./vbc"},
 	{"a link to the next page means nothing", "vbc/walk.go", "case p.next != \"\" || w.covered()", "case w.covered()", "TestEndOfAListing", "./vbc"},

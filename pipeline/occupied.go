@@ -36,7 +36,7 @@ func (r *run) mayReplace(row *item, occupant storage.Object) (why string) {
 		}
 	}
 	if err != nil {
-		r.log.Warn("whether an object is ours can't be looked up, so it stays", "key", occupant.Key, "reason", err)
+		r.log.Warn("can't check whether an object is ours, so it stays", "key", occupant.Key, "reason", err)
 		return ""
 	}
 	return why

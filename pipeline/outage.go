@@ -122,7 +122,7 @@ func (g *gate) pass(ctx context.Context, rank vbc.Rank, p *patience, send func()
 }
 
 // errTooLong says that requests of a rank have been out of order for too long.
-var errTooLong = errors.New("out of order for too long")
+var errTooLong = errors.New("unavailable for too long")
 
 // spend has requests of a rank fail by themselves from now on.
 func (g *gate) spend(rank vbc.Rank) {
@@ -132,7 +132,7 @@ func (g *gate) spend(rank vbc.Rank) {
 	c.close()
 	c.spent, c.alone = true, mostAlone
 	g.stats.Waiting.Store(nil)
-	g.log.Warn("VBC has answered none of these requests for too long, and answers others; going on without waiting")
+	g.log.Warn("VBC has not answered requests of this kind for too long, but answers others; continuing without waiting")
 }
 
 // close lets all requests pass.
@@ -207,7 +207,7 @@ func (g *gate) leave(rank vbc.Rank, p *patience, probe bool, err error) error {
 	switch {
 	case e != nil && e.Blocked():
 		return g.end(&refusal.Refusal{Code: code.Blocked, Reason: "VBC has blocked these requests: " + err.Error(),
-			Hint: "it is no quota and doesn't pass by itself: ask whoever administrates the application in the developer portal, or Vonage; nothing more was asked of VBC"})
+			Hint: "this is not a quota and doesn't end by itself: ask the owner of the application in the developer portal, or Vonage. No more requests were sent to VBC"})
 	case e != nil && e.Throttled():
 		return g.throttled(err, e)
 	case isOutage(err):
@@ -235,7 +235,7 @@ func (g *gate) answer(c *outage) {
 	c.close()
 	if !g.anyOpen() {
 		g.stats.Waiting.Store(nil)
-		g.log.Info("VBC answers again; going on", "after", lasted.Round(time.Second))
+		g.log.Info("VBC answers again; continuing", "after", lasted.Round(time.Second))
 	}
 }
 
@@ -267,7 +267,7 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 			return err
 		}
 		if !g.anyOpen() {
-			g.log.Warn("VBC can't be reached, or is out of order; everything waits", "reason", err, "at_most", g.limit)
+			g.log.Warn("VBC is unreachable or unavailable; all requests wait", "reason", err, "at_most", g.limit)
 		}
 		c.opened = now
 	case !probe:
@@ -287,21 +287,21 @@ func (g *gate) failed(rank vbc.Rank, c *outage, p *patience, probe bool, err err
 	if last := c.opened.Add(g.limit); c.until.After(last) {
 		c.until = last
 	}
-	g.stats.Waiting.Store(&progress.Waiting{What: "VBC is out of order", Until: c.until})
-	g.log.Debug("VBC is still out of order", "reason", err, "next_try", c.until)
+	g.stats.Waiting.Store(&progress.Waiting{What: "VBC is unavailable", Until: c.until})
+	g.log.Debug("VBC is still unavailable", "reason", err, "next_try", c.until)
 	return err
 }
 
 // outOfOrder ends a run in which VBC has answered nothing for too long.
 func outOfOrder(rank vbc.Rank, err error, since time.Time) *refusal.Refusal {
-	hint := "VBC, or a proxy on the way to it, is out of order: run the same command again later; it resumes, and nothing is lost"
+	hint := "VBC, or a proxy in front of it, is unavailable: run the same command again later; it resumes, and nothing is lost"
 	if vbc.AsError(err) == nil {
-		hint = "look at the network, at DNS, and at HTTPS_PROXY, then run the same command again: it resumes, and nothing is lost"
+		hint = "check the network, DNS and HTTPS_PROXY, then run the same command again: it resumes, and nothing is lost"
 	}
 	if rank == vbc.RankList {
-		hint += "; if it is only listings that fail, --page-size 10 asks for less at once"
+		hint += "; if only listings fail, --page-size 10 asks for less at once"
 	}
-	return &refusal.Refusal{Code: code.Outage, Reason: fmt.Sprintf("VBC has answered nothing but errors since %s, the last one: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
+	return &refusal.Refusal{Code: code.Outage, Reason: fmt.Sprintf("every request to VBC has failed since %s; the last error: %v", since.UTC().Format(time.RFC3339), err), Hint: hint}
 }
 
 // throttled notes a refusal for the quota, and ends the run where there has been
@@ -311,19 +311,19 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 	if g.refused.IsZero() {
 		g.refused = now
 	}
-	const hint = "is something else using this application's quota? Run the same command again later: it resumes, and nothing is lost; --max-wait sets how long a run waits"
+	const hint = "check whether another program uses this application's quota. Run the same command again later: it resumes, and nothing is lost; --max-wait sets how long a run waits"
 	since := g.refused.UTC().Format(time.RFC3339)
 	switch opens := e.Opens; {
 	case g.maxWait > 0 && opens.Sub(g.refused) > g.maxWait && opens.Sub(now) > g.maxWait/2:
-		return g.end(&refusal.Refusal{Code: code.QuotaClosed, Reason: fmt.Sprintf("VBC takes no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
-			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal spares it"})
+		return g.end(&refusal.Refusal{Code: code.QuotaClosed, Reason: fmt.Sprintf("VBC accepts no requests before %s, which is longer than this run may wait: %v", opens.UTC().Format(time.RFC3339), err),
+			Hint: "run the same command again after that: it resumes, and nothing is lost; --max-wait sets how long a run waits, and a higher quota tier in the developer portal avoids the wait"})
 	case g.maxWait > 0 && (now.Sub(g.refused) >= g.maxWait || opens.Sub(g.refused) > g.maxWait):
-		return g.end(&refusal.Refusal{Code: code.QuotaRefusals, Reason: fmt.Sprintf("VBC has answered nothing but refusals for the request quota since %s, the last one: %v", since, err), Hint: hint})
+		return g.end(&refusal.Refusal{Code: code.QuotaRefusals, Reason: fmt.Sprintf("VBC has refused every request since %s because the request quota is used up; the last error: %v", since, err), Hint: hint})
 	}
 	if !g.warned && now.Sub(g.refused) >= 10*g.first { // 20 s, which more than one window takes
 		g.warned = true
-		g.log.Warn("VBC answers nothing but refusals for the request quota; everything waits", "since", since, "at_most", g.maxWait, "reason", err)
-		g.stats.Waiting.Store(&progress.Waiting{What: "VBC refuses everything for its quota"})
+		g.log.Warn("VBC refuses every request because the request quota is used up; all requests wait", "since", since, "at_most", g.maxWait, "reason", err)
+		g.stats.Waiting.Store(&progress.Waiting{What: "VBC's request quota is used up"})
 	}
 	return err
 }
@@ -332,7 +332,7 @@ func (g *gate) throttled(err error, e *vbc.Error) error {
 func (g *gate) refusedNoMore() {
 	if g.warned {
 		g.stats.Waiting.Store(nil)
-		g.log.Info("VBC's request quota is open again; going on", "after", time.Since(g.refused).Round(time.Second))
+		g.log.Info("VBC's request quota allows requests again; continuing", "after", time.Since(g.refused).Round(time.Second))
 	}
 	g.refused, g.warned = time.Time{}, false
 }

@@ -112,9 +112,9 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 		var l planLine
 		switch err := json.Unmarshal(lines.Bytes(), &l); {
 		case p.Format != 0:
-			return nil, fmt.Errorf("line %d: there is something behind the plan's end", n)
+			return nil, fmt.Errorf("line %d: there is text after the end of the plan", n)
 		case err != nil:
-			return nil, fmt.Errorf("line %d is no line of a plan: %w", n, err)
+			return nil, fmt.Errorf("line %d is not a line of a plan: %w", n, err)
 		case l.ID > 0:
 			key := vbc.Key{Kind: l.Kind, Owner: l.Owner, ID: l.ID}
 			if _, twice := p.listed[key]; twice {
@@ -125,7 +125,7 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 			sum.Write(lines.Bytes())
 			sum.Write([]byte{'\n'})
 		case json.Unmarshal(lines.Bytes(), &p.PlanTotal) != nil || p.Format == 0:
-			return nil, fmt.Errorf("line %d is no line of a plan", n)
+			return nil, fmt.Errorf("line %d is not a line of a plan", n)
 		}
 	}
 	sealed, err := p.seal(sum)
@@ -135,13 +135,13 @@ func ReadPlan(r io.Reader) (*PlanFile, error) {
 	case lines.Err() != nil:
 		return nil, lines.Err()
 	case p.Format == 0:
-		return nil, errors.New("its last line is missing: it was cut off, or is no plan")
+		return nil, errors.New("its last line is missing: it was cut off, or is not a plan")
 	case p.Format < planFormat:
-		return nil, fmt.Errorf("it was made by an earlier version of vbcvault (format %d), and its digest doesn't cover its account, destination and cutoff: make a new one with --dry-run --plan", p.Format)
+		return nil, fmt.Errorf("it was written by an earlier version of vbcvault (format %d), and its checksum doesn't cover its account, destination and cutoff: write a new one with --dry-run --plan", p.Format)
 	case p.Format != planFormat:
-		return nil, fmt.Errorf("it has format %d, and this program knows %d", p.Format, planFormat)
+		return nil, fmt.Errorf("it has format %d, but this program knows format %d", p.Format, planFormat)
 	case p.Count != int64(len(p.listed)) || p.Bytes != size || p.SHA256 != sealed:
-		return nil, errors.New("it was changed: its lines, account, destination and cutoff are not those that its digest was made for")
+		return nil, errors.New("it was changed: its checksum doesn't match its lines, account, destination and cutoff")
 	}
 	return p, nil
 }

@@ -178,6 +178,6 @@ func (p *policy) aliked(row manifest.Row) bool {
 type expiringError struct{ On time.Time }
 
 func (e *expiringError) Error() string {
-	return fmt.Sprintf("a lifecycle rule of the destination will remove the copy on %s, so it doesn't justify a deletion at VBC",
+	return fmt.Sprintf("a lifecycle rule of the destination will delete the copy on %s, so the recording is not deleted at VBC",
 		e.On.UTC().Format(time.DateOnly))
 }

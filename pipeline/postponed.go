@@ -14,7 +14,7 @@ type postponed struct {
 }
 
 func (r *run) postpone(row *item, why error) {
-	r.log.Info("a recording failed while VBC answered nothing; it is tried again at the end of this run", "recording", row.Recording.String(), "reason", why)
+	r.log.Info("a recording failed while VBC was unavailable; it is retried at the end of this run", "recording", row.Recording.String(), "reason", why)
 	r.unfinished.postponed.mu.Lock()
 	defer r.unfinished.postponed.mu.Unlock()
 	r.unfinished.postponed.items = append(r.unfinished.postponed.items, row)

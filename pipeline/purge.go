@@ -43,7 +43,7 @@ func (r *run) purge(ctx context.Context, row *item) error {
 		if !isA[*evidence.StaleError](err) && !isA[*evidence.Changed](err) || try == maxStale {
 			return err
 		}
-		r.log.Info("what justified a deletion was too old, or has changed, before it was sent; it was not sent, and begins again", "recording", row.Recording.String(), "reason", err)
+		r.log.Info("the check of a copy was too old, or the copy has changed, before the deletion was sent; nothing was sent, and the check is repeated", "recording", row.Recording.String(), "reason", err)
 	}
 }
 
@@ -55,7 +55,7 @@ const maxStale = 5
 func (r *run) gone(ctx context.Context, row *item) error {
 	if r.lacksTranscript(row) {
 		if err := r.addTranscript(ctx, row); err != nil { // as where VBC has deleted it too
-			r.log.Warn("the transcript of a recording that VBC has no more can't be had", "recording", row.Recording.String(), "reason", err)
+			r.log.Warn("a transcript can't be archived, because VBC no longer has its recording", "recording", row.Recording.String(), "reason", err)
 		}
 	}
 	ev, err := r.prove(row)
@@ -91,7 +91,7 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 		return err
 	}
 	if r.readsBack(row) && !ev.Read() {
-		return fmt.Errorf("the copy of %s was to be read before its deletion, and wasn't", ev.Recording())
+		return fmt.Errorf("the copy of %s must be read before the deletion, and was not", ev.Recording())
 	}
 	if err := r.lasting(row, ev); err != nil {
 		return err
@@ -165,7 +165,7 @@ func (r *run) settle(ctx context.Context, row *item) error {
 	if there {
 		return r.conclude(row, receipt.StillThere, 0)
 	}
-	r.log.Info("an interrupted run's deletion had taken effect", "recording", row.Recording.String())
+	r.log.Info("a deletion of an interrupted run was completed at VBC", "recording", row.Recording.String())
 	return r.conclude(row, receipt.NotThere, 0)
 }
 
@@ -189,7 +189,7 @@ func (r *run) conclude(row *item, o receipt.Outcome, status int) error {
 // the run began. An earlier try may have sent a DELETE.
 func (r *run) spare(ctx context.Context, row *item, why error) (ends bool, err error) {
 	r.stats.HoldBack(code.Hold)
-	r.log.Info("a recording has been put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
+	r.log.Info("a recording was put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
 	now, err := r.manifest.Row(r.work, row.Key(), row.Nth)
 	switch {
 	case err != nil:

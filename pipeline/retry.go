@@ -203,6 +203,6 @@ func opens(err error) time.Time {
 }
 
 func giveUp(err error) error {
-	return &refusal.Refusal{Code: code.OddRefusals, Reason: "VBC refuses requests, and it isn't known to pass: " + err.Error(),
-		Hint: "look at the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
+	return &refusal.Refusal{Code: code.OddRefusals, Reason: "VBC refuses requests, and this may not end by itself: " + err.Error(),
+		Hint: "check the application's subscription and quota in the developer portal; run the same command again later: it resumes, and nothing is lost"}
 }

@@ -78,7 +78,7 @@ func (l *lister) sighted(rec vbc.Recording, is manifest.Sighting) error {
 		return err
 	}
 	if late.By > overlap {
-		l.log.Warn("a recording has come so late that only a listing of everything could show it", "recording", late.Recording, "days_late", int(late.By.Hours()/24))
+		l.log.Warn("a recording appeared so late that only a listing of everything could show it", "recording", late.Recording, "days_late", int(late.By.Hours()/24))
 	}
 	return l.manifest.SetLate(l.work, late)
 }
@@ -112,12 +112,12 @@ func (l *listing) checkScan(ctx context.Context, c collection, s *scan) error {
 	}
 	about := manifest.Trouble{Kind: c.kind, Owner: c.user, Code: manifest.Vanished, Filter: manifest.FilterName(filter), Begins: s.begun, Ends: l.policy.Cutoff}
 	if s.few(gone) {
-		about.Reason = "VBC shows less than half of the " + c.String() + " that it had"
+		about.Reason = "VBC shows less than half of the " + c.String() + " that it had before"
 		if s.again == 0 {
-			about.Reason = "VBC shows none of the " + c.String() + " that it had"
+			about.Reason = "VBC shows none of the " + c.String() + " that it had before"
 		}
-		l.log.Warn("VBC shows fewer recordings than it had", "collection", c.String(), "had", gone+int64(s.again), "shows", s.again)
-		if l.trouble("VBC shows fewer recordings than it had; if somebody has deleted them, acknowledge it", about) {
+		l.log.Warn("VBC shows fewer recordings than before", "collection", c.String(), "had", gone+int64(s.again), "shows", s.again)
+		if l.trouble("VBC shows fewer recordings than before; if somebody deleted them, acknowledge it", about) {
 			return nil
 		}
 	} else if err := l.manifest.Over(ctx, l.id, about); err != nil {
@@ -167,7 +167,7 @@ func (l *listing) unseen(ctx context.Context, c collection, s *scan, from, until
 	}
 	n, err := l.manifest.Unseen(ctx, c.kind, owner, l.id, s.base.Run, from, until, matches)
 	if err != nil {
-		return 0, fmt.Errorf("compare the %s with what VBC had: %w", c, err)
+		return 0, fmt.Errorf("compare the %s with what VBC had before: %w", c, err)
 	}
 	return n, nil
 }

@@ -32,7 +32,7 @@ func (r *run) checkClock() error {
 	}
 	return &refusal.Refusal{
 		Code:   code.Clock,
-		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's, so ages reckoned from it would be wrong", off.Abs(), way),
+		Reason: fmt.Sprintf("this machine's clock is %s %s VBC's clock, so the age of recordings would be wrong", off.Abs(), way),
 		Hint:   "set this machine's clock, then run the same command again",
 	}
 }
@@ -53,7 +53,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	if err := r.login(ctx); err != nil {
 		if ctx.Err() == nil && judge(err) == retry.Passing {
-			return &refusal.Refusal{Code: code.NoToken, Reason: "no token from VBC: " + err.Error(), Hint: "check VBC_API_URL, VBC_TOKEN_URL and the way there (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other address of tokens"}
+			return &refusal.Refusal{Code: code.NoToken, Reason: "VBC gives no token: " + err.Error(), Hint: "check VBC_API_URL and VBC_TOKEN_URL, and the network (HTTPS_PROXY, SSL_CERT_FILE); vbcvault doctor tries the other token address"}
 		}
 		return err
 	}
@@ -86,7 +86,7 @@ func (r *run) login(ctx context.Context) error {
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
-		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, and this is account %s", r.policy.Plan.Account, number), Hint: "make a plan for this account with --dry-run --plan"}
+		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil {
 		return nil // a dry run
@@ -100,7 +100,7 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	}
 	r.archive, r.holds = a, a.Holds()
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
-		r.log.Info("legal holds are in force; what they cover is archived and not deleted", "holds", n)
+		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}
 	return nil
 }
@@ -177,6 +177,6 @@ func (r *run) askAccount(ctx context.Context) (number string, err error) {
 	case isA[*vbc.AuthError](err):
 		return "", err
 	}
-	return "", &refusal.Refusal{Code: code.AccountUnknown, Reason: "the account's number is not known: the recordings don't carry it and " + strings.TrimSuffix(err.Error(), "."),
-		Hint: "tell it with --account NUMBER; nothing has been stored"}
+	return "", &refusal.Refusal{Code: code.AccountUnknown, Reason: "the account number is unknown: the recordings don't contain it, and " + strings.TrimSuffix(err.Error(), "."),
+		Hint: "give it with --account NUMBER; nothing was stored"}
 }

@@ -26,7 +26,7 @@ func (e *transcriptError) Error() string { return e.err.Error() }
 func (e *transcriptError) Unwrap() error { return e.err }
 
 // errSeveralTranscripts says that nobody knows which is the transcript.
-var errSeveralTranscripts = errors.New("VBC lists several transcripts of it, and vbcvault knows how to keep one (--no-transcripts leaves them out)")
+var errSeveralTranscripts = errors.New("VBC lists several transcripts of it, and vbcvault can archive only one (--no-transcripts skips transcripts)")
 
 // Where so many transcripts in a row can't be had, the rest aren't asked for in
 // this run: audio is what matters.
@@ -40,7 +40,7 @@ func (t *transcripts) afford(r vbc.Recording) error {
 	case t.several[r.ID]:
 		return errSeveralTranscripts
 	case t.inARow >= maxWithout:
-		return fmt.Errorf("its transcript was not asked for, since the last %d could not be had", maxWithout)
+		return fmt.Errorf("its transcript was not requested, because the last %d transcripts failed", maxWithout)
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func (r *run) lostTranscript(row *item, cause error) (again bool, err error) {
 	if !listed && !neverThere && !r.policy.NoTranscripts {
 		return false, cause
 	}
-	r.log.Warn("the archived transcript is not what it should be", "recording", row.Recording.String(), "reason", cause)
+	r.log.Warn("the archived transcript is damaged or missing", "recording", row.Recording.String(), "reason", cause)
 	if err := r.manifest.Refuse(r.work, refused(row.Copy, cause, row.transcribed, row.Copy.Transcript)...); err != nil {
 		return false, errors.Join(cause, err)
 	}

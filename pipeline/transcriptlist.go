@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -73,10 +75,10 @@ func (t *transcripts) doubt(r vbc.Recording) string {
 		return ""
 	}
 	if e := t.entries[r.ID]; e != nil && !e.Of(r) {
-		return fmt.Sprintf("one is listed with the id %d, and nothing says that it is the transcript of %s and not of another", r.ID, r)
+		return fmt.Sprintf("VBC lists a transcript with the id %d, and nothing shows that it belongs to %s", r.ID, r)
 	}
 	if e := t.calls[r.CallID]; e != nil && r.CallID != "" && e.Recording != r.ID && !e.matched && (e.Start.IsZero() || e.SameStart(r)) {
-		return fmt.Sprintf("one is listed with the call of %s, and with another id", r)
+		return fmt.Sprintf("VBC lists a transcript with the call of %s, but with another id", r)
 	}
 	return ""
 }
@@ -165,7 +167,7 @@ func (t *transcripts) strangers(from, to time.Time) (out []*entry) {
 // in doubt which of them have transcripts, nothing of their kind is purged.
 func (r *run) compareTranscripts(recordings []vbc.Recording) {
 	if why := r.transcripts.met(recordings); why != "" {
-		r.withoutTranscripts("it can't be told whose they are: " + why)
+		r.withoutTranscripts("it is unknown whose they are: " + why)
 	}
 }
 
@@ -190,8 +192,8 @@ func (r *run) unclaimedTranscripts(ctx context.Context, from, to time.Time) erro
 	if err != nil || len(unclaimed) == 0 {
 		return err
 	}
-	r.withoutTranscripts(fmt.Sprintf("VBC lists %d of recordings that it doesn't list and that were never archived, such as %s",
-		len(unclaimed), vbc.Recording{Kind: vbc.Company, ID: unclaimed[0].Recording}))
+	r.withoutTranscripts(fmt.Sprintf("VBC lists %s of recordings that it doesn't list and that were never archived, such as %s",
+		english.Plural(len(unclaimed), "transcript", ""), vbc.Recording{Kind: vbc.Company, ID: unclaimed[0].Recording}))
 	return nil
 }
 
@@ -282,7 +284,7 @@ func (r *run) learnTranscripts(ctx context.Context, from time.Time) error {
 	case isA[*vbc.AuthError](err):
 		return err
 	case e != nil && !e.Gateway && e.Status == http.StatusForbidden:
-		r.withoutTranscripts("VBC refuses to show them, so there may be some; give the user of VBC_USERNAME the right to see them: " + err.Error())
+		r.withoutTranscripts("VBC refuses to list them, so there may be some; give the user of VBC_USERNAME the permission to see them: " + err.Error())
 		return nil
 	case e != nil && !e.Gateway && e.Status == http.StatusNotFound:
 		return r.noTranscripts(ctx, e)
@@ -305,7 +307,7 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 		r.transcripts.add(page)
 		for _, text := range page {
 			if !text.Named && text.Start.IsZero() && text.CallID == "" {
-				return fmt.Errorf("an entry has an id (%s) and nothing else that says whose it is: no recording, no call, no start", text.ID)
+				return fmt.Errorf("an entry has an id (%s) but no recording, no call and no start", text.ID)
 			}
 		}
 	}
@@ -313,7 +315,7 @@ func (r *run) listTranscripts(ctx context.Context, from, until time.Time) error 
 		return errors.New(why)
 	}
 	if n := listing.Missing(); n > 0 {
-		return fmt.Errorf("VBC counted %d more than it showed", n)
+		return fmt.Errorf("VBC counted more transcripts than it showed (missing: %d)", n)
 	}
 	return nil
 }
@@ -330,11 +332,11 @@ func (r *run) noTranscripts(ctx context.Context, why *vbc.Error) error {
 		had = had || known.Transcripts
 	}
 	if had {
-		r.withoutTranscripts("this account has had some, and now " + why.Error())
+		r.withoutTranscripts("this account had transcripts before, and now " + why.Error())
 		return nil
 	}
 	r.transcripts.absent = true
-	r.log.Info("VBC shows no transcripts of this account, so none are archived", "reason", why)
+	r.log.Info("VBC lists no transcripts of this account, so none are archived", "reason", why)
 	return nil
 }
 
@@ -350,7 +352,7 @@ func (r *run) withoutTranscripts(why string) {
 	}
 	fate := ""
 	if r.policy.Delete {
-		fate = ", so no company recording is deleted in this run (--no-transcripts leaves transcripts out)"
+		fate = ", so no company recording is deleted in this run (--no-transcripts skips transcripts)"
 	}
-	r.troubled(vbc.Company, manifest.Transcripts, "the transcripts of company recordings are not known"+fate+": "+why)
+	r.troubled(vbc.Company, manifest.Transcripts, "the transcripts of company recordings are unknown"+fate+": "+why)
 }

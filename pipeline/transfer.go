@@ -73,7 +73,7 @@ const maxBeside = 3 // names beside, each the price of a download
 type otherBytesError struct{ Key string }
 
 func (e *otherBytesError) Error() string {
-	return fmt.Sprintf("VBC sends other bytes each time, so they can't be stored as %s", e.Key)
+	return fmt.Sprintf("VBC sends different bytes each time, so they can't be stored as %s", e.Key)
 }
 
 // Unwrap says that a name was taken, which is why another one was chosen.
@@ -96,7 +96,7 @@ func (t *transfer) makesWay(err error) bool {
 	default:
 		t.key = layout.BesideBy(natural, t.intended.SHA256, layout.AllDigits)
 	}
-	t.log.Warn("the key holds something else, which stays; storing beside it", "recording", t.row.Recording.String(), "beside", natural)
+	t.log.Warn("another object has this name, and stays; storing beside it", "recording", t.row.Recording.String(), "beside", natural)
 	return true
 }
 
@@ -110,7 +110,7 @@ func (t *transfer) fetch(ctx context.Context) (o storage.Object, err error) {
 		if err == nil || !t.bad {
 			return o, err // the store's fault: another download wouldn't help
 		}
-		t.log.Warn("the export hasn't got this recording whole; downloading it by itself", "recording", t.row.Recording.String(), "reason", err)
+		t.log.Warn("the export doesn't have the complete recording; downloading it alone", "recording", t.row.Recording.String(), "reason", err)
 	}
 	t.row.entry, t.previous = nil, nil
 	err = t.attemptFor(ctx, &t.row.patience, vbc.RankFetch, func(_ context.Context, slot *vbc.Slot) error {

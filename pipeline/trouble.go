@@ -132,7 +132,7 @@ func (r *run) trouble(say string, all ...manifest.Trouble) (counts bool) {
 		fresh = append(fresh, t)
 		if why != "" {
 			r.stats.Acknowledged.Add(1)
-			r.log.Info("the listing has trouble as acknowledged", "trouble", t.Name(), "reason", t.Reason, "acknowledged", why)
+			r.log.Info("the listing has acknowledged trouble", "trouble", t.Name(), "reason", t.Reason, "acknowledged", why)
 			continue
 		}
 		if t.Code != manifest.Unreadable { // they are counted, and may be many
@@ -144,7 +144,7 @@ func (r *run) trouble(say string, all ...manifest.Trouble) (counts bool) {
 		return counts
 	}
 	if err := r.manifest.SetTroubles(context.WithoutCancel(r.work), r.id, fresh...); err != nil {
-		r.log.Warn("a trouble could not be written down, so status doesn't show it", "reason", err)
+		r.log.Warn("trouble could not be saved, so status doesn't show it", "reason", err)
 	}
 	return counts
 }
@@ -186,7 +186,7 @@ func (l *lister) cantRead(page []vbc.Recording) {
 			l.odd[t.Item] = true
 		}
 	}
-	if l.trouble("a recording can't be read and is left alone", all...) {
+	if l.trouble("a recording can't be read and is skipped", all...) {
 		l.marks.close()
 	}
 }
@@ -242,13 +242,13 @@ func (l *lister) refuseForm(odd []vbc.Recording, all int) error {
 	}
 	return &refusal.Refusal{
 		Code:   code.FormChanged,
-		Reason: fmt.Sprintf("VBC lists %d %s, and %d of them can't be read, such as number %d: %s", all, l, n, example.ID, example.Unreadable),
-		Hint:   "the form of VBC's answers has changed: look for a newer vbcvault; nothing is lost, and nothing more was deleted",
+		Reason: fmt.Sprintf("VBC lists %d %s, but %d of them can't be read, such as number %d: %s", all, l, n, example.ID, example.Unreadable),
+		Hint:   "the format of VBC's answers has changed: look for a newer vbcvault. Nothing is lost, and nothing more was deleted",
 	}
 }
 
 // brokenOff notes that a listing could not be read to its end.
 func (l *lister) brokenOff(err error) {
 	l.marks.close()
-	l.trouble("the listing is incomplete", l.about(manifest.Trouble{Code: manifest.Unlisted, Reason: fmt.Sprintf("the listing of %s could not be read to its end: %v", l, err)}))
+	l.trouble("the listing is incomplete", l.about(manifest.Trouble{Code: manifest.Unlisted, Reason: fmt.Sprintf("the listing of %s could not be read completely: %v", l, err)}))
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -53,7 +55,7 @@ func (r *run) unclear(ctx context.Context, row *item, cause error) error {
 	if row.SeenRun == r.id {
 		c := collectionOf(row.Recording)
 		r.unfinished.purged.add(row.Recording)
-		r.log.Debug("a DELETE was answered 404; the listing at the end of the run decides what that means", "recording", row.Recording.String(), "answer", cause)
+		r.log.Debug("VBC answered a DELETE with 404; the listing at the end of the run shows whether the recording is deleted", "recording", row.Recording.String(), "answer", cause)
 		return r.maybeAllInVain(ctx, c, r.unfinished.doubts.add(c, doubt{row, cause, status}))
 	}
 	there, err := r.askVBC(ctx, row)
@@ -127,6 +129,6 @@ func (r *run) decide(all []doubt, shown map[int64]bool) error {
 // undecided says that a second listing didn't tell what a 404 was about.
 func (r *run) undecided(c collection, all []doubt) {
 	if len(all) > 0 {
-		r.problem(fmt.Sprintf("%d deletions of %s were answered 404, and what that means could not be found out; the next run looks again", len(all), c))
+		r.problem(fmt.Sprintf("VBC answered %s of %s with 404, and it is unknown whether these are deleted; the next run checks again", english.Plural(len(all), "deletion", ""), c))
 	}
 }

@@ -39,13 +39,13 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		thin = thin || l.isThin(len(page), listing.PageSize(), listing.Total() > seen)
 		if !order.holds(page) && !l.whole {
 			if l.walks > 0 {
-				return time.Time{}, l.unordered(ctx, "it doesn't come in order")
+				return time.Time{}, l.unordered(ctx, "it is not in order")
 			}
 			l.whole = true
 		}
 		held = append(held, page...)
 		if !l.border.holds(page, order.at, false) {
-			return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+			return time.Time{}, l.unordered(ctx, "recordings that it showed before are missing")
 		}
 		if err := l.recheck(ctx, from, listing); err != nil {
 			return time.Time{}, err
@@ -62,7 +62,7 @@ func (l *lister) walk(ctx context.Context, from time.Time) (next time.Time, err 
 		}
 	}
 	if !l.border.holds(nil, order.at, true) {
-		return time.Time{}, l.unordered(ctx, "what was shown before isn't shown again")
+		return time.Time{}, l.unordered(ctx, "recordings that it showed before are missing")
 	}
 	if err := l.recheck(ctx, from, listing); err != nil {
 		return time.Time{}, err

@@ -12,10 +12,10 @@ import (
 )
 
 // errGone says that a recording was never archived and VBC has it no more.
-var errGone = errors.New("VBC has this recording no more, and it was never archived: somebody or something else has deleted it")
+var errGone = errors.New("VBC no longer has this recording, and it was never archived: it was deleted by somebody or something else")
 
 // errReappeared says that a deletion that VBC had confirmed didn't happen.
-var errReappeared = errors.New("VBC lists this recording again although it had confirmed its deletion")
+var errReappeared = errors.New("VBC lists this recording again although VBC had confirmed its deletion")
 
 // item is one recording in work. It belongs to the worker that leads it on, as
 // does all that is found out about it there.
@@ -219,7 +219,7 @@ func (r *run) reconsider(row *item) error {
 // redate has the age of a copy from the future count from now on: it would
 // never be old enough to be purged, or not for years.
 func (r *run) redate(row *item) error {
-	r.log.Info("a copy seems to have been archived in the future, under a wrong clock; its age counts from now",
+	r.log.Info("a copy has an archive time in the future, so a clock was wrong; its age counts from now",
 		"recording", row.Recording.String(), "archived", row.Copy.ArchivedAt.Format(time.RFC3339))
 	row.Copy.ArchivedAt = time.Now()
 	return r.manifest.Redate(r.work, row.Recording, row.Copy.ArchivedAt)
@@ -230,7 +230,7 @@ func (r *run) fail(row manifest.Row, cause error) error {
 	rec, word := row.Recording, codeOf(cause)
 	if row.Failure.Known(word, cause.Error()) {
 		r.stats.Acknowledged.Add(1)
-		r.log.Info("recording failed as acknowledged", "recording", rec.String(), "code", word, "reason", cause, "acknowledged", row.Failure.Acknowledged)
+		r.log.Info("recording failed, as acknowledged", "recording", rec.String(), "code", word, "reason", cause, "acknowledged", row.Failure.Acknowledged)
 	} else {
 		r.stats.Failed.Add(1)
 		r.log.Warn("recording failed", "recording", rec.String(), "start", rec.Start.Format(time.RFC3339), "code", word, "reason", cause)

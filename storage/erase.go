@@ -31,7 +31,7 @@ type RetainedError struct {
 
 func (e *RetainedError) Error() string {
 	if e.Until.IsZero() {
-		return e.Key + " is under a legal hold of the bucket's"
+		return e.Key + " is under a legal hold in the bucket"
 	}
 	return fmt.Sprintf("%s is locked until %s", e.Key, e.Until.UTC().Format(time.RFC3339))
 }

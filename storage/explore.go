@@ -26,4 +26,4 @@ type Explorer interface {
 }
 
 // ErrHidden says that something can't be looked at, on which nothing depends.
-var ErrHidden = errors.New("the store doesn't show that")
+var ErrHidden = errors.New("the destination doesn't show that")

@@ -32,9 +32,9 @@ func CheckKey(key string) error {
 	case !fs.ValidPath(key):
 		why = "it is not a plain path such as a/b"
 	case strings.ContainsAny(key, `\:*?"<>|`):
-		why = "it holds a character that not every file system takes"
+		why = "it contains a character that some file systems don't allow"
 	case strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }):
-		why = "it holds a character that can't be printed"
+		why = "it contains a character that can't be printed"
 	case strings.HasPrefix(path.Base(key), Reserved):
 		why = "its name is reserved"
 	default:

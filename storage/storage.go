@@ -327,7 +327,7 @@ type OccupiedError struct {
 
 func (e *OccupiedError) Error() string {
 	if !e.Occupant.Proven() {
-		return e.Occupant.Key + " can't be written: the store says that something is there, and shows nothing"
+		return e.Occupant.Key + " can't be written: the destination says that an object is there, but doesn't show it"
 	}
-	return fmt.Sprintf("%s already holds another object (%d bytes, SHA-256 %s)", e.Occupant.Key, e.Occupant.Size, e.Occupant.SHA256)
+	return fmt.Sprintf("another object is already stored as %s (%d bytes, SHA-256 %s)", e.Occupant.Key, e.Occupant.Size, e.Occupant.SHA256)
 }

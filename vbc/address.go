@@ -1,6 +1,7 @@
 package vbc
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -48,11 +49,15 @@ func shown(u *url.URL, err error) string {
 	return strconv.Quote(u.String())
 }
 
+// ErrInsecure is the error of New (wrapped) for an address that others on the
+// network can listen to, where Options.InsecureHTTP doesn't allow it.
+var ErrInsecure = errors.New("over plain http, others on the network can read the password")
+
 func secure(what string, u *url.URL, insecure bool) error {
 	if u.Scheme == "https" || u.Scheme == "http" && (insecure || isLoopback(u.Hostname())) {
 		return nil
 	}
-	return fmt.Errorf("%s %q: want https; over %s the password could be read on the way (--insecure-http allows it all the same)", what, u, u.Scheme)
+	return fmt.Errorf("%s %q: want https: %w", what, u, ErrInsecure)
 }
 
 func isLoopback(host string) bool {

@@ -100,7 +100,7 @@ func (a *Audio) begins(magic string) bool {
 // ErrNoAddress says that a listing gave no download_url for a recording.
 // Making one up could fetch the audio of another: the endpoint doesn't
 // separate the kinds, and their ids may collide.
-var ErrNoAddress = errors.New("VBC's listing gives no usable download_url for it")
+var ErrNoAddress = errors.New("VBC's listing has no usable download_url for it")
 
 // audioURL is the recording's download_url as it is, its query included.
 func (c *Client) audioURL(r Recording) (*url.URL, error) {
@@ -115,7 +115,7 @@ func (c *Client) audioURL(r Recording) (*url.URL, error) {
 // number: "self" is another account under another token.
 func (c *Client) itemURL(r Recording) (*url.URL, error) {
 	if !isNumber(r.Account) || r.Kind == OnDemand && !isNumber(r.Owner) {
-		return nil, fmt.Errorf("its account %q or owner %q is not known by number", r.Account, r.Owner)
+		return nil, fmt.Errorf("its account %q or owner %q is not a number", r.Account, r.Owner)
 	}
 	return c.collection(r.Kind, r.Account, r.Owner).JoinPath(fmt.Sprint(r.ID)), nil
 }
@@ -164,7 +164,7 @@ const maxItem = MaxRecording + 64<<10
 
 // ErrStalled says that an answer stood still for too long, or came too slowly to
 // be waited for.
-var ErrStalled = errors.New("the connection stood still")
+var ErrStalled = errors.New("the connection stalled")
 
 // How long answers may take. What is JSON has a time in which it must be
 // complete, however it trickles. What is streamed has a least speed, far below
@@ -196,7 +196,7 @@ func watchdog(ctx context.Context, limit time.Duration) (context.Context, *watch
 	w := &watch{ctx: ctx, cancel: cancel, limit: limit}
 	w.timer = time.AfterFunc(limit, func() { cancel(fmt.Errorf("%w for %v", ErrStalled, limit)) })
 	w.total = time.AfterFunc(answerTime, func() {
-		cancel(fmt.Errorf("%w, or nearly so: after %v the answer was not complete", ErrStalled, answerTime))
+		cancel(fmt.Errorf("%w, or nearly so: the answer was not complete after %v", ErrStalled, answerTime))
 	})
 	return ctx, w
 }
@@ -241,7 +241,7 @@ func (w *watch) keepsUp(n int, took time.Duration) error {
 	if speed >= leastSpeed {
 		return nil
 	}
-	err := fmt.Errorf("%w, or nearly so: %.0f bytes a second over %v, and less than %d is given up", ErrStalled, speed, over, leastSpeed)
+	err := fmt.Errorf("%w, or nearly so: %.0f bytes per second over %v; the minimum is %d", ErrStalled, speed, over, leastSpeed)
 	w.cancel(err)
 	return err
 }

@@ -208,7 +208,7 @@ func (s *tokens) space(ctx context.Context) error {
 	early, unused, gained := s.early, s.unused, s.gained
 	s.mu.Unlock()
 	if gained >= maxGained {
-		return s.end(&AuthError{Cause: RefusedToken, Reason: "VBC has given ten tokens one after the other, and has accepted no request with any of them"})
+		return s.end(&AuthError{Cause: RefusedToken, Reason: "VBC gave ten tokens in a row, but accepted no request with any of them"})
 	}
 	pause = max(pause, s.logins.pause())
 	if pause <= 0 {
@@ -222,7 +222,7 @@ func (s *tokens) space(ctx context.Context) error {
 		if early == 2 || early < 2 && unused == 1 {
 			level = slog.LevelWarn // each time would be too often
 		}
-		s.log.Log(ctx, level, "VBC refuses tokens soon after it gave them; does another program log in as the same user, or with the same client id? Waiting before the next login",
+		s.log.Log(ctx, level, "VBC refuses tokens soon after it gave them; waiting before the next login. Check whether another program logs in as the same user, or with the same client id",
 			"wait", pause.Round(time.Second).String())
 	}
 	return wait(ctx, pause)
@@ -246,7 +246,7 @@ func (s *tokens) end(why *AuthError) error {
 	s.fatal = why
 	if s.beside {
 		s.fatal = &Error{Op: "get a token for the Provisioning API", Status: http.StatusUnauthorized, Provisioning: true, denied: true,
-			Message: why.Error(), advice: "VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET are those of an application that is subscribed to the Provisioning API"}
+			Message: why.Error(), advice: "VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET must be those of an application that is subscribed to the Provisioning API"}
 	}
 	return s.fatal
 }

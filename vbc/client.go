@@ -100,13 +100,13 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
-		return nil, errors.New("of the application for the Provisioning API only one of id and secret is given")
+		return nil, errors.New("only one of client id and secret is given for the Provisioning API")
 	}
 	if o.Memory == nil {
 		o.Memory = forgetful{}
 	}
 	if !strings.HasPrefix(o.Root, "/") {
-		return nil, fmt.Errorf("API root %q: it must begin with a slash, as in %s", o.Root, DefaultRoot)
+		return nil, fmt.Errorf("API root %q: it must start with a slash, as in %s", o.Root, DefaultRoot)
 	}
 	c := &Client{
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,

@@ -39,7 +39,7 @@ func (s *Slot) Delete(ctx context.Context, r Recording, last func() error) (stat
 	defer resp.Body.Close()
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if resp.StatusCode != http.StatusNoContent && strings.Contains(media, "html") {
-		return 0, &Error{Op: op, Status: resp.StatusCode, Message: "a web page came in place of the documented 204", Malformed: true}
+		return 0, &Error{Op: op, Status: resp.StatusCode, Message: "the answer is a web page, not the documented 204", Malformed: true}
 	}
 	return resp.StatusCode, nil
 }

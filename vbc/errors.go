@@ -140,7 +140,7 @@ type ForeignHostError struct {
 }
 
 func (e *ForeignHostError) Error() string {
-	return fmt.Sprintf("%s: its address is on another host, %q; the token is sent to VBC only", e.Op, e.Host)
+	return fmt.Sprintf("%s: its address is on another host, %q; the token is sent only to VBC", e.Op, e.Host)
 }
 
 // AsError returns the *Error in err's chain, or nil.
@@ -339,5 +339,5 @@ func parseAccessTime(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("parse nextAccessTime %.40q: unknown form", s)
+	return time.Time{}, fmt.Errorf("parse nextAccessTime %.40q: unknown format", s)
 }

@@ -60,11 +60,11 @@ func (s *Slot) StartExport(ctx context.Context, q Query) (ids []string, err erro
 	}
 	for _, id := range w.JobIDs {
 		if !jobID.MatchString(id) {
-			return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the job's id %.40q is none", id), Malformed: true}
+			return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the job id %.40q is not valid", id), Malformed: true}
 		}
 	}
 	if len(w.JobIDs) == 0 || len(w.JobIDs) > maxJobs {
-		return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer has the ids of %d jobs", len(w.JobIDs)), Malformed: true}
+		return nil, &Error{Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer has %d job ids, not 1", len(w.JobIDs)), Malformed: true}
 	}
 	return w.JobIDs, nil
 }
@@ -77,9 +77,9 @@ var jobID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 // ExportJob asks how far a job has come. Jobs belong to a user, also those
 // that pack company recordings; user is a number or "self".
 func (s *Slot) ExportJob(ctx context.Context, account, user, id string) (Job, error) {
-	op := "look at export job " + id
+	op := "check export job " + id
 	if !jobID.MatchString(id) {
-		return Job{}, fmt.Errorf("%s: that is no job's id", op)
+		return Job{}, fmt.Errorf("%s: this is not a job id", op)
 	}
 	resp, err := s.do(ctx, op, http.MethodGet, s.c.url("accounts", account, "users", user, "call_recordings", "jobs", id))
 	if err != nil {
@@ -129,7 +129,7 @@ func decode(op string, resp *http.Response, v any) error {
 	if err == nil {
 		err = json.Unmarshal(value, v)
 		if err != nil {
-			err = errors.New("it has another form")
+			err = errors.New("it has an unknown form")
 		}
 	}
 	if err != nil {

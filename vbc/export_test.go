@@ -53,8 +53,8 @@ func TestExportOfASlice(t *testing.T) {
 // What the answers say is data: no path and no host comes out of it.
 func TestHostileExport(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"job_ids":["../../accounts/1"]}`: "is none",
-		`{"job_ids":[]}`:                   "ids of 0 jobs",
+		`{"job_ids":["../../accounts/1"]}`: "is not valid",
+		`{"job_ids":[]}`:                   "has 0 job ids",
 		`{"job_ids":7}`:                    "not what the API documents",
 		`<html>`:                           "not what the API documents",
 	} {

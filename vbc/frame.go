@@ -223,7 +223,7 @@ func (m *misread) in(text []byte, before int) error {
 	case begin[0] == '<':
 		return errWebPage
 	case bytes.HasPrefix(begin, []byte("\x1f\x8b")):
-		return errors.New("it is compressed, which was not asked for")
+		return errors.New("it is compressed, which was not requested")
 	case m.another:
 		return fmt.Errorf("more of it follows at byte %d", m.at+before)
 	case m.at >= len(text) && cutOff(text):
@@ -232,7 +232,7 @@ func (m *misread) in(text []byte, before int) error {
 	return fmt.Errorf("at byte %d of %d there is %s", m.at+before, len(text)+before, kindOf(text[max(0, m.at-1):]))
 }
 
-var errWebPage = errors.New("it looks like a web page, perhaps of a proxy or a sign-in")
+var errWebPage = errors.New("it looks like a web page, perhaps from a proxy or a sign-in page")
 
 // cutOff reports whether a text is JSON as far as it goes.
 func cutOff(text []byte) bool {

@@ -160,18 +160,18 @@ func notAllUsers(all, strange int, w *walk) string {
 	case w.odd != "":
 		return w.odd
 	case w.short() > 0:
-		return fmt.Sprintf("VBC counted %d more users than it showed", w.short())
+		return fmt.Sprintf("VBC counted more users than it showed (missing: %d)", w.short())
 	case all == 0:
-		return "VBC shows no users, and an account has at least the one who asks"
+		return "VBC shows no users, but an account has at least one"
 	case strange > 0:
-		return fmt.Sprintf("%d of %d users have an id that is not a number, so their recordings can't be asked for", strange, all)
+		return fmt.Sprintf("%d of %d users have an id that is not a number, so their recordings can't be listed", strange, all)
 	}
 	return ""
 }
 
 // AccountNumber asks the Provisioning API for the number behind account ("self").
 func (s *Slot) AccountNumber(ctx context.Context, account string) (string, error) {
-	const op = "look up the account's number"
+	const op = "look up the account number"
 	resp, err := s.do(ctx, op, http.MethodGet, s.c.provisioning(account))
 	if err != nil {
 		return "", err

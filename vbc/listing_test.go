@@ -223,7 +223,7 @@ func TestOwnerOfARecording(t *testing.T) {
 		owner, says string
 	}{
 		{vbc.OnDemand, "77", link("77"), "77", ""},
-		{vbc.OnDemand, "77", link("78"), "77", "VBC shows it in user 77's listing, and its own link names user 78"},
+		{vbc.OnDemand, "77", link("78"), "77", "VBC shows it in the listing of user 77, but its link names user 78"},
 		{vbc.OnDemand, "77", link("self"), "77", ""},
 		{vbc.OnDemand, "77", `{"id":1,"start":"2026-05-12T10:15:00Z"}`, "77", ""},
 		{vbc.OnDemand, "self", link("78"), "78", ""},

@@ -114,20 +114,20 @@ func (l *logins) refill() {
 // looked at. Then the other way is tried, once.
 func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 	if r, ok := l.remembered(app); ok {
-		return nil, l.end(app, r, fmt.Sprintf("VBC has refused this user and password at %s (%s). They are not tried again before %s, since each try locks the user for another 30 minutes",
+		return nil, l.end(app, r, fmt.Sprintf("VBC refused this user and password at %s (%s). vbcvault does not try them again before %s, because each try locks the user for another 30 minutes",
 			r.At.UTC().Format(time.RFC3339), r.Reason, r.Until().UTC().Format(time.RFC3339)))
 	}
 	t, err := l.ask(ctx, app, "password", "")
 	if first, ok := errors.AsType[*AuthError](err); ok && first.Cause == RefusedClient && app.otherWay() {
 		t, err = l.ask(ctx, app, "password", "")
 		if again, ok := errors.AsType[*AuthError](err); ok && again.Cause == RefusedClient {
-			first.Reason += "; and named in the other way (form, HTTP Basic): " + again.Reason
+			first.Reason += "; and when sent the other way (form, HTTP Basic): " + again.Reason
 			err = first
 		}
 	}
 	if err == nil {
 		if err := errors.Join(l.memory.Forget(app.login()), l.memory.Forget(l.user())); err != nil {
-			l.log.Warn("a refused login that works now can't be forgotten", "reason", err)
+			l.log.Warn("the record of a refused login can't be removed", "reason", err)
 		}
 	} else if refused, ok := errors.AsType[*AuthError](err); ok && refused.Cause == RefusedUser {
 		return nil, l.refuse(app, refused)
@@ -155,7 +155,7 @@ func (l *logins) refuse(app *tokens, why *AuthError) error {
 		login = l.user()
 	}
 	if err := l.memory.SetRefused(login, r); err != nil {
-		l.log.Warn("a refused login can't be remembered, so the next run tries it again; don't run it before the password is mended", "reason", err)
+		l.log.Warn("a refused login can't be recorded, so the next run tries it again; fix the password before the next run", "reason", err)
 	}
 	return l.end(app, r, why.Reason)
 }

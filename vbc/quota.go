@@ -196,7 +196,7 @@ func (p *pacer) refused(granted, until time.Time) {
 	}
 	p.closing, p.closedAt, p.after = granted, now, 0
 	p.opened, p.whole, p.passed, p.streak = time.Time{}, true, 0, 0
-	p.log.Info("VBC refuses requests for its quota; waiting", "until", p.closed.UTC().Format(time.RFC3339))
+	p.log.Info("VBC's request quota is used up; waiting", "until", p.closed.UTC().Format(time.RFC3339))
 }
 
 // slowDown ends the trial of a faster pace, which teaches nothing more.

@@ -69,7 +69,7 @@ func (e *elsewhere) RoundTrip(req *http.Request) (*http.Response, error) {
 // which net/http repeats in full.
 func redirectError(op string, err error) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok && strings.Contains(ue.Err.Error(), "Location header") {
-		return fmt.Errorf("%s: VBC redirects to what is no address", op)
+		return fmt.Errorf("%s: VBC redirects to something that is not an address", op)
 	}
 	return networkError(op, err)
 }

@@ -136,10 +136,10 @@ var denials = []struct {
 }{
 	{code: codeNotSubscribed, advice: "subscribe your application to the Call Recording API in the developer portal, then run again",
 		provisioning: "subscribe your application to the Provisioning API, or set VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET to those of one that is"},
-	{text: "missing user data", advice: "the integration user lacks a right: make it an account administrator in the VBC admin portal, then run again"},
-	{text: "failed to get claims", advice: "VBC can't tell whose token this is: VBC_USERNAME must be an integration user of this account (an administrator without single sign-on), and VBC_API_ROOT that of its region"},
-	{text: "not authorized to search ccr recordings", advice: "in the VBC admin portal give the integration user the permission for Company Call Recording; address and password are right"},
-	{text: "missing hmac token", advice: "this is another region's gateway: set VBC_API_ROOT to the path of your region (India: /t/vbc.prod/call_recording_india/api), or VBC_API_URL to its address"},
+	{text: "missing user data", advice: "the integration user lacks a permission: make it an account administrator in the VBC admin portal, then run again"},
+	{text: "failed to get claims", advice: "VBC doesn't know whose token this is: VBC_USERNAME must be an integration user of this account (an administrator without single sign-on), and VBC_API_ROOT must be that of its region"},
+	{text: "not authorized to search ccr recordings", advice: "in the VBC admin portal, give the integration user the permission for Company Call Recording; address and password are correct"},
+	{text: "missing hmac token", advice: "this is the gateway of another region: set VBC_API_ROOT to the path of your region (India: /t/vbc.prod/call_recording_india/api), or VBC_API_URL to its address"},
 }
 
 // Denied reports whether VBC has said something that no token cures: a right or

@@ -82,7 +82,7 @@ func (l *TranscriptListing) Pages(ctx context.Context, try Attempt) iter.Seq2[[]
 			for _, item := range items {
 				t, ok := parseTranscript(item)
 				if !ok && err == nil {
-					err = fmt.Errorf("%s: an entry doesn't say which recording it is of", l.walk.op)
+					err = fmt.Errorf("%s: an entry doesn't name its recording", l.walk.op)
 				}
 				page = append(page, t)
 			}
@@ -203,7 +203,7 @@ func (s *Slot) Transcript(ctx context.Context, t Transcript) (body []byte, isJSO
 	case isJSON:
 		why = notTranscript(body, t)
 	case begin[0] == '{' || strings.Contains(answer.media, "json"):
-		why = "the answer is JSON that breaks off"
+		why = "the answer is JSON that ends too early"
 	case !utf8.Valid(body) || begin[0] == '<':
 		why = "the answer is not a transcript"
 	}
@@ -220,7 +220,7 @@ var reporting = []string{"id", "status", "state", "code", "type", "msg", "messag
 // notTranscript says why JSON isn't the transcript that was asked for, "" if it
 // may be.
 func notTranscript(body []byte, t Transcript) string {
-	const empty, report = "the answer is JSON without a transcript", "the answer is a report and not a transcript"
+	const empty, report = "the answer is JSON without a transcript", "the answer is a report, not a transcript"
 	switch text := string(bytes.Join(bytes.Fields(body), nil)); text {
 	case "null", `""`, "[]", "{}":
 		return empty
@@ -230,7 +230,7 @@ func notTranscript(body []byte, t Transcript) string {
 		return "" // a list, or text
 	}
 	if of, ok := named(fields); !ok || of != "" && of != strconv.FormatInt(t.Recording, 10) {
-		return "the answer says that it is another recording's"
+		return "the answer belongs to another recording"
 	}
 	for name := range fields {
 		if !slices.Contains(reporting, name) {

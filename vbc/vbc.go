@@ -170,7 +170,7 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	}
 	r.ID = id
 	if kind == OnDemand && linked != "" && linked != r.Owner {
-		r.Unreadable = fmt.Sprintf("VBC shows it in user %s's listing, and its own link names user %s", r.Owner, linked)
+		r.Unreadable = fmt.Sprintf("VBC shows it in the listing of user %s, but its link names user %s", r.Owner, linked)
 		return r
 	}
 	if r.Start, err = ParseTime(string(w.Start)); err != nil {
@@ -187,7 +187,7 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.Direction), string(w.CallerID), string(w.DNIS), string(w.CNAM)
 	r.Extensions, r.RuleIDs = w.Extensions, w.RuleIDs
 	if len(raw) > MaxRecording {
-		r.Unreadable = fmt.Sprintf("its JSON has %d bytes, and more than %d could not be read back out of an archive", len(raw), MaxRecording)
+		r.Unreadable = fmt.Sprintf("its JSON has %d bytes; more than %d could not be read back from an archive", len(raw), MaxRecording)
 	}
 	return r
 }
@@ -223,7 +223,7 @@ func ParseTime(s string) (time.Time, error) {
 	for _, layout := range []string{timeLayout, time.RFC3339} {
 		if t, err := time.Parse(layout, s); err == nil {
 			if y := t.UTC().Year(); y < 1990 || y > 9999 {
-				return time.Time{}, fmt.Errorf("parse time %.40q: no call was recorded then", s)
+				return time.Time{}, fmt.Errorf("parse time %.40q: no call can have been recorded then", s)
 			}
 			return t.UTC(), nil
 		}

@@ -100,7 +100,7 @@ func (w *walk) pages(ctx context.Context, try Attempt) iter.Seq2[[]json.RawMessa
 				return
 			case err != nil:
 				if w.size < w.wanted && forSize(err) != notForSize {
-					err = fmt.Errorf("%w (pages of %d were asked for too)", err, w.size)
+					err = fmt.Errorf("%w (also with pages of %d)", err, w.size)
 				}
 				yield(nil, err)
 				return
@@ -178,7 +178,7 @@ func (w *walk) once(ctx context.Context, try Attempt, yield func([]json.RawMessa
 		case p.n == 0 && (number != unnamed || p.next == ""), w.repeats(p, stale):
 			return w.finish(p)
 		case stale >= maxStale, w.read >= mostPages:
-			w.contradict("VBC says that more comes, and its pages bring nothing new")
+			w.contradict("VBC says that there is more, but its pages contain nothing new")
 			return nil
 		}
 		if number == unnamed {
@@ -242,7 +242,7 @@ func (w *walk) beyond(err error, number int) bool {
 func (w *walk) finish(p page) error {
 	w.over = true
 	if pages := max(p.pages, w.last.pages); w.covered()+1 < pages { // some servers count one too many
-		w.contradict(fmt.Sprintf("VBC says that there are %d pages, and %d of them have something", pages, w.read))
+		w.contradict(fmt.Sprintf("VBC says that there are %d pages, but only %d of them have recordings", pages, w.read))
 	}
 	return nil
 }

@@ -336,7 +336,7 @@ func TestUsersThatCantBeNamed(t *testing.T) {
 			delete(m, "total_items")
 			delete(m, "total_pages")
 		}), 0, "no list of data"},
-		"more is said to come": {vbctest.Config{IgnorePage: true, Frame: func(m map[string]any) { m["total_pages"] = 5 }}, 3, "bring nothing new"},
+		"more is said to come": {vbctest.Config{IgnorePage: true, Frame: func(m map[string]any) { m["total_pages"] = 5 }}, 3, "contain nothing new"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,7 +60,7 @@ func meantBy(s string) string {
 	}
 	switch unit {
 	case "":
-		return fmt.Sprintf("in which unit? %s is %dd; there are also s, h, w and y", counted(n, "day"), n)
+		return fmt.Sprintf("add a unit: %s is %dd; other units are s, h, w and y", counted(n, "day"), n)
 	case "M", "mo", "mon", "month":
 		return fmt.Sprintf("write %dd for about %s", daysOf(n), counted(n, "month"))
 	case "min", "minute":

@@ -36,7 +36,7 @@ func TestAges(t *testing.T) {
 		"6 months": {unknown, "write 180d for about 6 months"},
 		"1 Month":  {unknown, "write 30d for about 1 month"},
 		"6min":     {unknown, "write 360s for 6 minutes"},
-		"90":       {unknown, "in which unit? 90 days is 90d; there are also s, h, w and y"},
+		"90":       {unknown, "add a unit: 90 days is 90d; other units are s, h, w and y"},
 		"soon":     {unknown, form},
 		"":         {unknown, form},
 		"-90d":     {unknown, form},

@@ -149,7 +149,7 @@ func TestExportIsSampled(t *testing.T) {
 	all := w.account.Recordings()
 	r := w.archive("--older-than", "90d", "--delete", "--fetch", "export")
 	w.want(r, 0, map[string]int{"deleted": 30, "exported": 0, "downloads": 31})
-	if !strings.Contains(r.stderr, "is not what VBC sends for it") {
+	if !strings.Contains(r.stderr, "differs from what VBC sends for it") {
 		t.Error("it isn't said")
 	}
 	w.mustHold(all...)

@@ -50,41 +50,43 @@ type archiveFlags struct {
 func newArchive(s streams) *cobra.Command {
 	var f archiveFlags
 	cmd := &cobra.Command{
-		Use:   "archive (--older-than AGE | --before TIME) --to DESTINATION",
-		Short: "Archive recordings, and with --delete delete them at VBC once proven",
-		Long: `Archive lists the recordings that start before a cutoff, streams each one's
-audio and metadata into the destination, and the transcript where VBC has one,
-and has the destination confirm size and SHA-256 of each. Without --delete
-nothing is ever deleted at VBC. With it, a recording is deleted there only when
-the destination has just confirmed the copy.
+		Use:        "archive (--older-than AGE | --before TIME) --to DESTINATION",
+		SuggestFor: []string{"run", "backup", "sync"},
+		Short:      "Archive recordings, and with --delete delete them at VBC once verified",
+		Long: `Archive lists the recordings that start before a cutoff and copies each one's
+audio and metadata, and its transcript if VBC has one, to the destination. The
+destination must confirm size and SHA-256 of each copy. Without --delete
+nothing is deleted at VBC. With --delete a recording is deleted there only
+after the destination has just confirmed its copy.
 
-Where VBC allows few requests, many recordings are fetched at once: VBC packs
-them into a ZIP (--fetch), each is taken out, and proven like any other.
+Where VBC allows few requests, vbcvault fetches many recordings at once: VBC
+packs them into a ZIP (--fetch), and each one is unpacked and verified like any
+other.
 
-Progress is written to a manifest as it happens. After an interruption of any
-kind, run the same command again: it goes on where the last one stopped, and
-downloads nothing twice that is whole in the destination.`,
-		Example: `  # See what would be done; changes nothing anywhere.
+Progress is saved in a manifest. After any interruption, run the same command
+again: it resumes where it stopped, and downloads nothing again that is intact
+in the destination.`,
+		Example: `  # Show what would be done; change nothing.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --dry-run
 
-  # Every night: archive what is older than 90 days, delete nothing.
+  # Every night: archive recordings older than 90 days, delete nothing.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings
 
-  # The same, and delete at VBC what has been in the bucket for a week.
+  # The same, and delete at VBC what was archived at least a week ago.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --delete-after 7d
 
-  # Have somebody look at what would be deleted, then delete just that.
+  # Write a plan of what would be deleted, check it, then delete exactly that.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --dry-run --plan plan.jsonl
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --delete --confirm-plan plan.jsonl
 
-  # Delete short calls at VBC, archived like all others; leave the rest alone.
+  # Archive short calls and delete them at VBC; skip all others.
   vbcvault archive --older-than 90d --max-duration 30s --to s3://my-bucket/recordings --delete
 
-  # Lock what is stored for seven years, in a bucket with Object Lock.
+  # Lock copies for seven years, in a bucket with Object Lock.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --object-lock governance --retain 7y
 
-  # Once: everything before August 2026 into a directory, 10 requests a minute,
-  # with exports, which VBC packs, on another disk.
+  # Once: archive everything before August 2026 to a directory, with 10 requests
+  # a minute, and with exports (ZIPs from VBC) on another disk.
   vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -101,42 +103,42 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.olderThan, "older-than", "", "archive recordings older than `AGE`: 90d, 2w, 1y, 36h")
 	fs.StringVar(&f.before, "before", "", "archive recordings that start before `TIME`: 2026-08-01 (midnight UTC) or 2026-08-01T00:00:00Z")
 	fs.StringVar(&f.to, "to", "", "`DESTINATION`: s3://BUCKET[/PREFIX], or file:///DIR, which must exist")
-	fs.BoolVar(&f.delete, "delete", false, "delete each recording at VBC once its copy is proven")
-	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be done; only reads at VBC, touches nothing")
-	fs.StringVar(&f.deleteAfter, "delete-after", "", "delete only what was archived at least `AGE` ago, after proving it again")
+	fs.BoolVar(&f.delete, "delete", false, "delete each recording at VBC once its copy is verified")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be done; read from VBC, change nothing")
+	fs.StringVar(&f.deleteAfter, "delete-after", "", "delete only what was archived at least `AGE` ago, after verifying it again")
 	fs.IntVar(&f.maxDeletes, "max-deletes", 0, "delete at most `N` recordings in this run")
 	fs.StringVar(&f.plan, "plan", "", "with --dry-run: write what would be deleted to this new `FILE`")
 	fs.StringVar(&f.confirmPlan, "confirm-plan", "", "delete only what the `FILE` of an earlier --plan lists")
-	fs.StringVar(&f.since, "since", "", "leave alone what starts before `TIME`")
+	fs.StringVar(&f.since, "since", "", "skip recordings that start before `TIME`")
 	fs.BoolVar(&f.allowRecent, "allow-recent", false, "allow a cutoff less than 24 hours ago")
-	fs.StringVar(&f.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
+	fs.StringVar(&f.account, "account", "self", "the account's `NUMBER`, or self for the account of the credentials")
 	fs.StringSliceVar(&f.kinds, "kind", []string{"company"}, "`KIND`s of recordings: company, on-demand, or both")
 	fs.StringSliceVar(&f.users, "users", []string{"self"}, "whose on-demand recordings: `ID`s, self, or all")
 	f.choose.register(fs)
 	f.protect.register(fs)
-	fs.StringVar(&f.manifest, "manifest", "", "`FILE` that keeps the progress (default: named after account and destination, in the state directory)")
-	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "when another run holds the manifest: fail (exit 3), or skip (exit 0; exit 1 if that run has made no progress for a day)")
-	fs.StringVar(&f.maxWait, "max-wait", "2h", "stop (exit 3) when VBC has refused every request for its quota for `DURATION`, as 90m or 6h; 0 = never. When VBC is out of order, the run stops after 8 minutes, or after DURATION if that is less")
-	fs.IntVar(&f.workers, "workers", 8, "recordings in flight, `N` at once")
+	fs.StringVar(&f.manifest, "manifest", "", "manifest `FILE` that keeps the progress (default: named after account and destination, in the state directory)")
+	fs.Var(newOneOf(&f.ifRunning, "fail", "skip"), "if-running", "if another run uses the manifest: fail (exit 3), or skip (exit 0; exit 1 if that run has made no progress for a day)")
+	fs.StringVar(&f.maxWait, "max-wait", "2h", "stop (exit 3) after VBC has refused every request for `DURATION` because the quota is used up, as in 90m or 6h; 0 = never. If VBC is unavailable, the run stops after 8 minutes, or after DURATION if that is less")
+	fs.IntVar(&f.workers, "workers", 8, "transfer `N` recordings at once")
 	fs.StringVar(&f.rate, "rate", "", "send requests to VBC no faster than `RATE`: 10/m, also /s and /h (default: learn from VBC)")
-	fs.Var(newOneOf(&f.fetch, "auto", "direct", "export"), "fetch", "how audio is fetched: direct (one request each), export (one ZIP for many), or auto (export where VBC's quota makes it worth it)")
-	fs.StringVar(&f.spoolDir, "spool-dir", "", "`DIR` for exports while they are taken apart (default: beside the manifest)")
-	fs.StringVar(&f.exportLimit, "export-limit", "2GiB", "audio in one export at most, in `BYTES`: 500MB, 2GiB")
-	fs.BoolVar(&f.fullScan, "full-scan", false, "list everything, also what earlier runs have listed")
-	fs.StringVar(&f.fullScanEvery, "full-scan-every", "30d", "without --delete, list only what is new for as long as `AGE`, then everything once")
-	fs.IntVar(&f.pageSize, "page-size", 0, "`N` recordings to ask for per listing page (default: as many as VBC allows, up to 1000)")
-	fs.BoolVar(&f.retryFailed, "retry-failed", false, "try everything that has failed before, also what rests after three runs")
-	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) when `N` recordings in a row fail for causes that aren't their own, or the first 2N (20 to 50) all fail alike; 0 = never")
-	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "take audio that is larger than VBC declares, or of undeclared size, when two downloads agree")
-	fs.BoolVar(&f.acceptFormat, "accept-format", false, "take recordings in a format that is not known as audio, when two downloads agree and have the size that VBC declares; never a web page or text")
-	fs.Var(newOneOf(&f.readBack, "auto", "always", "never"), "read-back", "read copies once more before they are deleted at VBC: auto (those of earlier runs, on servers other than Amazon's), always, or never")
-	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also what has, byte for byte, another recording's audio, when two downloads agree")
-	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will remove the copy")
-	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may say that bytes are on disk while they are in a cache of this machine")
-	fs.BoolVar(&f.moved, "moved", false, "the archive has been copied to a bucket of the same name at another endpoint: go on there, and have the manifest belong to it")
-	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "leave VBC's transcripts of calls out; deleting a recording may delete its transcript")
-	fs.BoolVar(&f.catalog, "catalog", false, "keep the catalogue beside the archive up to date, as Parquet; see vbcvault export --help")
-	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address, though anybody on the way can read it")
+	fs.Var(newOneOf(&f.fetch, "auto", "direct", "export"), "fetch", "how to fetch audio: direct (one request each), export (one ZIP for many), or auto (export if VBC's quota makes it faster)")
+	fs.StringVar(&f.spoolDir, "spool-dir", "", "`DIR` for exports while they are unpacked (default: beside the manifest)")
+	fs.StringVar(&f.exportLimit, "export-limit", "2GiB", "at most so many `BYTES` of audio in one export: 500MB, 2GiB")
+	fs.BoolVar(&f.fullScan, "full-scan", false, "list everything, also what earlier runs listed")
+	fs.StringVar(&f.fullScanEvery, "full-scan-every", "30d", "without --delete, list only new recordings, and everything once every `AGE`")
+	fs.IntVar(&f.pageSize, "page-size", 0, "ask for `N` recordings per listing page (default: as many as VBC allows, up to 1000)")
+	fs.BoolVar(&f.retryFailed, "retry-failed", false, "retry everything that failed before, also after three failed runs")
+	fs.IntVar(&f.maxFailures, "max-failures", 20, "stop (exit 3) if `N` recordings in a row fail for a common cause, or the first 2N (20 to 50) all fail in the same way; 0 = never")
+	fs.BoolVar(&f.acceptSizeMismatch, "accept-size-mismatch", false, "accept audio that is larger than VBC declares, or of undeclared size, if two downloads agree")
+	fs.BoolVar(&f.acceptFormat, "accept-format", false, "accept recordings in a format that is not known as audio, if two downloads agree and have the size that VBC declares; never a web page or text")
+	fs.Var(newOneOf(&f.readBack, "auto", "always", "never"), "read-back", "read copies again before recordings are deleted at VBC: auto (copies of earlier runs, on servers other than Amazon's), always, or never")
+	fs.BoolVar(&f.acceptEqualAudio, "accept-equal-audio", false, "delete at VBC also recordings with the same audio as another recording, byte for byte, if two downloads agree")
+	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will delete the copy")
+	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may report data as saved while it is only in a cache of this machine")
+	fs.BoolVar(&f.moved, "moved", false, "the archive was copied to a bucket of the same name at another endpoint: continue there, and bind the manifest to it")
+	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "skip VBC's transcripts of calls; deleting a recording may delete its transcript")
+	fs.BoolVar(&f.catalog, "catalog", false, "update the catalogue beside the archive, as Parquet; see vbcvault export --help")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server, although others on the network can read it")
 	f.output.register(fs)
 }
 
@@ -167,10 +169,10 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		return nil, err
 	}
 	if f.trustMount && j.destination.dir == "" {
-		return nil, usagef("leave it out, or archive to file://", "--trust-mount is about directories, and --to is a bucket")
+		return nil, usagef("remove it, or archive to file://", "--trust-mount applies to directories, but --to is a bucket")
 	}
 	if f.moved && j.destination.dir != "" {
-		return nil, usagef("leave it out: a directory carries its identity in a file", "--moved is about buckets, and --to is a directory")
+		return nil, usagef("remove it: a directory contains its identity in a file", "--moved applies to buckets, but --to is a directory")
 	}
 	if err = j.trust(j.destination); err != nil {
 		return nil, err
@@ -187,7 +189,7 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 	}
 	if f.plan != "" {
 		if !f.dryRun || !f.delete {
-			return nil, usagef("add --dry-run --delete, or leave it out", "--plan writes down what --dry-run finds that --delete would delete")
+			return nil, usagef("add --dry-run --delete, or remove --plan", "--plan needs --dry-run and --delete: it writes what --delete would delete")
 		}
 		j.planFile = f.plan
 	}
@@ -206,9 +208,9 @@ func (f *archiveFlags) confirmed(d destination) (*pipeline.PlanFile, error) {
 	if f.confirmPlan == "" {
 		return nil, nil
 	}
-	const hint = "make one with --delete --dry-run --plan FILE"
+	const hint = "write one with --delete --dry-run --plan FILE"
 	if !f.delete {
-		return nil, usagef("add --delete, or leave it out", "--confirm-plan says what to delete, and --delete is missing")
+		return nil, usagef("add --delete, or remove --confirm-plan", "--confirm-plan selects what to delete, but --delete is missing")
 	}
 	file, err := os.Open(f.confirmPlan)
 	if err != nil {
@@ -220,7 +222,7 @@ func (f *archiveFlags) confirmed(d destination) (*pipeline.PlanFile, error) {
 		return nil, usagef(hint, "--confirm-plan %s can't be used: %v", f.confirmPlan, err)
 	}
 	if p.Destination != d.String() {
-		return nil, usagef(hint, "--confirm-plan %s was made for %s, and this run is about %s", f.confirmPlan, p.Destination, d)
+		return nil, usagef(hint, "--confirm-plan %s was written for %s, but this run is for %s", f.confirmPlan, p.Destination, d)
 	}
 	return p, nil
 }
@@ -239,7 +241,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 			return o, err
 		}
 		if !o.Since.Before(o.Cutoff) {
-			return o, usagef("--since must be earlier", "between --since %s and the cutoff %s nothing is left",
+			return o, usagef("--since must be earlier", "no time is left between --since %s and the cutoff %s",
 				o.Since.Format(time.RFC3339), o.Cutoff.UTC().Format(time.RFC3339))
 		}
 	}
@@ -267,7 +269,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 		o.MaxDeletes = &f.maxDeletes
 	}
 	if !f.delete && (f.deleteAfter != "" || changed("max-deletes")) {
-		return o, usagef("add --delete, or leave them out", "--delete-after and --max-deletes say how to delete, and --delete is missing")
+		return o, usagef("add --delete, or remove them", "--delete-after and --max-deletes limit what to delete, but --delete is missing")
 	}
 	if f.workers < 1 || f.workers > 256 {
 		return o, usagef("between 1 and 256", "--workers %d", f.workers)
@@ -308,7 +310,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 func parseWait(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		return 0, usagef("write it as 90m, 2h or 1h30m; 0 waits for ever", "--max-wait %q is not a duration", s)
+		return 0, usagef("write it as in 90m, 2h or 1h30m; 0 = no limit", "--max-wait %q is not a duration", s)
 	}
 	return d, nil
 }

@@ -22,14 +22,14 @@ func newAudit(s streams) *cobra.Command {
 	var offline, asJSON, insecureHTTP bool
 	cmd := &cobra.Command{
 		Use:   "audit [--offline]",
-		Short: "Check the receipts of what was deleted, and report on them",
-		Long: `Audit checks the chain of receipts: each entry carries the SHA-256 of the one
-before it, so that none can be changed, removed or slipped in unnoticed. It
-compares the manifest's chain with the receipts beside the archive, names the
-first break, and prints a report to file. It changes nothing; the exit code is
-1 if something is wrong.
+		Short: "Check the receipts of deleted recordings, and print a report",
+		Long: `Audit checks the chain of receipts: each entry contains the SHA-256 of the
+entry before it, so that no entry can be changed, removed or inserted
+unnoticed. It compares the manifest's chain with the receipts beside the
+archive, names the first break, and prints a report to keep. It changes
+nothing. The exit code is 1 if something is wrong.
 
-Whether the copies themselves are still whole is what vbcvault verify says.`,
+To check the copies themselves, use vbcvault verify.`,
 		Example: `  vbcvault audit
   vbcvault audit --offline --json`,
 		Args: cobra.NoArgs,
@@ -59,15 +59,15 @@ Whether the copies themselves are still whole is what vbcvault verify says.`,
 					printAudit(s.out, path, a)
 				}
 				if err == nil && !a.Intact() {
-					err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first finding is: " + a.Breaks[0])}
+					err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first problem: " + a.Breaks[0])}
 				}
 				return err
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "look at the manifest only")
+	cmd.Flags().BoolVar(&offline, "offline", false, "check only the manifest")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &path)
 	return cmd
 }
@@ -84,27 +84,27 @@ func printAudit(out io.Writer, path string, a check.AuditResult) {
 	if a.Entries > 0 {
 		row("period", a.First.Format(time.RFC3339), "to "+a.Last.Format(time.RFC3339))
 	}
-	row("deleted", humanize.Comma(a.Deleted), "VBC confirmed the deletion; each had a proven copy written down before")
-	row("not there", humanize.Comma(a.NotThere), "VBC had them no more; each with a proven copy")
+	row("deleted", humanize.Comma(a.Deleted), "VBC confirmed the deletion; a verified copy was recorded before each")
+	row("not there", humanize.Comma(a.NotThere), "VBC no longer had them; each has a verified copy")
 	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
-	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or showed them again")
-	row("not sent", humanize.Comma(a.NotSent), "their deletion was withdrawn before it was sent")
+	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or listed them again")
+	row("not sent", humanize.Comma(a.NotSent), "their deletion was cancelled before it was sent")
 	if a.Held > 0 {
-		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were made, %d of them removed", a.Released))
+		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were added, %d of them removed", a.Released))
 	}
 	if a.Erased > 0 {
 		row("erased", humanize.Comma(a.Erased), "from the archive, on request")
 	}
-	row("open", humanize.Comma(a.Open), "begun, and what became of them is not known; the next run looks, where its manifest knows them")
+	row("open", humanize.Comma(a.Open), "deletions with an unknown outcome; the next run checks those in its manifest")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
 	if a.Entries > 0 {
 		row("head", a.Head, "")
 	}
 	switch {
 	case a.Stored < 0:
-		row("stored", "not looked at", "")
+		row("stored", "not checked", "")
 	default:
-		row("stored", humanize.Comma(a.Stored), "entries lie beside the archive too")
+		row("stored", humanize.Comma(a.Stored), "entries are also stored beside the archive")
 	}
 	for _, o := range a.Others {
 		row("other chain", o.Chain, humanize.Comma(o.Entries)+" entries, of another manifest of this account")
@@ -114,7 +114,7 @@ func printAudit(out io.Writer, path string, a check.AuditResult) {
 		fmt.Fprintln(out, "remark:", r)
 	}
 	if a.Entries == 0 && len(a.Others) > 0 {
-		fmt.Fprintln(out, "\nThis manifest's own chain is empty, as after vbcvault rebuild: what the other chains say is checked, and not counted above.")
+		fmt.Fprintln(out, "\nThis manifest's own chain is empty, as after vbcvault rebuild: the other chains were checked, but are not counted above.")
 	}
 	if a.Intact() {
 		fmt.Fprintln(out, "\nThe chain is intact.")

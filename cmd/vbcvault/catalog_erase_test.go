@@ -50,7 +50,7 @@ func TestEraseFromTheCatalog(t *testing.T) {
 			if n := w.callerIn(t, "17325550100"); n == 0 || name == "versions" && n < 2 {
 				t.Fatalf("the catalogue has the caller %d times in the first place", n)
 			}
-			if r := w.erase("--id", "1"); r.code != 0 || name == "versions" && !strings.Contains(r.stdout, "4 objects and versions") {
+			if r := w.erase("--id", "1"); r.code != 0 || name == "versions" && !strings.Contains(r.stdout, "objects and versions removed: 4") {
 				t.Fatal("not erased")
 			}
 			if n := w.callerIn(t, "17325550100"); n != 0 {
@@ -102,7 +102,7 @@ func TestEraseFromTheCatalogGoesOn(t *testing.T) {
 				}
 				r = w.erase("--id", "1")
 			}
-			if r.code != 0 && !strings.Contains(r.stderr, "is erased already") || len(w.of("_1.")) != 0 {
+			if r.code != 0 && !strings.Contains(r.stderr, "is already erased") || len(w.of("_1.")) != 0 {
 				t.Errorf("fault %d, applied %v: not finished", fails, applied)
 			}
 			if c := w.callerIn(t, "17325550100"); c != 0 {

@@ -143,7 +143,7 @@ func TestCatalogIsKept(t *testing.T) {
 				july := w.in(7, 4)
 				r := w.archive(append(nightly, "--delete")...)
 				w.want(r, 1, map[string]int{"archived": 1, "deleted": 4})
-				if !strings.Contains(r.stderr, "the next run with --catalog does that") || !strings.Contains(r.stdout, "the catalogue could not be brought up to date") {
+				if !strings.Contains(r.stderr, "the next run with --catalog tries again") || !strings.Contains(r.stdout, "the catalogue could not be updated") {
 					t.Error("it doesn't say what is wrong")
 				}
 				refuse("")
@@ -234,11 +234,11 @@ func TestCatalogOfAnotherManifest(t *testing.T) {
 	all = append(all, w.in(6, 3))
 	r := w.archive(append(nightly, "--manifest", other)...)
 	w.want(r, 1, map[string]int{"archived": 1})
-	if !strings.Contains(r.stderr, "is another manifest's") || !strings.Contains(r.stderr, "--take-over") {
+	if !strings.Contains(r.stderr, "belongs to another manifest") || !strings.Contains(r.stderr, "--take-over") {
 		t.Error("it doesn't say why, or what to do")
 	}
 	w.mustList("purged", all[:2]...)
-	if r := w.run("export", "--to-store", "--manifest", other); r.code != 3 || !strings.Contains(r.stderr, "is another manifest's") {
+	if r := w.run("export", "--to-store", "--manifest", other); r.code != 3 || !strings.Contains(r.stderr, "belongs to another manifest") {
 		t.Error("taken over unasked")
 	}
 	w.want(w.archive(nightly...), 0, nil) // it is still the first one's
@@ -251,7 +251,7 @@ func TestCatalogOfAnotherManifest(t *testing.T) {
 	w.mustHold(all...)
 	// What is erased is in nobody's catalogue, though only its own manifest
 	// can make the month anew.
-	if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "vbcvault export --to-store there makes it anew") || len(w.of("month=05/catalog")) != 0 {
+	if r := w.erase("--id", "1"); r.code != 0 || !strings.Contains(r.stderr, "then run vbcvault export --to-store there") || len(w.of("month=05/catalog")) != 0 {
 		t.Error("left in another manifest's catalogue, or not said so")
 	}
 }

@@ -24,11 +24,11 @@ type chooseFlags struct {
 func (f *chooseFlags) texts(to *vbc.Filter) []chosenText {
 	return []chosenText{
 		{"extension", &f.extension, &to.Extension, "only calls of this extension `NUMBER`"},
-		{"caller-id", &f.callerID, &to.CallerID, "only calls with this caller's `NUMBER`, written as VBC does"},
-		{"dnis", &f.dnis, &to.DNIS, "only calls to this `NUMBER`, written as VBC does"},
-		{"cnam", &f.cnam, &to.CNAM, "only calls with this caller's `NAME`, written as VBC does"},
+		{"caller-id", &f.callerID, &to.CallerID, "only calls with this caller's `NUMBER`, written as at VBC"},
+		{"dnis", &f.dnis, &to.DNIS, "only calls to this `NUMBER`, written as at VBC"},
+		{"cnam", &f.cnam, &to.CNAM, "only calls with this caller's `NAME`, written as at VBC"},
 		{"call-id", &f.callID, &to.CallID, "only the recordings of this call, by its `ID`"},
-		{"rule-id", &f.ruleID, &to.RuleID, "only what the recording rule with this `ID` has recorded"},
+		{"rule-id", &f.ruleID, &to.RuleID, "only recordings made by the recording rule with this `ID`"},
 	}
 }
 
@@ -43,8 +43,8 @@ func (f *chooseFlags) register(fs *pflag.FlagSet) {
 	for _, t := range f.texts(&vbc.Filter{}) {
 		fs.StringVar(t.flag, t.name, "", t.help)
 	}
-	fs.StringVar(&f.minDuration, "min-duration", "", "only recordings at least so `LONG`: 30s, 5m")
-	fs.StringVar(&f.maxDuration, "max-duration", "", "only recordings at most so `LONG`: 30s, 5m")
+	fs.StringVar(&f.minDuration, "min-duration", "", "only recordings of at least this `LENGTH`: 30s, 5m")
+	fs.StringVar(&f.maxDuration, "max-duration", "", "only recordings of at most this `LENGTH`: 30s, 5m")
 }
 
 var directions = map[string]string{"inbound": "INBOUND", "outbound": "OUTBOUND", "intra-pbx": "INTRA_PBX"}
@@ -54,7 +54,7 @@ var directions = map[string]string{"inbound": "INBOUND", "outbound": "OUTBOUND",
 func (f *chooseFlags) filter(changed func(string) bool) (filter vbc.Filter, err error) {
 	for _, t := range f.texts(&filter) {
 		if changed(t.name) && strings.TrimSpace(*t.flag) == "" {
-			return filter, usagef("give it a value, or leave it out", "--%s is empty, and would choose everything", t.name)
+			return filter, usagef("give it a value, or remove it", "--%s is empty, and would select everything", t.name)
 		}
 		*t.to = *t.flag
 	}
@@ -77,11 +77,11 @@ func (f *chooseFlags) filter(changed func(string) bool) (filter vbc.Filter, err 
 		}
 		*d.to = time.Duration(long)
 		if *d.to <= 0 {
-			return filter, usagef("as in 30s, or leave it out", "--%s %s chooses nothing, or everything", d.name, d.flag)
+			return filter, usagef("write it as in 30s, or remove it", "--%s %s selects nothing, or everything", d.name, d.flag)
 		}
 	}
 	if filter.MaxDuration > 0 && filter.MinDuration > filter.MaxDuration {
-		return filter, usagef("no recording is both", "--min-duration %s is more than --max-duration %s", f.minDuration, f.maxDuration)
+		return filter, usagef("no recording matches both", "--min-duration %s is more than --max-duration %s", f.minDuration, f.maxDuration)
 	}
 	return filter, nil
 }

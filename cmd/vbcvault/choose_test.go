@@ -186,7 +186,7 @@ func TestExportOfTheChosen(t *testing.T) {
 	w.want(w.archive(append(args, "intra-pbx")...), 0, map[string]int{"deleted": 20, "exported": 20})
 	r := w.archive(append(args, "inbound")...)
 	w.want(r, 0, map[string]int{"deleted": 20, "exported": 20})
-	if n := len(w.account.Jobs()); n != 3 || !strings.Contains(r.stderr, "taking up") {
+	if n := len(w.account.Jobs()); n != 3 || !strings.Contains(r.stderr, "resuming") {
 		t.Errorf("%d jobs for three choices", n)
 	}
 	w.mustHold(all...)

@@ -33,11 +33,11 @@ func newDemo(s streams) *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the main job on a simulated account, with nothing set up",
+		Short: "Show how vbcvault works, with a simulated account and no setup",
 		Long: `Demo runs the real program on a simulated VBC account inside this process:
-it lists, archives real MP3s into a local directory, verifies them and, with
---delete, deletes them at the simulated account. No account, no bucket and no
-network are needed, and nothing real is touched.`,
+it lists recordings, archives real MP3 files into a local directory, verifies
+them and, with --delete, deletes them at the simulated account. It needs no
+account, no bucket and no network, and touches nothing real.`,
 		Example: `  vbcvault demo
   vbcvault demo --recordings 500 --delete --dir /tmp/vbcvault-demo`,
 		Args: cobra.NoArgs,
@@ -45,9 +45,9 @@ network are needed, and nothing real is touched.`,
 			return f.output.finish(s, func(o *output) (any, error) { return f.run(cmd.Context(), o) })
 		},
 	}
-	cmd.Flags().StringVar(&f.dir, "dir", "", "`DIR` to archive into; created if need be (default: a new temporary directory)")
-	cmd.Flags().IntVar(&f.recordings, "recordings", 40, "`N` recordings in the simulated account")
-	cmd.Flags().BoolVar(&f.delete, "delete", false, "delete them at the simulated account once proven")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "`DIR` to archive to; created if missing (default: a new temporary directory)")
+	cmd.Flags().IntVar(&f.recordings, "recordings", 40, "simulate an account with `N` recordings")
+	cmd.Flags().BoolVar(&f.delete, "delete", false, "delete them at the simulated account once verified")
 	f.output.register(cmd.Flags())
 	return cmd
 }
@@ -130,7 +130,7 @@ func (f *demoFlags) directory() (archive string, err error) {
 	base := f.dir
 	if base == "" {
 		if base, err = os.MkdirTemp("", "vbcvault-demo-"); err != nil {
-			return "", fmt.Errorf("make a directory for the demo: %w", err)
+			return "", fmt.Errorf("create a directory for the demo: %w", err)
 		}
 	}
 	if base, err = filepath.Abs(base); err == nil {
@@ -138,7 +138,7 @@ func (f *demoFlags) directory() (archive string, err error) {
 		err = os.MkdirAll(archive, 0o700)
 	}
 	if err != nil {
-		return "", usagef("choose another with --dir", "the directory for the demo can't be made: %v", err)
+		return "", usagef("choose another with --dir", "the directory for the demo can't be created: %v", err)
 	}
 	return archive, nil
 }
@@ -149,19 +149,19 @@ func (f *demoFlags) next(o *output, j *job, left int) {
 	if strings.Contains(me, "go-build") {
 		me = "go run ./cmd/vbcvault"
 	}
-	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said of the call,\n      each .transcript.txt its transcript\n", j.destination.dir)
-	fmt.Fprintf(o.out, "  export VBCVAULT_STATE_DIR=%s\n      and then all other commands are about this archive:\n", base)
+	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said about the call,\n      each .transcript.txt its transcript\n", j.destination.dir)
+	fmt.Fprintf(o.out, "  export VBCVAULT_STATE_DIR=%s\n      and then all other commands use this archive:\n", base)
 	for _, c := range []struct{ command, about string }{
-		{"status", "how far each recording has come"}, {"list", "the recordings, the newest first"},
-		{"verify", "does the archive hold what it should?"}, {"restore --all --out calls", "back into files"},
+		{"status", "the state of each recording"}, {"list", "the recordings, the newest first"},
+		{"verify", "check that the archive is complete and intact"}, {"restore --all --out calls", "back into files"},
 	} {
 		fmt.Fprintf(o.out, "  %s %s\n      %s\n", me, c.command, c.about)
 	}
-	fmt.Fprintf(o.out, "%d recordings are left in the simulated account", left)
+	fmt.Fprintf(o.out, "Recordings left in the simulated account: %d", left)
 	if f.delete {
 		fmt.Fprintln(o.out, ": younger than 90 days, or under a hold.")
 	} else {
-		fmt.Fprintf(o.out, ": nothing was deleted.\nThe same with deletion after proof:\n  %s demo --delete --dir %s\n", me, base)
+		fmt.Fprintf(o.out, ": nothing was deleted.\nTo delete recordings once their copies are verified:\n  %s demo --delete --dir %s\n", me, base)
 	}
 }
 

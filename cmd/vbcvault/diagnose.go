@@ -20,6 +20,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -28,7 +29,7 @@ func found(check string, err error, well string) storage.Finding {
 	if err == nil {
 		return storage.Finding{Check: check, Level: storage.OK, Means: well}
 	}
-	return storage.Finding{Check: check, Level: storage.Failure, Means: err.Error(), Mend: cmp.Or(hintFor(err), "see what it says")}
+	return storage.Finding{Check: check, Level: storage.Failure, Means: err.Error(), Mend: cmp.Or(hintFor(err), "see the message")}
 }
 
 func warning(check, means, mend string) storage.Finding {
@@ -42,12 +43,12 @@ func diagnoseTranscripts(ctx context.Context, client *vbc.Client, account string
 		case err == nil:
 			return found(check, nil, "VBC lists them; they are archived beside their recordings")
 		case e != nil && !e.Gateway && e.Status == http.StatusNotFound:
-			return found(check, nil, "VBC shows none of this account: "+err.Error())
+			return found(check, nil, "VBC lists none for this account: "+err.Error())
 		case e != nil && !e.Gateway && e.Status == http.StatusForbidden:
-			return warning(check, "VBC refuses to show them, so there may be some, and no company recording would be deleted: "+err.Error(),
-				"give the user of VBC_USERNAME the right to see transcripts; --no-transcripts leaves them out")
+			return warning(check, "VBC refuses to list them, so there may be some, and no company recording would be deleted: "+err.Error(),
+				"give the user of VBC_USERNAME the permission to see transcripts; --no-transcripts skips them")
 		}
-		return warning(check, "they can't be listed, so no company recording would be deleted: "+err.Error(), "look again later; --no-transcripts leaves transcripts out")
+		return warning(check, "they can't be listed, so no company recording would be deleted: "+err.Error(), "try again later; --no-transcripts skips transcripts")
 	}
 	return found(check, nil, "VBC lists none so far")
 }
@@ -65,19 +66,19 @@ func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account strin
 	if e := vbc.AsError(err); e != nil {
 		mend = cmp.Or(e.Advice(), mend)
 	}
-	return warning(check, err.Error()+". It is needed for --users all, and where recordings don't carry the account's number",
-		mend+"; or name --account and --users by number")
+	return warning(check, err.Error()+". It is needed for --users all, and if recordings don't contain the account number",
+		mend+"; or give --account and --users by number")
 }
 
 func diagnoseQuota(client *vbc.Client, known time.Duration) storage.Finding {
 	const check = "quota"
 	switch q := client.Quota(); {
 	case q.Throttled > 0:
-		return warning(check, "used up until "+q.ClosedUntil.UTC().Format(time.RFC3339), "something else uses this application; give vbcvault one of its own")
+		return warning(check, "used up until "+q.ClosedUntil.UTC().Format(time.RFC3339), "another program uses this application; give vbcvault its own application")
 	case known > 0:
-		return found(check, nil, "earlier runs have learned "+pace(known))
+		return found(check, nil, "earlier runs measured "+pace(known))
 	}
-	return found(check, nil, "VBC doesn't show it before it is used up; by default it is "+pace(pipeline.DefaultInterval)+". The developer portal has the tier")
+	return found(check, nil, "VBC shows it only when it is used up; the default is "+pace(pipeline.DefaultInterval)+". The developer portal shows your tier")
 }
 
 func diagnoseClock(off time.Duration) storage.Finding {
@@ -86,7 +87,7 @@ func diagnoseClock(off time.Duration) storage.Finding {
 		return found(check, nil, fmt.Sprintf("within %v of VBC's", off.Abs().Round(time.Second)+time.Second))
 	}
 	return storage.Finding{Check: check, Level: storage.Failure, Mend: "set this machine's clock",
-		Means: fmt.Sprintf("%v away from VBC's: ages reckoned from it would be wrong, and every run is refused", off.Abs())}
+		Means: fmt.Sprintf("%v away from VBC's clock: the age of recordings would be wrong, so every run is refused", off.Abs())}
 }
 
 // diagnoseNetwork looks at what stands between us and VBC. A proxy's address
@@ -109,7 +110,7 @@ func diagnoseNetwork(api string) []storage.Finding {
 		}
 		f := found("certificates", nil, name+" names a file with certificates")
 		if b, err := os.ReadFile(file); err != nil || !x509.NewCertPool().AppendCertsFromPEM(b) {
-			f.Level, f.Means, f.Mend = storage.Failure, fmt.Sprintf("%s names %s, which has no certificates that can be read", name, file), "name a file with certificates in PEM, readable for this user"
+			f.Level, f.Means, f.Mend = storage.Failure, fmt.Sprintf("%s names %s, which contains no readable certificates", name, file), "use a file with certificates in PEM that this user can read"
 		}
 		out = append(out, f)
 	}
@@ -125,16 +126,21 @@ func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool)
 	var out []storage.Finding
 	if d, ok := store.(storage.Diagnoser); ok {
 		out = d.Diagnose(ctx)
+		for i, f := range out {
+			if f.Check == s3store.LifecycleRules && f.Level == storage.Failure {
+				out[i].Mend += "; archive --allow-expiring deletes at VBC although copies expire"
+			}
+		}
 	}
 	if store.Memory() == storage.ForeignMemory {
-		out = append(out, found("reading back", nil, "this is not Amazon's S3: a copy that an earlier run has archived is read once more, in full, before its recording is deleted at VBC. "+
-			"That costs no request at VBC, but a GET of each object and its traffic, and doesn't work with cold storage classes; archive --read-back never leaves it out"))
+		out = append(out, found("reading back", nil, "this is not Amazon's S3: a copy of an earlier run is read again, in full, before its recording is deleted at VBC. "+
+			"This costs no request at VBC, but a GET of each object and its traffic, and doesn't work with cold storage; archive --read-back never skips it"))
 	}
 	if c, ok := store.(io.Closer); ok {
 		_ = c.Close() // nothing was written
 	}
 	if to.dir != "" {
-		out = append(out, diagnoseMount(to), diagnoseDisk("room in the destination", to.dir))
+		out = append(out, diagnoseMount(to), diagnoseDisk("free space in the destination", to.dir))
 	}
 	return out
 }
@@ -147,10 +153,10 @@ func diagnoseMount(to destination) storage.Finding {
 	case err != nil:
 		return found(check, err, "")
 	case kind == "":
-		return found(check, nil, "no network or FUSE file system is seen at "+to.dir)
+		return found(check, nil, "no network or FUSE file system at "+to.dir)
 	}
-	return warning(check, fmt.Sprintf("%s is on a network or FUSE file system (%s): it may say that bytes are on disk while they are in a cache of this machine, so archive --delete is refused", to.dir, kind),
-		"archive to a disk of this machine, or to s3://; where fsync means that the bytes are safe, archive takes --trust-mount")
+	return warning(check, fmt.Sprintf("%s is on a network or FUSE file system (%s): it may report data as saved while it is only in a cache of this machine, so archive --delete is refused", to.dir, kind),
+		"archive to a disk of this machine, or to s3://; if fsync is reliable on this mount, use archive --trust-mount")
 }
 
 // diagnoseManifest looks where the manifest lies, or would lie, and at what it
@@ -163,9 +169,9 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 	m, err := sqlite.OpenReadOnly(ctx, path)
 	switch {
 	case sqlite.Missing(err):
-		f = found(check, nil, path+" is made by the first run")
+		f = found(check, nil, path+" is created by the first run")
 	case errors.Is(err, manifest.ErrOlder):
-		f = warning(check, err.Error(), "it keeps a copy; nothing has to be done")
+		f = warning(check, err.Error(), "nothing to do: the upgrade keeps a copy")
 	case err != nil:
 		f = found(check, err, "")
 	default:
@@ -197,7 +203,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		}
 		dir = filepath.Dir(dir) // it will be made there
 	}
-	return append([]storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, habits...), known
+	return append([]storage.Finding{f, diagnoseDisk("free space for the manifest", dir)}, habits...), known
 }
 
 // enoughRoom is what a disk should have free, for a manifest that grows and for
@@ -208,8 +214,8 @@ func diagnoseDisk(check, dir string) storage.Finding {
 	free, err := spool.FreeBytes(dir)
 	f := found(check, err, fmt.Sprintf("%s has %s free", dir, humanize.IBytes(free)))
 	if err == nil && free < enoughRoom {
-		return warning(check, f.Means+", less than an export and a growing manifest may want",
-			"make room; --spool-dir puts exports elsewhere, and --export-limit makes them smaller")
+		return warning(check, f.Means+", less than an export and a growing manifest may need",
+			"free some space; --spool-dir puts exports elsewhere, and --export-limit makes them smaller")
 	}
 	return f
 }

@@ -44,22 +44,22 @@ func diagnoseHabits(ctx context.Context, m habits) (out []storage.Finding, err e
 // diagnoseLate looks whether a night without --delete would find what comes late.
 func diagnoseLate(late manifest.Late) storage.Finding {
 	const check = "late recordings"
-	came := fmt.Sprintf("%s of %s came late: %s after it should have been listed, the latest so far", late.Recording, late.Start.Format(time.RFC3339), days(late.By))
+	came := fmt.Sprintf("%s of %s appeared late: %s after it should have been listed, the latest so far", late.Recording, late.Start.Format(time.RFC3339), days(late.By))
 	if late.By <= pipeline.Overlap {
-		return found(check, nil, came+". Each night lists the last 3 days again")
+		return found(check, nil, came+". Each run lists the last 3 days again")
 	}
-	return warning(check, came+". That is later than the 3 days that a night without --delete lists again, so only a listing of everything finds such recordings",
-		"let everything be listed more often: --full-scan-every 7d; runs with --delete always list everything")
+	return warning(check, came+". A run without --delete lists only the last 3 days again, so only a listing of everything finds such recordings",
+		"list everything more often: --full-scan-every 7d; runs with --delete always list everything")
 }
 
 // diagnoseRetention looks whether recordings are archived before they leave VBC.
 // age is how old they are when the latest run archived them.
 func diagnoseRetention(retention, age, late time.Duration) storage.Finding {
 	const check = "retention at VBC"
-	gone := fmt.Sprintf("recordings seem to leave VBC by themselves after about %s", days(retention))
+	gone := fmt.Sprintf("VBC seems to delete recordings by itself after about %s", days(retention))
 	if age+max(late, pipeline.Overlap) < retention {
-		return found(check, nil, gone+fmt.Sprintf("; the latest run archived what is older than %s", days(age)))
+		return found(check, nil, gone+fmt.Sprintf("; the latest run archived recordings older than %s", days(age)))
 	}
-	return warning(check, gone+fmt.Sprintf(", and the latest run archived what is older than %s: with one late night, or a recording that comes late, they leave before they are archived", days(age)),
+	return warning(check, gone+fmt.Sprintf(", and the latest run archived recordings older than %s: after one missed run, or if a recording appears late, recordings are deleted before they are archived", days(age)),
 		"archive earlier: a smaller --older-than; deleting them at VBC can wait, with --delete-after")
 }

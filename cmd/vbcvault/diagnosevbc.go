@@ -47,7 +47,7 @@ func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
 	const check = "credentials"
 	err := d.client.Login(ctx)
 	if err == nil {
-		return found(check, nil, "VBC gives a token for them")
+		return found(check, nil, "VBC accepts them and gives a token")
 	}
 	first := found(check, err, "")
 	d.client = nil
@@ -65,18 +65,18 @@ func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
 		switch e = client.Login(ctx); {
 		case e == nil:
 			d.client, d.options = client, o
-			first.Means += ". There is one at " + address
+			first.Means += ". There is a token address at " + address
 			first.Mend = "set VBC_TOKEN_URL=" + address
 			return first
 		case authError(e) != nil && authError(e).Cause == vbc.RefusedUser:
 			first.Means += ". At " + address + " " + e.Error()
-			first.Mend = "set VBC_TOKEN_URL=" + address + ", and then: " + hintFor(e)
+			first.Mend = "set VBC_TOKEN_URL=" + address + ", then: " + hintFor(e)
 			return first
 		}
 		tried = append(tried, address)
 	}
 	if len(tried) > 0 {
-		first.Means += ". There is none at " + strings.Join(tried, " either, nor at ") + " either"
+		first.Means += ". There is no token address at " + strings.Join(tried, " or at ") + " either"
 	}
 	return first
 }
@@ -145,7 +145,7 @@ func (d *vbcDoctor) api(ctx context.Context) storage.Finding {
 		client.ExpectClientAuth(d.client.ClientAuth())
 		if _, e := diagnoseListing(ctx, client, d.account); e == nil {
 			d.client, d.options = client, o
-			f.Means += ". It is at " + root
+			f.Means += ". The API is at " + root
 			f.Mend = "set VBC_API_ROOT=" + root
 			return f
 		}
@@ -175,14 +175,14 @@ func diagnoseListing(ctx context.Context, client *vbc.Client, account string) (s
 	listing := client.List(vbc.Query{Kind: vbc.Company, Account: account, PageSize: 10})
 	for _, err := range listing.Pages(ctx, once(client)) {
 		if e := vbc.AsError(err); e != nil && e.Throttled() {
-			return warning(check, "the quota is used up at this moment: "+err.Error(), "look again when nothing else uses this application"), err
+			return warning(check, "the quota is used up now: "+err.Error(), "try again when no other program uses this application"), err
 		}
 		if err != nil {
 			return found(check, err, ""), err
 		}
 		break // the first page is enough
 	}
-	return found(check, nil, fmt.Sprintf("subscribed; VBC lists %s company recordings. Whether it allows to delete them shows only when one is deleted", humanize.Comma(int64(listing.Total())))), nil
+	return found(check, nil, fmt.Sprintf("subscribed; company recordings at VBC: %s. Whether VBC allows deletion is known only after the first one", humanize.Comma(int64(listing.Total())))), nil
 }
 
 // once tries nothing twice, except with a token that is new and may not be known

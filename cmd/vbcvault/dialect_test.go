@@ -34,7 +34,7 @@ func TestDialects(t *testing.T) {
 		level  storage.Level
 		says   string
 	}{
-		"Google Cloud Storage": {[]hook{storagetest.LikeGoogle}, "writing and checksums", storage.Warning, "doesn't check what it is sent"},
+		"Google Cloud Storage": {[]hook{storagetest.LikeGoogle}, "writing and checksums", storage.Warning, "doesn't verify checksums"},
 		"Backblaze B2":         {[]hook{storagetest.LikeBackblaze, storagetest.WithoutConditions}, "writing and checksums", storage.Warning, "refuses checksums"},
 		"no listing of uploads": {[]hook{refusing(storagetest.S3Fault{Status: 404, Code: "NoSuchUpload"}, "ListMultipartUploads")},
 			"unfinished uploads", storage.Warning, "404"},
@@ -45,7 +45,7 @@ func TestDialects(t *testing.T) {
 				return &storagetest.S3Fault{Status: 429, Code: "TooManyRequests", Says: "Please reduce your request rate."}
 			}
 			return nil
-		}}, "writing and checksums", storage.OK, "checks what it is sent"},
+		}}, "writing and checksums", storage.OK, "verifies checksums"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +116,7 @@ func TestBucketElsewhereIsRefused(t *testing.T) {
 	if r := w.run(night...); r.code != 3 {
 		t.Errorf("the old place: exit %d", r.code)
 	}
-	if r := w.inDir().archive("--older-than", "90d", "--moved"); r.code != 2 || !strings.Contains(r.stderr, "--moved is about buckets") {
+	if r := w.inDir().archive("--older-than", "90d", "--moved"); r.code != 2 || !strings.Contains(r.stderr, "--moved applies to buckets") {
 		t.Errorf("a directory: exit %d: %s", r.code, r.stderr)
 	}
 }

@@ -19,25 +19,26 @@ func newDiff(s streams) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "diff [--fix]",
-		Short: "Compare manifest and destination, both ways",
-		Long: `Diff compares what the manifest knows with what the destination holds:
+		Short: "Compare the manifest with the destination, in both directions",
+		Long: `Diff compares the manifest with the destination:
 
-  missing   a copy lacks an object, and VBC may have the recording still
-  damaged   an object has another size or SHA-256, and VBC may have it still
-  lost      the same, and VBC has the recording no more
-  unknown   an object lies among the recordings, and the manifest doesn't know it
-  begun     an object or upload that an interrupted run, or an erasure, has left
-  beside    a further copy of a recording; nothing is wrong
+  missing   an object of a copy is missing, and VBC may still have the recording
+  damaged   an object has another size or SHA-256, and VBC may still have it
+  lost      missing or damaged, and VBC no longer has the recording
+  unknown   an object is among the recordings but not in the manifest
+  begun     an object or upload that an interrupted run or erasure left unfinished
+  beside    another copy of a recording; nothing is wrong
 
-The exit code is 1 if there is any of the first five. Diff asks VBC nothing, and
-no object is touched. No run may go on meanwhile.
+The exit code is 1 if there is any of the first five. Diff sends VBC no request
+and changes no object. No run may be in progress at the same time.
 
-With --fix the manifest remembers what is missing or damaged, as verify does, so
-that the next run of archive stores it anew; what is lost is listed by status.
+With --fix the manifest records what is missing or damaged, as verify does, so
+that the next run of archive stores it again; status lists what is lost.
 
-Verify asks for the same copies, and writes down what it finds; it can read
-every byte, and a part of the archive each night. Diff also lists what is there,
-and so finds what the manifest doesn't know; it writes nothing without --fix.`,
+Verify checks the same copies and records what it finds; it can read every
+byte, and check a part of the archive each night. Diff also lists the objects
+in the destination, and so finds what is not in the manifest; it writes nothing
+without --fix.`,
 		Example: `  vbcvault diff
   vbcvault diff --fix
   vbcvault diff --json --manifest /var/lib/vbcvault/acme.manifest`,
@@ -52,9 +53,9 @@ and so finds what the manifest doesn't know; it writes nothing without --fix.`,
 			return out.finish(s, func(o *output) (any, error) { return differ(cmd.Context(), o, path, d, insecureHTTP) })
 		},
 	}
-	cmd.Flags().BoolVar(&d.Fix, "fix", false, "mark in the manifest what is missing or damaged")
-	cmd.Flags().IntVar(&d.Workers, "workers", 8, "recordings looked at, `N` at once")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().BoolVar(&d.Fix, "fix", false, "record in the manifest what is missing or damaged")
+	cmd.Flags().IntVar(&d.Workers, "workers", 8, "check `N` recordings at once")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &path)
 	out.register(cmd.Flags())
 	return cmd
@@ -77,7 +78,7 @@ func differ(ctx context.Context, o *output, path string, what check.DiffOptions,
 		for _, r := range d.Remarks {
 			fmt.Fprintln(o.out, "remark:", r)
 		}
-		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole, %s missing, %s damaged, %s lost; %s objects unknown, %s begun, %s beside\n",
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s intact, %s missing, %s damaged, %s lost; %s objects unknown, %s begun, %s beside\n",
 			humanize.Comma(d.Checked), store, humanize.Comma(d.Whole), humanize.Comma(d.Missing), humanize.Comma(d.Damaged), humanize.Comma(d.Lost),
 			humanize.Comma(d.Unknown), humanize.Comma(d.Begun), humanize.Comma(d.Beside))
 	}
@@ -85,9 +86,9 @@ func differ(ctx context.Context, o *output, path string, what check.DiffOptions,
 	case d.Same():
 		return d, nil
 	case again > 0 && what.Fix:
-		err = fmt.Errorf("manifest and destination differ; the next run of vbcvault archive stores %d copies anew, if VBC has the recordings still", again)
+		err = fmt.Errorf("manifest and destination differ; the next run of vbcvault archive stores the missing or damaged copies again (%d), if VBC still has the recordings", again)
 	case again > 0:
-		err = fmt.Errorf("manifest and destination differ; vbcvault diff --fix has the next run of archive store %d copies anew", again)
+		err = fmt.Errorf("manifest and destination differ; after vbcvault diff --fix, the next run of archive stores the missing or damaged copies again (%d)", again)
 	default:
 		err = errors.New("manifest and destination differ")
 	}

@@ -126,15 +126,15 @@ func TestDiff(t *testing.T) {
 		rows := w.known(w.manifest())
 		counts := map[string]int{"checked": 9, "whole": 3, "missing": 3, "damaged": 1, "lost": 2, "unknown": 3, "begun": 1, "beside": 1}
 		r := w.diff(reading, 1, counts)
-		w.mustSay(r, "missing", key(kept[0], "mp3"), "--fix has the next run archive it anew")
+		w.mustSay(r, "missing", key(kept[0], "mp3"), "with --fix the next run archives it again")
 		w.mustSay(r, "missing", key(kept[1], "json"), "")
 		w.mustSay(r, "missing", text, "")
 		w.mustSay(r, "damaged", key(kept[2], "mp3"), "is not the copy")
-		w.mustSay(r, "lost", key(deleted[0], "json"), "VBC has the recording no more")
+		w.mustSay(r, "lost", key(deleted[0], "json"), "VBC no longer has the recording")
 		w.mustSay(r, "lost", key(deleted[1], "mp3"), "is not the copy")
-		w.mustSay(r, "unknown", stranger, "knows no such recording")
-		w.mustSay(r, "unknown", "account=549825/kind=company/notes.txt", "none that vbcvault gives")
-		w.mustSay(r, "unknown", bak, "although it knows the recording")
+		w.mustSay(r, "unknown", stranger, "the recording is not in the manifest")
+		w.mustSay(r, "unknown", "account=549825/kind=company/notes.txt", "vbcvault gives no such name")
+		w.mustSay(r, "unknown", bak, "the recording is in the manifest, but this object is not")
 		w.mustSay(r, "beside", second, "")
 		if !strings.Contains(r.stdout, `{"finding":"begun"`) {
 			t.Error("what was abandoned isn't found")
@@ -187,7 +187,7 @@ func TestDiffAfterAKill(t *testing.T) {
 	w.place(begun, "{}")
 	r := w.run("diff", "--json")
 	w.want(r, 1, map[string]int{"checked": 3, "whole": 3, "begun": 2, "unknown": 0, "missing": 0})
-	w.mustSay(r, "begun", begun, "the next run goes on")
+	w.mustSay(r, "begun", begun, "the next run resumes it")
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"failed": 0})
 	w.want(w.run("diff", "--json"), 0, map[string]int{"checked": 6, "whole": 6, "begun": 0, "unknown": 0, "beside": 1}) // the metadata that was none stays
 }
@@ -211,7 +211,7 @@ func TestDiffOfAnUnmountedDisk(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.run("diff", "--fix"); r.code != 3 || !strings.Contains(r.stderr, "is the disk mounted?") || !cmp.Equal(rows, w.known(w.manifest())) {
+	if r := w.run("diff", "--fix"); r.code != 3 || !strings.Contains(r.stderr, "check that the disk is mounted") || !cmp.Equal(rows, w.known(w.manifest())) {
 		t.Errorf("exit %d", r.code)
 	}
 }

@@ -146,7 +146,7 @@ func (w *world) manifestFails(all []vbctest.Recording, args []string, archive fu
 	w.t.Helper()
 	r := archive(args...)
 	w.want(r, 3, nil)
-	w.says(r, "write manifest", "is the disk with the manifest full")
+	w.says(r, "write manifest", "check whether the manifest's disk is full")
 	w.nothingLost(all)
 	if len(w.account.Recordings()) == 0 {
 		w.t.Error("the manifest could be written")
@@ -340,7 +340,7 @@ func TestSpoolHasNoRoom(t *testing.T) {
 	r := w.archive("--older-than", "90d", "--fetch", "export", "--spool-dir", dir)
 	w.want(r, 0, map[string]int{"archived": 12, "downloads": 12})
 	w.mustHold(all...)
-	if !strings.Contains(r.stderr, "choose another with --spool-dir") || len(w.account.Jobs()) != 0 {
+	if !strings.Contains(r.stderr, "choose another directory with --spool-dir") || len(w.account.Jobs()) != 0 {
 		t.Errorf("it isn't said, or %d jobs were started for nothing", len(w.account.Jobs()))
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

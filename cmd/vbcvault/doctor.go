@@ -25,19 +25,20 @@ type doctor struct {
 func newDoctor(s streams) *cobra.Command {
 	var d doctor
 	cmd := &cobra.Command{
-		Use:   "doctor --to DESTINATION",
-		Short: "Look whether everything is set up for a run, and change nothing",
-		Long: `Doctor looks at everything that a run relies on: credentials, subscriptions,
-clock, proxy and certificates; whether the destination can be listed and written
-and checks what it is sent; its versioning, public access, lifecycle rules and
-Object Lock; where the manifest lies, and the room on the disks.
+		Use:        "doctor --to DESTINATION",
+		SuggestFor: []string{"check", "test"},
+		Short:      "Check that everything is set up for a run, and change nothing",
+		Long: `Doctor checks everything that a run depends on: credentials, subscriptions,
+clock, proxy and certificates; whether the destination can be listed, is
+writable and verifies checksums; its versioning, public access, lifecycle rules
+and Object Lock; where the manifest is, and the free space on the disks.
 
-For each it says ok, warning or failure, what that means and how to mend it. It
-sends VBC four requests; where the API or its tokens aren't found, a few more, to
-find out where they are. It changes nothing; only an S3 server that doesn't
-check what it is sent keeps one small object, as in a run, and a password that
-VBC refuses is remembered, as in a run, so that nothing tries it again too soon. The exit code is 1 if
-something has failed, else 0.`,
+For each check it prints ok, warning or failure, what that means, and how to
+fix it. It sends VBC four requests, and a few more to find the addresses of the
+API and of tokens if these are wrong. It changes nothing, with two exceptions
+that a run makes too: it leaves one small object on an S3 server that doesn't
+verify checksums, and it records a password that VBC refuses, so that nothing
+tries it again too soon. The exit code is 1 if a check fails, else 0.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
   vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
   vbcvault doctor --to file:///mnt/archive --json`,
@@ -54,15 +55,15 @@ something has failed, else 0.`,
 				err = printFindings(s.out, findings)
 			}
 			if err == nil && level == storage.Failure {
-				err = &exitError{code: exitIncomplete, err: errors.New("a run would not work, or not be safe; see above")}
+				err = &exitError{code: exitIncomplete, err: errors.New("a run would fail, or would not be safe; see above")}
 			}
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&d.to, "to", "", "`DESTINATION`: s3://BUCKET[/PREFIX], or file:///DIR")
-	cmd.Flags().StringVar(&d.account, "account", "self", "the account: its `NUMBER`, or self, the credentials' own")
-	cmd.Flags().StringVar(&d.manifest, "manifest", "", "`FILE` that keeps the progress (default: as for archive)")
-	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC's or the S3 server's address")
+	cmd.Flags().StringVar(&d.account, "account", "self", "the account's `NUMBER`, or self for the account of the credentials")
+	cmd.Flags().StringVar(&d.manifest, "manifest", "", "manifest `FILE` that keeps the progress (default: as for archive)")
+	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server")
 	d.protect.register(cmd.Flags())
 	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object")
 	return cmd

@@ -47,7 +47,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 				t.Errorf("%s: %+v", check, found[check])
 			}
 		}
-		for _, check := range []string{"writing", "identity", "room in the destination", "room for the manifest"} {
+		for _, check := range []string{"writing", "identity", "free space in the destination", "free space for the manifest"} {
 			if _, ok := found[check]; !ok && w.proxy == nil {
 				t.Errorf("nothing about %s", check)
 			}
@@ -63,7 +63,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 		if left, err := os.ReadDir(w.state); err != nil || len(left) != 0 || len(storagetest.Keys(t, w.open())) != 0 {
 			t.Errorf("it left %v in the state directory, or something in the destination", left)
 		}
-		if !strings.Contains(found["call recording API"].Means, "3 company recordings") || !strings.Contains(found["provisioning API"].Means, "549825") {
+		if !strings.Contains(found["call recording API"].Means, "company recordings at VBC: 3") || !strings.Contains(found["provisioning API"].Means, "549825") {
 			t.Errorf("%+v", found)
 		}
 		// After a run it looks at the manifest that this has made.
@@ -93,7 +93,7 @@ func TestDoctorFindings(t *testing.T) {
 		"no provisioning": {cfg: vbctest.Config{ProvisioningForbidden: true},
 			check: "provisioning API", level: storage.Warning, says: "--users all"},
 		"no transcripts": {cfg: vbctest.Config{NoTranscripts: true},
-			check: "transcripts", level: storage.OK, says: "VBC shows none of this account"},
+			check: "transcripts", level: storage.OK, says: "VBC lists none for this account"},
 		"transcripts refused by the gateway": {spoil: func(w *world) {
 			w.account.Inject(func(r *http.Request) *vbctest.Fault {
 				if isTranscripts(r) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,16 +18,16 @@ const environmentHelp = `Environment:
   VBC_API_URL         address of the API (default https://api.vonage.com)
   VBC_API_ROOT        path of the call recording API
                       (default /t/vbc.prod/call_recording/v1/api)
-  VBC_TOKEN_URL       address of the tokens, where it isn't /token at VBC_API_URL
-                      (resellers' accounts may have one of their own)
+  VBC_TOKEN_URL       address of the tokens, if it is not /token at VBC_API_URL
+                      (accounts of resellers may have their own)
   VBC_PROVISIONING_CLIENT_ID, VBC_PROVISIONING_CLIENT_SECRET
-                      a second application, where the first isn't subscribed to
+                      a second application, if the first one isn't subscribed to
                       the Provisioning API
-      Each VBC_... also as VBC_..._FILE, the path of a file that holds it.
+      Each VBC_... also as VBC_..._FILE, the path of a file with the value.
   AWS_*               the standard AWS credentials, profiles, roles and region
-  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server in place of AWS
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server instead of AWS
   AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
-  VBCVAULT_STATE_DIR  where manifests lie (default $XDG_STATE_HOME/vbcvault,
+  VBCVAULT_STATE_DIR  directory of manifests (default $XDG_STATE_HOME/vbcvault,
                       else ~/.local/state/vbcvault)`
 
 // vbcOptions reads what the environment says about VBC. All that is missing is
@@ -58,11 +59,11 @@ func vbcOptions() (vbc.Options, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return vbc.Options{}, usagef("set it, or name a file that holds it, as in "+missing[0]+"_FILE=/path",
+		return vbc.Options{}, usagef("set it, or name a file with its value, as in "+missing[0]+"_FILE=/path",
 			"not set: %s", strings.Join(missing, ", "))
 	}
 	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
-		return vbc.Options{}, usagef("set both, or none to use VBC_CLIENT_ID for both APIs", "of VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET only one is set")
+		return vbc.Options{}, usagef("set both, or neither to use VBC_CLIENT_ID for both APIs", "only one of VBC_PROVISIONING_CLIENT_ID and VBC_PROVISIONING_CLIENT_SECRET is set")
 	}
 	return o, nil
 }
@@ -72,7 +73,7 @@ func newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
 	o.Memory = rememberedFor(manifest)
 	client, err := vbc.New(o)
 	if err != nil {
-		return nil, usagef("check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT", "%v", err)
+		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}
 	}
 	return client, nil
 }
@@ -93,11 +94,11 @@ func setting(name string) (string, error) {
 		if errors.As(err, &pe) {
 			err = pe.Err
 		}
-		return "", usagef("the file must exist and be readable for this user", "%s_FILE: can't read %s: %v", name, file, err)
+		return "", usagef("the file must exist, and this user must be able to read it", "%s_FILE: can't read %s: %v", name, file, err)
 	}
 	value = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if value == "" {
-		return "", usagef("put the value into it", "%s_FILE: %s is empty", name, file)
+		return "", usagef("write the value into the file", "%s_FILE: %s is empty", name, file)
 	}
 	return value, nil
 }
@@ -114,8 +115,8 @@ func stateDir() (string, error) {
 			return d.base + d.sub, nil
 		}
 	}
-	return "", usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest",
-		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is no directory of this user's", os.Getenv("HOME"))
+	return "", usagef("set VBCVAULT_STATE_DIR to a permanent directory that this user can write, or name the file with --manifest",
+		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is not a directory of this user", os.Getenv("HOME"))
 }
 
 // home is HOME, if that is somebody's: in containers it is / or nothing, and users
@@ -132,7 +133,7 @@ func home() string {
 // a mistake of the configuration, which it mostly is.
 func unwritable(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
-		return usagef("set VBCVAULT_STATE_DIR to a directory that lasts and that this user may write, or name the file with --manifest", "nowhere to keep the manifest: %w", err)
+		return usagef("set VBCVAULT_STATE_DIR to a permanent directory that this user can write, or name the file with --manifest", "nowhere to keep the manifest: %w", err)
 	}
 	return err
 }

@@ -32,38 +32,39 @@ func newErase(s streams) *cobra.Command {
 	var f eraseFlags
 	cmd := &cobra.Command{
 		Use:   "erase --id ID [--start TIME] --reason TEXT --by NAME",
-		Short: "Remove one archived recording for ever, on somebody's request",
-		Long: `Erase removes one recording from the archive, as when somebody has the right to
-be forgotten: audio, metadata and whatever lies beside them, in all versions,
-and what the catalogue says of it: that month's file is erased with all its
-versions and stored anew. Files that export has written are yours to see to.
-Nobody can get it back: it must have been deleted at VBC before. What the
-manifest keeps of it is its id, its start, and sizes and digests.
+		Short: "Remove one archived recording permanently, on request",
+		Long: `Erase removes one recording from the archive permanently, for example for a
+right-to-be-forgotten request: audio, metadata and every other object of it, in
+all versions, and its entry in the catalogue: that month's file is erased with
+all its versions and stored again. Nobody can recover the recording, so it must
+have been deleted at VBC before. The manifest keeps its id, its start, and
+sizes and checksums.
 
-Where VBC has given an id twice, or corrected a start, the archive has several
-recordings with that id. --start says which one is meant; without it, erase
-names them and changes nothing.
+If VBC used an id twice, or corrected a start, the archive has several
+recordings with that id. Choose one with --start; without it, erase lists them
+and changes nothing.
 
-It refuses what is under a legal hold, or locked in the bucket, and then changes
-nothing. Reason and name lie beside the archive under erasures/; the chain of
-receipts has an entry about it, without them.
+Erase refuses a recording that is under a legal hold or locked in the bucket,
+and then changes nothing. Reason and name are stored beside the archive under
+erasures/; the chain of receipts gets an entry without them.
 
-It asks before it begins; --yes answers. Backups and older copies of the
-manifest, and of a directory, are yours to see to.`,
+It asks before it begins; --yes answers the question. You must remove the
+recording yourself from files that export wrote, and from backups and older
+copies of the manifest or of a directory.`,
 		Example: `  vbcvault erase --id 193228 --reason "request 4713" --by "J. Doe"
   vbcvault erase --id 193229 --reason "request 4713" --by "J. Doe" --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, s) },
 	}
 	cmd.Flags().Int64Var(&f.what.ID, "id", 0, "the recording's `ID`")
-	cmd.Flags().StringVar(&f.start, "start", "", "the `TIME` at which it starts, as list --json shows it: where several have had the id")
-	cmd.Flags().StringVar(&f.kind, "kind", "company", "its `KIND`: company or on-demand")
-	cmd.Flags().StringVar(&f.what.Owner, "user", "", "the `NUMBER` of its owner, if it is on-demand")
-	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "why, as a `TEXT` for those who come after you")
-	cmd.Flags().StringVar(&f.what.By, "by", "", "the `NAME` of whoever decides it")
+	cmd.Flags().StringVar(&f.start, "start", "", "the `TIME` at which the recording starts, as list --json shows it, if several have the same id")
+	cmd.Flags().StringVar(&f.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
+	cmd.Flags().StringVar(&f.what.Owner, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
+	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "the reason, as a `TEXT` for your colleagues")
+	cmd.Flags().StringVar(&f.what.By, "by", "", "the `NAME` of the person who decides")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "don't ask")
 	f.protect.registerRest(cmd.Flags())
-	cmd.Flags().BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &f.path)
 	return cmd
 }
@@ -97,7 +98,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	defer m.Close()
 	if _, err := m.Get(ctx, f.what.Key()); err != nil {
-		return usagef("vbcvault list --text finds recordings by names and numbers", "%v", err)
+		return usagef("vbcvault list --text finds recordings by name and number", "%v", err)
 	}
 	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
 	if err != nil {
@@ -112,7 +113,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s recording %d is erased: %d objects and versions\n", f.what.Kind, f.what.ID, n)
+	_, err = fmt.Fprintf(s.out, "%s recording %d is erased; objects and versions removed: %d\n", f.what.Kind, f.what.ID, n)
 	return err
 }
 
@@ -124,7 +125,7 @@ func underWay(ctx context.Context, path string) error {
 	}
 	n, err := m.UnderWay(ctx, manifest.Hold{}) // which covers everything
 	if err == nil && n > 0 {
-		err = fmt.Errorf("%d deletions at VBC are under way; erase when the run has ended", n)
+		err = fmt.Errorf("deletions at VBC are in progress (%d); run vbcvault erase after the other run has ended", n)
 	}
 	return errors.Join(err, m.Close())
 }
@@ -154,17 +155,17 @@ func (f *eraseFlags) open(ctx context.Context, m bound, changed func(string) boo
 // confirm shows what is about to be erased, and asks.
 func (f *eraseFlags) confirm(in io.Reader, out io.Writer) func(manifest.Row, []string) error {
 	return func(row manifest.Row, keys []string) error {
-		fmt.Fprintf(out, "%s of %s, for ever, with all versions:\n", row.Recording, row.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
+		fmt.Fprintf(out, "Erase permanently, with all versions: %s of %s\n", row.Recording, row.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
 		for _, key := range keys {
 			fmt.Fprintf(out, "  %s\n", key)
 		}
 		if f.yes {
 			return nil
 		}
-		fmt.Fprintf(out, "Type %q to go on:\n", "erase")
+		fmt.Fprintf(out, "Type %q to continue:\n", "erase")
 		line, _ := bufio.NewReader(in).ReadString('\n') // none is no answer
 		if strings.TrimSpace(line) != "erase" {
-			return &exitError{code: exitIncomplete, err: errors.New("nothing was erased; answer with the word, or use --yes")}
+			return &exitError{code: exitIncomplete, err: errors.New("nothing was erased; type the word, or use --yes")}
 		}
 		return nil
 	}

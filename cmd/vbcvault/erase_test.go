@@ -160,7 +160,7 @@ func TestEraseGoesOn(t *testing.T) {
 			if r.code != 0 {
 				r = w.erase("--id", "100001")
 			}
-			if r.code != 0 && !strings.Contains(r.stderr, "is erased already") || len(w.of("_100001.")) != 0 {
+			if r.code != 0 && !strings.Contains(r.stderr, "is already erased") || len(w.of("_100001.")) != 0 {
 				t.Errorf("fault %d, applied %v: not finished", fails, applied)
 			}
 			w.want(w.archive("--older-than", "90d", "--delete"), 0, nil) // stores what receipts are left
@@ -186,7 +186,7 @@ func TestErasedInARestoredManifest(t *testing.T) {
 		t.Fatal("not erased")
 	}
 	w.restore(backup)
-	if r := w.erase("--id", "100001"); r.code != 3 || !strings.Contains(r.stderr, "is erased already") {
+	if r := w.erase("--id", "100001"); r.code != 3 || !strings.Contains(r.stderr, "is already erased") {
 		t.Error("it doesn't know")
 	}
 	if r := w.run("verify"); r.code != 0 {

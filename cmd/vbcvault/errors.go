@@ -11,6 +11,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -101,21 +102,28 @@ func hintFor(err error) string {
 		return e.Advice()
 	}
 	if e := vbc.AsError(err); e != nil && e.AtLogin() {
-		return "VBC_TOKEN_URL says where tokens are; vbcvault doctor tries the other addresses"
+		return "check VBC_TOKEN_URL, the address of tokens; vbcvault doctor tries the other addresses"
 	}
 	if e := vbc.AsError(err); e != nil && e.Status == 404 {
-		return "VBC_API_URL and VBC_API_ROOT say where the API is"
+		return "check VBC_API_URL and VBC_API_ROOT, the address of the API"
 	}
 	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
-		return fmt.Sprintf("use another file with --manifest, or the %s that this one belongs to", e.What)
+		return fmt.Sprintf("use another manifest with --manifest, or the %s that this manifest belongs to", e.What)
 	}
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
-		return "set AWS_ENDPOINT_URL_S3 (or the profile) as for the runs before. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
+		return "set AWS_ENDPOINT_URL_S3 (or the profile) as in earlier runs. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
+	}
+	if _, ok := errors.AsType[*s3store.EncryptionError](err); ok {
+		return "use a bucket, a server or a key that encrypts as --sse and --kms-key say, or change these"
 	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
-		return "is the disk with the manifest full or read-only? Nothing is deleted without it"
+		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"
 	}
 	switch {
+	case errors.Is(err, s3store.ErrLockOff):
+		return "without --object-lock copies are not locked"
+	case errors.Is(err, storage.ErrCold):
+		return "vbcvault restore --thaw asks for it, which costs money"
 	case errors.Is(err, sqlite.ErrRemote):
 		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
 	case errors.Is(err, sqlite.ErrNames):
@@ -123,31 +131,39 @@ func hintFor(err error) string {
 	case errors.Is(err, manifest.ErrUnbound):
 		return "run vbcvault archive once, without --delete"
 	case errors.Is(err, manifest.ErrLocked):
-		return "wait for the other run to end, or leave quietly in such a case with --if-running skip"
+		return "wait for the other run to end; with --if-running skip, archive exits with 0 in this case"
 	case errors.Is(err, pipeline.ErrStopped):
-		return "run the same command again: it goes on where this one stopped"
+		return "run the same command again: it resumes where this one stopped"
+	}
+	return insecureHint(err)
+}
+
+// insecureHint says how to allow plain http, where that was refused.
+func insecureHint(err error) string {
+	if errors.Is(err, vbc.ErrInsecure) || errors.Is(err, s3store.ErrInsecure) {
+		return "use an https address; --insecure-http allows plain http"
 	}
 	return ""
 }
 
 // loginHint says how to mend a login that is refused.
 func loginHint(e *vbc.AuthError) string {
-	user := "VBC_USERNAME and VBC_PASSWORD are those of a VBC integration user (not of the developer portal)"
+	user := "VBC_USERNAME and VBC_PASSWORD must be those of a VBC integration user (not of the developer portal)"
 	until := ""
 	if !e.Until.IsZero() {
 		until = e.Until.UTC().Format(time.RFC3339)
 	}
 	switch {
 	case e.Cause == vbc.RefusedToken:
-		return "do VBC_API_URL and VBC_TOKEN_URL belong together, and is the application subscribed to the Call Recording API? If another program logs in as the same user, give vbcvault a user and an application of its own"
+		return "check that VBC_API_URL and VBC_TOKEN_URL belong together, and that the application is subscribed to the Call Recording API. If another program logs in as the same user, give vbcvault its own user and application"
 	case e.Cause == vbc.RefusedClient:
-		return "VBC_CLIENT_ID and VBC_CLIENT_SECRET are those of your application in the developer portal, and it must allow the password grant; some accounts get tokens at another address (VBC_TOKEN_URL), and vbcvault doctor tries that"
+		return "VBC_CLIENT_ID and VBC_CLIENT_SECRET must be those of your application in the developer portal, and it must allow the password grant; some accounts get tokens at another address (VBC_TOKEN_URL), which vbcvault doctor tries"
 	case e.Cause == vbc.RefusedLogin:
-		return "is this VBC's answer, or a proxy's? VBC_TOKEN_URL says where tokens are; vbcvault doctor tries the other addresses"
+		return "check whether VBC or a proxy sent this answer, and check VBC_TOKEN_URL; vbcvault doctor tries the other addresses"
 	case e.Locked:
-		return "VBC has locked the user after refused logins. Stop whatever else logs in as this user, and wait until " + until + ": each try before locks it for another 30 minutes. Then, or when an administrator has unlocked it and set another password, run again"
+		return "VBC has locked the user after refused logins. Stop every other program that logs in as this user, and wait until " + until + ": each earlier try locks it for another 30 minutes. Then run again, or when an administrator has unlocked the user and set another password"
 	case until != "":
-		return user + ". With another password vbcvault tries at once, with the same one from " + until + " on"
+		return user + ". vbcvault tries another password at once, and the same password again from " + until + " on"
 	}
 	return user
 }

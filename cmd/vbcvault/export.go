@@ -39,28 +39,30 @@ func newExport(s streams) *cobra.Command {
 	var f exportFlags
 	cmd := &cobra.Command{
 		Use:   "export (--format FORMAT --out FILE | --to-store)",
-		Short: "Write down what is known of each recording, for spreadsheets and query engines",
+		Short: "Export what is known of each recording, for spreadsheets and query engines",
 		Long: `Export writes the catalogue: for each recording, in the order of their start,
-what VBC said of the call, how far it has come, and where its copy lies. It asks
-neither VBC nor the destination. The file is there once it is whole.
+what VBC said about the call, its state, and where its copy is. It sends no
+request to VBC or to the destination. The file gets its name when it is
+complete.
 
-csv has a header, lists with a space between, and an apostrophe before what a
-spreadsheet would take for a formula; jsonl is a line of JSON each; parquet has
-typed columns and null for what isn't known. All have the same names.
+csv has a header, lists separated by spaces, and an apostrophe before values
+that a spreadsheet would run as a formula; jsonl is one line of JSON for each
+recording; parquet has typed columns, and null for unknown values. All formats
+use the same names.
 
 With --to-store it stores the catalogue beside the archive, as
-catalog/account=…/year=…/month=…/catalog.parquet, where DuckDB and Athena query
-it as it lies there. It makes all months anew; archive --catalog does that at
-the end of a run, for the months that have changed.
+catalog/account=…/year=…/month=…/catalog.parquet, where DuckDB and Athena can
+query it. It writes all months; archive --catalog does the same at the end of a
+run, for the months that changed.
 
-The catalogue is this manifest's: where several machines archive one account,
-each knows only its own part, so only one can keep it. Another is refused, and
-takes it over with --take-over. Months that only the other one knows then stay
-as they are.
+The catalogue belongs to this manifest: if several machines archive one
+account, each knows only its own part, so only one can keep the catalogue.
+Another machine is refused, and can take the catalogue over with --take-over.
+Months that only the other machine knows then stay as they are.
 
-The catalogue holds callers' names and numbers. It is replaced, so it is never
-locked; old versions of it stay in a bucket that keeps versions. erase removes
-them all; files made with --out are yours to see to.`,
+The catalogue contains callers' names and numbers. It is replaced, so it is
+never locked; a bucket with versioning keeps old versions of it. Erase removes
+them all; you must remove the recording yourself from files made with --out.`,
 		Example: `  vbcvault export --format csv --out calls.csv
   vbcvault export --format parquet --since 2025-01-01 --until 2026-01-01 --out 2025.parquet
   vbcvault export --format jsonl --state failed --out -
@@ -82,10 +84,10 @@ them all; files made with --out are yours to see to.`,
 	}
 	fs := cmd.Flags()
 	f.registerFile(fs)
-	fs.BoolVar(&f.toStore, "to-store", false, "store it beside the archive")
-	fs.BoolVar(&f.takeOver, "take-over", false, "with --to-store: also where the catalogue there is another manifest's")
+	fs.BoolVar(&f.toStore, "to-store", false, "store the catalogue beside the archive")
+	fs.BoolVar(&f.takeOver, "take-over", false, "with --to-store: also if the catalogue there belongs to another manifest")
 	f.protect.registerRest(fs)
-	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "with --to-store: allow plain http to the S3 server's address")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "with --to-store: allow plain http to the S3 server")
 	manifestFlag(cmd, &f.path)
 	f.output.register(fs)
 	return cmd
@@ -94,7 +96,7 @@ them all; files made with --out are yours to see to.`,
 // registerFile registers the flags that are about a file.
 func (f *exportFlags) registerFile(fs *pflag.FlagSet) {
 	fs.Var(newOneOf(&f.format, "", "csv", "jsonl", "parquet"), "format", "csv, jsonl or parquet")
-	fs.StringVar(&f.out, "out", "", "write it to this new `FILE`; - is standard output, for csv and jsonl")
+	fs.StringVar(&f.out, "out", "", "write to this new `FILE`; - is stdout, for csv and jsonl")
 	f.find.register(fs)
 }
 
@@ -110,16 +112,16 @@ func (f *exportFlags) job(cmd *cobra.Command) (do func(context.Context, *output)
 	}
 	for _, name := range []string{"take-over", "insecure-http", "sse", "kms-key", "tag", "expected-bucket-owner"} {
 		if changed(name) {
-			return nil, usagef("add it, or leave this out", "--%s is about --to-store, which is missing", name)
+			return nil, usagef("add --to-store, or remove this option", "--%s needs --to-store", name)
 		}
 	}
 	switch {
 	case f.format == "" || f.out == "":
 		return nil, usagef("as in --format csv --out calls.csv, or --to-store", "--format and --out are required")
 	case f.out == "-" && f.format == string(catalog.Parquet):
-		return nil, usagef("name a file, or use csv or jsonl", "--format parquet can't go to standard output")
+		return nil, usagef("name a file, or use csv or jsonl", "--format parquet can't be written to stdout")
 	case f.out == "-" && f.output.json:
-		return nil, usagef("leave out --json, or name a file with --out", "--out - and --json both write to standard output")
+		return nil, usagef("remove --json, or name a file with --out", "--out - and --json both write to stdout")
 	}
 	q.OldestFirst = true
 	return func(ctx context.Context, o *output) (exported, error) { return f.write(ctx, o, q) }, nil
@@ -131,7 +133,7 @@ func (f *exportFlags) wholly(changed func(string) bool) (err error) {
 	(&exportFlags{}).registerFile(parts)
 	parts.VisitAll(func(flag *pflag.Flag) {
 		if err == nil && changed(flag.Name) {
-			err = usagef("leave it out, or write a file with --out", "--to-store stores the whole catalogue, as Parquet, and --%s doesn't go with it", flag.Name)
+			err = usagef("remove it, or write a file with --out", "--to-store stores the whole catalogue, as Parquet, so --%s can't be used with it", flag.Name)
 		}
 	})
 	return err
@@ -157,10 +159,10 @@ func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (d
 	}
 	did.File = f.out
 	if did.Recordings == 0 {
-		o.log.Warn("no recording matches, so the file has none; vbcvault list finds recordings", "file", f.out)
+		o.log.Warn("no recording matches, so the file contains none; vbcvault list finds recordings", "file", f.out)
 	}
 	if !o.json {
-		fmt.Fprintf(o.out, "%s recordings are in %s\n", humanize.Comma(did.Recordings), f.out)
+		fmt.Fprintf(o.out, "exported to %s, recordings: %s\n", f.out, humanize.Comma(did.Recordings))
 	}
 	return did, nil
 }
@@ -193,7 +195,7 @@ func (f *exportFlags) store(ctx context.Context, o *output, changed func(string)
 	}
 	did.Months, err = a.StoreCatalog(ctx, f.takeOver)
 	if err == nil && !o.json {
-		fmt.Fprintf(o.out, "the catalogue of %d months lies in %s\n", did.Months, d)
+		fmt.Fprintf(o.out, "the catalogue is in %s, months: %d\n", d, did.Months)
 	}
 	return did, err
 }

@@ -81,22 +81,22 @@ func TestExportGoesWrong(t *testing.T) {
 		downloads int // of 20 recordings
 		says      string
 	}{
-		"the account has none": {cfg: vbctest.Config{NoExports: true}, downloads: 20, says: "exports are of no use"},
-		"the job fails":        {cfg: vbctest.Config{ExportFails: true}, downloads: 20, says: "has failed"},
+		"the account has none": {cfg: vbctest.Config{NoExports: true}, downloads: 20, says: "exports can't be used"},
+		"the job fails":        {cfg: vbctest.Config{ExportFails: true}, downloads: 20, says: "VBC reports that export job"},
 		"an entry is missing":  {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry { return e[1:] }), downloads: 1},
 		"an entry comes twice": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			return append(e, vbctest.ZipEntry{Name: "again/" + e[3].Name, Body: strings.NewReader("x"), Size: -1})
-		}), downloads: 20, says: "holds 21 files, and VBC has listed 20"},
+		}), downloads: 20, says: "has 21 files, but VBC has listed 20"},
 		"other names": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			for i := range e {
 				e[i].Name = fmt.Sprintf("recording-%d.mp3", i)
 			}
 			return e
-		}), downloads: 20, says: "none of 20 recordings is in the ZIP"},
+		}), downloads: 20, says: "no file with the name of any of 20 recordings"},
 		"a file that is no recording": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			e[7].Name = "index.csv"
 			return e
-		}), downloads: 20, says: "holds 1 files that VBC hasn't listed"},
+		}), downloads: 20, says: "has 1 file that VBC hasn't listed"},
 		"in directories that lead out of the ZIP, packed": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			for i := range e {
 				e[i].Name, e[i].Deflate = "../../../../tmp/"+e[i].Name, true
@@ -108,19 +108,19 @@ func TestExportGoesWrong(t *testing.T) {
 			e[5].Size, e[5].CRC = int64(len(b)), 1 // a checksum that isn't that of the bytes
 			e[5].Body = bytes.NewReader(b)
 			return e
-		}), downloads: 1, says: "hasn't got this recording whole"},
+		}), downloads: 1, says: "doesn't have the complete recording"},
 		"an error page in place of audio": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			n := len(content(e[5]))
 			e[5].Body = strings.NewReader("<html>" + strings.Repeat("x", n-6))
 			return e
-		}), downloads: 1, says: "is not audio"},
+		}), downloads: 1, says: "sent no audio"},
 		"a header that lies about the size, by ten thousand times": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			// The bomb: the directory declares what the listing does, and far more comes.
 			size := int64(len(content(e[5])))
 			e[5].Deflate, e[5].Size, e[5].CRC = true, size, 1
 			e[5].Body = bytes.NewReader(deflated(100 << 20))
 			return e
-		}), downloads: 1, says: "hasn't got this recording whole"},
+		}), downloads: 1, says: "doesn't have the complete recording"},
 		"another size": {cfg: zip(func(e []vbctest.ZipEntry) []vbctest.ZipEntry {
 			e[5].Body = io.MultiReader(e[5].Body, strings.NewReader("more"))
 			return e
@@ -139,19 +139,19 @@ func TestExportGoesWrong(t *testing.T) {
 				return &vbctest.Fault{CutAfter: 50_000}
 			}
 			return nil
-		}, downloads: 20, says: "an export didn't work"},
+		}, downloads: 20, says: "an export failed"},
 		"a page in place of the ZIP": {inject: func(r *http.Request) *vbctest.Fault {
 			if isZIP(r) {
 				return &vbctest.Fault{Status: 200, Body: "<html>Sign in</html>"}
 			}
 			return nil
-		}, downloads: 20, says: "no ZIP that can be read"},
+		}, downloads: 20, says: "not a readable ZIP"},
 		"no job by that id": {inject: func(r *http.Request) *vbctest.Fault {
 			if isJob(r) {
 				return &vbctest.Fault{Status: 404, Body: `{"msg":"Export job not found","status":404}`}
 			}
 			return nil
-		}, downloads: 20, says: "is gone"},
+		}, downloads: 20, says: "no longer exists"},
 		"the ZIP is on another host": {inject: func(r *http.Request) *vbctest.Fault {
 			if isJob(r) {
 				return &vbctest.Fault{Status: 200, Body: `{"id":"x","status":"complete","files_total":20,"files_completed":20,"download_url":"https://example.com/zip"}`}
@@ -245,7 +245,7 @@ func TestExpiredExportIsStartedAnew(t *testing.T) {
 	r := w.archive("--older-than", "90d", "--delete", "--fetch", "export")
 	w.want(r, 0, map[string]int{"deleted": 20, "exported": 20})
 	w.mustHold(all...)
-	if strings.Contains(r.stderr, "taking up") || len(w.account.Jobs()) != 2 {
+	if strings.Contains(r.stderr, "resuming") || len(w.account.Jobs()) != 2 {
 		t.Errorf("%d jobs", len(w.account.Jobs()))
 	}
 }

@@ -41,12 +41,12 @@ func stateNames() (names []string) {
 func (f *findFlags) query(changed func(string) bool) (q manifest.Query, err error) {
 	for name, value := range map[string]string{"since": f.since, "until": f.until, "kind": f.kind, "user": f.user, "text": f.text} {
 		if changed(name) && strings.TrimSpace(value) == "" {
-			return q, usagef("give it a value, or leave it out", "--%s is empty, and would find everything", name)
+			return q, usagef("give it a value, or remove it", "--%s is empty, and would match everything", name)
 		}
 	}
 	q = manifest.Query{IDs: f.ids, Owner: f.user, Text: f.text}
 	if i := slices.IndexFunc(q.IDs, func(id int64) bool { return id <= 0 }); i >= 0 || changed("id") && len(q.IDs) == 0 {
-		return q, usagef("see vbcvault list, or the names of the archived files", "--id names no recording")
+		return q, usagef("vbcvault list and the names of archived files show ids", "--id is empty or not an id")
 	}
 	for _, s := range f.states {
 		if !slices.Contains(stateNames(), s) {
@@ -74,7 +74,7 @@ func (f *findFlags) query(changed func(string) bool) (q manifest.Query, err erro
 			return q, err
 		}
 		if !q.Since.Before(q.Until) {
-			return q, usagef("--until must be later", "between --since and --until nothing is left")
+			return q, usagef("--until must be later", "no time is left between --since and --until")
 		}
 	}
 	q.Filter, err = f.filter(changed)

@@ -23,7 +23,7 @@ import (
 func newHold(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hold",
-		Short: "Keep recordings at VBC for a legal hold, whatever else says so",
+		Short: "Keep recordings at VBC under a legal hold",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -46,20 +46,21 @@ func newHoldAdd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add (--id ID | --caller-id NUMBER | --extension NUMBER | --since TIME | --until TIME)... --reason TEXT --by NAME",
 		Short: "Put recordings under a hold",
-		Long: `Add puts recordings under a hold: those that match all that is given, of every
-kind and user, whether they are archived already or will be listed one day. They
-are archived like all others and not deleted at VBC, whatever the options of a
-run say; the summary counts them as held back.
+		Long: `Add puts recordings under a legal hold: those that match all given criteria, of
+every kind and user, whether they are archived already or will be listed later.
+They are archived like all others but not deleted at VBC, whatever the options
+of a run are; the summary counts them as held back.
 
-It takes effect at once, also on a run that is going on: from then on it begins
-no deletion of what is held. Add waits for the deletions that are under way at
-that moment (--wait). If the outcome of some stays unknown, it says how many and
-exits with 1: the hold is in force, and the next run finds out. Numbers are compared by their digits, with a
-country's code or without.
+The hold takes effect at once, also for a run that is in progress: from now on
+that run begins no deletion of a recording under the hold. Add waits for the
+deletions that are in progress at that moment (--wait). If the outcome of some
+stays unknown, it says how many and exits with 1: the hold is in force, and the
+next run finds out. Numbers are compared by their digits, with or without a
+country code.
 
-The next run stores it beside the archive, where other machines and a manifest
-that had to be made anew find it, and adds it to the chain of receipts, without
-names and numbers.`,
+The next run stores the hold beside the archive, where other machines and a
+rebuilt manifest find it, and adds it to the chain of receipts, without names
+and numbers.`,
 		Example: `  vbcvault hold add --caller-id "+1 732 555 0100" --reason "Smith v. Acme" --by counsel@example.com
   vbcvault hold add --extension 101 --since 2025-01-01 --until 2025-07-01 --reason "ticket 4711" --by "J. Doe"
   vbcvault hold add --id 193228,193229 --reason "ticket 4712" --by "J. Doe"`,
@@ -75,12 +76,12 @@ names and numbers.`,
 				}
 				fmt.Fprintf(s.out, "hold %d is in force: no run deletes %s at VBC.\n", h.Number, covered(h))
 				if isDate(f.since) || isDate(f.until) {
-					fmt.Fprintln(s.out, "A date has no time zone, so the hold is a day wider on that side; a time such as 2025-01-01T00:00:00-05:00 is taken exactly.")
+					fmt.Fprintln(s.out, "A date has no time zone, so the hold is one day wider on that side; a time such as 2025-01-01T00:00:00-05:00 is used exactly.")
 				}
 				if h.Literal() {
-					fmt.Fprintf(s.out, "%q has too few digits for a number, so it covers only a caller that VBC writes just so; vbcvault list --text finds numbers.\n", h.CallerID)
+					fmt.Fprintf(s.out, "%q has too few digits for a number, so the hold covers only a caller with exactly this text at VBC; vbcvault list --text finds numbers.\n", h.CallerID)
 				}
-				if _, err = fmt.Fprintln(s.out, "Only this manifest has it so far: the next run of vbcvault archive stores it beside the archive."); err != nil {
+				if _, err = fmt.Fprintln(s.out, "Only this manifest has the hold so far: the next run of vbcvault archive stores it beside the archive."); err != nil {
 					return err
 				}
 				return awaitDeletions(cmd.Context(), m, h, wait, s.err)
@@ -91,9 +92,9 @@ names and numbers.`,
 	fs.Int64SliceVar(&f.ids, "id", nil, "recordings with these `ID`s")
 	fs.StringVar(&f.callerID, "caller-id", "", "recordings with this caller's `NUMBER`")
 	fs.StringVar(&f.extension, "extension", "", "recordings of this extension `NUMBER`")
-	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01T00:00:00-05:00, or 2025-01-01, which holds the day before too")
-	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`; a date such as 2025-07-01 holds that day too")
-	fs.DurationVar(&wait, "wait", 70*time.Second, "wait so `LONG`, as in 70s, for deletions that are under way")
+	fs.StringVar(&f.since, "since", "", "recordings that start at `TIME` or later: 2025-01-01T00:00:00-05:00, or 2025-01-01, which includes the day before")
+	fs.StringVar(&f.until, "until", "", "recordings that start before `TIME`; a date such as 2025-07-01 includes that day")
+	fs.DurationVar(&wait, "wait", 70*time.Second, "wait for `DURATION`, as in 70s, for deletions that are in progress")
 	f.who(fs)
 	manifestFlag(cmd, &path)
 	return cmd
@@ -119,28 +120,28 @@ func awaitDeletions(ctx context.Context, m *sqlite.Manifest, h manifest.Hold, wa
 			return err
 		}
 		open := func(why string) error {
-			return &exitError{code: exitIncomplete, err: fmt.Errorf("hold %d is in force, but the deletion of %d recordings that it covers had been begun before, and nobody knows yet whether VBC has deleted them: %s. "+
-				"Each has a proven copy in the archive. The next run of vbcvault archive finds out, and deletes none that VBC still has", h.Number, n, why)}
+			return &exitError{code: exitIncomplete, err: fmt.Errorf("hold %d is in force, but deletions of recordings that it covers were already in progress (%d), and their outcome is unknown: %s. "+
+				"Each recording has a verified copy in the archive. The next run of vbcvault archive finds out, and deletes none that VBC still has", h.Number, n, why)}
 		}
 		if !used {
-			return open("the run that began it was interrupted")
+			return open("the run that started them was interrupted")
 		}
 		if first {
-			fmt.Fprintf(out, "waiting for the end of %d deletions that were under way…\n", n)
+			fmt.Fprintf(out, "waiting for deletions in progress: %d\n", n)
 		}
 		select {
 		case <-look.C:
 		case <-end.C:
-			return open("the run that began it hasn't ended it in time")
+			return open("the run that started them has not finished them in time")
 		case <-ctx.Done():
-			return open("waiting for it was interrupted")
+			return open("the wait was interrupted")
 		}
 	}
 }
 
 func (f *holdFlags) who(fs *pflag.FlagSet) {
-	fs.StringVar(&f.reason, "reason", "", "why, as a `TEXT` for those who come after you")
-	fs.StringVar(&f.by, "by", "", "the `NAME` of whoever decides it")
+	fs.StringVar(&f.reason, "reason", "", "the reason, as a `TEXT` for your colleagues")
+	fs.StringVar(&f.by, "by", "", "the `NAME` of the person who decides")
 }
 
 // hold checks the flags. What is given and empty is refused: another hold than
@@ -148,12 +149,12 @@ func (f *holdFlags) who(fs *pflag.FlagSet) {
 func (f *holdFlags) hold(changed func(string) bool) (h manifest.Hold, err error) {
 	for name, value := range map[string]string{"caller-id": f.callerID, "extension": f.extension, "since": f.since, "until": f.until} {
 		if changed(name) && strings.TrimSpace(value) == "" {
-			return h, usagef("give it a value, or leave it out", "--%s is empty", name)
+			return h, usagef("give it a value, or remove it", "--%s is empty", name)
 		}
 	}
 	h = manifest.Hold{IDs: f.ids, CallerID: f.callerID, Extension: strings.TrimSpace(f.extension), Reason: f.reason, By: f.by}
 	if i := slices.IndexFunc(h.IDs, func(id int64) bool { return id <= 0 }); i >= 0 {
-		return h, usagef("see vbcvault status, or the names of the archived files", "--id %d is no recording's id", h.IDs[i])
+		return h, usagef("vbcvault list and the names of archived files show ids", "--id %d is not a recording id", h.IDs[i])
 	}
 	if f.since != "" {
 		if h.Since, err = parseMoment("since", f.since); err != nil {
@@ -171,11 +172,11 @@ func (f *holdFlags) hold(changed func(string) bool) (h manifest.Hold, err error)
 			h.Until = h.Until.Add(anyZone)
 		}
 		if !h.Since.Before(h.Until) {
-			return h, usagef("--until must be later", "between --since and --until nothing is left")
+			return h, usagef("--until must be later", "no time is left between --since and --until")
 		}
 	}
 	if !h.Selects() {
-		return h, usagef("--id, --caller-id, --extension, --since or --until", "a hold on what? Nothing is given")
+		return h, usagef("use --id, --caller-id, --extension, --since or --until", "a hold needs at least one criterion")
 	}
 	return h, f.checkWho()
 }
@@ -219,16 +220,16 @@ func newHoldRemove(s streams) *cobra.Command {
 	var f holdFlags
 	cmd := &cobra.Command{
 		Use:   "remove NUMBER --reason TEXT --by NAME",
-		Short: "End a hold",
-		Long: `Remove ends a hold. What it has kept is deleted at VBC by the next run with
---delete that is about it, unless another hold covers it. The hold and its end
-stay in the manifest, and in the chain of receipts.`,
+		Short: "Remove a hold",
+		Long: `Remove removes a hold. The next run with --delete deletes at VBC what the hold
+has kept, if the run selects it and no other hold covers it. The hold and its
+removal stay in the manifest and in the chain of receipts.`,
 		Example: `  vbcvault hold remove 1 --reason "case closed" --by counsel@example.com`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil {
-				return usagef("see vbcvault hold list", "%q is no hold's number", args[0])
+				return usagef("vbcvault hold list shows the numbers", "%q is not the number of a hold", args[0])
 			}
 			if err := f.checkWho(); err != nil {
 				return err
@@ -236,10 +237,10 @@ stay in the manifest, and in the chain of receipts.`,
 			return besideManifest(cmd.Context(), path, func(m *sqlite.Manifest) error {
 				h, err := m.RemoveHold(cmd.Context(), number, f.reason, f.by)
 				if errors.Is(err, manifest.ErrNoHold) {
-					return usagef("see vbcvault hold list", "there is no hold %d in force", number)
+					return usagef("vbcvault hold list shows the numbers", "there is no hold %d in force", number)
 				}
 				if err == nil {
-					_, err = fmt.Fprintf(s.out, "hold %d has ended; it covered %s.\n", h.Number, covered(h))
+					_, err = fmt.Fprintf(s.out, "hold %d is removed; it covered %s.\n", h.Number, covered(h))
 				}
 				return err
 			})
@@ -275,7 +276,7 @@ func newHoldList(s streams) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "also those that have ended")
+	cmd.Flags().BoolVar(&all, "all", false, "also show removed holds")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	manifestFlag(cmd, &path)
 	return cmd
@@ -308,12 +309,12 @@ func printHolds(out io.Writer, holds []manifest.Hold) {
 	for _, h := range holds {
 		reason := h.Reason
 		if h.Lost {
-			reason = "its text is lost: say it anew, then remove this one"
+			reason = "its criteria are lost: add the hold again, then remove this one"
 		}
 		if h.Removed != nil {
-			reason += fmt.Sprintf(" (ended %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
+			reason += fmt.Sprintf(" (removed %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
 		}
-		since := "not known"
+		since := "unknown"
 		if !h.Lost {
 			since = h.At.Format(time.DateOnly)
 		}

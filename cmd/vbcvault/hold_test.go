@@ -126,7 +126,7 @@ func TestHoldOnABegunPurge(t *testing.T) {
 			t.Fatalf("exit %d, want a kill", r.code)
 		}
 		r := w.run(append([]string{"hold", "add", "--id", "100001"}, byCounsel...)...)
-		if r.code != 1 || !strings.Contains(r.stderr, "the deletion of 1 recordings that it covers had been begun before") {
+		if r.code != 1 || !strings.Contains(r.stderr, "deletions of recordings that it covers were already in progress (1)") {
 			t.Errorf("exit %d; it doesn't say that one was begun", r.code)
 		}
 		w.account.ResetCounts()
@@ -224,7 +224,7 @@ func TestHoldWhoseTextIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
-		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "say it anew") {
+		if r := w.run("hold", "list"); !strings.Contains(r.stdout, "every recording") || !strings.Contains(r.stdout, "add the hold again") {
 			t.Error("the list doesn't say why")
 		}
 		w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
@@ -247,7 +247,7 @@ func TestUnreadableHoldsStopARun(t *testing.T) {
 	w.someRecordings(2)
 	r := w.archive("--older-than", "90d", "--delete")
 	w.want(r, 3, map[string]int{"archived": 0, "deleted": 0})
-	if len(w.atVBC()) != 2 || !strings.Contains(r.stderr, "look at the holds") {
+	if len(w.atVBC()) != 2 || !strings.Contains(r.stderr, "read the holds") {
 		t.Error("it doesn't say why")
 	}
 }

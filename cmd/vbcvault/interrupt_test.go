@@ -253,7 +253,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 	said := false
 	for lines := bufio.NewScanner(stderr); !said && lines.Scan(); {
-		said = strings.Contains(lines.Text(), "A second signal ends at once")
+		said = strings.Contains(lines.Text(), "A second signal stops at once")
 	}
 	w.signal(cmd, syscall.SIGTERM)
 	if _ = cmd.Wait(); !said || cmd.ProcessState.ExitCode() != -1 {

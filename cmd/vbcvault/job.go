@@ -87,7 +87,7 @@ func incomplete(s pipeline.Summary) error {
 	if s.Failed+s.Resting > 0 {
 		return errors.New("some recordings failed and stay at VBC; vbcvault status lists them")
 	}
-	return errors.New("no recording failed, but not everything could be listed or stored; the warnings above say what, and vbcvault status lists it")
+	return errors.New("no recording failed, but something could not be listed or stored; see the warnings above and vbcvault status")
 }
 
 // plan is a dry run.
@@ -152,7 +152,7 @@ func (j *job) writePlan(do func(io.Writer) (pipeline.Plan, error)) (pipeline.Pla
 	}
 	file, err := os.OpenFile(j.planFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return pipeline.Plan{}, usagef("name a new file in a directory that can be written", "--plan: %v", err)
+		return pipeline.Plan{}, usagef("use a new file in a writable directory", "--plan: %v", err)
 	}
 	w := bufio.NewWriter(file)
 	plan, err := do(w)
@@ -204,6 +204,6 @@ type refusedDirectory struct {
 }
 
 func (e *refusedDirectory) Error() string {
-	return fmt.Sprintf("the destination %s is not there; is the disk mounted? vbcvault doesn't create it", e.dir)
+	return fmt.Sprintf("the destination %s does not exist; check that the disk is mounted. vbcvault doesn't create the directory", e.dir)
 }
 func (e *refusedDirectory) Unwrap() error { return e.err }

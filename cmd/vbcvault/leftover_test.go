@@ -151,7 +151,7 @@ func TestHoldDates(t *testing.T) {
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 	r := w.run(append([]string{"hold", "add", "--since", day.Format(time.DateOnly), "--until", day.AddDate(0, 0, 1).Format(time.DateOnly)}, byCounsel...)...)
 	from, until := day.AddDate(0, 0, -1).Format(time.RFC3339), day.AddDate(0, 0, 2).Format(time.RFC3339)
-	if r.code != 0 || !strings.Contains(r.stdout, from) || !strings.Contains(r.stdout, until) || !strings.Contains(r.stdout, "a day wider") {
+	if r.code != 0 || !strings.Contains(r.stdout, from) || !strings.Contains(r.stdout, until) || !strings.Contains(r.stdout, "one day wider") {
 		t.Errorf("it doesn't say what is covered: %s", r.stdout)
 	}
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": len(out), "skipped": len(in)})
@@ -161,7 +161,7 @@ func TestHoldDates(t *testing.T) {
 		}
 	}
 	exact := w.run(append([]string{"hold", "add", "--until", "2025-07-01T00:00:00-05:00"}, byCounsel...)...)
-	if !strings.Contains(exact.stdout, "before 2025-07-01T05:00:00Z") || strings.Contains(exact.stdout, "a day wider") {
+	if !strings.Contains(exact.stdout, "before 2025-07-01T05:00:00Z") || strings.Contains(exact.stdout, "one day wider") {
 		t.Errorf("a time isn't taken exactly: %s", exact.stdout)
 	}
 }

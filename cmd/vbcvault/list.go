@@ -41,21 +41,22 @@ const shownRecordings = 50
 func newList(s streams) *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "Find recordings in the manifest, and count them",
-		Long: `List shows the recordings that the manifest knows and that match all that is
-given, the newest first. It reads the manifest without locking it, also while a
-run is going on, and asks neither VBC nor the destination.
+		Use:        "list",
+		SuggestFor: []string{"ls", "find", "search"},
+		Short:      "Find recordings in the manifest, and count them",
+		Long: `List shows the recordings in the manifest that match all given filters, the
+newest first. It reads the manifest without locking it, also during a run, and
+sends no request to VBC or to the destination.
 
 It prints a table for people, or all that is known of each recording as lines
-of JSON or as CSV, for programs. In CSV what a spreadsheet would run as a
-formula has an apostrophe in front, except for telephone numbers; JSON has
-everything as it is.
+of JSON or as CSV, for programs. In CSV, values that a spreadsheet would run as
+a formula have an apostrophe in front, except for telephone numbers; JSON has
+every value unchanged.
 
-Times in the table and the months of --by month are local, or those of --tz;
-times in JSON and CSV are UTC, and so are their months unless --tz says
-otherwise. By extension, a call counts under each of its own, and once in the
-total.`,
+Times in the table and the months of --by month are in local time, or in the
+zone of --tz; times in JSON and CSV are UTC, and so are their months unless
+--tz is given. By extension, a call counts under each of its extensions, and
+once in the total.`,
 		Example: `  vbcvault list
   vbcvault list --caller-id 17325550100 --since 2025-01-01 --tz America/New_York
   vbcvault list --text smith --direction inbound --min-duration 1m --limit 0
@@ -73,8 +74,8 @@ total.`,
 	}
 	fs := cmd.Flags()
 	f.find.register(fs)
-	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings, 0 = all (default: 50 in the table, else all)")
-	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "begin with the oldest")
+	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings; 0 = all (default: 50 in the table, else all)")
+	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "show the oldest first")
 	fs.StringVar(&f.zone, "tz", "", "show times in this time `ZONE`: UTC, America/New_York (default: local); --since and --until are UTC")
 	fs.BoolVar(&f.asJSON, "json", false, "print each recording as a line of JSON")
 	fs.BoolVar(&f.asCSV, "csv", false, "print CSV with a header")
@@ -91,13 +92,13 @@ func (f *listFlags) check() (err error) {
 	counting := f.count || f.sumBytes
 	switch {
 	case f.asJSON && f.asCSV:
-		return usagef("use one of them", "--json and --csv exclude each other")
+		return usagef("use one of them", "--json and --csv can't be used together")
 	case f.limit < 0:
 		return usagef("0 shows all", "--limit %d is negative", f.limit)
 	case counting && (f.changed("limit") || f.oldestFirst):
-		return usagef("leave them out", "--count and --sum-bytes take all that matches: --limit and --oldest-first mean nothing with them")
+		return usagef("remove them", "--count and --sum-bytes use all matches, so --limit and --oldest-first have no meaning with them")
 	case f.changed("by") && !counting:
-		return usagef("add --count, --sum-bytes or both", "--by %s of what?", f.by)
+		return usagef("add --count, --sum-bytes or both", "--by %s needs --count or --sum-bytes", f.by)
 	}
 	if f.query, err = f.find.query(f.changed); err != nil {
 		return err
@@ -111,7 +112,7 @@ func (f *listFlags) check() (err error) {
 		}
 	}
 	if f.changed("tz") && (f.asJSON || f.asCSV || counting) && by != manifest.ByMonth {
-		return usagef("leave it out: times are UTC there", "--tz is for the table, and for --by month")
+		return usagef("remove it: these times are UTC", "--tz applies only to the table and to --by month")
 	}
 	f.query.OldestFirst, f.query.Limit = f.oldestFirst, f.limit
 	if (f.asJSON || f.asCSV) && !f.changed("limit") {
@@ -131,7 +132,7 @@ func (f *listFlags) place() (*time.Location, error) {
 		}
 		return at, nil
 	case f.changed("tz"):
-		return nil, usagef("give it a value, or leave it out", "--tz is empty")
+		return nil, usagef("give it a value, or remove it", "--tz is empty")
 	case f.asJSON || f.asCSV:
 		return time.UTC, nil
 	}
@@ -213,13 +214,13 @@ func (f *listFlags) table(ctx context.Context, m manifest.Search, out io.Writer)
 	}
 	switch n {
 	case 0:
-		fmt.Fprintln(out, "no recording in the manifest matches; numbers and names are compared as VBC writes them, and --text finds parts of them")
+		fmt.Fprintln(out, "no recording in the manifest matches; numbers and names must be written as at VBC, and --text finds parts of them")
 	case q.Limit:
 		which := "newest"
 		if f.oldestFirst {
 			which = "oldest"
 		}
-		fmt.Fprintf(out, "These are the %s %s. There are more: --limit N shows as many, --count says how many\n", which, humanize.Comma(int64(f.query.Limit)))
+		fmt.Fprintf(out, "These are the %s %s. There are more: --limit N shows N of them, --count counts them\n", which, humanize.Comma(int64(f.query.Limit)))
 	}
 	return nil
 }

@@ -324,13 +324,13 @@ func TestListRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).alone()
 	for _, c := range []struct{ args, want string }{
-		{"--json --csv", "exclude each other"},
+		{"--json --csv", "can't be used together"},
 		{"--limit -1", "--limit -1 is negative"},
-		{"--count --limit 3", "--limit and --oldest-first mean nothing"},
-		{"--by month", "--by month of what?"},
+		{"--count --limit 3", "--limit and --oldest-first have no meaning"},
+		{"--by month", "--by month needs --count or --sum-bytes"},
 		{"--count --by caller", `--by "caller" is unknown`},
 		{"--tz Mars/Base", `--tz "Mars/Base" is not a time zone`},
-		{"--json --tz UTC", "--tz is for the table"},
+		{"--json --tz UTC", "--tz applies only to the table"},
 		{"--state archived", `--state "archived" is unknown`},
 		{"--manifest none", "there is no manifest none"},
 		{"", "there is no manifest in"},

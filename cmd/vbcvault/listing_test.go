@@ -178,7 +178,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	w.someRecordings(600)
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--dry-run")
-	for _, words := range []string{"about 1,207", "613 with bulk export", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with bulk export"} {
+	for _, words := range []string{"about 1,207", "613 with exports", "about 2 h at VBC's default quota of 10 requests a minute, 61 min with exports"} {
 		if !strings.Contains(r.stdout, words) {
 			t.Errorf("the dry run doesn't say %q", words)
 		}
@@ -197,7 +197,7 @@ func TestItSaysHowLongItWillTake(t *testing.T) {
 	mustDo(t, m.SetLearned(t.Context(), manifest.Learned{Pace: 20 * time.Millisecond, Limited: true}))
 	mustDo(t, m.Close())
 	r = w.run("status")
-	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with bulk export`).MatchString(r.stdout) {
+	if !regexp.MustCompile(`Left: [0-9]+ to archive, [0-9]+ to delete; about [0-9]+ s at [0-9.]+ requests a second, [0-9]+ s with exports`).MatchString(r.stdout) {
 		t.Error("status doesn't say what is left")
 	}
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)

@@ -40,8 +40,8 @@ func TestRefusedPasswordIsRemembered(t *testing.T) {
 			for _, args := range [][]string{{"archive", "--older-than", "90d"}, {"archive", "--older-than", "90d", "--dry-run"}, {"doctor"}} {
 				for _, to := range []string{here, "file://" + t.TempDir()} {
 					r := w.run(append(args, "--to", to)...)
-					until := regexp.MustCompile(`not tried again before (\S+),`).FindStringSubmatch(r.stdout + r.stderr)
-					if until == nil || r.code != 3 && args[0] == "archive" || r.code != 1 && args[0] == "doctor" || !strings.Contains(r.stdout+r.stderr, "With another password vbcvault tries at once") {
+					until := regexp.MustCompile(`does not try them again before (\S+),`).FindStringSubmatch(r.stdout + r.stderr)
+					if until == nil || r.code != 3 && args[0] == "archive" || r.code != 1 && args[0] == "doctor" || !strings.Contains(r.stdout+r.stderr, "vbcvault tries another password at once") {
 						t.Errorf("%v: exit %d", args, r.code)
 						continue
 					}
@@ -155,7 +155,7 @@ func TestRefusedPasswordThatCantBeRemembered(t *testing.T) {
 	w.setenv("VBC_PASSWORD", "not the one")
 	r := w.archive("--older-than", "90d")
 	w.want(r, 3, nil)
-	w.says(r, "can't be remembered")
+	w.says(r, "can't be recorded")
 	w.setenv("VBC_PASSWORD", "correct horse")
 	w.want(w.archive("--older-than", "90d"), 0, nil)
 }
@@ -266,7 +266,7 @@ func TestDoctorFindsTheAddress(t *testing.T) {
 	t.Run("nothing anywhere", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, vbctest.Config{TokenPath: "/nowhere"}).inDir()
-		if f := w.doctor(1)["credentials"]; !strings.Contains(f.Means, "There is none at ") {
+		if f := w.doctor(1)["credentials"]; !strings.Contains(f.Means, "There is no token address at ") {
 			t.Errorf("%+v", f)
 		}
 	})

@@ -51,7 +51,7 @@ func (o *output) looked(verb string, seen *atomic.Int64) (stop func()) {
 	}
 	return ticking(every, func() {
 		n := seen.Load()
-		fmt.Fprintf(o.printer, "%s: %s recordings looked at, %.0f/s\n", verb, humanize.Comma(n), float64(n)/time.Since(begin).Seconds())
+		fmt.Fprintf(o.printer, "%s: %s recordings checked, %.0f/s\n", verb, humanize.Comma(n), float64(n)/time.Since(begin).Seconds())
 	})
 }
 

@@ -15,7 +15,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		stop() // from here on a signal ends the program at once
-		fmt.Fprintln(os.Stderr, "vbcvault: stopping; what is in flight is finished first. A second signal ends at once.")
+		fmt.Fprintln(os.Stderr, "vbcvault: stopping after the transfers in progress. A second signal stops at once.")
 	})
 	os.Exit(run(ctx, os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
 }

@@ -25,19 +25,19 @@ func newManifestBackup(s streams) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the manifest to a new file, also while a run goes on",
+		Short: "Copy the manifest to a new file, also during a run",
 		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
-it, put that file in the manifest's place while no run goes on. An older
-manifest loses nothing and deletes nothing wrongly: the next run finds out what
-has happened since.`,
+it, put that file in the manifest's place while no run is in progress. With an
+older manifest nothing is lost, and nothing is deleted wrongly: the next run
+finds out what has happened since.`,
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withManifest(cmd.Context(), path, func(path string, m *sqlite.Manifest) error {
 				if err := m.Backup(cmd.Context(), args[0]); err != nil {
-					return usagef("name a new file in a directory that can be written", "%v", err)
+					return usagef("use a new file in a writable directory", "%v", err)
 				}
-				_, err := fmt.Fprintf(s.out, "%s is in %s\n", path, args[0])
+				_, err := fmt.Fprintf(s.out, "%s is backed up to %s\n", path, args[0])
 				return err
 			})
 		},
@@ -50,11 +50,11 @@ func newManifestCheck(s streams) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Read the whole manifest and say whether it is sound",
+		Short: "Read the whole manifest and check that it is intact",
 		Long: `Check reads every page and row of the manifest, and its chain of receipts. It
 changes nothing. The exit code is 1 if something is wrong; then restore a
-backup, or move the manifest away and have vbcvault rebuild make another one
-out of the archive.`,
+backup, or move the manifest away and create a new one from the archive with
+vbcvault rebuild.`,
 		Example: `  vbcvault manifest check`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,9 +73,9 @@ out of the archive.`,
 					fmt.Fprintln(s.out, f)
 				}
 				if len(findings) > 0 {
-					return &exitError{code: exitIncomplete, err: errors.New("the manifest is not sound: " + path)}
+					return &exitError{code: exitIncomplete, err: errors.New("the manifest is not intact: " + path)}
 				}
-				_, err = fmt.Fprintf(s.out, "%s is sound: %d entries of receipts\n", path, receipts.Entries)
+				_, err = fmt.Fprintf(s.out, "%s is intact; receipts: %d\n", path, receipts.Entries)
 				return err
 			})
 		},

@@ -30,13 +30,13 @@ func (j *job) trust(m storage.Mounted) error {
 	}
 	kind, err := m.Mount()
 	if err != nil {
-		return fmt.Errorf("%w: --delete needs to know where copies lie: %w", storage.ErrRefused, err)
+		return fmt.Errorf("%w: --delete must know the file system of the destination: %w", storage.ErrRefused, err)
 	}
 	if kind == "" {
 		return nil
 	}
-	return usagef("archive to a disk of this machine, or to s3://; or leave --delete out. If fsync there means that the bytes are safe, add --trust-mount",
-		"--delete is refused: the destination %s is on a network or FUSE file system (%s), which may say that bytes are on disk while they are in a cache of this machine", j.destination, kind)
+	return usagef("archive to a disk of this machine, or to s3://; or remove --delete. If fsync is reliable on this mount, add --trust-mount",
+		"--delete is refused: the destination %s is on a network or FUSE file system (%s), which may report data as saved while it is only in a cache of this machine", j.destination, kind)
 }
 
 // warnOfMount says where copies lie that don't justify a deletion.
@@ -46,7 +46,7 @@ func (j *job) warnOfMount(log *slog.Logger) {
 	}
 	// What can't be looked at, opening the destination tells.
 	if kind, err := j.destination.Mount(); err == nil && kind != "" {
-		log.Warn("the destination is on a network or FUSE file system: copies there don't justify a deletion at VBC",
+		log.Warn("the destination is on a network or FUSE file system: copies there are not safe enough to delete recordings at VBC",
 			"destination", j.destination.String(), "file_system", kind)
 	}
 }

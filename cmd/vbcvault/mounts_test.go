@@ -16,7 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-const justifiesNothing = "don't justify a deletion"
+const justifiesNothing = "not safe enough to delete recordings"
 
 // A mount may say that bytes are on disk while they are in a cache, so nothing
 // is deleted at VBC on its word, unless somebody says that it can be trusted.
@@ -115,7 +115,7 @@ func TestTrustMount(t *testing.T) {
 	w.to = "s3://my-bucket/calls"
 	r = w.archive("--older-than", "90d", "--delete", "--trust-mount")
 	w.want(r, 2, nil)
-	w.says(r, "--trust-mount is about directories")
+	w.says(r, "--trust-mount applies to directories")
 }
 
 // Two runs could hold a manifest on FUSE at once.
@@ -131,7 +131,7 @@ func TestManifestOnFUSE(t *testing.T) {
 		w.someRecordings(2)
 		r := w.archive("--older-than", "90d", "--manifest", path)
 		w.want(r, 3, map[string]int{"archived": 0})
-		w.says(r, "a manifest can't lie on", "fuse", "on a disk of this machine")
+		w.says(r, "a manifest can't be on", "fuse", "on a disk of this machine")
 		if n := w.account.Counts().Total; n != 0 || w.tree(there) != "" {
 			t.Errorf("%d requests to VBC, and %q on FUSE", n, w.tree(there))
 		}

@@ -16,14 +16,14 @@ import (
 // called, and never overwritten. Its owner alone may read it.
 func newFile(path string, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return usagef("name a new file", "--out: %s exists already", path)
+		return usagef("use a new file name", "--out: %s already exists", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return usagef("make it first", "--out: there is no directory %s", filepath.Dir(path))
+		return usagef("create it first", "--out: there is no directory %s", filepath.Dir(path))
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-")
 	if err != nil {
-		return usagef("name a new file in a directory that can be written", "--out: %v", err)
+		return usagef("use a new file in a writable directory", "--out: %v", err)
 	}
 	// A crash until the file has its name leaves the temporary one.
 	defer func() {

@@ -38,11 +38,11 @@ func (e *otherRun) idle() string { return time.Since(e.progress).Round(time.Seco
 func (e *otherRun) stuck() bool { return !e.progress.IsZero() && time.Since(e.progress) >= aDay }
 
 func (e *otherRun) hint() string {
-	look := fmt.Sprintf("vbcvault status --manifest %s shows how far it has come", e.manifest)
+	look := fmt.Sprintf("vbcvault status --manifest %s shows its progress", e.manifest)
 	if e.stuck() {
 		return look + "; end that process (SIGTERM, then SIGKILL) and run the same command again: it resumes, and nothing is lost"
 	}
-	return look + "; wait for it to end, or leave quietly in such a case with --if-running skip"
+	return look + "; wait for it to end, or use --if-running skip, which exits with 0 in this case"
 }
 
 // yield decides what a run does that another one keeps from running.
@@ -51,7 +51,7 @@ func (j *job) yield(ctx context.Context, o *output, locked error) (any, error) {
 	if m, err := sqlite.OpenReadOnly(ctx, j.manifest); err == nil {
 		other.progress, err = m.Progress(ctx)
 		if err = errors.Join(err, m.Close()); err != nil {
-			o.log.Warn("how long the other run has made no progress can't be read", "reason", err)
+			o.log.Warn("the progress of the other run can't be read", "reason", err)
 		}
 	}
 	switch {
@@ -64,6 +64,6 @@ func (j *job) yield(ctx context.Context, o *output, locked error) (any, error) {
 	if !other.progress.IsZero() {
 		attrs = append(attrs, "no_progress_for", other.idle())
 	}
-	o.log.Info("another run is going on; leaving it alone", attrs...)
+	o.log.Info("another run is in progress; skipping this one", attrs...)
 	return pipeline.Summary{}, nil
 }

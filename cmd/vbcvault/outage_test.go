@@ -51,7 +51,7 @@ func TestOutageIsWaitedFor(t *testing.T) {
 				r := w.archive("--older-than", "90d", "--delete")
 				w.want(r, 0, map[string]int{"archived": 30, "deleted": 30, "failed": 0})
 				w.mustHold(all...)
-				if n := strings.Count(r.stderr, "everything waits"); n != strings.Count(r.stderr, "VBC answers again") || n > 1 || n == 0 && way != "Retry-After" {
+				if n := strings.Count(r.stderr, "all requests wait"); n != strings.Count(r.stderr, "VBC answers again") || n > 1 || n == 0 && way != "Retry-After" {
 					t.Errorf("that it waits is said %d times", n)
 				}
 				if c := w.account.Counts(); c.Total > 70+8+12 {
@@ -73,14 +73,14 @@ func TestOutageThatStaysEndsTheRun(t *testing.T) {
 		says     []string
 		requests int
 	}{
-		"suspended":      {isList, vbctest.Fault{Status: 503, Body: suspended}, []string{"nothing but errors since", "SUSPENDED", "out of order"}, 16},
-		"the login":      {isToken, vbctest.Fault{Status: 502, Body: "<html>"}, []string{"nothing but errors since", "502"}, 12},
-		"quota":          {isList, vbctest.Fault{Status: 429, Header: http.Header{"Retry-After": {"1"}}, Body: `{"fault":{"code":900802,"message":"Message throttled out"}}`}, []string{"nothing but refusals for the request quota since", "Message throttled out", "--max-wait"}, 8},
+		"suspended":      {isList, vbctest.Fault{Status: 503, Body: suspended}, []string{"every request to VBC has failed since", "SUSPENDED", "unavailable"}, 16},
+		"the login":      {isToken, vbctest.Fault{Status: 502, Body: "<html>"}, []string{"every request to VBC has failed since", "502"}, 12},
+		"quota":          {isList, vbctest.Fault{Status: 429, Header: http.Header{"Retry-After": {"1"}}, Body: `{"fault":{"code":900802,"message":"Message throttled out"}}`}, []string{"VBC has refused every request since", "Message throttled out", "--max-wait"}, 8},
 		"blocked":        {isList, vbctest.Fault{Status: 403, Body: `{"fault":{"code":900805,"message":"Message blocked","description":"You have been blocked from accessing the resource"}}`}, []string{"has blocked", "You have been blocked", "developer portal"}, 3},
 		"blocked in XML": {isAudio, vbctest.Fault{Status: 403, Body: `<am:fault xmlns:am="http://wso2.org/apimanager"><am:code>900805</am:code><am:message>Message blocked</am:message></am:fault>`}, []string{"has blocked", "Message blocked"}, 12},
-		"odd":            {isList, vbctest.Fault{Status: 403, Body: `{"code":"900803","message":"Message throttled out"}`}, []string{"it isn't known to pass", "Message throttled out"}, 8},
+		"odd":            {isList, vbctest.Fault{Status: 403, Body: `{"code":"900803","message":"Message throttled out"}`}, []string{"this may not end by itself", "Message throttled out"}, 8},
 		"one a day": {isList, vbctest.Fault{Status: 429, Body: `{"fault":{"code":900804,"message":"Message throttled out","nextAccessTime":"` + tomorrow.Format("2006-Jan-02 15:04:05-0700 MST") + `"}}`},
-			[]string{"takes no requests before " + tomorrow.Format("2006-01-02T15:04"), "--max-wait"}, 3},
+			[]string{"accepts no requests before " + tomorrow.Format("2006-01-02T15:04"), "--max-wait"}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestNetworkAwayAtTheStart(t *testing.T) {
 	w.setenv("VBC_API_URL", "http://"+address)
 	r := w.archive("--older-than", "90d", "--max-wait", "1s")
 	w.want(r, 3, nil)
-	if !strings.Contains(r.stderr, "connection refused") || !strings.Contains(r.stderr, "look at the network") {
+	if !strings.Contains(r.stderr, "connection refused") || !strings.Contains(r.stderr, "check the network") {
 		t.Error("it doesn't say what is wrong")
 	}
 	time.AfterFunc(time.Second, func() {
@@ -154,7 +154,7 @@ func TestStopsWhenTheFirstAllFailAlike(t *testing.T) {
 		})
 		r := w.archive("--older-than", "90d", "--delete")
 		w.want(r, 3, map[string]int{"deleted": 0})
-		if !strings.Contains(r.stderr, "the first 40 recordings all failed alike") {
+		if !strings.Contains(r.stderr, "the first 40 recordings all failed in the same way") {
 			t.Errorf("%s: it isn't said", name)
 		}
 		if n := w.account.Counts().ByKind[vbctest.Audio]; n > 2*(40+8) {

@@ -34,9 +34,9 @@ type outputFlags struct {
 
 func (f *outputFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.json, "json", false, "print the summary as one line of JSON, the last of stdout")
-	fs.Var(newOneOf(&f.logFormat, "text", "json"), "log-format", "logs on stderr as text or json")
+	fs.Var(newOneOf(&f.logFormat, "text", "json"), "log-format", "format of logs on stderr: text or json")
 	fs.Var(newOneOf(&f.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
-	fs.Var(newOneOf(&f.progressStyle, "auto", "plain", "none"), "progress", "auto (bars on a terminal), plain (a line now and then) or none")
+	fs.Var(newOneOf(&f.progressStyle, "auto", "plain", "none"), "progress", "auto (bars on a terminal), plain (a line from time to time) or none")
 }
 
 // output is where a run's words go: results to out, the rest to err.
@@ -107,7 +107,7 @@ func (o *output) announce(j *job) {
 	}
 	verb, fate := "Archiving", "Nothing is deleted at VBC."
 	if j.options.Delete {
-		fate = "Each is deleted at VBC once its copy is proven."
+		fate = "Each is deleted at VBC once its copy is verified."
 	}
 	if j.dryRun {
 		verb, fate = "Dry run of archiving", "Nothing is changed."
@@ -139,7 +139,7 @@ func estimate(c pipeline.Cost, q vbc.Quota) string {
 	}
 	text := fmt.Sprintf("%s at %s%s", about(pipeline.Takes(c.Direct, interval)), known, pace(interval))
 	if c.Export < c.Direct {
-		text += fmt.Sprintf(", %s with bulk export", strings.TrimPrefix(about(pipeline.Takes(c.Export, interval)), "about "))
+		text += fmt.Sprintf(", %s with exports", strings.TrimPrefix(about(pipeline.Takes(c.Export, interval)), "about "))
 	}
 	return text
 }
@@ -187,32 +187,32 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	defer w.Flush()
 	row := func(name string, n int64, note string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note) }
 	row("listed", s.Listed, "eligible recordings at VBC")
-	row("archived", s.Archived, humanize.IBytes(uint64(s.Bytes))+" of audio, proven in "+j.destination.String())
+	row("archived", s.Archived, humanize.IBytes(uint64(s.Bytes))+" of audio, verified in "+j.destination.String())
 	row("already archived", s.AlreadyArchived, "by an earlier run")
 	if s.Transcripts > 0 {
-		row("transcripts", s.Transcripts, "archived and proven beside their recordings")
+		row("transcripts", s.Transcripts, "archived and verified beside their recordings")
 	}
 	if s.ReadBack > 0 {
-		row("read back", s.ReadBack, humanize.IBytes(uint64(s.ReadBytes))+" of copies of earlier runs, every byte, before their deletion")
+		row("read back", s.ReadBack, humanize.IBytes(uint64(s.ReadBytes))+" of copies of earlier runs, every byte, before their recordings were deleted")
 	}
 	row("deleted", s.Deleted, "no longer at VBC")
 	if s.Skipped > 0 {
 		row("held back", s.Skipped, "not deleted yet: "+heldBack(s.HeldBackBy))
 	}
 	if s.Unreadable > 0 {
-		row("unreadable", s.Unreadable, "listed without a usable id or start; left alone")
+		row("unreadable", s.Unreadable, "listed without a usable id or start; skipped")
 	}
 	if s.NotListed > 0 {
-		row("not listed", s.NotListed, "VBC counted them and did not show them; run again")
+		row("not listed", s.NotListed, "VBC counted them but did not show them; run again")
 	}
 	if s.Troubles > 0 {
-		row("trouble", s.Troubles, "with VBC's listings, see vbcvault status --manifest "+j.manifest)
+		row("trouble", s.Troubles, "with VBC's listings; see vbcvault status --manifest "+j.manifest)
 	}
 	if s.Resting > 0 {
-		row("resting", s.Resting, "failed in three runs or more; tried once a day, or with --retry-failed")
+		row("resting", s.Resting, "failed in three runs or more; retried once a day, or with --retry-failed")
 	}
 	if s.Acknowledged > 0 {
-		row("acknowledged", s.Acknowledged, "failed, or had trouble, as acknowledged; not counted in the exit code")
+		row("acknowledged", s.Acknowledged, "known failures and trouble; not counted in the exit code")
 	}
 	if s.Failed > 0 {
 		row("failed", s.Failed, "see vbcvault status --manifest "+j.manifest)
@@ -246,17 +246,17 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	if p.Transcripts > 0 {
 		fmt.Fprintf(w, "transcripts\t%s\twould be archived beside them\n", humanize.Comma(p.Transcripts))
 	}
-	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is proven\n", humanize.Comma(p.ToDelete))
+	fmt.Fprintf(w, "would delete\t%s\tat VBC, each once its copy is verified\n", humanize.Comma(p.ToDelete))
 	if p.HeldBack > 0 {
 		fmt.Fprintf(w, "would hold back\t%s\t%s\n", humanize.Comma(p.HeldBack), heldBack(p.HeldBackBy))
 	}
 	if p.Leftovers > 0 {
-		fmt.Fprintf(w, "left over\t%s\tbegun by earlier runs\n", humanize.Comma(p.Leftovers))
+		fmt.Fprintf(w, "left over\t%s\tunfinished in earlier runs\n", humanize.Comma(p.Leftovers))
 	}
 	if p.Unreadable > 0 {
-		fmt.Fprintf(w, "unreadable\t%s\tlisted without a usable id or start; would be left alone\n", humanize.Comma(p.Unreadable))
+		fmt.Fprintf(w, "unreadable\t%s\tlisted without a usable id or start; would be skipped\n", humanize.Comma(p.Unreadable))
 	}
-	fmt.Fprintf(w, "requests\tabout %s\tat VBC with each audio by itself, %s with bulk export\n", humanize.Comma(p.Requests.Direct), humanize.Comma(p.Requests.Export))
+	fmt.Fprintf(w, "requests\tabout %s\tat VBC with direct downloads, %s with exports\n", humanize.Comma(p.Requests.Direct), humanize.Comma(p.Requests.Export))
 	fmt.Fprintf(w, "time\t%s\n", estimate(p.Requests, client.Quota()))
 	w.Flush()
 	for i, r := range p.First {
@@ -267,7 +267,7 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	}
 	w.Flush()
 	if p.File != nil {
-		fmt.Fprintf(o.out, "\nThe plan is in %s: %s recordings, %s, SHA-256 %s.\nTo delete just these, run the same command with --confirm-plan %s in place of --dry-run --plan.\n",
+		fmt.Fprintf(o.out, "\nThe plan is in %s: %s recordings, %s, SHA-256 %s.\nTo delete exactly these, run the same command with --confirm-plan %s instead of --dry-run --plan.\n",
 			j.planFile, humanize.Comma(p.File.Count), humanize.IBytes(uint64(p.File.Bytes)), p.File.SHA256, j.planFile)
 	}
 	fmt.Fprintln(o.out, "\nNothing was changed. To do it, run the same command without --dry-run.")

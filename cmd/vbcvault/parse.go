@@ -33,7 +33,7 @@ const closest = 24 * time.Hour
 func parseCutoff(olderThan, before string, allowRecent bool, now time.Time) (cutoff time.Time, err error) {
 	switch {
 	case olderThan != "" && before != "":
-		return cutoff, usagef("use one of them", "--older-than and --before exclude each other")
+		return cutoff, usagef("use one of them", "--older-than and --before can't be used together")
 	case olderThan != "":
 		age, err := parseAge("older-than", olderThan)
 		if err != nil {
@@ -45,13 +45,13 @@ func parseCutoff(olderThan, before string, allowRecent bool, now time.Time) (cut
 			return cutoff, err
 		}
 	default:
-		return cutoff, usagef("as in --older-than 90d or --before 2026-08-01", "which recordings? --older-than or --before is required")
+		return cutoff, usagef("add it, as in --older-than 90d or --before 2026-08-01", "no recordings selected: --older-than or --before is required")
 	}
 	switch {
 	case cutoff.After(now):
 		return cutoff, usagef("choose a time in the past", "the cutoff %s is in the future", cutoff.UTC().Format(time.RFC3339))
 	case now.Sub(cutoff) < closest && !allowRecent:
-		return cutoff, usagef("choose an earlier one, or say --allow-recent if you mean it",
+		return cutoff, usagef("choose an earlier one, or add --allow-recent",
 			"the cutoff %s is less than 24 hours ago", cutoff.UTC().Format(time.RFC3339))
 	}
 	return cutoff, nil
@@ -137,9 +137,9 @@ func parsePlace(flag, s string) (destination, error) {
 	switch {
 	case keys:
 		return destination{}, usagef("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; "+hint,
-			"--%s %q is not a destination: credentials don't belong into it, where others can see them", flag, s)
+			"--%s %q is not a destination: it must not contain credentials, because others can see them", flag, s)
 	case s == "":
-		return destination{}, usagef("as in --"+flag+" s3://my-bucket/recordings", "where %s? --%[1]s is required", flag)
+		return destination{}, usagef("as in --"+flag+" s3://my-bucket/recordings", "--%s is required", flag)
 	case err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return destination{}, usagef(hint, "--%s %q is not a destination", flag, s)
 	case u.Scheme == "s3":

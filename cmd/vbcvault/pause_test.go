@@ -173,7 +173,7 @@ func TestHoldWhileStopped(t *testing.T) {
 	t.Logf("in %d of %d rounds deletions were under way", waited, rounds)
 }
 
-var saidUnderWay = regexp.MustCompile(`the deletion of (\d+) recordings? that it covers had been begun`)
+var saidUnderWay = regexp.MustCompile(`deletions of recordings that it covers were already in progress \((\d+)\)`)
 
 // A hold is made when a deletion has been begun and its DELETE is about to be
 // written: it isn't.
@@ -200,7 +200,7 @@ func TestHoldBeforeADeleteIsWritten(t *testing.T) {
 	w.inDir()
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"archived": 2, "deleted": 0, "skipped": 2})
-	if r := added.Load(); r == nil || r.code != 1 || !strings.Contains(r.stderr, "the deletion of 1 recordings") {
+	if r := added.Load(); r == nil || r.code != 1 || !strings.Contains(r.stderr, "were already in progress (1)") {
 		t.Errorf("hold add: %+v; want that it says that one deletion was under way", r)
 	}
 	for _, r := range all {
@@ -228,12 +228,12 @@ func TestHoldWaits(t *testing.T) {
 	done := make(chan result, 1)
 	go func() { done <- w.archive("--older-than", "90d", "--delete") }()
 	<-arrived
-	if r := w.run("erase", "--id", "100001", "--reason", "why", "--by", "who", "--yes"); r.code != 3 || !strings.Contains(r.stderr, "1 deletions at VBC are under way") {
+	if r := w.run("erase", "--id", "100001", "--reason", "why", "--by", "who", "--yes"); r.code != 3 || !strings.Contains(r.stderr, "deletions at VBC are in progress (1)") {
 		t.Errorf("erase: exit %d", r.code)
 	}
 	add := w.command("hold", "add", "--id", "100001", "--reason", "why", "--by", "who")
 	said := make(chan result, 1)
-	stderr := &lines{want: "waiting for the end of 1 deletions", found: make(chan struct{})}
+	stderr := &lines{want: "waiting for deletions in progress: 1", found: make(chan struct{})}
 	add.Stderr = stderr
 	go func() {
 		err := add.Run()

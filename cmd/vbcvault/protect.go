@@ -24,18 +24,18 @@ type protectFlags struct {
 }
 
 func (f *protectFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.objectLock, "object-lock", "", "lock what is stored, in this `MODE`: governance (recommended), or compliance, which nobody can undo")
-	fs.StringVar(&f.retain, "retain", "", "with --object-lock: for so `LONG`: 7y, 90d")
+	fs.StringVar(&f.objectLock, "object-lock", "", "lock stored objects in this `MODE`: governance (recommended), or compliance, which nobody can undo")
+	fs.StringVar(&f.retain, "retain", "", "with --object-lock: for this `DURATION`: 7y, 90d")
 	fs.StringVar(&f.storageClass, "storage-class", "", "keep audio in this storage `CLASS`, as GLACIER_IR (default: STANDARD)")
 	f.registerRest(fs)
 }
 
 // registerRest registers what is about more than recordings and receipts.
 func (f *protectFlags) registerRest(fs *pflag.FlagSet) {
-	fs.StringVar(&f.sse, "sse", "", "encrypt what is stored with this `ALGORITHM`: aws:kms, aws:kms:dsse or AES256 (default: as the bucket does)")
+	fs.StringVar(&f.sse, "sse", "", "encrypt stored objects with this `ALGORITHM`: aws:kms, aws:kms:dsse or AES256 (default: as the bucket does)")
 	fs.StringVar(&f.kmsKey, "kms-key", "", "with --sse aws:kms: the `KEY`'s id, alias or ARN (default: the account's own for S3)")
-	fs.StringArrayVar(&f.tags, "tag", nil, "tag what is stored with `KEY=VALUE`; may be given up to ten times")
-	fs.StringVar(&f.owner, "expected-bucket-owner", "", "refuse a bucket that isn't this AWS `ACCOUNT`'s: its 12 digits")
+	fs.StringArrayVar(&f.tags, "tag", nil, "tag stored objects with `KEY=VALUE`; up to ten times")
+	fs.StringVar(&f.owner, "expected-bucket-owner", "", "refuse a bucket that doesn't belong to this AWS `ACCOUNT` (12 digits)")
 }
 
 var (
@@ -54,7 +54,7 @@ func (f *protectFlags) protection(d destination, changed func(string) bool) (p s
 	(&protectFlags{}).register(ours)
 	ours.VisitAll(func(flag *pflag.Flag) {
 		if err == nil && changed(flag.Name) && d.dir != "" {
-			err = usagef("leave it out, or archive to s3://", "--%s is about buckets, and --to is a directory", flag.Name)
+			err = usagef("remove it, or archive to s3://", "--%s applies to buckets, but --to is a directory", flag.Name)
 		}
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (f *protectFlags) protection(d destination, changed func(string) bool) (p s
 	}
 	if changed("kms-key") {
 		if p.KMSKey = strings.TrimSpace(f.kmsKey); p.KMSKey == "" || !strings.HasPrefix(f.sse, "aws:kms") {
-			return p, usagef("add --sse aws:kms, and the key's id, alias or ARN", "--kms-key %q names no key, or nothing is encrypted with it", f.kmsKey)
+			return p, usagef("add --sse aws:kms, and the key's id, alias or ARN", "--kms-key %q is empty, or --sse aws:kms is missing", f.kmsKey)
 		}
 	}
 	if changed("storage-class") {
@@ -99,7 +99,7 @@ func (f *protectFlags) protection(d destination, changed func(string) bool) (p s
 func parsePeriod(s string) (p s3store.Period, err error) {
 	m := period.FindStringSubmatch(s)
 	if m == nil || s == "" {
-		return p, usagef("write it as in 7y, 26w or 90d", "--retain %q is not a length of time", s)
+		return p, usagef("write it as in 7y, 26w or 90d", "--retain %q is not a duration", s)
 	}
 	var n [3]int
 	for i := range n {
@@ -111,7 +111,7 @@ func parsePeriod(s string) (p s3store.Period, err error) {
 	}
 	p = s3store.Period{Years: n[0], Days: 7*n[1] + n[2]}
 	if p == (s3store.Period{}) || p.Years > longestYears || p.Days > 365*longestYears {
-		return p, usagef("between 1d and 100y, as in 7y", "--retain %q: so long nothing can be retained", s)
+		return p, usagef("between 1d and 100y, as in 7y", "--retain %q is too short or too long", s)
 	}
 	return p, nil
 }
@@ -126,7 +126,7 @@ func parseTags(tags []string) (string, error) {
 		v.Set(key, value)
 	}
 	if len(v) > 10 {
-		return "", usagef("S3 takes ten", "--tag is given %d times", len(v))
+		return "", usagef("S3 allows at most ten tags", "--tag is given %d times", len(v))
 	}
 	return v.Encode(), nil
 }

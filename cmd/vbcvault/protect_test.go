@@ -99,7 +99,7 @@ func TestUnprotectedCopyIsNotPurged(t *testing.T) {
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
 	r := w.archive(append(forSevenYears, "--delete")...)
 	w.want(r, 1, map[string]int{"deleted": 0, "failed": 3, "downloads": 0})
-	if !strings.Contains(r.stderr, "is not kept as was asked for") || !strings.Contains(r.stderr, "it is not locked") {
+	if !strings.Contains(r.stderr, "is not protected as requested") || !strings.Contains(r.stderr, "it is not locked") {
 		t.Error("it doesn't say why")
 	}
 	if len(w.atVBC()) != 3 {
@@ -118,13 +118,16 @@ func TestBucketWithoutProtection(t *testing.T) {
 	w.someRecordings(2)
 	for what, args := range map[string][]string{
 		"Object Lock is off for this bucket": {"--object-lock", "governance", "--retain", "7y"},
-		"not encrypted as --sse asks":        {"--sse", "aws:kms"},
+		"doesn't encrypt as requested":       {"--sse", "aws:kms"},
 		"403":                                {"--expected-bucket-owner", "123456789012"},
 	} {
 		r := w.archive(append(slices.Clone(args), "--older-than", "90d", "--delete")...)
 		w.want(r, 3, map[string]int{"deleted": 0, "downloads": 0})
 		if !strings.Contains(r.stderr, what) {
 			t.Errorf("it doesn't say %q", what)
+		}
+		if _, hint, _ := strings.Cut(r.stderr, "hint: "); what != "403" && !strings.Contains(hint, args[0]) {
+			t.Errorf("the hint doesn't name %s", args[0])
 		}
 		if r := w.run(append([]string{"doctor", "--to", w.to}, args...)...); r.code != 1 || !strings.Contains(r.stdout, what) {
 			t.Errorf("doctor doesn't say %q", what)
@@ -158,7 +161,7 @@ func TestUnencryptedCopyIsNotPurged(t *testing.T) {
 	if !strings.Contains(r.stderr, "doesn't say that it is encrypted") || len(w.atVBC()) != 2 {
 		t.Error("deleted, or not said why")
 	}
-	if r := w.run("status"); !strings.Contains(r.stdout, "lock or encrypt it in the bucket") {
+	if r := w.run("status"); !strings.Contains(r.stdout, "lock or encrypt the copy in the bucket") {
 		t.Error("status doesn't say what to do")
 	}
 	encrypts.Store(true)

@@ -30,37 +30,40 @@ type rebuildFlags struct {
 func newRebuild(s streams) *cobra.Command {
 	var f rebuildFlags
 	cmd := &cobra.Command{
-		Use:   "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
-		Short: "Make a manifest out of the archive alone",
-		Long: `Rebuild makes a manifest out of what lies in the bucket or directory: metadata,
-audio, transcripts, receipts, holds and erasures. It is for when the manifest is
-lost. It asks VBC nothing and changes nothing in the archive; a run with the new
-manifest does nothing twice.
+		Use:        "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
+		SuggestFor: []string{"recover"},
+		Short:      "Create a manifest from the archive",
+		Long: `Rebuild creates a manifest from what is in the bucket or directory: metadata,
+audio, transcripts, receipts, holds and erasures. Use it when the manifest is
+lost. It sends VBC no request and changes nothing in the archive; a run with
+the new manifest does nothing twice.
 
-A copy counts as proven when the destination confirms size and SHA-256, as the
-metadata beside it says they were; --deep reads and hashes every byte, which a
+A copy counts as verified when the destination confirms the size and SHA-256
+that are in the metadata beside it; --deep reads and hashes every byte, which a
 directory and large recordings need in any case. Receipts say what was deleted
-at VBC, whichever manifest's they are; the new one begins a chain of its own.
-What was being deleted when a run was interrupted, the next run looks at.
+at VBC, whichever manifest they belong to; the new manifest begins its own
+chain. The next run checks recordings whose deletion was in progress when a run
+was interrupted.
 
-The file must not exist, and comes into being whole or not at all. Without
+The file must not exist, and is created only when it is complete. Without
 --manifest it is the one that archive uses without --account and with the VBC_…
-of this environment; archive then finds it by itself. Where archive is run with
---account, name the file for both.
+variables of this environment; archive then finds it by itself. If you run
+archive with --account, name the file for both.
 
-What has found no place is shown, the first of each kind, and all with --json:
+It lists what does not belong to a copy, the first of each kind, and all with
+--json:
 
-  lost      receipts say that VBC has it no more, and its copy isn't whole
-  missing   there is metadata without audio; or receipts tell of a copy that
-            isn't there
-  damaged   something isn't what it should be
-  unknown   it lies among the recordings, and is none; or audio without metadata
-  begun     an erasure was begun and not finished
-  beside    a further copy of a recording; nothing is wrong
-  foreign   it lies beside the archive, and is none of vbcvault's
+  lost      receipts say that VBC no longer has it, and its copy is not intact
+  missing   metadata without audio; or receipts mention a copy that is missing
+  damaged   an object is not what it should be
+  unknown   an object among the recordings that is not one; or audio without
+            metadata
+  begun     an erasure is unfinished
+  beside    another copy of a recording; nothing is wrong
+  foreign   an object beside the archive that does not belong to vbcvault
 
-The exit code is 1 if there is any of the first four: something of a recording
-may be in danger. The manifest is good for use then, too.`,
+The exit code is 1 if there is any of the first four: part of a recording may
+be in danger. The manifest can be used in that case, too.`,
 		Example: `  vbcvault rebuild --from s3://my-bucket/recordings
   vbcvault rebuild --from file:///mnt/archive --manifest /var/lib/vbcvault/acme.manifest --account 549825 --deep`,
 		Args: cobra.NoArgs,
@@ -70,11 +73,11 @@ may be in danger. The manifest is good for use then, too.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.from, "from", "", "the archive: s3://BUCKET/PREFIX or file:///DIRECTORY")
-	fs.StringVar(&f.path, "manifest", "", "the `FILE` to make; it must not exist (default: where archive looks for it)")
-	fs.StringVar(&f.account, "account", "", "the account's `NUMBER`, where the archive has several")
+	fs.StringVar(&f.path, "manifest", "", "the `FILE` to create; it must not exist (default: where archive looks for it)")
+	fs.StringVar(&f.account, "account", "", "the account's `NUMBER`, if the archive has several")
 	fs.BoolVar(&f.what.Deep, "deep", false, "read and hash every byte")
-	fs.IntVar(&f.what.Workers, "workers", 8, "recordings looked at, `N` at once")
-	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	fs.IntVar(&f.what.Workers, "workers", 8, "check `N` recordings at once")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	f.out.register(fs)
 	return cmd
 }
@@ -93,7 +96,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		return sum, stopped(ctx.Err(), err)
 	}
 	if o.progressStyle != "none" {
-		fmt.Fprintf(o.printer, "Making a manifest of account %s out of %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
+		fmt.Fprintf(o.printer, "Creating a manifest of account %s from %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
 	}
 	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
 	err = sqlite.Create(ctx, f.path, func(m *sqlite.Manifest) (err error) {
@@ -105,7 +108,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		return sum, f.exists()
 	}
 	if left, ok := errors.AsType[*sqlite.LeftoverError](err); ok {
-		return sum, usagef("put it back beside its manifest, or move it away, or name another file with --manifest", "%v", left)
+		return sum, usagef("move it back beside its manifest, move it away, or name another file with --manifest", "%v", left)
 	}
 	if err != nil {
 		return sum, stopped(ctx.Err(), err)
@@ -114,7 +117,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		f.print(o, sum)
 	}
 	if !sum.Whole() {
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is made, and not everything has found its place: %d lost, %d missing, %d damaged, %d unknown", sum.Lost, sum.Missing, sum.Damaged, sum.Unknown)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is created, but the archive has problems: %d lost, %d missing, %d damaged, %d unknown", sum.Lost, sum.Missing, sum.Damaged, sum.Unknown)}
 	}
 	return sum, err
 }
@@ -136,7 +139,7 @@ func (f *rebuildFlags) check() (d destination, err error) {
 			return d, err
 		}
 		if user == "" {
-			return d, usagef("name it with --manifest FILE, for this command and for archive", "which manifest? Where archive looks for it depends on VBC_USERNAME, which isn't set")
+			return d, usagef("name the file with --manifest FILE, for this command and for archive", "no manifest named: the default depends on VBC_USERNAME, which is not set")
 		}
 		api, err := setting("VBC_API_URL")
 		if err != nil {
@@ -155,7 +158,7 @@ func (f *rebuildFlags) check() (d destination, err error) {
 }
 
 func (f *rebuildFlags) exists() error {
-	return usagef("name another file with --manifest, or move this one away; vbcvault diff compares it with the archive", "%s exists, and rebuild overwrites nothing", f.path)
+	return usagef("name another file with --manifest, or move this one away; vbcvault diff compares it with the archive", "%s already exists, and rebuild overwrites nothing", f.path)
 }
 
 // theAccount is the one that is meant.
@@ -165,13 +168,13 @@ func (f *rebuildFlags) theAccount(ctx context.Context, store storage.Explorer) (
 	case err != nil:
 		return "", err
 	case len(numbers) == 0:
-		return "", usagef("check bucket, prefix or directory: the names in it begin with account=", "%s holds no archive of vbcvault", f.from)
+		return "", usagef("check bucket, prefix or directory: names in an archive begin with account=", "%s contains no archive of vbcvault", f.from)
 	case f.account != "" && !slices.Contains(numbers, f.account):
-		return "", usagef("one of: "+strings.Join(numbers, ", "), "%s holds nothing of account %s", f.from, f.account)
+		return "", usagef("one of: "+strings.Join(numbers, ", "), "%s contains nothing of account %s", f.from, f.account)
 	case f.account != "":
 		return f.account, nil
 	case len(numbers) > 1:
-		return "", usagef("name one with --account", "%s holds several accounts: %s", f.from, strings.Join(numbers, ", "))
+		return "", usagef("name one with --account", "%s contains several accounts: %s", f.from, strings.Join(numbers, ", "))
 	}
 	return numbers[0], nil
 }
@@ -183,14 +186,14 @@ func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
 			fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note)
 		}
 	}
-	fmt.Fprintf(w, "recordings\t%s\twith a proven copy (%s of audio)\n", humanize.Comma(sum.Recordings), humanize.IBytes(uint64(sum.Bytes)))
-	row("transcripts", sum.Transcripts, "of them have one")
-	row("deleted", sum.Purged, "are no longer at VBC, as receipts say")
-	row("open", sum.Purging, "deletions were begun, and nobody knows their end; the next run looks")
-	row("to archive", sum.Listed, "are known and have no proven copy; the next run archives them, if VBC has them still")
+	fmt.Fprintf(w, "recordings\t%s\twith a verified copy (%s of audio)\n", humanize.Comma(sum.Recordings), humanize.IBytes(uint64(sum.Bytes)))
+	row("transcripts", sum.Transcripts, "recordings with a transcript")
+	row("deleted", sum.Purged, "no longer at VBC, according to receipts")
+	row("open", sum.Purging, "deletions with an unknown outcome; the next run checks")
+	row("to archive", sum.Listed, "known, without a verified copy; the next run archives them, if VBC still has them")
 	row("erased", sum.Erased, "from the archive, on request")
-	row("holds", sum.Holds, "are in force")
-	row("receipts", sum.Receipts, fmt.Sprintf("entries, of %d chains", sum.Chains))
+	row("holds", sum.Holds, "in force")
+	row("receipts", sum.Receipts, fmt.Sprintf("entries; chains: %d", sum.Chains))
 	row("lost", sum.Lost, "")
 	row("missing", sum.Missing, "")
 	row("damaged", sum.Damaged, "")

@@ -42,7 +42,7 @@ func TestRebuildOfABegunErasure(t *testing.T) {
 	if erased := fmt.Sprint("company/", all[1].ID); was[erased] != is[erased] {
 		t.Error(cmp.Diff(was[erased], is[erased]))
 	}
-	if r := w.run("diff"); r.code != 1 || !strings.Contains(r.stdout, "say vbcvault erase again") {
+	if r := w.run("diff"); r.code != 1 || !strings.Contains(r.stdout, "run vbcvault erase again") {
 		t.Error("diff doesn't say what was begun")
 	}
 	if r := w.erase("--id", fmt.Sprint(all[0].ID)); r.code != 0 || len(w.of(fmt.Sprint("_", all[0].ID, "."))) != 0 {

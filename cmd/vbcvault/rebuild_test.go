@@ -197,7 +197,7 @@ func TestRebuildSettlesWhatWasBegun(t *testing.T) {
 				w.want(w.run("audit", "--json"), 0, map[string]int{"open": 1})
 				w.loseAll()
 				w.rebuild(reading, 0, map[string]int{"purging": 1, "recordings": 3})
-				if r := w.run("status"); !strings.Contains(r.stdout, "its deletion was begun") {
+				if r := w.run("status"); !strings.Contains(r.stdout, "its deletion was started") {
 					t.Error("status doesn't show what was begun")
 				}
 				w.want(w.run("audit", "--json"), 0, map[string]int{"open": 1})
@@ -218,7 +218,7 @@ func TestRebuildIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
-	if r := w.run("rebuild", "--from", w.to); r.code != 2 || !strings.Contains(r.stderr, "holds no archive of vbcvault") {
+	if r := w.run("rebuild", "--from", w.to); r.code != 2 || !strings.Contains(r.stderr, "contains no archive of vbcvault") {
 		t.Error("an empty directory")
 	}
 	w.want(w.archive("--older-than", "90d"), 0, nil)
@@ -238,7 +238,7 @@ func TestRebuildIsRefused(t *testing.T) {
 	if err := os.WriteFile(path+"-wal", []byte("left of another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.run("rebuild", "--from", w.to, "--account", "549825"); r.code != 2 || !strings.Contains(r.stderr, "-wal is left of a manifest") {
+	if r := w.run("rebuild", "--from", w.to, "--account", "549825"); r.code != 2 || !strings.Contains(r.stderr, "-wal belongs to a manifest") {
 		t.Error("beside another manifest's -wal")
 	}
 	if err := os.Remove(path + "-wal"); err != nil {

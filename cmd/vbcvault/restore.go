@@ -35,32 +35,35 @@ type restoreFlags struct {
 func newRestore(s streams) *cobra.Command {
 	var f restoreFlags
 	cmd := &cobra.Command{
-		Use:   "restore (--id ID | FILTERS | --all) --out DIR",
-		Short: "Fetch archived recordings back into files",
-		Long: `Restore fetches recordings out of the archive: the audio and, beside it under
-the same name, what VBC said of the call (.json) and the transcript
-(.transcript.json or .txt) where there is one. It asks VBC nothing, needs only
-the manifest and the destination, and may run while archive does. It changes
-neither, but for one thing: that a copy was found damaged is written down, and
-the next archive run stores it anew if VBC has the recording still. A file gets its name when size and SHA-256 are those that were archived.
-It has the time of the call, and is readable for you only.
+		Use:        "restore (--id ID | FILTERS | --all) --out DIR",
+		SuggestFor: []string{"get", "fetch", "download"},
+		Short:      "Fetch archived recordings back into files",
+		Long: `Restore fetches recordings from the archive: the audio and, beside it under the
+same name, what VBC said about the call (.json) and the transcript
+(.transcript.json or .txt) if there is one. It sends VBC no request, needs only
+the manifest and the destination, and may run at the same time as archive. It
+changes neither, with one exception: it records in the manifest that a copy is
+damaged, and the next run of archive stores it again if VBC still has the
+recording. A file gets its name when its size and SHA-256 match the archived
+ones. It gets the time of the call, and only you can read it.
 
-Said again, it fetches what isn't there yet. It never overwrites: where another
-file has the name, that recording fails, the rest goes on, and the exit code is
-1, as it is for a copy that is damaged or missing.
+Run the same command again to fetch what is still missing. Restore never
+overwrites: if another file has the name, that recording fails, the others are
+restored, and the exit code is 1, as it is for a copy that is damaged or
+missing.
 
 Names come from --name-template: ` + strings.Join(restore.FieldNames()[:6], ", ") + `,
 ` + strings.Join(restore.FieldNames()[6:], ", ") + `. It ends in
-.mp3 or .{ext}, and a "/" makes a directory. In what VBC sent, everything but
-letters, digits and + - . _ @ becomes "_"; a field that is missing is "none".
+.mp3 or .{ext}, and a "/" creates a directory. In values from VBC, everything
+but letters, digits and + - . _ @ becomes "_"; a missing field is "none".
 
 --out - writes the audio of one recording to stdout, and nothing else. Its
-digest is known at the end only: what was written counts if the exit code is 0.
+checksum is known only at the end: use the output only if the exit code is 0.
 
-What lies in GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING
-must be thawed first, which costs money and takes hours: without --thaw restore
-only says so. With --thaw it asks for what it can't read, and exits with 1;
-said again later, it asks for nothing twice and fetches what is ready.`,
+Recordings in GLACIER, DEEP_ARCHIVE or an archive tier of INTELLIGENT_TIERING
+must be thawed first, which costs money and takes hours. Without --thaw restore
+only reports them. With --thaw it requests them and exits with 1; run the same
+command again later: it requests nothing twice and fetches what is ready.`,
 		Example: `  vbcvault restore --id 193228 --out case-4711
   vbcvault restore --since 2025-05-01 --until 2025-06-01 --caller-id 17325550100 --out may \
       --name-template '{direction}/{start}_{extension}_{id}.mp3'
@@ -70,15 +73,15 @@ said again later, it asks for nothing twice and fetches what is ready.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, s) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.to, "out", "", "the `DIR` to restore into, made if need be; - is stdout, for one recording's audio")
-	fs.StringVar(&f.template, "name-template", restore.DefaultNames, "how files are called: a `TEMPLATE`")
+	fs.StringVar(&f.to, "out", "", "the `DIR` to restore to, created if missing; - is stdout, for one recording's audio")
+	fs.StringVar(&f.template, "name-template", restore.DefaultNames, "`TEMPLATE` of file names")
 	f.findFlags.register(fs)
-	fs.BoolVar(&f.all, "all", false, "everything that is in the archive")
-	fs.BoolVar(&f.what.Thaw, "thaw", false, "ask for what lies in cold storage; this costs money")
-	fs.Var(newOneOf(&f.tier, string(storage.Standard), string(storage.Bulk), string(storage.Expedited)), "tier", "with --thaw: standard, bulk (cheaper, slower) or expedited (dear, minutes)")
-	fs.IntVar(&f.what.Days, "days", 7, "with --thaw: how many `DAYS` what was thawed can be read")
-	fs.IntVar(&f.what.Workers, "workers", 8, "recordings fetched, `N` at once")
-	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	fs.BoolVar(&f.all, "all", false, "restore everything in the archive")
+	fs.BoolVar(&f.what.Thaw, "thaw", false, "thaw recordings in cold storage; this costs money")
+	fs.Var(newOneOf(&f.tier, string(storage.Standard), string(storage.Bulk), string(storage.Expedited)), "tier", "with --thaw: standard, bulk (cheaper, slower) or expedited (expensive, minutes)")
+	fs.IntVar(&f.what.Days, "days", 7, "with --thaw: keep thawed recordings readable for `DAYS`")
+	fs.IntVar(&f.what.Workers, "workers", 8, "fetch `N` recordings at once")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &f.path)
 	f.outputFlags.register(fs)
 	return cmd
@@ -124,7 +127,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 			err = errors.Join(check.Refute(ctx, m, row, why), m.Close())
 		}
 		if err != nil {
-			o.log.Warn("that a copy is damaged could not be written down; vbcvault verify --deep does that", "recording", row.Recording.String(), "reason", err)
+			o.log.Warn("a damaged copy could not be recorded in the manifest; vbcvault verify --deep records it", "recording", row.Recording.String(), "reason", err)
 		}
 	}
 }
@@ -137,21 +140,21 @@ func (f *restoreFlags) parse(changed func(string) bool, s streams) (err error) {
 	finding.VisitAll(func(flag *pflag.Flag) { chosen = chosen || changed(flag.Name) })
 	switch {
 	case strings.TrimSpace(f.to) == "":
-		return usagef("as in --out DIR, or --out - for one recording's audio on stdout", "where to? --out is required")
+		return usagef("as in --out DIR, or --out - for one recording's audio on stdout", "--out is required")
 	case !chosen && !f.all:
-		return usagef("name them with --id, choose with filters such as --since, or say --all", "which recordings? Nothing chooses any")
+		return usagef("use --id, filters such as --since, or --all", "no recordings selected")
 	case chosen && f.all:
-		return usagef("use one of them", "--all and what chooses recordings exclude each other")
+		return usagef("use one of them", "--all and filters can't be used together")
 	case f.what.Workers < 1 || f.what.Workers > 256:
 		return usagef("between 1 and 256", "--workers %d", f.what.Workers)
 	case !f.what.Thaw && (changed("tier") || changed("days")):
-		return usagef("add --thaw if you mean it: it costs money", "--tier and --days are about thawing, which is not asked for")
+		return usagef("add --thaw (it costs money), or remove them", "--tier and --days need --thaw")
 	case f.what.Days < 1 || f.what.Days > 365:
 		return usagef("between 1 and 365", "--days %d", f.what.Days)
 	case f.to == "-" && (f.json || changed("name-template")):
-		return usagef("leave it out", "with --out - there is only the audio: no --json, no --name-template")
+		return usagef("remove it", "--out - writes only audio: --json and --name-template can't be used with it")
 	case f.to == "-" && isTerminal(s.out):
-		return usagef("into a file or a player, as in --out - > call.mp3", "--out - would write audio to the terminal")
+		return usagef("write to a file or a player, as in --out - > call.mp3", "--out - would write audio to the terminal")
 	}
 	if f.what.Names, err = restore.ParseNames(f.template); err != nil {
 		return usagef(strings.Join(restore.FieldNames(), ", ")+"; see vbcvault restore --help", "--name-template: %v", err)
@@ -179,17 +182,17 @@ func (f *restoreFlags) restore(ctx context.Context, store storage.Store, m resto
 	r, err := restore.To(ctx, store, m, func() (restore.Folder, error) {
 		var err error
 		if folder, err = dirstore.OpenFolder(f.to); err != nil {
-			return nil, usagef("choose another --out: a directory of your own that can be written", "--out: %v", err)
+			return nil, usagef("choose another --out: a writable directory of your own", "--out: %v", err)
 		}
 		stop = o.progress(stats, nil)
 		return folder, nil
 	}, stats, o.log, f.what)
 	stop()
 	if errors.Is(err, restore.ErrNames) {
-		err = usagef("add {id}, and {kind} or {user} if need be, to --name-template", "--name-template: %v", err)
+		err = usagef("add {id}, and {kind} or {user} if needed, to --name-template", "--name-template: %v", err)
 	}
 	if r.Found == 0 && err == nil {
-		o.log.Warn("no recording matches, so nothing was made; vbcvault list finds recordings")
+		o.log.Warn("no recording matches, so nothing was restored; vbcvault list finds recordings")
 	}
 	if folder == nil {
 		return r, err
@@ -213,17 +216,17 @@ func (f *restoreFlags) pipe(ctx context.Context, store storage.Store, m restore.
 	}
 	switch len(found) {
 	case 0:
-		return restore.Result{}, &exitError{code: exitIncomplete, err: errors.New("no recording matches, so nothing was written; vbcvault status counts what the manifest knows")}
+		return restore.Result{}, &exitError{code: exitIncomplete, err: errors.New("no recording matches, so nothing was written; vbcvault list finds recordings")}
 	case 2:
-		return restore.Result{}, usagef("choose one, with --id, --kind and --user", "--out - is for one recording, and there are %s and %s at least", found[0].Recording, found[1].Recording)
+		return restore.Result{}, usagef("choose one, with --id, --kind and --user", "--out - is for one recording, but at least two match: %s and %s", found[0].Recording, found[1].Recording)
 	}
 	r, err := restore.Stream(ctx, store, m, found[0], o.out, o.log, f.what)
 	switch {
 	case errors.Is(err, restore.ErrUntrusted) && ctx.Err() == nil:
-		err = fmt.Errorf("%w. Discard it; vbcvault verify --deep looks at the copies", err)
+		err = fmt.Errorf("%w. Discard it; vbcvault verify --deep checks the copies", err)
 	case errors.Is(err, restore.ErrNotArchived):
 	case errors.Is(err, storage.ErrNotFound):
-		err = fmt.Errorf("%w. Nothing was written; vbcvault verify looks at the copies", err)
+		err = fmt.Errorf("%w. Nothing was written; vbcvault verify checks the copies", err)
 	default:
 		return r, err
 	}
@@ -234,8 +237,8 @@ func restoredTable(o *output, dir string, r restore.Result) {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	row := func(name string, n int64, note string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note) }
-	row("restored", r.Restored, fmt.Sprintf("into %s, in %s files with %s", dir, humanize.Comma(r.Files), humanize.IBytes(uint64(r.Bytes))))
-	row("already there", r.There, "with the right content")
+	row("restored", r.Restored, fmt.Sprintf("to %s; files: %s, %s", dir, humanize.Comma(r.Files), humanize.IBytes(uint64(r.Bytes))))
+	row("already there", r.There, "with the correct content")
 	if r.NotArchived > 0 {
 		row("not archived", r.NotArchived, "no copy in the archive: not archived yet, gone, or erased")
 	}
@@ -243,7 +246,7 @@ func restoredTable(o *output, dir string, r restore.Result) {
 		row("cold", n, fmt.Sprintf("%s in %s", humanize.IBytes(uint64(r.ColdBytes)), strings.Join(r.Classes, ", ")))
 	}
 	if r.Failed > 0 {
-		row("failed", r.Failed, "see above for each")
+		row("failed", r.Failed, "see the messages above")
 	}
 	fmt.Fprintf(w, "time\t%s\t\n", time.Duration(r.Seconds*float64(time.Second)).Round(time.Millisecond))
 }
@@ -262,12 +265,12 @@ func (f *restoreFlags) incomplete(r restore.Result) error {
 	add(r.Failed, "failed, for the reasons above")
 	if len(r.Missing) > 0 {
 		slices.Sort(r.Missing)
-		why = append(why, "the archive has nothing of id "+strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Missing), " ", ", "), "[]"))
+		why = append(why, "the archive has no recording with id "+strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Missing), " ", ", "), "[]"))
 	}
 	classes, wait := strings.Join(r.Classes, ", "), hours(time.Duration(r.Wait*float64(time.Second)))
-	add(r.Asked, "in cold storage (%s) asked for: within %s they can be read, for %d days; then say the same again", classes, wait, f.what.Days)
-	add(r.Thawing, "in cold storage (%s) asked for earlier, and not ready: that takes up to %s; then say the same again", classes, wait)
-	add(r.Cold, "in cold storage (%s; %s): to thaw them costs money, and with --tier %s takes up to %s; add --thaw to ask for them",
+	add(r.Asked, "in cold storage (%s), requested: ready within %s, and readable for %d days; run the same command again then", classes, wait, f.what.Days)
+	add(r.Thawing, "in cold storage (%s), requested earlier and not ready: this takes up to %s; run the same command again then", classes, wait)
+	add(r.Cold, "in cold storage (%s; %s): thawing costs money, and takes up to %[4]s with --tier %[3]s; add --thaw to request them",
 		classes, humanize.IBytes(uint64(r.ColdBytes)), f.tier, wait)
 	return &exitError{code: exitIncomplete, err: errors.New("not everything is restored: " + strings.Join(why, "; "))}
 }

@@ -103,7 +103,7 @@ func TestRestoreFromColdStorage(t *testing.T) {
 
 	r := w.retrieve(out, names...)
 	w.want(r, 1, map[string]int{"restored": 1, "cold": 2, "thaw_asked": 0, "failed": 0, "wait_seconds": 5 * 3600})
-	for _, says := range []string{"2 in cold storage (GLACIER; ", "costs money", "with --tier standard takes up to 5 hours", "add --thaw"} {
+	for _, says := range []string{"2 in cold storage (GLACIER; ", "costs money", "takes up to 5 hours with --tier standard", "add --thaw"} {
 		if !strings.Contains(r.stderr, says) {
 			t.Errorf("it doesn't say %q", says)
 		}
@@ -116,7 +116,7 @@ func TestRestoreFromColdStorage(t *testing.T) {
 	thaw := append(names, "--thaw", "--tier", "bulk", "--days", "3")
 	r = w.retrieve(out, thaw...)
 	w.want(r, 1, map[string]int{"already_there": 1, "thaw_asked": 2, "cold": 0, "failed": 0, "wait_seconds": 12 * 3600})
-	if !strings.Contains(r.stderr, "within 12 hours they can be read, for 3 days; then say the same again") {
+	if !strings.Contains(r.stderr, "ready within 12 hours, and readable for 3 days; run the same command again then") {
 		t.Error("it doesn't say when to come back")
 	}
 	want := regexp.MustCompile(`<Days>3</Days>.*<Tier>Bulk</Tier>`)
@@ -128,7 +128,7 @@ func TestRestoreFromColdStorage(t *testing.T) {
 	for _, args := range [][]string{thaw, names} {
 		r = w.retrieve(out, args...)
 		w.want(r, 1, map[string]int{"already_there": 1, "thawing": 2, "thaw_asked": 0, "cold": 0})
-		if len(g.requests()) != 0 || !strings.Contains(r.stderr, "asked for earlier, and not ready") {
+		if len(g.requests()) != 0 || !strings.Contains(r.stderr, "requested earlier and not ready") {
 			t.Errorf("asked for twice: %q", g.requests())
 		}
 	}

@@ -126,7 +126,7 @@ func TestRestoreNeverOverwrites(t *testing.T) {
 	for range 2 {
 		r := w.retrieve(out, "--all", "--name-template", "{id}/a.mp3")
 		w.want(r, 1, map[string]int{"failed": 6})
-		if strings.Count(r.stderr, "is there already, and is ") != 6 || strings.Count(r.stderr, "choose another --out or --name-template") != 6 {
+		if strings.Count(r.stderr, "already exists, and is ") != 6 || strings.Count(r.stderr, "choose another --out or --name-template") != 6 {
 			t.Error("it doesn't say what is there, and what to do")
 		}
 	}
@@ -150,7 +150,7 @@ func TestRestoreKnowsArchives(t *testing.T) {
 	archive := strings.TrimPrefix(w.to, "file://")
 	before := storagetest.Keys(t, w.open())
 	for _, out := range []string{archive, filepath.Join(archive, "account=549825"), filepath.Join(archive, "new", "dir")} {
-		if r := w.retrieve(out, "--all"); r.code != 2 || !strings.Contains(r.stderr, "lies in the archive") {
+		if r := w.retrieve(out, "--all"); r.code != 2 || !strings.Contains(r.stderr, "is inside the archive") {
 			t.Errorf("%s: exit %d", out, r.code)
 		}
 	}
@@ -165,7 +165,7 @@ func TestRestoreKnowsArchives(t *testing.T) {
 	if err := os.Mkdir(archive, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if r := w.retrieve(newOut(t), "--all"); r.code != 3 || !strings.Contains(r.stderr, "is the right disk mounted?") {
+	if r := w.retrieve(newOut(t), "--all"); r.code != 3 || !strings.Contains(r.stderr, "check that the right disk is mounted") {
 		t.Errorf("an empty mount point: exit %d", r.code)
 	}
 }
@@ -181,7 +181,7 @@ func TestRestoreStates(t *testing.T) {
 		t.Fatal("not erased")
 	}
 	w.want(w.retrieve(newOut(t), "--all"), 0, map[string]int{"found": 4, "restored": 2, "not_archived": 2})
-	for id, why := range map[string]string{"100001": "state=erased", "5": "nothing of id 5"} {
+	for id, why := range map[string]string{"100001": "state=erased", "5": "no recording with id 5"} {
 		r := w.retrieve(newOut(t), "--id", id+",100004")
 		w.want(r, 1, map[string]int{"restored": 1})
 		if !strings.Contains(r.stderr, why) || fmt.Sprint(r.summary["missing"]) != "["+id+"]" {

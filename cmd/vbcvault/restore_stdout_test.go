@@ -31,7 +31,7 @@ func TestRestoreToStdout(t *testing.T) {
 				t.Errorf("none: exit %d", r.code)
 			}
 			w.flip(key(all[1], "mp3"))
-			if r := w.run("restore", "--id", "100002", "--out", "-"); r.code != 1 || !strings.Contains(r.stderr, "what was written is not to be trusted") || !strings.Contains(r.stderr, "verify --deep") {
+			if r := w.run("restore", "--id", "100002", "--out", "-"); r.code != 1 || !strings.Contains(r.stderr, "the output must not be used") || !strings.Contains(r.stderr, "verify --deep") {
 				t.Errorf("damaged: exit %d", r.code)
 			}
 			w.remove(key(all[2], "mp3"))
@@ -58,7 +58,7 @@ func TestRestoreToStdoutBreaksOff(t *testing.T) {
 	})
 	w.someRecordings(1)
 	w.want(w.archive("--older-than", "90d"), 0, nil)
-	if r := w.run("restore", "--all", "--out", "-"); r.code != 1 || !strings.Contains(r.stderr, "not to be trusted") {
+	if r := w.run("restore", "--all", "--out", "-"); r.code != 1 || !strings.Contains(r.stderr, "must not be used") {
 		t.Errorf("exit %d", r.code)
 	}
 }

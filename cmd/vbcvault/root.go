@@ -26,13 +26,13 @@ const (
 const exitCodes = `Exit codes:
   0    everything eligible is done, or held back on purpose
   1    finished, but some recordings failed and stay at VBC, or VBC's listings
-       can't be relied on (see vbcvault status);
-       of commands that look or fetch: something is wrong, missing or not there
-  2    usage or configuration error; no request has been sent
-  3    stopped early: credentials or destination refused, another run is going on,
-       VBC out of order or refusing everything for too long (--max-wait), or going
-       on would not have been safe
-  130  interrupted; what was in flight has been finished and written down`
+       are not reliable (see vbcvault status);
+       for commands that check or fetch: something is wrong or missing
+  2    usage or configuration error; no request was sent
+  3    stopped early: credentials or destination refused, another run in
+       progress, VBC unavailable or refusing everything for too long
+       (--max-wait), or it was not safe to continue
+  130  interrupted; transfers in progress were finished and saved`
 
 // streams are where output goes: results to out, everything else to err.
 type streams struct {
@@ -70,10 +70,10 @@ func run(ctx context.Context, args []string, s streams) int {
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vbcvault",
-		Short: "Get call recordings out of Vonage Business Communications, safely",
-		Long: `vbcvault moves call recordings out of Vonage Business Communications (VBC)
-into S3 or a directory. With --delete it deletes a recording at VBC, but only
-after the store itself has confirmed size and checksum of the copy.
+		Short: "Move call recordings out of Vonage Business Communications, safely",
+		Long: `vbcvault moves call recordings from Vonage Business Communications (VBC) to S3
+or a directory. With --delete it deletes a recording at VBC, but only after the
+destination itself has confirmed size and checksum of the copy.
 
 To see it work without an account, a bucket or a server:
   vbcvault demo`,
@@ -84,10 +84,14 @@ To see it work without an account, a bucket or a server:
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
-	})
-	root.AddCommand(newArchive(s), newStatus(s), newVerify(s), newDiff(s), newRebuild(s), newAudit(s), newDoctor(s), newAcknowledge(s), newHold(s), newErase(s), newList(s), newExport(s), newRestore(s), newManifest(s), newDemo(s), newVersion(s))
+	root.SetFlagErrorFunc(flagError)
+	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newDoctor(s), newDemo(s))
+	group(root, "find", "Find and fetch recordings:", newList(s), newExport(s), newRestore(s))
+	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newHold(s), newErase(s), newManifest(s))
+	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))
+	group(root, "other", "Other:", newVersion(s))
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {
 		if cmd.Args == nil {
 			continue
@@ -95,8 +99,11 @@ To see it work without an account, a bucket or a server:
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				if len(given) > 0 && !cmd.HasSubCommands() {
-					err = fmt.Errorf("%s: %q is one argument too many", cmd.CommandPath(), given[len(given)-1])
+				switch {
+				case len(given) > 0 && cmd.HasSubCommands():
+					err = unknownCommand(cmd, given[0])
+				case len(given) > 0:
+					err = fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), given[len(given)-1])
 				}
 				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
 			}
@@ -106,6 +113,15 @@ To see it work without an account, a bucket or a server:
 	}
 	addManual(root, s)
 	return root
+}
+
+// group adds commands that --help shows under one title.
+func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
 }
 
 // family is a command and everything below it.

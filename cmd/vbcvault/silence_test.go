@@ -211,7 +211,7 @@ func TestUnreadableFirst(t *testing.T) {
 	w.account.ResetCounts()
 	r := w.archive("--older-than", "99d")
 	w.want(r, 3, nil)
-	if !strings.Contains(r.stderr, "can't be read, such as number") || !strings.Contains(r.stderr, "the form of VBC's answers has changed") {
+	if !strings.Contains(r.stderr, "can't be read, such as number") || !strings.Contains(r.stderr, "the format of VBC's answers has changed") {
 		t.Error("it doesn't say what it is")
 	}
 	if n := w.account.Counts().Total; n > 10 {

@@ -114,7 +114,7 @@ func TestListingFails(t *testing.T) {
 	})
 	r := w.archive("--older-than", "90d", "--delete")
 	w.want(r, 1, map[string]int{"archived": 6, "deleted": 6, "failed": 0})
-	if !strings.Contains(r.stderr, "could not be read to its end") {
+	if !strings.Contains(r.stderr, "could not be read completely") {
 		t.Error("it isn't said")
 	}
 	w.account.Inject(nil)
@@ -183,7 +183,7 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 	w.nth(1, isAudio, once(vbctest.Fault{Status: 404, Body: `{"msg":"Audio not found"}`}))
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 1, map[string]int{"failed": 1, "deleted": 1})
 	r := w.run("status")
-	if !strings.Contains(r.stdout, fmt.Sprintf("company recording %d", all[0].ID)) || !strings.Contains(r.stdout, "Audio not found") || !strings.Contains(r.stdout, "look at the recording in the VBC admin portal") {
+	if !strings.Contains(r.stdout, fmt.Sprintf("company recording %d", all[0].ID)) || !strings.Contains(r.stdout, "Audio not found") || !strings.Contains(r.stdout, "check the recording in the VBC admin portal") {
 		t.Error("it doesn't say which, why, or what to do")
 	}
 	w.nothingLost(all)

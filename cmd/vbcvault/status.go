@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline"
@@ -26,14 +27,14 @@ func newStatus(s streams) *cobra.Command {
 	var which whichOne
 	cmd := &cobra.Command{
 		Use:   "status [--id ID] [--manifest FILE]",
-		Short: "Show how far a manifest's recordings have come",
-		Long: `Status reads a manifest, without locking it, also while a run is going on:
-how many recordings are in which state, the latest runs, and what failed and
-why. It asks neither VBC nor the destination.
+		Short: "Show the state of the recordings in a manifest",
+		Long: `Status reads a manifest, without locking it, also during a run: how many
+recordings are in each state, the latest runs, and what failed and why. It
+sends no request to VBC or to the destination.
 
-With --id it tells the story of one recording: when it was listed, stored,
+With --id it shows everything about one recording: when it was listed, stored,
 verified and deleted, its receipts, failures and holds, and what the next run
-would do with it and why, if it is told the same as the last one.`,
+would do with it and why, if it gets the same options as the last one.`,
 		Example: `  vbcvault status
   vbcvault status --id 193228
   vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
@@ -62,8 +63,8 @@ would do with it and why, if it is told the same as the last one.`,
 		},
 	}
 	cmd.Flags().Int64Var(&which.id, "id", 0, "tell the story of the recording with this `ID`")
-	cmd.Flags().StringVar(&which.kind, "kind", "company", "its `KIND`: company or on-demand")
-	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of its owner, if it is on-demand")
+	cmd.Flags().StringVar(&which.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
+	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
 	manifestFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
@@ -127,7 +128,7 @@ func onlyManifest() (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", usagef("name it with --manifest FILE; archive prints where it keeps it", "there is no manifest in %s", dir)
+		return "", usagef("name it with --manifest FILE; archive prints its name", "there is no manifest in %s", dir)
 	case 1:
 		return found[0], nil
 	}
@@ -295,12 +296,12 @@ func (st *status) readTroubles(ctx context.Context, m *sqlite.Manifest) error {
 // meaning explains each state to somebody who hasn't read the design.
 var meaning = map[manifest.State]string{
 	manifest.Listed:   "seen at VBC, not archived yet",
-	manifest.Stored:   "being stored; not proven yet",
-	manifest.Verified: "archived and proven, still at VBC",
-	manifest.Purging:  "archived and proven; its deletion was begun and the next run will settle it",
-	manifest.Purged:   "archived and proven, deleted at VBC",
+	manifest.Stored:   "being stored; not verified yet",
+	manifest.Verified: "archived and verified, still at VBC",
+	manifest.Purging:  "archived and verified; its deletion was started, and the next run checks the outcome",
+	manifest.Purged:   "archived and verified, deleted at VBC",
 	manifest.Failed:   "failed in the last run, still at VBC",
-	manifest.Gone:     "vanished from VBC before it was archived",
+	manifest.Gone:     "missing at VBC before it was archived",
 	manifest.Erasing:  "being erased from the archive; run vbcvault erase again to finish",
 	manifest.Erased:   "erased from the archive on request, deleted at VBC",
 }
@@ -318,17 +319,17 @@ func (st *status) print(s streams) {
 			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
 	}
 	if st.Holds > 0 {
-		fmt.Fprintf(s.out, "\nLegal holds in force: %d; what they cover is not deleted at VBC (vbcvault hold list)\n", st.Holds)
+		fmt.Fprintf(s.out, "\nLegal holds in force: %d; recordings that they cover are not deleted at VBC (vbcvault hold list)\n", st.Holds)
 	}
 	if st.Late != nil {
-		fmt.Fprintf(s.out, "\nLate at VBC: %s came %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
+		fmt.Fprintf(s.out, "\nLate at VBC: %s appeared %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
 	}
 	st.printTroubles(s)
 	for i, r := range st.Runs {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nLatest runs:")
 		}
-		end := "did not come to its end, or is going on"
+		end := "interrupted, or still in progress"
 		if !r.Finished.IsZero() {
 			end = "took " + r.Finished.Sub(r.Started).Round(time.Second).String() + describe(r.Summary)
 		}
@@ -336,18 +337,19 @@ func (st *status) print(s streams) {
 	}
 	for i, f := range st.Failures {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nFailed (the next run tries again, after three runs once a day):")
+			fmt.Fprintln(s.out, "\nFailed (the next run retries; after three failed runs, once a day):")
 		}
-		fmt.Fprintf(s.out, "  %s of %s: %s%s\n    %s, failed in %d run(s)\n", f.Recording, f.Start.Format(time.RFC3339), bracketed(f.Code), f.Reason, advice(f), f.Attempts)
+		fmt.Fprintf(s.out, "  %s of %s: %s%s\n    %s; failed in %s\n", f.Recording, f.Start.Format(time.RFC3339), bracketed(f.Code), f.Reason, advice(f),
+			english.Plural(f.Attempts, "run", ""))
 	}
 	for i, f := range st.Damaged {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nLOST unless another copy exists (VBC has these no more, and their copies were found damaged or missing):")
+			fmt.Fprintln(s.out, "\nLOST unless another copy exists (VBC no longer has these, and their copies are damaged or missing):")
 		}
 		fmt.Fprintf(s.out, "  %s of %s: %s\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason)
 	}
 	if len(st.Failures) == shownFailures {
-		fmt.Fprintf(s.out, "  and perhaps more; only the latest %d are shown\n", shownFailures)
+		fmt.Fprintf(s.out, "  There may be more: only the latest %d are shown\n", shownFailures)
 	}
 }
 
@@ -355,7 +357,7 @@ func (st *status) print(s streams) {
 func (st *status) printTroubles(s streams) {
 	for i, t := range st.Troubles {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it is over, or acknowledged):")
+			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it ends, or is acknowledged):")
 		}
 		if i == shownFailures {
 			fmt.Fprintf(s.out, "  and %d more; --json lists all\n", len(st.Troubles)-i)
@@ -365,7 +367,7 @@ func (st *status) printTroubles(s streams) {
 		if t.Acknowledged != "" {
 			what = "acknowledged: " + t.Acknowledged
 		} else if mend := code.About(code.Troubles, t.Code).Advice; mend != "" {
-			what = mend + "; if nothing can be done, " + what
+			what = mend + "; if you can't fix it, " + what
 		}
 		fmt.Fprintf(s.out, "  %s since %s: %s\n    %s\n", t.Name, t.Since.Format(time.RFC3339), t.Reason, what)
 	}
@@ -403,9 +405,9 @@ func advice(f failure) string {
 	case about.Advice != "":
 		return about.Advice
 	case f.Permanent:
-		return fmt.Sprintf("this will probably not heal by itself: look at the recording in the VBC admin portal; if nothing can be done, vbcvault acknowledge --id %d --reason …", f.ID)
+		return fmt.Sprintf("this will probably not end by itself: check the recording in the VBC admin portal; if you can't fix it, vbcvault acknowledge --id %d --reason …", f.ID)
 	}
-	return "this may pass by itself"
+	return "this may end by itself"
 }
 
 // bracketed is a code before a text.

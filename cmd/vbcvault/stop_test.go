@@ -124,7 +124,7 @@ func TestConfirmedPlan(t *testing.T) {
 		}
 	}
 	other := t.TempDir()
-	if r := w.run("archive", "--to", "file://"+other, "--older-than", "90d", "--delete", "--confirm-plan", plan); r.code != 2 || !strings.Contains(r.stderr, "was made for") {
+	if r := w.run("archive", "--to", "file://"+other, "--older-than", "90d", "--delete", "--confirm-plan", plan); r.code != 2 || !strings.Contains(r.stderr, "was written for") {
 		t.Errorf("for another destination: exit %d", r.code)
 	}
 	if w.account.Counts().Total != total {

@@ -87,7 +87,7 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 			return err
 		}
 		if len(rows) == 0 {
-			return usagef("vbcvault list --text finds recordings by names and numbers", "%v %s recording %d", manifest.ErrUnknown, kinds[0], which.id)
+			return usagef("vbcvault list --text finds recordings by name and number", "%s recording %d is %v", kinds[0], which.id, manifest.ErrUnknown)
 		}
 		b, err := m.Binding(ctx)
 		if err != nil {

@@ -149,7 +149,7 @@ func TestTranscriptsForbidden(t *testing.T) {
 	for _, args := range [][]string{{"--older-than", "90d"}, append(deleteOld, "--dry-run"), deleteOld} {
 		r := w.archive(args...)
 		w.want(r, 1, nil)
-		if !strings.Contains(r.stderr, "VBC refuses to show them, so there may be some") || strings.Count(r.stderr, "the listing is incomplete") != 1 {
+		if !strings.Contains(r.stderr, "VBC refuses to list them, so there may be some") || strings.Count(r.stderr, "the listing is incomplete") != 1 {
 			t.Error("it isn't said why, once")
 		}
 	}
@@ -315,7 +315,7 @@ func TestTranscriptsAreRefusedAllOfASudden(t *testing.T) {
 	for _, dry := range []string{"--dry-run", ""} {
 		r := w.archive(strings.Fields(strings.Join(deleteOld, " ") + " " + dry)...)
 		w.want(r, 1, nil)
-		if !strings.Contains(r.stderr, "this account has had some") {
+		if !strings.Contains(r.stderr, "this account had transcripts before") {
 			t.Error("it isn't said why")
 		}
 	}

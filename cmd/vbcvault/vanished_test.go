@@ -134,15 +134,15 @@ func TestLateRecordings(t *testing.T) {
 	doctor := func() string { return w.run("doctor", "--to", w.to).stdout }
 	w.account.Add(vbctest.Recording{ID: 1, Start: time.Now().AddDate(0, 0, -91)})
 	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 1})
-	if out := doctor(); !strings.Contains(out, "came late") || strings.Contains(out, "later than the 3 days") {
+	if out := doctor(); !strings.Contains(out, "appeared late") || strings.Contains(out, "lists only the last 3 days") {
 		t.Error("doctor on a day:", out)
 	}
 	w.account.Add(vbctest.Recording{ID: 2, Start: time.Now().AddDate(0, 0, -120)})
 	w.want(w.archive("--older-than", "90d", "--full-scan"), 0, map[string]int{"archived": 1})
-	if out := doctor(); !strings.Contains(out, "later than the 3 days") {
+	if out := doctor(); !strings.Contains(out, "lists only the last 3 days") {
 		t.Error("doctor on a month:", out)
 	}
-	if r := w.run("status"); !strings.Contains(r.stdout, "company recording 2 came 30 days") {
+	if r := w.run("status"); !strings.Contains(r.stdout, "company recording 2 appeared 30 days") {
 		t.Error("status")
 	}
 }

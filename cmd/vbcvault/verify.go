@@ -24,23 +24,24 @@ func newVerify(s streams) *cobra.Command {
 	var out outputFlags
 	cmd := &cobra.Command{
 		Use:   "verify [--sample N/T | --all] [--deep]",
-		Short: "Compare what was archived with what the destination holds",
-		Long: `Verify asks the destination for every copy that the manifest holds for proven,
-and compares size and SHA-256 of audio and metadata. It asks VBC nothing. With
---deep it reads and hashes every byte, whatever checksum the destination keeps.
+		Short: "Check that every verified copy is still intact in the destination",
+		Long: `Verify asks the destination for every copy that the manifest says is verified,
+and compares size and SHA-256 of audio and metadata. It sends VBC no request.
+With --deep it reads and hashes every byte, whatever checksum the destination
+keeps.
 
-A damaged or missing copy of a recording that VBC may still have is archived
-anew by the next run of archive. One that VBC has no more is LOST unless
-another copy exists; status lists it until verify finds it whole. In both cases
-the exit code is 1. What the destination has and the manifest doesn't know is
-what vbcvault diff tells.`,
+The next run of archive stores a damaged or missing copy again if VBC may still
+have the recording. If VBC no longer has it, the recording is LOST unless
+another copy exists; status lists it until verify finds the copy intact. In
+both cases the exit code is 1. To find objects that are not in the manifest,
+use vbcvault diff.`,
 		Example: `  vbcvault verify
   # Every night another thirtieth, reading every byte:
   vbcvault verify --sample 1/30 --deep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if all && sample != "" {
-				return usagef("use one of them", "--all and --sample exclude each other")
+				return usagef("use one of them", "--all and --sample can't be used together")
 			}
 			if o.Workers < 1 || o.Workers > 256 {
 				return usagef("between 1 and 256", "--workers %d", o.Workers)
@@ -56,11 +57,11 @@ what vbcvault diff tells.`,
 			return out.finish(s, func(w *output) (any, error) { return inspect(cmd.Context(), w, path, o, insecureHTTP) })
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "everything (the default)")
-	cmd.Flags().StringVar(&sample, "sample", "", "only `N/T` of it, as in 1/30, another part every day")
+	cmd.Flags().BoolVar(&all, "all", false, "check everything (the default)")
+	cmd.Flags().StringVar(&sample, "sample", "", "check only `N/T` of the copies, as in 1/30, another part every day")
 	cmd.Flags().BoolVar(&o.Deep, "deep", false, "read and hash every byte")
-	cmd.Flags().IntVar(&o.Workers, "workers", 8, "copies looked at, `N` at once")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server's address")
+	cmd.Flags().IntVar(&o.Workers, "workers", 8, "check `N` copies at once")
+	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &path)
 	out.register(cmd.Flags())
 	return cmd
@@ -129,15 +130,15 @@ func inspect(ctx context.Context, o *output, path string, what check.VerifyOptio
 	found, err := check.Verify(ctx, store, m, o.log, what)
 	err = stopped(ctx.Err(), err)
 	if !o.json && (err == nil || found.Checked > 0) {
-		fmt.Fprintf(o.out, "checked %s copies in %s: %s whole (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
+		fmt.Fprintf(o.out, "checked %s copies in %s: %s intact (%s of audio), %s damaged, %s lost\n", humanize.Comma(found.Checked), store,
 			humanize.Comma(found.Whole), humanize.IBytes(uint64(found.Bytes)), humanize.Comma(found.Damaged), humanize.Comma(found.Lost))
 	}
 	switch {
 	case err != nil:
 	case found.Lost > 0:
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing whose recordings VBC has no more; vbcvault status lists them. Look for another version or backup of these objects", found.Lost)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("copies are damaged or missing, and VBC no longer has their recordings (lost: %d); vbcvault status lists them. Look for another version or a backup of these objects", found.Lost)}
 	case found.Damaged > 0:
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("%d copies are damaged or missing; the next run of vbcvault archive stores them anew", found.Damaged)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("copies are damaged or missing (%d); the next run of vbcvault archive stores them again", found.Damaged)}
 	}
 	return found, err
 }

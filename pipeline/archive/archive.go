@@ -59,7 +59,7 @@ func Of(ctx context.Context, store storage.Destination, m Manifest, log *slog.Lo
 		return nil, err
 	}
 	if bound.Account == "" {
-		return nil, &refusal.Refusal{Code: code.NotBound, Reason: "this manifest knows no account yet", Hint: "run vbcvault archive first"}
+		return nil, &refusal.Refusal{Code: code.NotBound, Reason: "this manifest has no account yet", Hint: "run vbcvault archive first"}
 	}
 	return Settle(ctx, store, m, log, bound.Account, false)
 }
@@ -85,7 +85,7 @@ func identify(ctx context.Context, store storage.Destination, m Manifest, log *s
 		if err := m.Moved(ctx, identity); err != nil {
 			return err
 		}
-		log.Warn("the manifest belongs to another place from now on; vbcvault verify says whether every copy is there", "before", bound.Identity, "now", identity)
+		log.Warn("the manifest now belongs to another destination; run vbcvault verify to check that every copy is there", "before", bound.Identity, "now", identity)
 	}
 	return m.Bind(ctx, manifest.Binding{Identity: identity})
 }

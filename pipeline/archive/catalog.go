@@ -57,7 +57,7 @@ func (a *Archive) storeMonths(ctx context.Context, months []manifest.Month, take
 		if ctx.Err() != nil {
 			return 0, err
 		}
-		a.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", layout.Catalog(a.account), "reason", err)
+		a.log.Warn("unfinished objects of interrupted runs can't be removed from the destination and stay there", "under", layout.Catalog(a.account), "reason", err)
 	}
 	for _, month := range months {
 		if err := a.storeMonth(ctx, month); err != nil {
@@ -131,8 +131,8 @@ func (a *Archive) keepsCatalog(ctx context.Context) (bool, error) {
 	}
 	return false, &refusal.Refusal{
 		Code:   code.OthersCatalog,
-		Reason: "the catalogue beside the archive is another manifest's, which may know more than this one",
-		Hint:   "let one machine keep it, without --catalog on the others; or have this one take it over: vbcvault export --to-store --take-over",
+		Reason: "the catalogue beside the archive belongs to another manifest, which may contain more than this one",
+		Hint:   "let one machine keep the catalogue, and use no --catalog on the others; or let this one take it over: vbcvault export --to-store --take-over",
 	}
 }
 
@@ -181,7 +181,7 @@ func (a *Archive) putDerived(ctx context.Context, key, contentType string, other
 	o.Content = made.Content
 	has, err := a.store.Stat(ctx, o)
 	if err == nil && has.Content != made.Content {
-		err = fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
+		err = fmt.Errorf("%s in the destination differs from what was stored", o.Key)
 	}
 	return err
 }
@@ -195,7 +195,7 @@ func (a *Archive) recatalog(ctx context.Context, start time.Time) error {
 	}
 	if mine, err := a.keepsCatalog(ctx); !mine {
 		if isAnothers(err) {
-			a.log.Warn("the catalogue is another manifest's, so its file of this month is gone; vbcvault export --to-store there makes it anew, once the recording is erased there too if it is known there", "month", month.String())
+			a.log.Warn("the catalogue belongs to another manifest, so its file for this month was removed: erase the recording on that machine too, then run vbcvault export --to-store there", "month", month.String())
 			return nil
 		}
 		return err

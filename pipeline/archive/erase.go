@@ -56,7 +56,7 @@ func (a *Archive) Erase(
 		return 0, err
 	}
 	if what.row.State == manifest.Erased {
-		err := &refusal.Refusal{Code: code.ErasedAlready, Reason: fmt.Sprintf("%s is erased already", what.row.Recording)}
+		err := &refusal.Refusal{Code: code.ErasedAlready, Reason: fmt.Sprintf("%s is already erased", what.row.Recording)}
 		return 0, errors.Join(err, a.forget(ctx, what.row)) // which the first time may not have got to
 	}
 	shown := what.keys
@@ -110,18 +110,18 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 	case manifest.Purging:
 		return w, &refusal.Refusal{
 			Code:   code.DeletionOpen,
-			Reason: fmt.Sprintf("the deletion of %s at VBC was begun, and what became of it isn't known yet", w.row.Recording),
-			Hint:   "the next run of vbcvault archive finds out; then erase",
+			Reason: fmt.Sprintf("the deletion of %s at VBC was started, and its outcome is not known yet", w.row.Recording),
+			Hint:   "run vbcvault archive, which finds out; then run vbcvault erase again",
 		}
 	default:
 		return w, &refusal.Refusal{
 			Code:   code.StillAtVBC,
 			Reason: fmt.Sprintf("%s may still be at VBC, so the next run would archive it again", w.row.Recording),
-			Hint:   "let a run of vbcvault archive --delete delete it there first, or find it gone; then erase",
+			Hint:   "run vbcvault archive --delete first, so that it is deleted at VBC; then run vbcvault erase again",
 		}
 	}
 	if h, held := manifest.Covering(a.holds, w.row.Recording); held {
-		return w, &refusal.Refusal{Code: code.Hold, Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list says why; vbcvault hold remove ends it"}
+		return w, &refusal.Refusal{Code: code.Hold, Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list shows why; vbcvault hold remove removes the hold"}
 	}
 	base, err := layout.Stem(w.row.Recording)
 	if err != nil {
@@ -156,7 +156,7 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 	for _, key := range append(w.keys, w.catalog) {
 		err := eraser.Retained(ctx, key)
 		if _, locked := errors.AsType[*storage.RetainedError](err); locked {
-			err = &refusal.Refusal{Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or have somebody end it who may"}
+			err = &refusal.Refusal{Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", w.row.Recording, err), Hint: "nothing was changed; wait until then, or ask somebody who may remove the lock"}
 		}
 		if err != nil {
 			return w, err
@@ -188,12 +188,12 @@ func (a *Archive) pick(ctx context.Context, w *erasable, e Erasure) (others []ma
 	i := slices.IndexFunc(found, func(row manifest.Row) bool { return row.State != manifest.Erased })
 	switch {
 	case len(rows) == 0:
-		return nil, fmt.Errorf("%w %s", manifest.ErrUnknown, e.Key())
+		return nil, fmt.Errorf("%s is %w", e.Key(), manifest.ErrUnknown)
 	case len(found) == 0, len(found) > 1 && e.Start.IsZero():
 		return nil, &refusal.Refusal{
 			Code:   code.WhichOne,
-			Reason: fmt.Sprintf("several recordings have had the id %d, or none at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
-			Hint:   "say which one is meant with --start; nothing was changed",
+			Reason: fmt.Sprintf("several recordings have the id %d, or none starts at that time; they start at %s", e.ID, strings.Join(starts, ", ")),
+			Hint:   "choose one with --start; nothing was changed",
 		}
 	case i < 0:
 		i = 0

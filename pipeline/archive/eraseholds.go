@@ -21,8 +21,8 @@ func (a *Archive) tellOfHolds(ctx context.Context, row manifest.Row) error {
 			continue
 		}
 		key := layout.Holds(a.account) + h.Digest.String() + ".json"
-		a.log.Warn("a hold that has ended keeps this caller's number, in the manifest and beside the archive; erasing the recording leaves that. "+
-			"If the number has to go too, remove the object in all versions, and make the manifest anew with vbcvault rebuild", "hold", h.Number, "object", key)
+		a.log.Warn("a removed hold still contains this caller's number, in the manifest and beside the archive; erasing the recording does not change that. "+
+			"If the number must go too, delete the object in all versions, and create a new manifest with vbcvault rebuild", "hold", h.Number, "object", key)
 	}
 	return nil
 }

@@ -26,11 +26,11 @@ func LearnHolds(
 	}
 	for o, err := range store.List(ctx, layout.Holds(account)) {
 		if err != nil {
-			return nil, fmt.Errorf("look at the holds in the destination: %w", err)
+			return nil, fmt.Errorf("read the holds in the destination: %w", err)
 		}
 		name := layout.HoldName.FindStringSubmatch(o.Key)
 		if name == nil {
-			log.Warn("this is no hold, although it lies among them", "key", o.Key)
+			log.Warn("this object is among the holds but is not a hold", "key", o.Key)
 			continue
 		}
 		t := manifest.HoldText{Ended: name[2] != ""}
@@ -44,7 +44,7 @@ func LearnHolds(
 			return nil, err
 		}
 		if !t.Check() {
-			log.Warn("a hold in the destination can't be read: if it was made, everything is held; if removed, it still holds", "key", o.Key)
+			log.Warn("a hold in the destination can't be read: if it was added, every recording is held; if it was removed, it stays in force", "key", o.Key)
 		}
 		if err := m.LearnHold(ctx, t); err != nil {
 			return nil, err

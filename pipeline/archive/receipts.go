@@ -99,9 +99,9 @@ func (a *Archive) putOver(ctx context.Context, key string, body []byte, contentT
 			return o, err
 		}
 		if again {
-			return o, fmt.Errorf("the store doesn't hold %s as it was stored", o.Key)
+			return o, fmt.Errorf("%s in the destination differs from what was stored", o.Key)
 		}
-		a.log.Warn("what was just stored is damaged; storing it again", "key", o.Key, "bytes", has.Size, "should_be", want.Size)
+		a.log.Warn("an object that was just stored is damaged; storing it again", "key", o.Key, "bytes", has.Size, "should_be", want.Size)
 	}
 }
 
@@ -115,7 +115,7 @@ func (a *Archive) takeOverReceipts(ctx context.Context) error {
 	}
 	for o, err := range a.store.List(ctx, layout.Receipts(a.account)+"chain="+c.ID+"/") {
 		if err != nil {
-			return fmt.Errorf("look at the receipts in the destination: %w", err)
+			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
 		b, ok := layout.ParseBundle(o)
 		if !ok || b.Last <= c.Last {
@@ -127,13 +127,13 @@ func (a *Archive) takeOverReceipts(ctx context.Context) error {
 			err = a.manifest.TakeOver(ctx, lines)
 		}
 		if _, broken := errors.AsType[*receipt.Break](err); broken {
-			a.log.Warn("the receipts in the destination don't continue those of this manifest; vbcvault audit says more", "reason", err)
+			a.log.Warn("the receipts in the destination don't match those of this manifest; vbcvault audit shows details", "reason", err)
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		a.log.Info("this manifest is older than the archive; took over its receipts", "entries", b.Last-c.Last)
+		a.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", b.Last-c.Last)
 		if c, err = a.manifest.Chain(ctx); err != nil {
 			return err
 		}

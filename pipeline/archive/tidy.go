@@ -34,11 +34,11 @@ func (a *Archive) tidy(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			a.log.Warn("what interrupted runs have left unfinished in the destination can't be removed and stays", "under", prefix, "reason", err)
+			a.log.Warn("unfinished objects of interrupted runs can't be removed from the destination and stay there", "under", prefix, "reason", err)
 		}
 	}
 	if removed > 0 {
-		a.log.Info("removed what an interrupted run had left unfinished in the destination", "uploads", removed)
+		a.log.Info("removed unfinished objects of interrupted runs from the destination", "uploads", removed)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (a *Archive) abortNoted(ctx context.Context, store storage.Uploader) (abort
 			return aborted, err
 		}
 		if err != nil {
-			a.log.Warn("uploads that interrupted runs have begun can't be aborted and stay; allow s3:AbortMultipartUpload, or have a lifecycle rule abort them",
+			a.log.Warn("unfinished uploads of interrupted runs can't be aborted and stay; allow s3:AbortMultipartUpload, or add a lifecycle rule that aborts them",
 				"uploads", len(noted)-aborted, "reason", err)
 			break
 		}

@@ -33,7 +33,7 @@ func Write(w io.Writer, f Format, entries iter.Seq2[Entry, error]) (n int64, err
 	case Parquet:
 		out = newParquet(w)
 	default:
-		return 0, fmt.Errorf("write the catalogue: %q is no format", f)
+		return 0, fmt.Errorf("write the catalogue: unknown format %q", f)
 	}
 	for e, err := range entries {
 		if err != nil {

@@ -192,7 +192,7 @@ func (a *AuditResult) count(e receipt.Entry, intents openIntents) {
 		a.NotSent++
 	}
 	if !intended {
-		a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d: %s is no longer at VBC, and no intent with a proven copy went before", e.Seq, e.Recording()))
+		a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d: %s is no longer at VBC, and no earlier entry records a verified copy", e.Seq, e.Recording()))
 	}
 }
 
@@ -206,7 +206,7 @@ func (a *AuditResult) checkStored(ctx context.Context, m Manifest, store storage
 		}
 		b, ok := layout.ParseBundle(o)
 		if !ok {
-			a.Remarks = append(a.Remarks, fmt.Sprintf("%s is not a file of receipts", o.Key))
+			a.Remarks = append(a.Remarks, fmt.Sprintf("%s is not a receipts file", o.Key))
 			continue
 		}
 		lines, err := b.Lines(ctx, store)
@@ -231,7 +231,7 @@ func (a *AuditResult) checkStored(ctx context.Context, m Manifest, store storage
 		return err
 	}
 	for _, e := range without(a.there, stored) {
-		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there and are missing", e.first, e.last))
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: entries %d to %d were stored there but are missing now", e.first, e.last))
 	}
 	for _, id := range slices.Sorted(maps.Keys(others)) {
 		a.Others = append(a.Others, OtherChain{id, others[id].Last})
@@ -254,13 +254,13 @@ func (a *AuditResult) compare(ctx context.Context, m Manifest, b layout.Bundle, 
 			break
 		}
 		if !bytes.Equal(ours, bytes.TrimSuffix(line, []byte("\n"))) {
-			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d is another one in %s than in the manifest", seq, b.Object.Key))
+			a.Breaks = append(a.Breaks, fmt.Sprintf("entry %d in %s differs from the one in the manifest", seq, b.Object.Key))
 			return nil
 		}
 		seq++
 	}
 	if seq <= b.Last {
-		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: the manifest was restored from an older copy, which the next run that has something to do mends, or its end was cut off", seq))
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: either the manifest was restored from a backup (the next run repairs this), or entries were removed from it", seq))
 		return nil
 	}
 	a.there = append(a.there, entries{b.First, b.Last})

@@ -107,7 +107,7 @@ func sideBySide(rows iter.Seq2[manifest.Row, error], groups iter.Seq2[layout.Gro
 				return
 			}
 			if moreGroups && g.Stem != "" && g.Stem <= last {
-				yield(pair{}, fmt.Errorf("the store lists %s after %s: without an order of keys they can't be compared", g.Stem, last))
+				yield(pair{}, fmt.Errorf("the destination lists %s after %s: unless keys are sorted, they can't be compared", g.Stem, last))
 				return
 			}
 			var p pair
@@ -208,15 +208,15 @@ func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
 		x.whole.Add(1)
 		return
 	}
-	what, fate := Damaged, "; VBC may have the recording still: --fix has the next run archive it anew"
+	what, fate := Damaged, "; VBC may still have the recording: with --fix the next run archives it again"
 	if wrong.Missing {
 		what = Missing
 	}
 	switch {
 	case isLost(row):
-		what, fate = Lost, "; VBC has the recording no more: look for another version or backup of the object"
+		what, fate = Lost, "; VBC no longer has the recording: look for another version or a backup of the object"
 	case x.fix:
-		fate = "; the next run archives the recording anew, if VBC has it still"
+		fate = "; the next run archives the recording again, if VBC still has it"
 	}
 	x.found.Add(what, wrong.Want.Key, row.Recording, wrong.Error()+fate)
 }
@@ -225,25 +225,25 @@ func (x *differ) tell(row manifest.Row, wrong *evidence.Mismatch) {
 // knows. Of several recordings in one place the last one counts.
 func (p pair) surplus(known []string, key string) (Kind, string) {
 	if p.group.Stem == "" {
-		return Unknown, "its name is none that vbcvault gives; move it out of the archive"
+		return Unknown, "vbcvault gives no such name; move it out of the archive"
 	}
 	if len(p.rows) == 0 {
-		return Unknown, "the manifest knows no such recording; vbcvault rebuild makes a manifest that does"
+		return Unknown, "the recording is not in the manifest; vbcvault rebuild creates a manifest that has it"
 	}
 	ext := path.Ext(key)
 	switch state := p.rows[len(p.rows)-1].State; {
 	case state == manifest.Erasing:
-		return Begun, "the recording's erasure was begun and not finished; say vbcvault erase again"
+		return Begun, "the recording's erasure is unfinished; run vbcvault erase again"
 	case state == manifest.Erased:
-		return Unknown, "the recording was erased, and this is there again"
+		return Unknown, "the recording was erased, but this object is here again"
 	case state == manifest.Gone:
-		return Unknown, "VBC has the recording no more, and this is no whole copy of it"
+		return Unknown, "VBC no longer has the recording, and this is not a complete copy of it"
 	case len(known) == 0:
-		return Begun, "archiving the recording was begun and not finished; the next run goes on"
+		return Begun, "archiving the recording is unfinished; the next run resumes it"
 	case layout.IsBeside(key), slices.ContainsFunc(known, func(known string) bool { return layout.IsBeside(known) && path.Ext(known) == ext }):
-		return Beside, "it lies beside another copy, which the manifest knows"
+		return Beside, "it is beside another copy, which is in the manifest"
 	}
-	return Unknown, "the manifest doesn't know it, although it knows the recording"
+	return Unknown, "the recording is in the manifest, but this object is not"
 }
 
 // unfinished finds uploads that nobody will finish any more.
@@ -255,7 +255,7 @@ func (x *differ) unfinished(ctx context.Context) (remarks []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		x.found.Add(Begun, name, None, "it was being stored when a run was interrupted, and nobody sees it; the next run removes it")
+		x.found.Add(Begun, name, None, "a run was interrupted while it stored this; it is not visible, and the next run removes it")
 	}
 	return nil, nil
 }

@@ -73,10 +73,10 @@ func Verify(ctx context.Context, store storage.Destination, m Manifest, log *slo
 			size.Add(row.Copy.Audio.Size)
 		case isLost(row):
 			lost.Add(1)
-			log.Error("LOST: VBC has this recording no more, and its copy is not what it should be", "recording", row.Recording.String(), "reason", wrong)
+			log.Error("LOST: VBC no longer has this recording, and its copy is damaged or missing", "recording", row.Recording.String(), "reason", wrong)
 		default:
 			damaged.Add(1)
-			log.Warn("a copy is not what it should be; the next archive run stores it anew", "recording", row.Recording.String(), "reason", wrong)
+			log.Warn("a copy is damaged or missing; the next run of archive stores it again", "recording", row.Recording.String(), "reason", wrong)
 		}
 		return examined(ctx, m, row, wrong)
 	})

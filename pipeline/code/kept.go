@@ -12,7 +12,7 @@ const (
 
 // HeldBack are all of these. A run's summary counts by them.
 var HeldBack = []Entry{
-	{Hold, "under a legal hold", "vbcvault hold list says why; vbcvault hold remove ends it"},
+	{Hold, "under a legal hold", "vbcvault hold list shows why; vbcvault hold remove removes the hold"},
 	{TranscriptUnknown, "with a transcript, perhaps, that is not archived", "vbcvault status says what is wrong with the transcripts; --no-transcripts leaves them out"},
 	{EqualAudio, "with another recording's audio", "listen to both; --accept-equal-audio deletes them at VBC too"},
 	{NotInPlan, "not in the confirmed plan", "make another plan with --delete --dry-run --plan FILE"},
@@ -35,7 +35,7 @@ const (
 // LeftAlone are all of these.
 var LeftAlone = []Entry{
 	{NoDelete, "the run deletes nothing at VBC", "--delete has it delete what is proven"},
-	{Unreadable, "its id, start or owner can't be read", "look at the recording in the VBC admin portal; it stays at VBC"},
+	{Unreadable, "its id, start or owner can't be read", "check the recording in the VBC admin portal; it stays at VBC"},
 	{TooNew, "it starts at the cutoff or later", "a later run, or one with a later cutoff"},
 	{BeforeFrom, "it starts before --since", "a run without --since"},
 	{OtherKind, "the run is not about its kind", "a run with its --kind"},

@@ -41,7 +41,7 @@ func (c clocks) age(m moment) time.Duration {
 type StaleError struct{ Age time.Duration }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("the proof of the copy is older than %v: this machine, or this program, stood still, or the disk with the manifest is slow", Fresh)
+	return fmt.Sprintf("the check of the copy is older than %v: this machine or program was suspended, or the manifest's disk is slow", Fresh)
 }
 
 // Fresh returns a *StaleError unless the store was asked less than that ago, by

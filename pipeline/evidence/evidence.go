@@ -39,12 +39,12 @@ type Mismatch struct {
 
 func (e *Mismatch) Error() string {
 	if e.Missing {
-		return fmt.Sprintf("the store has no %s", e.Want.Key)
+		return fmt.Sprintf("the destination has no %s", e.Want.Key)
 	}
 	if !e.Has.Proven() {
-		return fmt.Sprintf("the store's %s was read and found wrong, and lies in cold storage now, where it can't be read again", e.Want.Key)
+		return fmt.Sprintf("%s in the destination was found damaged, and is in cold storage now, where it can't be read again", e.Want.Key)
 	}
-	return fmt.Sprintf("the store's %s is not the copy: it has %d bytes with SHA-256 %s, the copy has %d bytes with %s",
+	return fmt.Sprintf("%s in the destination is not the copy: it has %d bytes with SHA-256 %s, the copy has %d bytes with %s",
 		e.Want.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
 }
 
@@ -53,14 +53,14 @@ func (e *Mismatch) Error() string {
 type Unprotected struct{ Has storage.Object }
 
 func (e *Unprotected) Error() string {
-	return fmt.Sprintf("the copy %s is not kept as was asked for, so it doesn't justify a deletion at VBC: %s", e.Has.Key, e.Has.Lacks)
+	return fmt.Sprintf("the copy %s is not protected as requested, so the recording is not deleted at VBC: %s", e.Has.Key, e.Has.Lacks)
 }
 
 // Changed says that the store holds another object than the one that was read.
 type Changed struct{ Key string }
 
 func (e *Changed) Error() string {
-	return fmt.Sprintf("the store's %s is another object than the one that was just read", e.Key)
+	return fmt.Sprintf("%s in the destination is not the object that was just read", e.Key)
 }
 
 // Verify asks the store for audio and sidecar, and for the transcript if it has
@@ -88,7 +88,7 @@ func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar, 
 
 func confirm(ctx context.Context, store Stater, want storage.Object) (storage.Object, error) {
 	if want.Key == "" || !want.Proven() {
-		return storage.Object{}, fmt.Errorf("verify %q: size and digest of the copy are not known", want.Key)
+		return storage.Object{}, fmt.Errorf("verify %q: size and checksum of the copy are unknown", want.Key)
 	}
 	has, err := store.Stat(ctx, want)
 	switch {
@@ -144,9 +144,9 @@ func (v Verified) Expires() time.Time {
 func (v Verified) Since(t time.Time) error {
 	switch {
 	case v.at.IsZero() || v.recording.ID == 0 || !v.audio.Proven() || !v.sidecar.Proven() || v.transcript.Key != "" && !v.transcript.Proven():
-		return errors.New("no evidence of a verified copy")
+		return errors.New("the copy is not verified")
 	case v.at.Before(t):
-		return fmt.Errorf("the evidence for %s is older than the request that it is to justify", v.recording)
+		return fmt.Errorf("the check of the copy of %s is older than the request to delete the recording", v.recording)
 	}
 	return nil
 }

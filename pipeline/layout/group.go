@@ -151,10 +151,10 @@ func mayBeTranscript(o storage.Object, text []byte) bool {
 // place this is.
 func (s *Said) parse(base string, body []byte) error {
 	if err := json.Unmarshal(body, &s.Sidecar); err != nil {
-		return fmt.Errorf("it is not metadata of vbcvault: %w", err)
+		return fmt.Errorf("it is not a metadata file of vbcvault: %w", err)
 	}
 	if s.Sidecar.Format != 1 {
-		return fmt.Errorf("its format %d is unknown to this program", s.Sidecar.Format)
+		return fmt.Errorf("this program does not know its format %d", s.Sidecar.Format)
 	}
 	has := s.Sidecar
 	s.Recording = vbc.ParseRecording(has.Kind, has.Owner, has.Recording)
@@ -163,10 +163,10 @@ func (s *Said) parse(base string, body []byte) error {
 	}
 	s.Recording.Account, s.Recording.Owner = has.Account, has.Owner
 	if at, err := Stem(s.Recording); err != nil || at != base {
-		return errors.New("it is about another recording than its name says")
+		return errors.New("it describes another recording than its name says")
 	}
 	if !(storage.Content{Size: has.Size, SHA256: has.SHA256}).Proven() {
-		return errors.New("it doesn't say what the audio is")
+		return errors.New("it doesn't describe the audio")
 	}
 	return nil
 }

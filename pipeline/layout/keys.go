@@ -23,12 +23,12 @@ import (
 // them as columns.
 func Stem(r vbc.Recording) (string, error) {
 	if !IsNumber(r.Account) {
-		return "", fmt.Errorf("%s: its account's number is not known", r)
+		return "", fmt.Errorf("%s: its account number is unknown", r)
 	}
 	owner := ""
 	if r.Kind == vbc.OnDemand {
 		if !IsNumber(r.Owner) {
-			return "", fmt.Errorf("%s: its owner's number is not known", r)
+			return "", fmt.Errorf("%s: its owner's number is unknown", r)
 		}
 		owner = "user=" + r.Owner + "/"
 	}

@@ -133,11 +133,11 @@ type BoundError struct {
 }
 
 func (e *BoundError) Error() string {
-	return fmt.Sprintf("this manifest belongs to %s %s, and this run is about %s", e.What, e.Bound, e.Wanted)
+	return fmt.Sprintf("this manifest belongs to %s %s, but this run is for %s", e.What, e.Bound, e.Wanted)
 }
 
 // ErrNewer says that the manifest was written by a newer vbcvault.
-var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use the newer program")
+var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use a newer vbcvault")
 
 // ErrOlder says that the manifest is one of an older vbcvault, and was to be
 // read only.

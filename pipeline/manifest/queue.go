@@ -78,4 +78,4 @@ const (
 )
 
 // ErrUnknown says that a manifest has no row of a recording.
-var ErrUnknown = errors.New("the manifest knows no")
+var ErrUnknown = errors.New("not in the manifest")

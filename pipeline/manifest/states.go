@@ -108,7 +108,7 @@ type StateError struct {
 }
 
 func (e *StateError) Error() string {
-	return fmt.Sprintf("manifest: %s can't become %q from the state that it is in", e.Recording, e.To)
+	return fmt.Sprintf("manifest: %s can't become %q from its present state", e.Recording, e.To)
 }
 
 // Unfinished reports whether there may be work left in a state.

@@ -108,7 +108,7 @@ type Erasures interface {
 type AlikeError struct{ Recording, Other vbc.Recording }
 
 func (e *AlikeError) Error() string {
-	return fmt.Sprintf("the audio that VBC sent for %s is, byte for byte, that of %s", e.Recording, e.Other)
+	return fmt.Sprintf("VBC sent audio for %s that is byte for byte the same as that of %s", e.Recording, e.Other)
 }
 
 // SuspectError says that a recording may have another one's audio, and that VBC
@@ -116,7 +116,7 @@ func (e *AlikeError) Error() string {
 type SuspectError struct{ Recording vbc.Recording }
 
 func (e *SuspectError) Error() string {
-	return fmt.Sprintf("the copy of %s may be another recording's audio", e.Recording)
+	return fmt.Sprintf("the copy of %s may have another recording's audio", e.Recording)
 }
 
 // HeldError says that a recording is under a hold, and may not be purged.

@@ -34,7 +34,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 			case manifest.Erasing, manifest.Erased:
 				return b.erased(ctx, told)
 			case manifest.Verified: // VBC had it still
-				b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, "receipts tell of a copy, and there is none; the next run archives the recording anew, if VBC has it still")
+				b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, "receipts mention a copy, but it is missing; the next run archives the recording again, if VBC still has it")
 				return b.manifest.Drop(ctx, told.Recording)
 			}
 			return b.unproven(ctx, told)
@@ -46,7 +46,7 @@ func (b *rebuild) missing(workers int) func(context.Context) error {
 func (b *rebuild) place(ctx context.Context, g layout.Group) error {
 	if g.Stem == "" {
 		for o := range g.Objects() {
-			b.found.Add(check.Unknown, o.Key, check.None, "its name is none that vbcvault gives")
+			b.found.Add(check.Unknown, o.Key, check.None, "vbcvault gives no such name")
 		}
 		return nil
 	}
@@ -150,7 +150,7 @@ func (b *rebuild) placeForm(ctx context.Context, f form) error {
 		return b.erased(ctx, told)
 	case told.State == manifest.Erased && !slices.ContainsFunc(f.said, func(s layout.Said) bool { return s.Wrong == nil && s.Sidecar.ArchivedAt.After(told.Copy.StoredAt) }):
 		for o := range f.Objects() {
-			b.found.Add(check.Unknown, o.Key, f.Recording, "its recording was erased from the archive, and this is there again")
+			b.found.Add(check.Unknown, o.Key, f.Recording, "its recording was erased from the archive, but this object is here again")
 		}
 		return nil // what receipts say stays, and is looked at with the missing
 	case told.State == manifest.Erased: // and was archived anew since
@@ -324,13 +324,13 @@ func (b *rebuild) unproven(ctx context.Context, told manifest.Row) error {
 		return b.keep(ctx, manifest.Row{Recording: told.Recording, Copy: told.Copy, State: manifest.Verified}, told)
 	case told.State == manifest.Purging:
 		b.count(func(s *Result) { s.Purging++ })
-		b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was begun: the next run looks, and archives it anew if VBC has it still")
+		b.found.Add(check.Missing, told.Copy.Audio.Key, told.Recording, err.Error()+"; its deletion at VBC was started: the next run checks, and archives it again if VBC still has it")
 		return b.deletion(ctx, told, told.Copy.ArchivedAt)
 	case mismatch:
 		told.Damaged = err.Error()
-		b.found.Add(check.Lost, told.Copy.Audio.Key, told.Recording, "VBC has it no more, as receipts say: "+err.Error())
+		b.found.Add(check.Lost, told.Copy.Audio.Key, told.Recording, "receipts say that VBC no longer has it: "+err.Error())
 	default:
-		b.found.Add(check.Damaged, told.Copy.Audio.Key, told.Recording, "it can't be looked at: "+err.Error())
+		b.found.Add(check.Damaged, told.Copy.Audio.Key, told.Recording, "it can't be checked: "+err.Error())
 	}
 	b.count(func(s *Result) { s.Purged++ })
 	return b.manifest.Put(ctx, told)
@@ -341,7 +341,7 @@ func (b *rebuild) erased(ctx context.Context, told manifest.Row) error {
 	told.SeenRun, told.Copy.StoredAt, told.Copy.ArchivedAt = 0, time.Time{}, time.Time{}
 	b.count(func(s *Result) { s.Erased++ })
 	if told.State == manifest.Erasing {
-		b.found.Add(check.Begun, told.Copy.Audio.Key, told.Recording, "its erasure was begun and not finished; say vbcvault erase again")
+		b.found.Add(check.Begun, told.Copy.Audio.Key, told.Recording, "its erasure is unfinished; run vbcvault erase again")
 	}
 	return b.manifest.Put(ctx, told)
 }
@@ -361,17 +361,17 @@ func (b *rebuild) explain(g layout.Group, all []layout.Said, why map[string]erro
 		if s.Wrong != nil {
 			b.found.Add(check.Damaged, s.Object.Key, g.Recording, "the metadata can't be used: "+s.Wrong.Error())
 		} else if len(g.Pairs(s)) == 0 {
-			b.found.Add(check.Missing, s.Object.Key, g.Recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s isn't there; the next run archives the recording anew, if VBC has it still", s.Sidecar.Size, s.Sidecar.SHA256))
+			b.found.Add(check.Missing, s.Object.Key, g.Recording, fmt.Sprintf("its audio of %d bytes with SHA-256 %s is missing; the next run archives the recording again, if VBC still has it", s.Sidecar.Size, s.Sidecar.SHA256))
 		}
 	}
 	for _, o := range g.Audios {
 		if err := why[o.Key]; err != nil {
 			b.found.Add(check.Damaged, o.Key, g.Recording, err.Error())
 		} else {
-			b.found.Add(check.Unknown, o.Key, g.Recording, "it is audio without metadata that says what it should be")
+			b.found.Add(check.Unknown, o.Key, g.Recording, "it is audio without metadata to check it against")
 		}
 	}
 	for _, o := range g.Transcripts {
-		b.found.Add(check.Unknown, o.Key, g.Recording, "it is the transcript of a recording of which there is no whole copy")
+		b.found.Add(check.Unknown, o.Key, g.Recording, "it is the transcript of a recording without a complete copy")
 	}
 }

@@ -177,7 +177,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 			if ok && strings.HasSuffix(name, "/") && layout.IsNumber(strings.TrimSuffix(number, "/")) || under == "" && slices.Contains(parts, name) {
 				continue
 			}
-			b.found.Add(check.Foreign, name, check.None, "it is none of vbcvault's, and is left alone")
+			b.found.Add(check.Foreign, name, check.None, "it does not belong to vbcvault, and is ignored")
 		}
 	}
 	for prefix, form := range map[string]*regexp.Regexp{layout.Holds(b.account): layout.HoldName, layout.Erasures(b.account): layout.ErasureName} {
@@ -186,7 +186,7 @@ func (b *rebuild) strangers(ctx context.Context) error {
 				return err
 			}
 			if !form.MatchString(o.Key) {
-				b.found.Add(check.Unknown, o.Key, check.None, "it is not what it lies among")
+				b.found.Add(check.Unknown, o.Key, check.None, "it is not a hold or erasure file (unexpected name)")
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func (b *rebuild) holds(ctx context.Context) error {
 		b.sum.Holds++
 		if h.Lost {
 			b.found.Add(check.Damaged, layout.HoldKey(b.account, manifest.HoldText{Hold: h.Digest}), check.None,
-				"nobody knows what this hold covers, so everything is held; say it anew, then remove it")
+				"the criteria of this hold are lost, so every recording is held: add the hold again, then remove this one")
 		}
 	}
 	return nil
@@ -223,7 +223,7 @@ func (b *rebuild) chainsOf(ctx context.Context) (ids []string, err error) {
 	for _, name := range names {
 		id, ok := strings.CutPrefix(name, layout.Receipts(b.account)+"chain=")
 		if !ok || !strings.HasSuffix(id, "/") {
-			b.found.Add(check.Unknown, name, check.None, "it lies among the receipts, and is none")
+			b.found.Add(check.Unknown, name, check.None, "it is among the receipts but is not a receipts file")
 			continue
 		}
 		ids = append(ids, strings.TrimSuffix(id, "/"))

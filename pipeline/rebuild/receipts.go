@@ -56,7 +56,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	row.Copy.StoredAt = e.At // as long as nothing more is known, so that the last word counts
 	switch {
 	case e.Account != b.account:
-		b.found.Add(check.Damaged, layout.Receipts(b.account)+"chain="+e.Chain, check.None, fmt.Sprintf("entry %d is of account %s", e.Seq, e.Account))
+		b.found.Add(check.Damaged, layout.Receipts(b.account)+"chain="+e.Chain, check.None, fmt.Sprintf("entry %d belongs to account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
 		if !slices.Contains(b.held, e.Digest) {
@@ -81,7 +81,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	}
 	rec, _, ok := layout.ParseKey(e.Audio.Key)
 	if !ok || rec.Account != e.Account || rec.Kind != e.Kind || rec.Owner != e.Owner || rec.ID != e.ID {
-		b.found.Add(check.Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s calls this its copy", e.Seq, e.Chain))
+		b.found.Add(check.Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s names this as its copy", e.Seq, e.Chain))
 		return row, false
 	}
 	rec.Size = e.Audio.Size
@@ -106,7 +106,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 			}
 			bundle, ok := layout.ParseBundle(o)
 			if !ok {
-				b.found.Add(check.Unknown, o.Key, check.None, "it is not a file of receipts")
+				b.found.Add(check.Unknown, o.Key, check.None, "it is not a receipts file")
 				continue
 			}
 			lines, err := bundle.Lines(ctx, b.store)
@@ -123,7 +123,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 				}
 			}
 			if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
-				b.found.Add(check.Damaged, o.Key, check.None, err.Error()+"; what comes after it is not believed, so the next run asks VBC")
+				b.found.Add(check.Damaged, o.Key, check.None, err.Error()+"; later entries are not trusted, so the next run asks VBC")
 				return
 			}
 			if err != nil {

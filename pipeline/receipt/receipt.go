@@ -105,16 +105,16 @@ func (e Entry) check() error {
 	switch {
 	case e.Type == Held || e.Type == Released:
 		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.Removal.IsZero() == (e.Type == Released) || e.ID != 0 || e.Outcome != "" {
-			return errors.New("it doesn't say which hold it is about")
+			return errors.New("it doesn't name a hold")
 		}
 	case e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":
-		return errors.New("it doesn't say which recording it is about")
+		return errors.New("it doesn't name a recording")
 	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Transcript != nil && !e.Transcript.Proven() || e.Verified.IsZero()):
-		return errors.New("it is an intent without a proven copy")
+		return errors.New("it is an intent without a verified copy")
 	case (e.Type == Erasing || e.Type == Erased) && (e.Audio == nil || e.Sidecar == nil || e.Digest.IsZero() != (e.Type == Erased) || e.Outcome != ""):
-		return errors.New("it doesn't say what was erased")
+		return errors.New("it doesn't name what was erased")
 	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere && e.Outcome != NotSent:
 		return fmt.Errorf("its outcome %.20q is unknown", string(e.Outcome))
 	}
@@ -165,15 +165,15 @@ func (c *Chain) Next(line []byte) (Entry, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields() // a newer program's entries can't be judged by an older one
 	if err := d.Decode(&e); err != nil {
-		return broken("it is not an entry that this program knows: %v", err)
+		return broken("this program does not know such an entry: %v", err)
 	}
 	switch {
 	case c.ID != "" && e.Chain != c.ID:
-		return broken("it is of another chain, %.40q", e.Chain)
+		return broken("it belongs to another chain, %.40q", e.Chain)
 	case e.Seq != c.Last+1:
 		return broken("entry %d is in its place", e.Seq)
 	case e.Prev != c.Head:
-		return broken("it follows on another entry %d than the one before it (%.16s…, and that has %.16s…)", c.Last, e.Prev, c.Head)
+		return broken("it was written after another entry %d (%.16s…) than the one before it (%.16s…)", c.Last, e.Prev, c.Head)
 	}
 	if err := e.check(); err != nil {
 		return broken("%v", err)

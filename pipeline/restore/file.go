@@ -19,7 +19,7 @@ type damagedError struct {
 }
 
 func (e *damagedError) Error() string {
-	return fmt.Sprintf("%s is damaged: it has %d bytes with SHA-256 %s, and was archived with %d bytes and %s", e.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
+	return fmt.Sprintf("%s is damaged: it has %d bytes with SHA-256 %s, but was archived with %d bytes and %s", e.Key, e.Has.Size, e.Has.SHA256, e.Want.Size, e.Want.SHA256)
 }
 
 func isDamaged(err error) bool {

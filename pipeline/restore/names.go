@@ -82,7 +82,7 @@ func ParseNames(template string) (Names, error) {
 		field, after, closed := strings.Cut(after, "}")
 		i := slices.IndexFunc(nameFields, func(f nameField) bool { return f.name == field })
 		if !closed || i < 0 {
-			return n, fmt.Errorf("%q has a field {%.20s} that is unknown", template, field)
+			return n, fmt.Errorf("%q has an unknown field {%.20s}", template, field)
 		}
 		n.parts = append(n.parts, namePart{field: nameFields[i].of})
 		rest = after
@@ -90,14 +90,14 @@ func ParseNames(template string) (Names, error) {
 	// What fits one recording fits all: only fields differ, and are made harmless.
 	stem := n.stem(manifest.Row{})
 	if stem == "" || strings.HasSuffix(stem, "/") {
-		return n, fmt.Errorf("%q names nothing", template)
+		return n, fmt.Errorf("%q contains no name", template)
 	}
 	if err := storage.CheckKey(stem + ".mp3"); err != nil {
 		return n, err
 	}
 	for element := range strings.SplitSeq(stem, "/") {
 		if strings.HasPrefix(element, ".") || strings.Trim(element, " ") != element || strings.HasSuffix(element, ".") {
-			return n, fmt.Errorf("%q: %q is no name that every system takes", template, element)
+			return n, fmt.Errorf("%q: %q is not a valid file name on every system", template, element)
 		}
 	}
 	return n, nil

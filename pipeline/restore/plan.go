@@ -30,7 +30,7 @@ func (r *restorer) plan(ctx context.Context) (dirs []string, err error) {
 			sum := storage.SumOf([]byte(folded(f.name)))
 			at := place(sum[:16])
 			if id, ok := taken[at]; ok {
-				return nil, fmt.Errorf("%w: recordings %d and %d would both be %s", ErrNames, id, row.ID, f.name)
+				return nil, fmt.Errorf("%w: recordings %d and %d would both be named %s", ErrNames, id, row.ID, f.name)
 			}
 			taken[at] = row.ID
 			for dir := path.Dir(f.name); !in[dir]; dir = path.Dir(dir) {

@@ -89,7 +89,7 @@ type Manifest interface {
 }
 
 // ErrNames says that the names of a template don't fit the recordings.
-var ErrNames = errors.New("the names don't fit")
+var ErrNames = errors.New("the file names are not unique")
 
 // identified is a store that can tell by reading whether it is the one that is meant.
 type identified interface{ Identify(known string) error }
@@ -152,7 +152,7 @@ func (r *restorer) prepareFolder(open func() (Folder, error), dirs []string) (er
 	}
 	n, err := r.to.Tidy(dirs)
 	if n > 0 {
-		r.log.Info("removed unfinished files of a restore that was interrupted", "files", n)
+		r.log.Info("removed unfinished files of an interrupted restore", "files", n)
 	}
 	return err
 }
@@ -251,9 +251,9 @@ func (r *restorer) complain(row manifest.Row, wrong []error) {
 		args := []any{"recording", row.Recording.String(), "reason", err}
 		switch {
 		case errors.Is(err, fs.ErrExist):
-			args = append(args, "hint", "it stays as it is; choose another --out or --name-template")
+			args = append(args, "hint", "the file stays as it is; choose another --out or --name-template")
 		case errors.Is(err, storage.ErrNotFound), isDamaged(err):
-			args = append(args, "hint", "the copy is damaged or missing; vbcvault verify --deep looks at all of them and says what can be done")
+			args = append(args, "hint", "the copy is damaged or missing; vbcvault verify --deep checks all copies and says what to do")
 		}
 		r.log.Error("not restored", args...)
 	}

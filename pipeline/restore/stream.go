@@ -16,7 +16,7 @@ import (
 
 var (
 	// ErrUntrusted says that what was written is not what was archived.
-	ErrUntrusted = errors.New("what was written is not to be trusted")
+	ErrUntrusted = errors.New("the output must not be used")
 	// ErrNotArchived says that there is no copy of a recording in the archive.
 	ErrNotArchived = errors.New("it is not in the archive")
 )

@@ -26,7 +26,7 @@ func (r *restorer) thaw(ctx context.Context, frozen []restored) error {
 			takes = longest(frost.Takes) // nobody says by which tier
 		case r.o.Thaw:
 			if !known {
-				return &fault{fmt.Errorf("%s lies in %s, which has no %s retrieval; choose another --tier", f.object.Key, frost.Class, r.o.Tier)}
+				return &fault{fmt.Errorf("%s is in %s, which has no %s retrieval; choose another --tier", f.object.Key, frost.Class, r.o.Tier)}
 			}
 			if err := thawer.Thaw(ctx, f.object, frost, r.o.Tier, r.o.Days); err != nil {
 				return faultOf(err)

@@ -86,7 +86,7 @@ func (l Loop) Do(ctx context.Context, t *Patience, try func() error) error {
 		if verdict == Passing || verdict == Odd {
 			wait := l.pauseAfter(err, t.Passed+t.odd)
 			if wait >= sayWait {
-				l.Log.Info("VBC asks to be left alone for a while", "for", wait.Round(time.Second), "reason", err)
+				l.Log.Info("VBC asks to wait before the next request", "for", wait.Round(time.Second), "reason", err)
 			}
 			if err := Pause(ctx, wait); err != nil {
 				return err

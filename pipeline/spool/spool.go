@@ -62,7 +62,7 @@ func removeSpool(dir string) error {
 		err = errors.Join(err, e)
 	}
 	if err != nil {
-		return fmt.Errorf("remove what an interrupted run has left in the spool directory: %w", err)
+		return fmt.Errorf("remove unfinished files of an interrupted run from the spool directory: %w", err)
 	}
 	return nil
 }
@@ -90,14 +90,14 @@ func MostZIP(audio int64) int64 { return audio + audio/10 + 64<<20 }
 // Room fails if the disk hasn't got room for a ZIP of so many bytes of audio.
 func (s *Spool) Room(audio int64) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("make the spool directory: %w", err)
+		return fmt.Errorf("create the spool directory: %w", err)
 	}
 	free, err := FreeBytes(s.dir)
 	if err != nil {
-		return fmt.Errorf("look how much room the spool directory has: %w", err)
+		return fmt.Errorf("check the free space of the spool directory: %w", err)
 	}
 	if need := MostZIP(audio) + spareRoom; free < uint64(need) {
-		return fmt.Errorf("the spool directory %s has room for %d MiB and an export of %d MiB wants %d; make room, or choose another with --spool-dir",
+		return fmt.Errorf("the spool directory %s has %d MiB of free space, but an export of %d MiB needs %d; free some space, or choose another directory with --spool-dir",
 			s.dir, free>>20, audio>>20, need>>20)
 	}
 	return nil
@@ -162,7 +162,7 @@ func (s *Spool) Keep(r io.Reader, most int64, count func(int)) (*File, error) {
 	case err != nil:
 		err = &DiskError{fmt.Errorf("spool: %w", err)}
 	case f.size > most:
-		err = &Unusable{Why: fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the recordings that were asked for", most>>20)}
+		err = &Unusable{Why: fmt.Sprintf("the ZIP is larger than %d MiB, which is more than the requested recordings can be", most>>20)}
 	}
 	if err != nil {
 		f.Remove()
@@ -206,7 +206,7 @@ func (f *File) Open(recordings int) error {
 	limited := &budget{ReaderAt: f.file, left: int64(recordings)*4096 + 8<<20}
 	var err error
 	if f.ZIP, err = zip.NewReader(limited, f.size); err != nil {
-		return fmt.Errorf("what VBC sent as an export is no ZIP that can be read: %w", err)
+		return fmt.Errorf("the export that VBC sent is not a readable ZIP: %w", err)
 	}
 	limited.lifted = true
 	return nil
@@ -222,7 +222,7 @@ type budget struct {
 func (b *budget) ReadAt(p []byte, at int64) (int, error) {
 	if !b.lifted {
 		if b.left -= int64(len(p)); b.left < 0 {
-			return 0, errors.New("its directory is larger than the recordings account for")
+			return 0, errors.New("its directory is too large for the requested recordings")
 		}
 	}
 	return b.ReaderAt.ReadAt(p, at)

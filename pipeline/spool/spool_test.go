@@ -35,7 +35,7 @@ func TestHugeDirectoryOfAZIP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Open(10); err == nil || !strings.Contains(err.Error(), "directory is larger") {
+	if err := f.Open(10); err == nil || !strings.Contains(err.Error(), "directory is too large") {
 		t.Errorf("%v", err)
 	}
 }

@@ -29,9 +29,9 @@ func (s *Store) Probe(ctx context.Context, known string) (string, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("it is not the directory that this manifest was used with: its file %s is missing (is the disk mounted?)", marker)
+		err = fmt.Errorf("it is not the directory that this manifest was used with: its file %s is missing (check that the disk is mounted)", marker)
 	case err == nil && known != "" && id != known:
-		err = fmt.Errorf("it is not the directory that this manifest was used with: its identity is %s, not %s (is the right disk mounted?)", id, known)
+		err = fmt.Errorf("it is not the directory that this manifest was used with: its identity is %s, not %s (check that the right disk is mounted)", id, known)
 	case err == nil:
 		err = s.tryWriting(ctx)
 	}
@@ -52,7 +52,7 @@ func (s *Store) Identify(known string) error {
 		err = fmt.Errorf("its identity is %s, not %s", id, known)
 	}
 	if err != nil && known != "" {
-		return fmt.Errorf("%w: %s is not the directory that this manifest was used with (is the right disk mounted?): %w", storage.ErrRefused, s.dir, cause(err))
+		return fmt.Errorf("%w: %s is not the directory that this manifest was used with (check that the right disk is mounted): %w", storage.ErrRefused, s.dir, cause(err))
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (s *Store) identity() (string, error) {
 	}
 	id := strings.TrimSpace(string(b))
 	if uuid.Validate(id) != nil {
-		return "", fmt.Errorf("its file %s doesn't hold an identity", marker)
+		return "", fmt.Errorf("its file %s contains no identity", marker)
 	}
 	return id, nil
 }

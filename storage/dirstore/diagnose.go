@@ -13,15 +13,15 @@ var _ storage.Diagnoser = (*Store)(nil)
 // Diagnose implements storage.Diagnoser. It writes a temporary file and removes
 // it at once.
 func (s *Store) Diagnose(ctx context.Context) []storage.Finding {
-	writing := storage.Finding{Check: "writing", Level: storage.OK, Means: s.dir + " can be written"}
+	writing := storage.Finding{Check: "writing", Level: storage.OK, Means: s.dir + " is writable"}
 	if err := s.tryWriting(ctx); err != nil {
-		writing.Level, writing.Means, writing.Mend = storage.Failure, s.dir+" can't be written: "+cause(err).Error(), "is the disk mounted read-only? Give this user the right to write there"
+		writing.Level, writing.Means, writing.Mend = storage.Failure, s.dir+" is not writable: "+cause(err).Error(), "check whether the disk is mounted read-only, and give this user permission to write there"
 	}
-	identity := storage.Finding{Check: "identity", Level: storage.OK, Means: "it is marked as a destination of vbcvault's"}
+	identity := storage.Finding{Check: "identity", Level: storage.OK, Means: "it is marked as a vbcvault destination"}
 	switch _, err := s.identity(); {
 	case errors.Is(err, fs.ErrNotExist):
-		identity.Level, identity.Means = storage.Warning, "it isn't marked yet; the first run does that. If it should be the directory of earlier runs, the disk isn't mounted"
-		identity.Mend = "look whether the disk is mounted"
+		identity.Level, identity.Means = storage.Warning, "it is not marked yet; the first run marks it. If earlier runs used this directory, the disk is not mounted"
+		identity.Mend = "check whether the disk is mounted"
 	case err != nil:
 		identity.Level, identity.Means, identity.Mend = storage.Failure, cause(err).Error(), "restore its file "+marker
 	}

@@ -57,7 +57,7 @@ func Open(dir string) (*Store, error) {
 	}
 	root, err := os.OpenRoot(abs)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the directory %s can't be opened (%w); is the disk mounted? vbcvault doesn't create it", storage.ErrRefused, abs, cause(err))
+		return nil, fmt.Errorf("%w: the directory %s can't be opened (%w); check that the disk is mounted. vbcvault doesn't create the directory", storage.ErrRefused, abs, cause(err))
 	}
 	return &Store{dir: abs, root: root, link: root.Link}, nil
 }

@@ -33,10 +33,10 @@ func OpenFolder(dir string) (*Folder, error) {
 		return nil, err
 	}
 	if archive, in := inArchive(abs); in {
-		return nil, fmt.Errorf("%s lies in the archive %s", abs, archive)
+		return nil, fmt.Errorf("%s is inside the archive %s", abs, archive)
 	}
 	if err := makePath(abs); err != nil {
-		return nil, fmt.Errorf("%s can't be made: %w", abs, cause(err))
+		return nil, fmt.Errorf("%s can't be created: %w", abs, cause(err))
 	}
 	root, err := os.OpenRoot(abs)
 	if err != nil {
@@ -134,7 +134,7 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("%s is there already, and is %s", e.Path, e.What)
+	return fmt.Sprintf("%s already exists, and is %s", e.Path, e.What)
 }
 
 // Is makes it fs.ErrExist.
@@ -156,13 +156,13 @@ func (f *Folder) Holds(ctx context.Context, name string, want storage.Content) (
 	case err != nil:
 		return false, f.store.failed(err)
 	case !info.Mode().IsRegular():
-		return false, &TakenError{f.path(name), "no file"}
+		return false, &TakenError{f.path(name), "not a file"}
 	case info.Size() != want.Size:
-		return false, &TakenError{f.path(name), "another file"}
+		return false, &TakenError{f.path(name), "a different file"}
 	}
 	has, err := f.store.Stat(ctx, storage.Object{Key: name})
 	if err == nil && has.Content != want {
-		err = &TakenError{f.path(name), "another file"}
+		err = &TakenError{f.path(name), "a different file"}
 	}
 	return err == nil, err
 }
@@ -176,7 +176,7 @@ func (f *Folder) Create(ctx context.Context, name string, body storage.Body, mod
 	}
 	_, err := f.store.Put(ctx, name, body, storage.Attrs{Modified: modified})
 	if _, ok := errors.AsType[*storage.OccupiedError](err); ok {
-		return &TakenError{f.path(name), "another file"}
+		return &TakenError{f.path(name), "a different file"}
 	}
 	return err
 }
@@ -196,7 +196,7 @@ func (f *Folder) leadsNowhereElse(dir string) error {
 	case err != nil:
 		return f.store.failed(err)
 	case !info.IsDir():
-		return &TakenError{f.path(dir), "no directory"}
+		return &TakenError{f.path(dir), "not a directory"}
 	}
 	if _, err := f.store.root.Lstat(path.Join(dir, marker)); err == nil {
 		return &TakenError{f.path(dir), "an archive"}

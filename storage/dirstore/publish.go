@@ -111,7 +111,7 @@ func (s *Store) lockName(name string) (unlock func(), err error) {
 	if err != nil {
 		s.linking.Unlock()
 		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("another vbcvault is writing it, or one that crashed has left %s; the next run removes that", lock)
+			return nil, fmt.Errorf("another vbcvault is writing it, or one that crashed left %s, which the next run removes", lock)
 		}
 		return nil, err
 	}

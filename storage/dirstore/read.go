@@ -23,7 +23,7 @@ import (
 func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
 	f, err := s.open(want.Key)
 	if err != nil {
-		return storage.Object{}, fmt.Errorf("look at %s: %w", want.Key, err)
+		return storage.Object{}, fmt.Errorf("check %s: %w", want.Key, err)
 	}
 	defer f.Close()
 	before := identityOf(f)

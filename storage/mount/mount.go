@@ -47,7 +47,7 @@ func look(path string, below bool) (kind, at string, err error) {
 		kind, at, err = kindBelow(real)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("look what file system %s is on: %w", path, err)
+		return "", "", fmt.Errorf("check the file system of %s: %w", path, err)
 	}
 	return kind, at, nil
 }

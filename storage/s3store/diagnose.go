@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -36,12 +37,12 @@ func (s *Store) diagnoseBucket(ctx context.Context) storage.Finding {
 	ours := s.client.Options().Region
 	switch {
 	case err != nil:
-		f.Level, f.Means, f.Mend = storage.Failure, s.explain("look at", "", err).Error(), "check the bucket's name, its region and the credentials"
+		f.Level, f.Means, f.Mend = storage.Failure, s.explain("check", "", err).Error(), "check the bucket's name, its region and the credentials"
 	case !s.foreign && out.BucketRegion != nil && *out.BucketRegion != ours:
-		f.Level, f.Means = storage.Failure, fmt.Sprintf("it is in the region %s, and requests go to %s", *out.BucketRegion, ours)
+		f.Level, f.Means = storage.Failure, fmt.Sprintf("it is in region %s, but requests go to %s", *out.BucketRegion, ours)
 		f.Mend = "set AWS_REGION=" + *out.BucketRegion
 	default:
-		f.Level, f.Means = storage.OK, fmt.Sprintf("%s is there, region %s", s, ours)
+		f.Level, f.Means = storage.OK, fmt.Sprintf("%s exists, in region %s", s, ours)
 	}
 	return f
 }
@@ -50,7 +51,7 @@ func (s *Store) diagnoseListing(ctx context.Context) storage.Finding {
 	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.full(""), MaxKeys: aws.Int32(1)})
 	if err != nil {
 		return storage.Finding{Check: "listing", Level: storage.Failure, Means: s.explain("list", "", err).Error(),
-			Mend: "allow s3:ListBucket: without it a missing object can't be told from a forbidden one"}
+			Mend: "allow s3:ListBucket: without it a missing object looks like a forbidden one"}
 	}
 	return storage.Finding{Check: "listing", Level: storage.OK, Means: "objects can be listed"}
 }
@@ -61,20 +62,20 @@ func (s *Store) diagnoseWriting(ctx context.Context) storage.Finding {
 	_, err := s.Probe(ctx, "")
 	switch {
 	case err != nil:
-		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "allow s3:PutObject under the prefix, and the actions of the key where KMS encrypts"
+		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "allow s3:PutObject under the prefix, and with KMS encryption the actions of the key"
 	case s.digests() != withSHA256:
 		f.Level = storage.Warning
-		f.Means = "the server refuses checksums (x-amz-checksum-sha256): they are left out, and every copy is read back before it counts, which takes longer. The question was stored as " + probeKey
-		f.Mend = "use a server that checks x-amz-checksum-sha256, if there is a choice"
+		f.Means = "the server refuses checksums (x-amz-checksum-sha256): vbcvault sends none and reads every copy back, which takes longer. This check left an object, " + probeKey
+		f.Mend = "use a server that verifies x-amz-checksum-sha256, if possible"
 	case s.readBack.Load():
 		f.Level = storage.Warning
-		f.Means = "the server doesn't check what it is sent: every copy is read back before it counts, which takes longer. The question was stored as " + probeKey
-		f.Mend = "use a server that checks x-amz-checksum-sha256, if there is a choice"
+		f.Means = "the server doesn't verify checksums: vbcvault reads every copy back, which takes longer. This check left an object, " + probeKey
+		f.Mend = "use a server that verifies x-amz-checksum-sha256, if possible"
 	case s.looksFirst.Load():
-		f.Level, f.Means = storage.Warning, "it may be written and checks what it is sent, but doesn't show that it heeds If-None-Match: vbcvault looks before each write"
-		f.Mend = "let one machine alone write there"
+		f.Level, f.Means = storage.Warning, "it is writable and verifies checksums, but may ignore If-None-Match: vbcvault checks before each write"
+		f.Mend = "let only one machine write there"
 	default:
-		f.Level, f.Means = storage.OK, "it may be written, and checks what it is sent"
+		f.Level, f.Means = storage.OK, "it is writable, and verifies checksums"
 	}
 	return f
 }
@@ -82,15 +83,15 @@ func (s *Store) diagnoseWriting(ctx context.Context) storage.Finding {
 func (s *Store) diagnoseUploads(ctx context.Context) storage.Finding {
 	_, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: s.full(""), MaxUploads: aws.Int32(1)})
 	if err != nil {
-		return s.unseen("unfinished uploads", err, "s3:ListBucketMultipartUploads", "those of interrupted runs stay and cost a little")
+		return s.unseen("unfinished uploads", err, "s3:ListBucketMultipartUploads", "those of interrupted runs stay, and cost a little")
 	}
 	return storage.Finding{Check: "unfinished uploads", Level: storage.OK, Means: "those of interrupted runs can be found and removed"}
 }
 
 // unseen is a setting that can't be looked at.
 func (s *Store) unseen(check string, err error, action, otherwise string) storage.Finding {
-	f := storage.Finding{Check: check, Level: storage.Warning, Means: fmt.Sprintf("can't be looked at (%s); %s", s.redact(brief(err).Error()), otherwise)}
-	f.Mend = "the server doesn't know this question; look at its own documentation"
+	f := storage.Finding{Check: check, Level: storage.Warning, Means: fmt.Sprintf("can't be checked (%s); %s", s.redact(brief(err).Error()), otherwise)}
+	f.Mend = "the server doesn't support this request; see its documentation"
 	if statusOf(err) == http.StatusForbidden {
 		f.Mend = "allow " + action + " for this check"
 	}
@@ -102,21 +103,21 @@ func (s *Store) diagnoseVersioning(ctx context.Context) storage.Finding {
 	out, err := s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &s.bucket})
 	switch {
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketVersioning", "with it, what somebody deletes can be had back")
+		return s.unseen(check, err, "s3:GetBucketVersioning", "with it, deleted objects can be recovered")
 	case out.Status == types.BucketVersioningStatusEnabled:
-		return storage.Finding{Check: check, Level: storage.OK, Means: "on: what somebody deletes or overwrites can be had back"}
+		return storage.Finding{Check: check, Level: storage.OK, Means: "on: objects that somebody deletes or overwrites can be recovered"}
 	}
-	return storage.Finding{Check: check, Level: storage.Warning, Means: "off: what somebody deletes in the bucket is gone",
-		Mend: "switch it on; vbcvault itself neither deletes nor overwrites whole copies"}
+	return storage.Finding{Check: check, Level: storage.Warning, Means: "off: objects that somebody deletes in the bucket can't be recovered",
+		Mend: "turn it on; vbcvault itself neither deletes nor overwrites intact copies"}
 }
 
 func (s *Store) diagnoseAccess(ctx context.Context) storage.Finding {
 	const check = "public access"
-	mend := "switch on all four settings of Block Public Access"
+	mend := "turn on all four settings of Block Public Access"
 	out, err := s.client.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: &s.bucket})
 	switch {
 	case codeOf(err) == "NoSuchPublicAccessBlockConfiguration":
-		return storage.Finding{Check: check, Level: storage.Warning, Means: "not blocked for this bucket; the account may block it for all", Mend: mend}
+		return storage.Finding{Check: check, Level: storage.Warning, Means: "not blocked for this bucket; the account may block it for all buckets", Mend: mend}
 	case err != nil:
 		return s.unseen(check, err, "s3:GetBucketPublicAccessBlock", "recordings must not be public")
 	}
@@ -133,21 +134,24 @@ func (s *Store) diagnosePolicy(ctx context.Context) storage.Finding {
 	switch {
 	case codeOf(err) == "NoSuchBucketPolicy":
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketPolicyStatus", "it could make recordings public")
+		return s.unseen(check, err, "s3:GetBucketPolicyStatus", "it can make recordings public")
 	case out.PolicyStatus != nil && aws.ToBool(out.PolicyStatus.IsPublic):
 		return storage.Finding{Check: check, Level: storage.Failure, Means: "it makes the bucket public: anybody can hear the recordings", Mend: "block public access, and change the policy"}
 	}
 	return storage.Finding{Check: check, Level: storage.OK, Means: "doesn't make the bucket public"}
 }
 
+// LifecycleRules is the name of the check that finds rules which remove copies.
+const LifecycleRules = "lifecycle rules"
+
 func (s *Store) diagnoseLifecycle(ctx context.Context) storage.Finding {
-	const check = "lifecycle rules"
+	const check = LifecycleRules
 	out, err := s.client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.bucket})
 	switch {
 	case codeOf(err) == "NoSuchLifecycleConfiguration":
-		return storage.Finding{Check: check, Level: storage.OK, Means: "none: no rule removes copies"}
+		return storage.Finding{Check: check, Level: storage.OK, Means: "none: no rule deletes copies"}
 	case err != nil:
-		return s.unseen(check, err, "s3:GetLifecycleConfiguration", "a rule that removes copies is noticed at each copy all the same")
+		return s.unseen(check, err, "s3:GetLifecycleConfiguration", "a rule that deletes copies is still detected at each copy")
 	}
 	var removing []string
 	for _, rule := range out.Rules {
@@ -157,10 +161,10 @@ func (s *Store) diagnoseLifecycle(ctx context.Context) storage.Finding {
 	}
 	if len(removing) > 0 {
 		return storage.Finding{Check: check, Level: storage.Failure,
-			Means: "copies are removed by " + strings.Join(removing, ", ") + "; what they are of is not deleted at VBC",
-			Mend:  "change the rule so that it leaves the prefix out, or use --allow-expiring if that is what you want"}
+			Means: "copies are deleted by " + strings.Join(removing, ", ") + "; their recordings are not deleted at VBC",
+			Mend:  "change the rule so that it doesn't apply to the prefix"}
 	}
-	return storage.Finding{Check: check, Level: storage.OK, Means: "no rule removes copies"}
+	return storage.Finding{Check: check, Level: storage.OK, Means: "no rule deletes copies"}
 }
 
 // removes says when a rule removes current objects under our prefix, "" if it
@@ -180,7 +184,7 @@ func (s *Store) removes(r types.LifecycleRule) string {
 		return ""
 	}
 	if d := r.Expiration.Days; d != nil {
-		return fmt.Sprintf("after %d days", *d)
+		return "after " + english.Plural(int(*d), "day", "")
 	}
 	return "on " + r.Expiration.Date.UTC().Format("2006-01-02")
 }
@@ -188,24 +192,24 @@ func (s *Store) removes(r types.LifecycleRule) string {
 func (s *Store) diagnoseLock(ctx context.Context) storage.Finding {
 	const check = "object lock"
 	out, err := s.client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &s.bucket})
-	none := storage.Finding{Check: check, Level: storage.OK, Means: "off: copies are as safe as the rights to delete them are few"}
+	none := storage.Finding{Check: check, Level: storage.OK, Means: "off: everybody with permission to delete objects can delete copies"}
 	switch {
 	case codeOf(err) == "ObjectLockConfigurationNotFoundError", codeOf(err) == "NoSuchObjectLockConfiguration":
 		return none
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketObjectLockConfiguration", "it keeps copies from being deleted before their time")
+		return s.unseen(check, err, "s3:GetBucketObjectLockConfiguration", "it prevents early deletion of copies")
 	}
 	c := out.ObjectLockConfiguration
 	switch {
 	case c == nil || c.ObjectLockEnabled != types.ObjectLockEnabledEnabled:
 		return none
 	case c.Rule == nil || c.Rule.DefaultRetention == nil:
-		return storage.Finding{Check: check, Level: storage.OK, Means: "on, without a default: new copies are not locked"}
+		return storage.Finding{Check: check, Level: storage.OK, Means: "on, without a default retention: new copies are not locked"}
 	}
 	d := c.Rule.DefaultRetention
-	long := fmt.Sprintf("%d days", aws.ToInt32(d.Days))
+	long := english.Plural(int(aws.ToInt32(d.Days)), "day", "")
 	if d.Years != nil {
-		long = fmt.Sprintf("%d years", *d.Years)
+		long = english.Plural(int(*d.Years), "year", "")
 	}
 	return storage.Finding{Check: check, Level: storage.OK, Means: fmt.Sprintf("on: every new copy is locked for %s (%s)", long, strings.ToLower(string(d.Mode)))}
 }

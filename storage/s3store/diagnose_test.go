@@ -66,7 +66,7 @@ func TestDiagnoseSettings(t *testing.T) {
 	}{
 		{"versioning", 200, `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`, "versioning", storage.OK, "on"},
 		{"versioning", 200, `<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>`, "versioning", storage.Warning, "off"},
-		{"versioning", 403, failure("AccessDenied"), "versioning", storage.Warning, "can't be looked at"},
+		{"versioning", 403, failure("AccessDenied"), "versioning", storage.Warning, "can't be checked"},
 		{"publicAccessBlock", 200, `<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>`, "public access", storage.OK, "blocked"},
 		{"publicAccessBlock", 200, `<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>`, "public access", storage.Warning, "not blocked completely"},
 		{"publicAccessBlock", 404, failure("NoSuchPublicAccessBlockConfiguration"), "public access", storage.Warning, "not blocked"},
@@ -81,7 +81,7 @@ func TestDiagnoseSettings(t *testing.T) {
 		{"lifecycle", 200, lifecycle("Enabled", "", `<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration>`), "lifecycle rules", storage.OK, "no rule"},
 		{"object-lock", 404, failure("ObjectLockConfigurationNotFoundError"), "object lock", storage.OK, "off"},
 		{"object-lock", 200, `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Years>7</Years></DefaultRetention></Rule></ObjectLockConfiguration>`, "object lock", storage.OK, "7 years (compliance)"},
-		{"uploads", 403, failure("AccessDenied"), "unfinished uploads", storage.Warning, "can't be looked at"},
+		{"uploads", 403, failure("AccessDenied"), "unfinished uploads", storage.Warning, "can't be checked"},
 		{"list-type", 403, failure("AccessDenied"), "listing", storage.Failure, "403"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

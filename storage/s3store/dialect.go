@@ -108,7 +108,7 @@ func (s *Store) withoutPartSums(ctx context.Context, in middleware.InitializeInp
 			return out, meta, err
 		}
 		s.sends.Store(int32(withMD5))
-		s.distrust("the destination refuses uploads in parts with checksums: vbcvault sends none and reads everything back, which takes longer, and looks before each write",
+		s.distrust("the destination refuses checksums in multipart uploads: vbcvault sends none and reads every copy back, which takes longer, and checks before each write",
 			"reason", s.redact(brief(err).Error()))
 		return plainOut, plainMeta, nil
 	}

@@ -59,7 +59,7 @@ func (e *Eraser) versions(ctx context.Context, key string) (found []version, err
 	if s.unversioned(ctx) {
 		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(key)})
 		if err != nil {
-			if err = s.explain("look at", key, err); errors.Is(err, storage.ErrNotFound) {
+			if err = s.explain("check", key, err); errors.Is(err, storage.ErrNotFound) {
 				err = nil
 			}
 			return nil, err
@@ -82,7 +82,7 @@ func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key str
 	for {
 		out, err := s.client.ListObjectVersions(ctx, in)
 		if err != nil {
-			return s.explain("look for the versions of", prefix, err)
+			return s.explain("list the versions of", prefix, err)
 		}
 		for _, v := range out.Versions {
 			do(s.short(v.Key), version{id: aws.ToString(v.VersionId)})
@@ -99,7 +99,7 @@ func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key str
 		}
 		more, err := c.next(out.IsTruncated, first, out.NextKeyMarker, out.NextVersionIdMarker)
 		if err != nil {
-			return s.explain("look for the versions of", prefix, err)
+			return s.explain("list the versions of", prefix, err)
 		}
 		if !more {
 			return nil
@@ -122,7 +122,7 @@ func (e *Eraser) Retained(ctx context.Context, key string) error {
 		}
 		out, err := e.store.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &e.store.bucket, Key: e.store.full(key), VersionId: optional(v.id)})
 		if err != nil {
-			return e.store.explain("look at", key, err)
+			return e.store.explain("check", key, err)
 		}
 		if out.ObjectLockLegalHoldStatus == types.ObjectLockLegalHoldStatusOn {
 			return &storage.RetainedError{Key: key}

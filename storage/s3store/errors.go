@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -132,7 +133,7 @@ func brief(err error) error {
 		}
 		text = fmt.Sprintf("S3 answered %d %s", status, text)
 	case isCredentials(err):
-		text = "there are no usable AWS credentials"
+		text = "no usable AWS credentials"
 	default:
 		text = innermost(err).Error()
 		if e, ok := errors.AsType[*url.Error](err); ok {
@@ -140,7 +141,7 @@ func brief(err error) error {
 		}
 	}
 	if e, ok := errors.AsType[*retry.MaxAttemptsError](err); ok {
-		text += fmt.Sprintf(" (after %d attempts)", e.Attempt)
+		text += fmt.Sprintf(" (after %s)", english.Plural(e.Attempt, "attempt", ""))
 	}
 	return errors.New(plain(text))
 }
@@ -183,11 +184,11 @@ func hint(err error) string {
 	_, unreachable := errors.AsType[*net.OpError](err)
 	switch {
 	case code == "NoSuchBucket":
-		return "; check the bucket's name and the endpoint, vbcvault doesn't create buckets"
+		return "; check the bucket's name and the endpoint; vbcvault doesn't create buckets"
 	case code == "PermanentRedirect", status == http.StatusMovedPermanently, code == "AuthorizationHeaderMalformed":
 		return "; the bucket is in another region" + regionOf(err)
 	case isCold(err):
-		return "; it lies in a cold storage class: have S3 restore it first, as vbcvault restore --thaw does"
+		return "; it is in cold storage and must be thawed before it can be read"
 	case code == "RequestTimeTooSkewed":
 		return "; set this machine's clock"
 	case code == "InvalidAccessKeyId", code == "SignatureDoesNotMatch":
@@ -195,11 +196,11 @@ func hint(err error) string {
 	case strings.HasPrefix(code, "ExpiredToken"), code == "InvalidToken":
 		return "; renew the session, for example with aws sso login"
 	case isThrottling(err):
-		return "; it asks for fewer requests: run again later, with fewer --workers"
+		return "; the server asks for fewer requests: run again later, with fewer workers"
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key where KMS encrypts, s3:PutObjectRetention and s3:GetObjectRetention with --object-lock, s3:PutObjectTagging with --tag, s3:RestoreObject with restore --thaw); without s3:ListBucket a missing object looks forbidden"
+		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key with KMS encryption, s3:PutObjectRetention and s3:GetObjectRetention to lock objects, s3:PutObjectTagging to tag them, s3:RestoreObject to thaw them); without s3:ListBucket a missing object looks forbidden"
 	case unknownHost, unreachable:
 		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}

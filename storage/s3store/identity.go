@@ -35,7 +35,7 @@ type AnotherBucketError struct {
 }
 
 func (e *AnotherBucketError) Error() string {
-	return fmt.Sprintf("%v: this manifest belongs to %s, and this command reaches %s, which is another bucket", storage.ErrRefused, e.Known, e.Is)
+	return fmt.Sprintf("%v: this manifest belongs to %s, but this command uses %s, which is another bucket", storage.ErrRefused, e.Known, e.Is)
 }
 
 func (e *AnotherBucketError) Unwrap() error { return storage.ErrRefused }
@@ -90,6 +90,6 @@ func Unusable(bucket string) string {
 	if !strings.HasSuffix(bucket, "--x-s3") && !strings.HasSuffix(bucket, "--xa-s3") {
 		return ""
 	}
-	return "it is a directory bucket (S3 Express One Zone): such a bucket keeps objects in one zone only, lists them in no order and has no versions, " +
+	return "it is a directory bucket (S3 Express One Zone): such a bucket keeps objects in one zone only, lists them unsorted and has no versions, " +
 		"so an archive can't be checked or erased there; use a general purpose bucket"
 }

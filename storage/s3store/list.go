@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[storage.Objec
 					Content: storage.Content{Size: aws.ToInt64(item.Size)},
 				}
 				if o.Key <= last && last != "" { // whoever compares with it would miss some
-					yield(storage.Object{}, s.explain("list", prefix, fmt.Errorf("the server's listing is not in the order of the keys: %q comes after %q", plain(o.Key), plain(last))))
+					yield(storage.Object{}, s.explain("list", prefix, fmt.Errorf("the server's listing is not sorted by key: %q comes after %q", plain(o.Key), plain(last))))
 					return
 				}
 				if last = o.Key; o.Key != probeKey && !yield(o, nil) {
@@ -134,7 +134,7 @@ func (s *Store) Tidy(ctx context.Context, prefix string) (aborted int, err error
 	stubborn := 0
 	for u, err := range s.uploads(ctx, prefix) {
 		if errors.Is(err, storage.ErrHidden) {
-			s.log.Warn("unfinished uploads of interrupted runs can't be listed and stay; allow s3:ListBucketMultipartUploads, or have a lifecycle rule abort them",
+			s.log.Warn("unfinished uploads of interrupted runs can't be listed and stay; allow s3:ListBucketMultipartUploads, or add a lifecycle rule that aborts them",
 				"destination", s.String(), "reason", err)
 			return aborted, nil
 		}

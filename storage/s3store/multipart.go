@@ -153,7 +153,7 @@ func (u *upload) complete(ctx context.Context, o storage.Object, c condition) (s
 	}
 	if sum := aws.ToString(out.ChecksumSHA256); sum != "" && !sameComposite(sum, o.Checksum) {
 		// It is there, and isn't what was sent; reading it back will tell.
-		return storage.Object{}, fmt.Errorf("the server has put together an object with the checksum %s, not %s", sum, o.Checksum)
+		return storage.Object{}, fmt.Errorf("the server assembled an object with checksum %s, not %s", sum, o.Checksum)
 	}
 	o.VersionID, o.ETag = aws.ToString(out.VersionId), etagOf(out.ETag)
 	return o, nil
@@ -167,7 +167,7 @@ func (u *upload) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	if err := u.drop(ctx, u.key, aws.ToString(u.id)); err != nil {
-		u.log.Debug("an upload could not be aborted; the next run tidies up", "key", u.key, "reason", brief(err))
+		u.log.Debug("an upload could not be aborted; the next run removes it", "key", u.key, "reason", brief(err))
 		return
 	}
 	u.ended()

@@ -13,7 +13,7 @@ import (
 // errLost is a listing of which the server says that it goes on, and not where,
 // or that it goes on where it was already. Neither its end nor the same page
 // again would be the truth.
-var errLost = errors.New("the server says that its listing goes on, and not from where: what it has shown is not all")
+var errLost = errors.New("the server says that its listing continues, but not from where: the listing is incomplete")
 
 // maxEmpty is how many pages in a row may show nothing and say that more is to
 // come. Servers pass over what has been deleted that way.

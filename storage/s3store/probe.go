@@ -60,7 +60,7 @@ func (s *Store) probeChecksum(ctx context.Context) (refusal, err error) {
 	refusal = s.probeObject(ctx, otherHash, condition{})
 	switch {
 	case refusal == nil:
-		s.distrust("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write")
+		s.distrust("the destination doesn't verify checksums: vbcvault reads every copy back, which takes longer, and checks before each write")
 		return nil, nil
 	case s.findsWrong(refusal):
 		return refusal, nil
@@ -72,12 +72,12 @@ func (s *Store) probeChecksum(ctx context.Context) (refusal, err error) {
 	if err == nil && passing(refusal) {
 		// It may have had other troubles, which are over.
 		if refusal = s.probeObject(ctx, otherHash, condition{}); refusal == nil {
-			s.distrust("the destination doesn't check what it is sent: vbcvault reads everything back, which takes longer, and looks before each write")
+			s.distrust("the destination doesn't verify checksums: vbcvault reads every copy back, which takes longer, and checks before each write")
 			return nil, nil
 		}
 	}
 	if err == nil {
-		s.log.Debug("the destination checks what it is sent", "destination", s.String(), "left_there", probeKey, "to_a_wrong_checksum", brief(refusal))
+		s.log.Debug("the destination verifies checksums", "destination", s.String(), "left_there", probeKey, "to_a_wrong_checksum", brief(refusal))
 		return refusal, nil
 	}
 	for _, how := range []digests{withMD5, withNone} {
@@ -86,7 +86,7 @@ func (s *Store) probeChecksum(ctx context.Context) (refusal, err error) {
 		}
 		s.sends.Store(int32(how))
 		if err = s.probeObject(ctx, probeHash, condition{}); err == nil {
-			s.distrust("the destination refuses checksums: vbcvault sends none and reads everything back, which takes longer, and looks before each write",
+			s.distrust("the destination refuses checksums: vbcvault sends none and reads every copy back, which takes longer, and checks before each write",
 				"reason", s.redact(brief(refusal).Error()))
 			return refusal, nil
 		}
@@ -106,9 +106,9 @@ func (s *Store) distrust(why string, more ...any) {
 // be used.
 func (s *Store) unfit(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("try whether %s can be written: %w", s, context.Cause(ctx))
+		return fmt.Errorf("check whether %s is writable: %w", s, context.Cause(ctx))
 	}
-	return &failure{op: "try whether it can be written", where: s.String(), err: err, redact: s.redact, refused: true}
+	return &failure{op: "check whether it is writable", where: s.String(), err: err, redact: s.redact, refused: true}
 }
 
 // probeObject sends the probe with the checksum of something, and with its true
@@ -132,7 +132,7 @@ func (s *Store) probeCondition(ctx context.Context, refusal error) error {
 		return nil
 	case err == nil, s.findsWrong(err), s.digests() == withSHA256 && sameRefusal(err, refusal):
 		s.looksFirst.Store(true)
-		s.log.Info("the destination doesn't show that it heeds conditions: vbcvault looks before each write", "destination", s.String())
+		s.log.Info("the destination may ignore conditions (If-Match, If-None-Match): vbcvault checks before each write", "destination", s.String())
 		return nil
 	case doubtful(err):
 		s.dropConditions()
@@ -180,7 +180,7 @@ func (s *Store) probePart(ctx context.Context) error {
 		return nil // a right one is taken, and a wrong one isn't
 	}
 	s.readBack.Store(true)
-	s.log.Warn("the destination doesn't check the parts of large objects: vbcvault reads everything back, which takes longer", "destination", s.String())
+	s.log.Warn("the destination doesn't verify the checksums of large objects: vbcvault reads every copy back, which takes longer", "destination", s.String())
 	return nil
 }
 

@@ -117,9 +117,9 @@ func (s *Store) unlocked(k kept) string {
 	case k.until == nil:
 		return "it is not locked (or s3:GetObjectRetention is not allowed)"
 	case p.Lock == types.ObjectLockModeCompliance && k.lock != p.Lock:
-		return "it is locked in " + strings.ToLower(string(k.lock)) + " mode only"
+		return "it is locked only in " + strings.ToLower(string(k.lock)) + " mode"
 	case k.until.Before(p.Retain.From(from).Add(-earlier)):
-		return fmt.Sprintf("it is locked until %s only", k.until.UTC().Format(time.DateOnly))
+		return fmt.Sprintf("it is locked only until %s", k.until.UTC().Format(time.DateOnly))
 	}
 	return ""
 }
@@ -150,6 +150,20 @@ func (s *Store) sameKey(arn string) bool {
 	return asked == "" || arn == asked || strings.HasSuffix(arn, "key/"+asked)
 }
 
+// ErrLockOff is the error of Probe (wrapped) if objects are to be locked in a bucket
+// that can't lock any.
+var ErrLockOff = errors.New("Object Lock is off for this bucket; turn it on (versioning must be on), or use a bucket that has it") //nolint:staticcheck // a name
+
+// EncryptionError is the error of Probe (wrapped) if the bucket doesn't encrypt as
+// Protection asks.
+type EncryptionError struct {
+	Why string
+}
+
+func (e *EncryptionError) Error() string {
+	return "the bucket doesn't encrypt as requested: " + e.Why
+}
+
 // probeProtection asks for an upload kept as ours are to be, and drops it. It
 // leaves nothing.
 func (s *Store) probeProtection(ctx context.Context) error {
@@ -161,7 +175,7 @@ func (s *Store) probeProtection(ctx context.Context) error {
 		out, err := s.client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &s.bucket})
 		off := err == nil && (out.ObjectLockConfiguration == nil || out.ObjectLockConfiguration.ObjectLockEnabled != types.ObjectLockEnabledEnabled)
 		if off || codeOf(err) == "ObjectLockConfigurationNotFoundError" || codeOf(err) == "NoSuchObjectLockConfiguration" {
-			return errors.New("Object Lock is off for this bucket; switch it on (versioning must be on), take a bucket that has it, or leave out --object-lock") //nolint:staticcheck // a name
+			return ErrLockOff
 		}
 		// Where that may not be asked, the upload shows it.
 	}
@@ -174,7 +188,7 @@ func (s *Store) probeProtection(ctx context.Context) error {
 		s.resolvedKey.Store(&key) // whose it is, only the server knows
 	}
 	if why := s.unencrypted(u.encryption, aws.ToString(u.encryptionKey)); why != "" {
-		return fmt.Errorf("what is stored there is not encrypted as --sse asks: %s", why)
+		return &EncryptionError{Why: why}
 	}
 	return nil
 }
@@ -184,7 +198,7 @@ func (s *Store) probeProtection(ctx context.Context) error {
 func (s *Store) Protect(ctx context.Context, o storage.Object) error {
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID)})
 	if err != nil {
-		return s.explain("look at", o.Key, err)
+		return s.explain("check", o.Key, err)
 	}
 	k := kept{out.ObjectLockMode, out.ObjectLockRetainUntilDate, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId}
 	if s.unlocked(k) == "" || s.unencrypted(k.encryption, aws.ToString(k.key)) != "" {

@@ -74,7 +74,7 @@ func TestProtection(t *testing.T) {
 		}
 		strict := sevenYears
 		strict.Lock = types.ObjectLockModeCompliance
-		if has := mustStat(t, openProtected(t, server, bucket, server.URL, strict), o); !strings.Contains(has.Lacks, "governance mode only") {
+		if has := mustStat(t, openProtected(t, server, bucket, server.URL, strict), o); !strings.Contains(has.Lacks, "locked only in governance mode") {
 			t.Errorf("%s: governance for compliance: %q", key, has.Lacks)
 		}
 	}
@@ -112,7 +112,7 @@ func TestProtectionIsRefused(t *testing.T) {
 	}
 	// This server takes the header and encrypts nothing.
 	s = openProtected(t, server, server.NewBucket(t), server.URL, s3store.Protection{Encryption: types.ServerSideEncryptionAwsKms})
-	if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "not encrypted as --sse asks") {
+	if _, err := s.Probe(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "doesn't encrypt as requested") {
 		t.Errorf("no encryption: %v", err)
 	}
 }
@@ -229,7 +229,7 @@ func TestExpectedBucketOwner(t *testing.T) {
 	}
 }
 
-// An object in a cold storage class can't be read, and that says nothing about
+// An object in cold storage can't be read, and that says nothing about
 // the others.
 func TestColdObject(t *testing.T) {
 	t.Parallel()
@@ -243,7 +243,7 @@ func TestColdObject(t *testing.T) {
 	s := openProtected(t, server, server.NewBucket(t), proxy.URL, s3store.Protection{})
 	o := mustPut(t, s, "cold", 10, storage.Attrs{})
 	_, err := s.Open(t.Context(), o)
-	if err == nil || errors.Is(err, storage.ErrRefused) || !errors.Is(err, storage.ErrCold) || !strings.Contains(err.Error(), "cold storage class") {
+	if err == nil || errors.Is(err, storage.ErrRefused) || !errors.Is(err, storage.ErrCold) || !strings.Contains(err.Error(), "in cold storage") {
 		t.Errorf("%v", err)
 	}
 	mustStat(t, s, o) // needs no reading

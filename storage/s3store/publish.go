@@ -68,7 +68,7 @@ func (p *publication) publish(ctx context.Context) (storage.Object, error) {
 		case lookErr == nil:
 			return p.settle(ctx, occupant)
 		case !errors.Is(lookErr, storage.ErrNotFound):
-			return storage.Object{}, fmt.Errorf("%w; and looking what is there: %w", err, lookErr)
+			return storage.Object{}, fmt.Errorf("%w; and checking what is there: %w", err, lookErr)
 		case try == maxContended && statusOf(err) == http.StatusPreconditionFailed:
 			// Something is there that nobody can see: some servers count
 			// what lies below a delete marker. The key can't be had.
@@ -89,7 +89,7 @@ func (p *publication) look(ctx context.Context) (storage.Object, error) {
 		has, err := p.Reread(ctx, storage.Object{Key: p.object.Key})
 		if errors.Is(err, storage.ErrCold) {
 			if has, _, err = p.head(ctx, storage.Object{Key: p.object.Key}); err != nil {
-				return has, p.explain("look at", p.object.Key, err)
+				return has, p.explain("check", p.object.Key, err)
 			}
 			has.SHA256, has.Checksum, has.Proof = storage.Digest{}, "", ""
 		}
@@ -171,7 +171,7 @@ func (p *publication) replace(ctx context.Context, occupant storage.Object) (sto
 func (s *Store) dropConditions() {
 	s.looksFirst.Store(true)
 	if !s.unconditional.Swap(true) {
-		s.log.Warn("the destination refuses conditional writes: vbcvault looks before each write", "destination", s.String())
+		s.log.Warn("the destination refuses conditional writes: vbcvault checks before each write", "destination", s.String())
 	}
 }
 

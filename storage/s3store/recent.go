@@ -64,7 +64,7 @@ func (s *Store) patiently(ctx context.Context, key string, ask func() error) err
 		if !s.foreign || !errors.Is(err, storage.ErrNotFound) || !s.recent.has(key) {
 			return err
 		}
-		s.log.Debug("the store doesn't show what it has just taken; asking again", "key", key)
+		s.log.Debug("the destination doesn't show an object that was just stored; asking again", "key", key)
 		t := time.NewTimer(d)
 		select {
 		case <-t.C:

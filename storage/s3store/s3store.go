@@ -20,6 +20,7 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -194,6 +195,10 @@ func (s *Store) Memory() storage.Memory {
 	return storage.GoodMemory
 }
 
+// ErrInsecure is the error of Open (wrapped) for an endpoint that others on the
+// network can listen to, where Options.InsecureHTTP doesn't allow it.
+var ErrInsecure = errors.New("over plain http, others on the network can read the recordings")
+
 // checkEndpoint refuses http, over which recordings and signatures could be
 // read and changed on the way, except to this very host.
 func checkEndpoint(endpoint string, insecure bool) error {
@@ -207,7 +212,7 @@ func checkEndpoint(endpoint string, insecure bool) error {
 	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("%w: over %s://%s the recordings could be read on the way; use https, or allow it with --insecure-http", storage.ErrRefused, u.Scheme, u.Host)
+	return fmt.Errorf("%w: %w: %s://%s", storage.ErrRefused, ErrInsecure, u.Scheme, u.Host)
 }
 
 // String is the destination as the user writes it.

@@ -34,14 +34,14 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (has storage.Obje
 
 func (s *Store) stat(ctx context.Context, want storage.Object) (storage.Object, error) {
 	if err := storage.CheckKey(want.Key); err != nil {
-		return storage.Object{}, s.explain("look at", want.Key, err)
+		return storage.Object{}, s.explain("check", want.Key, err)
 	}
 	if s.readBack.Load() && want.Seen == "" {
 		return s.readWhole(ctx, storage.Object{Key: want.Key})
 	}
 	has, proven, err := s.head(ctx, want)
 	if s.foreign && doubtful(err) { // it may not know the question for a checksum, which a HEAD's answer doesn't say
-		s.log.Debug("the store refuses to say what it keeps of an object; reading it back", "key", want.Key, "reason", brief(err))
+		s.log.Debug("the destination refuses to describe an object; reading it back", "key", want.Key, "reason", brief(err))
 		return s.readWhole(ctx, storage.Object{Key: want.Key})
 	}
 	if err == nil && want.Seen != "" && has.Seen == want.Seen {
@@ -53,7 +53,7 @@ func (s *Store) stat(ctx context.Context, want storage.Object) (storage.Object, 
 		proven, err = s.checksParts(ctx)
 	}
 	if err != nil {
-		return storage.Object{}, s.explain("look at", want.Key, err)
+		return storage.Object{}, s.explain("check", want.Key, err)
 	}
 	if !proven {
 		return s.readWhole(ctx, has)

@@ -29,11 +29,11 @@ var tiers = map[storage.Tier]types.Tier{storage.Expedited: types.TierExpedited, 
 // Frost implements storage.Thawer by a HEAD.
 func (s *Store) Frost(ctx context.Context, o storage.Object) (storage.Frost, error) {
 	if err := storage.CheckKey(o.Key); err != nil {
-		return storage.Frost{}, s.explain("look at", o.Key, err)
+		return storage.Frost{}, s.explain("check", o.Key, err)
 	}
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID)})
 	if err != nil {
-		return storage.Frost{}, s.explain("look at", o.Key, err)
+		return storage.Frost{}, s.explain("check", o.Key, err)
 	}
 	f := storage.Frost{Class: plain(string(out.StorageClass)), Takes: flexible, Thawing: strings.Contains(aws.ToString(out.Restore), `ongoing-request="true"`)}
 	if out.ArchiveStatus != "" { // of INTELLIGENT_TIERING

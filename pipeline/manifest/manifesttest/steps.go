@@ -115,7 +115,7 @@ func everyStepFromEveryState(t *testing.T, places Places) {
 		}
 	}
 	// That a purge hasn't taken place says nothing of a copy that never was proven.
-	unproven := func(finding string) bool { return strings.Contains(finding, "without a proven copy") }
+	unproven := func(finding string) bool { return strings.Contains(finding, "without a verified copy") }
 	if findings, err := m.Check(t.Context()); err != nil || slices.ContainsFunc(findings, func(f string) bool { return !unproven(f) }) {
 		t.Errorf("%q, %v", findings, err)
 	}

@@ -79,13 +79,13 @@ func Create(ctx context.Context, path string, fill func(*Manifest) error) (err e
 type LeftoverError struct{ File string }
 
 func (e *LeftoverError) Error() string {
-	return fmt.Sprintf("%s is left of a manifest that isn't there any more, and may hold the latest of what it knew", e.File)
+	return fmt.Sprintf("%s belongs to a manifest that no longer exists, and may contain its latest changes", e.File)
 }
 
 // publish gives a closed database its name, durably.
 func publish(unfinished, path string) error {
 	if _, err := os.Stat(unfinished + "-wal"); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s can't do without its -wal", unfinished), err)
+		return errors.Join(fmt.Errorf("%s is incomplete without its -wal file", unfinished), err)
 	}
 	f, err := os.OpenFile(unfinished, os.O_RDWR, 0)
 	if err != nil {

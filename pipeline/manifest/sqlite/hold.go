@@ -113,7 +113,7 @@ func active(tx queryer) (holds []manifest.Hold, err error) {
 // Its receipt, and its copy beside the archive, are the next run's.
 func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold, error) {
 	if !h.Selects() {
-		return manifest.Hold{}, errors.New("a hold needs criteria")
+		return manifest.Hold{}, errors.New("a hold needs at least one criterion")
 	}
 	h.Nonce, h.At, h.Removed = rand.Text(), time.Now().UTC(), nil
 	made, err := json.Marshal(h)

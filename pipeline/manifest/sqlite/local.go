@@ -11,7 +11,7 @@ import (
 // ErrRemote says that a manifest would lie on a network or FUSE file system,
 // whose locks and order of writes are not what a database needs: two runs could
 // hold it at once.
-var ErrRemote = errors.New("a manifest can't lie on a network or FUSE file system, where locks and the order of writes can't be relied on")
+var ErrRemote = errors.New("a manifest can't be on a network or FUSE file system, because locks and the order of writes are not reliable there")
 
 // Place says whether a manifest may lie at path: the error is ErrRemote
 // (wrapped) if not. It makes nothing.

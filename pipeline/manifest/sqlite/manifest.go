@@ -103,12 +103,12 @@ func WithCommits(f func(commit func() error) error) Option {
 func InUse(path string) (bool, error) {
 	path, err := resolve(path)
 	if err != nil {
-		return false, fmt.Errorf("look whether the manifest is in use: %w", err)
+		return false, fmt.Errorf("check whether the manifest is in use: %w", err)
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	free, err := lock.TryLock()
 	if err != nil {
-		return false, fmt.Errorf("look whether manifest %s is in use: %w", path, err)
+		return false, fmt.Errorf("check whether manifest %s is in use: %w", path, err)
 	}
 	return !free, lock.Close()
 }

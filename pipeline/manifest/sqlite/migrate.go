@@ -16,7 +16,7 @@ import (
 // program that opens it begins again.
 func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 	if err := backup(ctx, db, fmt.Sprintf("%s.format%d", path, from), true); err != nil {
-		return fmt.Errorf("copy it before bringing it up to date: %w", err)
+		return fmt.Errorf("copy it before upgrading it: %w", err)
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -25,7 +25,7 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 	defer tx.Rollback()
 	for v := from; v < format; v++ {
 		if err := migrations[v](tx); err != nil {
-			return fmt.Errorf("bring it from format %d to %d: %w", v, v+1, err)
+			return fmt.Errorf("upgrade it from format %d to %d: %w", v, v+1, err)
 		}
 	}
 	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
@@ -177,10 +177,10 @@ func (m *Manifest) Backup(ctx context.Context, path string) error {
 // backup copies a database into a file that comes into being whole or not at all.
 func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
 	if _, err := os.Lstat(path); err == nil && !replace {
-		return fmt.Errorf("%s exists already", path)
+		return fmt.Errorf("%s already exists", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("there is no directory %s; make it first", filepath.Dir(path))
+		return fmt.Errorf("there is no directory %s; create it first", filepath.Dir(path))
 	}
 	unfinished := path + ".unfinished"
 	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)

@@ -209,7 +209,7 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 			findings = append(findings, "a row can't be read: "+err.Error())
 		case (r.State == manifest.Verified || r.State == manifest.Purging || r.State == manifest.Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero() ||
 			r.Copy.Transcript.Key != "" && !r.Copy.Transcript.Proven()):
-			findings = append(findings, fmt.Sprintf("%s is %s without a proven copy", r.Recording, r.State))
+			findings = append(findings, fmt.Sprintf("%s is %s without a verified copy", r.Recording, r.State))
 		}
 	}
 	return findings, rows.Err()
@@ -224,7 +224,7 @@ func (m *Manifest) Get(ctx context.Context, key vbc.Key) (manifest.Row, error) {
 		return manifest.Row{}, err
 	}
 	if len(rows) == 0 {
-		return manifest.Row{}, fmt.Errorf("%w %s", manifest.ErrUnknown, key)
+		return manifest.Row{}, fmt.Errorf("%s is %w", key, manifest.ErrUnknown)
 	}
 	return rows[len(rows)-1], nil
 }
@@ -243,7 +243,7 @@ func (m *Manifest) Row(ctx context.Context, key vbc.Key, nth int64) (manifest.Ro
 		return manifest.Row{}, err
 	}
 	if len(rows) == 0 {
-		return manifest.Row{}, fmt.Errorf("%w %s", manifest.ErrUnknown, key)
+		return manifest.Row{}, fmt.Errorf("%s is %w", key, manifest.ErrUnknown)
 	}
 	return rows[0], nil
 }

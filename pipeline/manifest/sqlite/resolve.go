@@ -9,7 +9,7 @@ import (
 )
 
 // ErrNames says that a manifest's file has several names, as hard links are.
-var ErrNames = errors.New("the manifest's file has several names (hard links), so two runs could use it at once")
+var ErrNames = errors.New("the manifest file has several names (hard links), so two runs could use it at the same time")
 
 // resolve follows the symbolic links of a manifest's path, so that two names for
 // one file are one lock. The file, and its directory, need not be there yet.

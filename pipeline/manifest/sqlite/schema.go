@@ -219,11 +219,11 @@ func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error 
 	case v > format:
 		return fmt.Errorf("%w (format %d, this program knows %d)", manifest.ErrNewer, v, format)
 	case v != 0 && readOnly:
-		return fmt.Errorf("%w (format %d): vbcvault verify, or the next run of vbcvault archive, brings it up to date", manifest.ErrOlder, v)
+		return fmt.Errorf("%w (format %d): vbcvault verify, or the next run of vbcvault archive, upgrades it", manifest.ErrOlder, v)
 	case v != 0:
 		return migrate(ctx, db, path, v)
 	case readOnly:
-		return errors.New("it is empty, or not a manifest")
+		return errors.New("it is empty, or is not a manifest")
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -235,7 +235,7 @@ func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error 
 		return err
 	}
 	if tables > 0 {
-		return errors.New("it is an SQLite database, but not a manifest of vbcvault")
+		return errors.New("it is an SQLite database, but not a vbcvault manifest")
 	}
 	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA user_version = %d;", format)); err != nil {
 		return err
