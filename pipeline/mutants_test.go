@@ -305,6 +305,7 @@ var mutations = []mutation{
 	{"a dry run deletes without limit", "pipeline/plan.go", "pl.run.grantPurge(row)", "pl.run.policy.mayPurge(row)", "TestPlanIsWhatTheDryRunCounts", "./pipeline"},
 	{"what VBC may have no more is deleted before it was looked at", "pipeline/work.go", "	case it.purge && !listed && !it.looked:", "	case it.purge && !listed && it.there == nil:", "TestStepsInOrder", "./pipeline"},
 	{"a purge that was granted for an older copy goes on", "pipeline/work.go", "	case it.purge && it.renewed:", "	case false:", "TestStepsInOrder|TestDeleteAfterCounts", "./pipeline"},
+	{"a hold ends a purge until its copy is archived anew", "pipeline/purge.go", "\trow.purge = false // also", "\t// also", "TestHoldEndsAPurgeForGood", "./pipeline"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
