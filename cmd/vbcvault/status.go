@@ -296,7 +296,7 @@ func (st *status) readTroubles(ctx context.Context, m *sqlite.Manifest) error {
 // meaning explains each state to somebody who hasn't read the design.
 var meaning = map[manifest.State]string{
 	manifest.Listed:   "seen at VBC, not archived yet",
-	manifest.Stored:   "being stored; not verified yet",
+	manifest.Stored:   "not verified yet, or found damaged or missing",
 	manifest.Verified: "archived and verified, still at VBC",
 	manifest.Purging:  "archived and verified; its deletion was started, and the next run checks the outcome",
 	manifest.Purged:   "archived and verified, deleted at VBC",

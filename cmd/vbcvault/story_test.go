@@ -159,7 +159,7 @@ func TestStoryOfOneRecording(t *testing.T) {
 
 	// In words.
 	r = w.run("status", "--id", "3")
-	for _, word := range []string{"failed: ", "[size] ", "accept-size-mismatch", "would do with it: nothing", "[resting] ", "--retry-failed", "--older-than 90d", "--delete-after 7d"} {
+	for _, word := range []string{"failed: ", "[size] ", "accept-size-mismatch", "the next run would do: nothing", "[resting] ", "--retry-failed", "--older-than 90d", "--delete-after 7d"} {
 		if !strings.Contains(r.stdout, word) {
 			t.Errorf("it doesn't say %q", word)
 		}
