@@ -62,7 +62,7 @@ would do with it and why, if it gets the same options as the last one.`,
 			return nil
 		},
 	}
-	cmd.Flags().Int64Var(&which.id, "id", 0, "tell the story of the recording with this `ID`")
+	cmd.Flags().Int64Var(&which.id, "id", 0, "show everything about the recording with this `ID`")
 	cmd.Flags().StringVar(&which.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
 	manifestFlag(cmd, &path)
