@@ -224,7 +224,11 @@ func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.R
 	if err != nil {
 		return nil, err
 	}
-	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool { return !h.Covers(row.Recording) })
+	// Of an erased recording nobody knows the caller any more, so every hold on a
+	// caller would cover it.
+	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool {
+		return row.State == manifest.Erased || !h.Covers(row.Recording)
+	})
 	for _, h := range holds {
 		if !h.Lost {
 			all = append(all, event{At: h.At, What: "hold", Text: fmt.Sprintf("hold %d was added by %s: %s", h.Number, orNone(h.By), h.Reason)})

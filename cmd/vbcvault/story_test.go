@@ -164,6 +164,12 @@ func TestStoryOfOneRecording(t *testing.T) {
 			t.Errorf("it doesn't say %q", word)
 		}
 	}
+
+	// A hold on somebody's calls isn't told of what was erased: its caller isn't known any more.
+	w.hold(append([]string{"add", "--caller-id", "+1 732 555 0999"}, byCounsel...)...)
+	if s = w.story(1); len(s.Holds) != 0 || slices.Contains(s.events(), "hold") {
+		t.Errorf("%+v", s)
+	}
 }
 
 // What nobody knows, and what isn't said well, has the exit code of a mistake.
