@@ -72,7 +72,7 @@ func addManual(root *cobra.Command, s streams) {
 		cmd.SetOut(&b)
 		plain(cmd, args)
 		cmd.SetOut(s.out)
-		fmt.Fprint(s.out, layOutHelp(b.String(), s.out))
+		fmt.Fprintf(s.out, "%s", layOutHelp(b.String(), s.out))
 		if cmd == root {
 			fmt.Fprintf(s.out, "\nThe manual (vbcvault help TOPIC):\n%s", topicList())
 			return
