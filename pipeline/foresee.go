@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -49,7 +50,7 @@ func Foresee(ctx context.Context, m manifest.Manifest, row manifest.Row, now tim
 		return Outlook{}, err
 	}
 	if len(runs) == 0 || runs[0].Options == nil {
-		return Outlook{Steps: []string{}, Why: "nobody knows what the next run is told: the manifest has no run with options that can be read"}, nil
+		return Outlook{Steps: []string{}, Why: "the options of the next run are unknown: the manifest has no earlier run whose options can be read"}, nil
 	}
 	told := *runs[0].Options
 	p, err := policyLike(ctx, m, told, now)
@@ -69,7 +70,7 @@ func Foresee(ctx context.Context, m manifest.Manifest, row manifest.Row, now tim
 		return r.Kind == row.Kind && r.Owner == row.Owner && r.ID == row.ID && r.Nth == row.Nth
 	}) {
 		out.Steps, out.Unknown, out.Code = []string{}, nil, code.Resting
-		out.Why = fmt.Sprintf("it %s (%d so far, the last one on %s)", code.About(code.LeftAlone, code.Resting).Meaning,
+		out.Why = fmt.Sprintf("it %s (%d failed runs so far, the last one on %s)", code.About(code.LeftAlone, code.Resting).Meaning,
 			row.Failure.Attempts, row.Failure.At.Format(time.RFC3339))
 	}
 	return out, nil
@@ -79,9 +80,9 @@ func Foresee(ctx context.Context, m manifest.Manifest, row manifest.Row, now tim
 // told.
 func settledAlready(row manifest.Row) (Outlook, bool) {
 	why := map[manifest.State]string{
-		manifest.Purged:  "it is archived, and deleted at VBC; a run takes it up again only if VBC lists it again",
-		manifest.Gone:    "VBC has it no more, and there is no copy; a run takes it up again only if VBC lists it again",
-		manifest.Erasing: "it is being erased from the archive; vbcvault erase finishes that",
+		manifest.Purged:  "it is archived and deleted at VBC; a run handles it again only if VBC lists it again",
+		manifest.Gone:    "VBC no longer has it, and there is no copy; a run handles it again only if VBC lists it again",
+		manifest.Erasing: "it is being erased from the archive; run vbcvault erase again to finish",
 		manifest.Erased:  "it was erased from the archive on request",
 	}[row.State]
 	return Outlook{Steps: []string{}, Why: why}, why != ""
@@ -123,14 +124,14 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 	may, held := p.mayPurge(row)
 	switch {
 	case row.State == manifest.Purging:
-		out.Steps, out.Why = append(out.Steps, StepSettle), "its deletion at VBC was begun, and what became of it isn't known"
+		out.Steps, out.Why = append(out.Steps, StepSettle), "its deletion at VBC was started, and the outcome is unknown"
 	case !row.Copy.Known() && row.Displaced:
-		out.Steps, out.Why = append(out.Steps, StepWriteOff), "VBC shows another recording under its id, and there is no copy"
+		out.Steps, out.Why = append(out.Steps, StepWriteOff), "VBC now has another recording with its id, and there is no copy"
 		return out
 	case row.Copy.ArchivedAt.IsZero() || row.State == manifest.Listed:
-		out.Steps, out.Why = append(out.Steps, StepArchive, StepProve), "there is no proven copy yet"
+		out.Steps, out.Why = append(out.Steps, StepArchive, StepProve), "there is no verified copy yet"
 	case row.State != manifest.Verified || row.Refuted:
-		out.Steps, out.Why = append(out.Steps, StepProve), "its copy is to be proven again, and archived anew if it isn't whole"
+		out.Steps, out.Why = append(out.Steps, StepProve), "its copy must be verified again, and is archived again if it is damaged or missing"
 	case may:
 		out.Steps = append(out.Steps, StepProve)
 	}
@@ -139,7 +140,7 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 	}
 	if may {
 		out.Steps = append(out.Steps, StepDelete)
-		out.Why = also(out.Why, "the run deletes what is proven")
+		out.Why = also(out.Why, "the run deletes recordings whose copies are verified")
 	} else {
 		if held == "" {
 			held = code.NoDelete
@@ -166,6 +167,9 @@ func (p *policy) explain(row manifest.Row, why string) string {
 	text := code.About(code.LeftAlone, why).Meaning
 	if text == "" {
 		text = "it is " + code.About(code.HeldBack, why).Meaning
+		if what, has := strings.CutPrefix(text, "it is with "); has {
+			text = "it has " + what
+		}
 	}
 	switch why {
 	case code.TooNew:
@@ -180,7 +184,7 @@ func (p *policy) explain(row manifest.Row, why string) string {
 		if archived.IsZero() {
 			archived = p.started
 		}
-		text += fmt.Sprintf(" (it is old enough from %s on)", archived.Add(p.DeleteAfter).UTC().Format(time.RFC3339))
+		text += fmt.Sprintf(" (the deletion is allowed from %s on)", archived.Add(p.DeleteAfter).UTC().Format(time.RFC3339))
 	}
 	return text
 }
@@ -188,19 +192,19 @@ func (p *policy) explain(row manifest.Row, why string) string {
 // unknown is what may change a run's mind and isn't in the manifest.
 func (p *policy) unknown(row manifest.Row, told manifest.RunOptions, may bool) (all []string) {
 	if told.Filter != "" {
-		all = append(all, "whether the run's filter selects it: of the last one's, a digest is kept")
+		all = append(all, "whether the run's filter selects it: the manifest does not keep the last run's filter")
 	}
 	if !may {
 		return all
 	}
 	if told.Plan != "" {
-		all = append(all, "whether a plan lists it: the last run had one, and what is in it isn't kept")
+		all = append(all, "whether a plan lists it: the last run had a plan, and the manifest does not keep its content")
 	}
 	if p.MaxDeletes != nil {
-		all = append(all, fmt.Sprintf("whether it is among the first %d: the run deletes no more (--max-deletes)", *p.MaxDeletes))
+		all = append(all, fmt.Sprintf("whether it is among the first %d: the run deletes no more than that (--max-deletes)", *p.MaxDeletes))
 	}
 	if row.Copy.Transcript.Key == "" && !p.NoTranscripts && row.Kind == vbc.Company {
-		all = append(all, "whether VBC has a transcript of it, which would be archived first")
+		all = append(all, "whether VBC has a transcript of it, which must be archived first")
 	}
 	return all
 }

@@ -113,7 +113,7 @@ func TestForeseeNothing(t *testing.T) {
 	}
 	defer m.Close()
 	for state, word := range map[manifest.State]string{
-		manifest.Purged: "deleted at VBC", manifest.Gone: "no copy", manifest.Erasing: "vbcvault erase", manifest.Erased: "was erased", manifest.Verified: "nobody knows",
+		manifest.Purged: "deleted at VBC", manifest.Gone: "no copy", manifest.Erasing: "vbcvault erase", manifest.Erased: "was erased", manifest.Verified: "are unknown",
 	} {
 		out, err := Foresee(t.Context(), m, manifest.Row{State: state}, time.Now())
 		if err != nil || out.Steps == nil || len(out.Steps) != 0 || out.Code != "" || !strings.Contains(out.Why, word) {

@@ -19,7 +19,7 @@ func newAcknowledge(s streams) *cobra.Command {
 		Use:   "acknowledge (--id ID | --trouble NAME) --reason TEXT",
 		Short: "Mark a failure as known, so that it no longer makes the exit code 1",
 		Long: `Acknowledge records that a failure is known: a recording that failed for a
-cause that does not pass by itself. It then no longer makes the exit code 1,
+cause that does not end by itself. It then no longer makes the exit code 1,
 as long as it fails for the same reason. The recording stays at VBC, is retried
 as before, and status still lists it.
 

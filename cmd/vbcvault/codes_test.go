@@ -107,7 +107,7 @@ func TestHeldBackSaysWhy(t *testing.T) {
 	why(w.archive(limited...), map[string]float64{"hold": 2, "max-deletes": 3})
 	why(w.archive("--older-than", "90d", "--delete", "--delete-after", "7d"), map[string]float64{"hold": 2, "too-young": 3})
 	r := w.run("archive", "--to", w.to, "--older-than", "90d", "--delete", "--delete-after", "7d")
-	if !strings.Contains(r.stdout, "3 archived less long ago than --delete-after; 2 under a legal hold") {
+	if !strings.Contains(r.stdout, "3 archived more recently than --delete-after allows; 2 under a legal hold") {
 		t.Error("the table doesn't say why")
 	}
 	why(w.archive("--older-than", "90d"), nil)

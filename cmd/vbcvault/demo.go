@@ -153,6 +153,7 @@ func (f *demoFlags) next(o *output, j *job, left int) {
 	fmt.Fprintf(o.out, "  export VBCVAULT_STATE_DIR=%s\n      and then all other commands use this archive:\n", base)
 	for _, c := range []struct{ command, about string }{
 		{"status", "the state of each recording"}, {"list", "the recordings, the newest first"},
+		{"status --id 100001", "everything about one recording, and what the next run would do with it"},
 		{"verify", "check that the archive is complete and intact"}, {"restore --all --out calls", "back into files"},
 	} {
 		fmt.Fprintf(o.out, "  %s %s\n      %s\n", me, c.command, c.about)

@@ -59,7 +59,7 @@ func vbcOptions() (vbc.Options, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return vbc.Options{}, usagef("set it, or name a file with its value, as in "+missing[0]+"_FILE=/path",
+		return vbc.Options{}, usagef("set each of them, or name a file with its value, as in "+missing[0]+"_FILE=/path",
 			"not set: %s", strings.Join(missing, ", "))
 	}
 	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -54,6 +56,10 @@ func TestLegalHold(t *testing.T) {
 			t.Errorf("%v are left at VBC", got)
 		}
 		w.mustHold(all...)
+		var period struct{ First, Last time.Time } // the hold's entry comes after those of deletions, with its own time
+		if err := json.Unmarshal([]byte(w.run("audit", "--json").stdout), &period); err != nil || !period.First.Before(period.Last) {
+			t.Errorf("the receipts are from %s until %s, %v", period.First, period.Last, err)
+		}
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0, "skipped": 4})
 		w.hold(append([]string{"remove", "1"}, byCounsel...)...)
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4, "skipped": 0, "downloads": 0})

@@ -68,7 +68,11 @@ func addManual(root *cobra.Command, s streams) {
 	root.SetHelpCommand(help)
 	plain := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		var b strings.Builder
+		cmd.SetOut(&b)
 		plain(cmd, args)
+		cmd.SetOut(s.out)
+		fmt.Fprintf(s.out, "%s", layOutHelp(b.String(), s.out))
 		if cmd == root {
 			fmt.Fprintf(s.out, "\nThe manual (vbcvault help TOPIC):\n%s", topicList())
 			return
@@ -134,7 +138,7 @@ The manual:
 }
 
 func showTopic(s streams, root *cobra.Command, t topic) error {
-	text := forTerminal(t.page)
+	text := forTerminal(t.page, columns())
 	for _, c := range root.Commands() {
 		if c.Name() == t.name {
 			text += fmt.Sprintf("\nFlags: vbcvault %s --help\n", t.name)

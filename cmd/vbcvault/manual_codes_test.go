@@ -19,7 +19,7 @@ func codesPage() string {
 
 Failures, reasons and troubles have a code, a short word that stays the same in every version. ` + "`vbcvault status`" + `
 shows it, and ` + "`--json`" + ` has it as ` + "`code`" + `. The text beside a code may change. A code that ends in ` + "`*`" + ` here stands for
-all codes that begin like it. Where nothing is said about what to do, the message or ` + "`vbcvault status`" + ` says it.
+all codes that begin like it. Where "what to do" is empty, the message or ` + "`vbcvault status`" + ` says what to do.
 `)
 	for _, t := range []struct {
 		title, about string

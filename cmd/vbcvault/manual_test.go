@@ -321,13 +321,15 @@ func TestHelpShowsThePages(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^  ` + topic + ` +` + regexp.QuoteMeta(about) + `$`).Match(list) {
 			t.Errorf("help doesn't list %s", topic)
 		}
-		out, err := exec.Command(program(t), "help", topic).Output()
+		show := exec.Command(program(t), "help", topic)
+		show.Env = append(os.Environ(), "COLUMNS=")
+		out, err := show.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		shown := string(out)
 		for line := range strings.Lines(shown) {
-			if utf8.RuneCountInString(strings.TrimSpace(line)) > 100 && !strings.HasPrefix(line, "    ") {
+			if utf8.RuneCountInString(strings.TrimSpace(line)) > 80 && !strings.HasPrefix(line, "    ") {
 				t.Errorf("%s: a line of %d columns: %s", topic, utf8.RuneCountInString(line), line)
 			}
 		}
@@ -358,6 +360,46 @@ func TestHelpShowsThePages(t *testing.T) {
 		out, err := exec.Command(program(t), strings.Fields(c.args)...).Output()
 		if err != nil || !strings.Contains(string(out), c.want) {
 			t.Errorf("%s: %v: it lacks %q", c.args, err, c.want)
+		}
+	}
+}
+
+// Help about flags is as wide as the terminal, and loses no word there; in a pipe
+// each flag has one line.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	shown := func(columns string, args ...string) string {
+		cmd := exec.Command(program(t), args...)
+		cmd.Env = append(os.Environ(), "COLUMNS="+columns)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	flags := func(help string) string {
+		_, help, _ = strings.Cut(help, "\nFlags:\n")
+		help, _, _ = strings.Cut(help, "\n\n")
+		return help
+	}
+	for _, command := range []string{"archive", "hold add", "manifest", "list"} {
+		args := append(strings.Fields(command), "--help")
+		piped := flags(shown("", args...))
+		for line := range strings.Lines(piped) {
+			if !strings.Contains(line[:min(8, len(line))], "-") || strings.Contains(line, "true|false") {
+				t.Errorf("%s: %s", command, line)
+			}
+		}
+		for _, columns := range []string{"60", "80", "1"} {
+			narrow := flags(shown(columns, args...))
+			if !slices.Equal(strings.Fields(narrow), strings.Fields(piped)) {
+				t.Errorf("%s: words are lost with %s columns", command, columns)
+			}
+			for line := range strings.Lines(narrow) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+					t.Errorf("%s: a line has %d columns, with %s: %s", command, n, columns, line)
+				}
+			}
 		}
 	}
 }

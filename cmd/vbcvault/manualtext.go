@@ -6,16 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// pageWidth is how many columns a page of the manual has on a terminal. Code is
-// never wrapped.
-const pageWidth = 100
-
 // forTerminal turns a page of the manual into text that reads well on a terminal:
 // paragraphs are wrapped, code is indented, links say which page to ask for, and
 // tables become columns, or one paragraph for each row where columns would be too
-// narrow. It knows just the Markdown that the manual uses.
-func forTerminal(markdown string) string {
-	var p page
+// narrow. It knows just the Markdown that the manual uses. Code is never wrapped.
+func forTerminal(markdown string, width int) string {
+	p := page{width: width}
 	lines := strings.Split(strings.TrimSpace(markdown), "\n")
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
@@ -97,6 +93,7 @@ const (
 
 // page is a text that is being laid out.
 type page struct {
+	width       int // columns
 	text        strings.Builder
 	words       []string // of the paragraph that has been begun
 	first, rest string   // what comes before its first line, and before the others
@@ -113,7 +110,7 @@ func (p *page) flush() {
 }
 
 func (p *page) paragraph(first, rest string, words []string) {
-	for i, l := range wrap(words, pageWidth-max(utf8.RuneCountInString(first), utf8.RuneCountInString(rest))) {
+	for i, l := range wrap(words, p.width-max(utf8.RuneCountInString(first), utf8.RuneCountInString(rest))) {
 		if i == 0 {
 			p.line(first + l)
 			continue
@@ -154,7 +151,7 @@ func (p *page) table(lines []string) {
 	for _, w := range widths[:last] {
 		before += w + 2
 	}
-	if before+widths[last] > pageWidth && before > widestFirst {
+	if before+widths[last] > p.width && before > widestFirst {
 		p.records(rows)
 		return
 	}
@@ -169,7 +166,7 @@ func (p *page) table(lines []string) {
 			p.line(strings.TrimRight(head.String(), " "))
 		}
 		if i == 0 {
-			p.line(strings.Repeat("-", min(before+widths[last], pageWidth)))
+			p.line(strings.Repeat("-", min(before+widths[last], p.width)))
 		}
 	}
 }

@@ -55,7 +55,7 @@ It lists what does not belong to a copy, the first of each kind, and all with
 
   lost      receipts say that VBC no longer has it, and its copy is not intact
   missing   metadata without audio; or receipts mention a copy that is missing
-  damaged   an object is not what it should be
+  damaged   an object can't be read, or has the wrong content
   unknown   an object among the recordings that is not one; or audio without
             metadata
   begun     an erasure is unfinished
@@ -72,7 +72,7 @@ be in danger. The manifest can be used in that case, too.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.from, "from", "", "the archive: s3://BUCKET/PREFIX or file:///DIRECTORY")
+	fs.StringVar(&f.from, "from", "", "the archive, a `DESTINATION`: s3://BUCKET[/PREFIX] or file:///DIR")
 	fs.StringVar(&f.path, "manifest", "", "the `FILE` to create; it must not exist (default: where archive looks for it)")
 	fs.StringVar(&f.account, "account", "", "the account's `NUMBER`, if the archive has several")
 	fs.BoolVar(&f.what.Deep, "deep", false, "read and hash every byte")

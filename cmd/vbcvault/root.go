@@ -159,7 +159,7 @@ func newOneOf(value *string, preset string, others ...string) *oneOf {
 }
 
 func (o *oneOf) String() string { return *o.value }
-func (o *oneOf) Type() string   { return "word" }
+func (o *oneOf) Type() string   { return "WORD" }
 
 func (o *oneOf) Set(s string) error {
 	for _, a := range o.allowed {

@@ -62,7 +62,7 @@ would do with it and why, if it gets the same options as the last one.`,
 			return nil
 		},
 	}
-	cmd.Flags().Int64Var(&which.id, "id", 0, "tell the story of the recording with this `ID`")
+	cmd.Flags().Int64Var(&which.id, "id", 0, "show everything about the recording with this `ID`")
 	cmd.Flags().StringVar(&which.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
 	manifestFlag(cmd, &path)
@@ -296,7 +296,7 @@ func (st *status) readTroubles(ctx context.Context, m *sqlite.Manifest) error {
 // meaning explains each state to somebody who hasn't read the design.
 var meaning = map[manifest.State]string{
 	manifest.Listed:   "seen at VBC, not archived yet",
-	manifest.Stored:   "being stored; not verified yet",
+	manifest.Stored:   "not verified yet, or found damaged or missing",
 	manifest.Verified: "archived and verified, still at VBC",
 	manifest.Purging:  "archived and verified; its deletion was started, and the next run checks the outcome",
 	manifest.Purged:   "archived and verified, deleted at VBC",

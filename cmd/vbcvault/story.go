@@ -154,19 +154,19 @@ func whenListed(ctx context.Context, m manifest.Runs, row manifest.Row) ([]event
 	if err != nil || i < 0 {
 		return nil, err
 	}
-	return []event{{At: runs[i].Started, What: "listed", Text: fmt.Sprintf("VBC's listing has shown it, the last time in run %d", row.SeenRun), Run: row.SeenRun}}, nil
+	return []event{{At: runs[i].Started, What: "listed", Text: fmt.Sprintf("seen in VBC's listing, most recently in run %d", row.SeenRun), Run: row.SeenRun}}, nil
 }
 
 // whatItsCopyTells are the times that a row has.
 func whatItsCopyTells(row manifest.Row) (all []event) {
 	if at := row.Copy.StoredAt; !at.IsZero() && row.Copy.Known() {
-		all = append(all, event{At: at, What: "stored", Text: "its copy was written to " + row.Copy.Audio.Key})
+		all = append(all, event{At: at, What: "stored", Text: "the copy was stored as " + row.Copy.Audio.Key})
 	}
 	if at := row.Copy.ArchivedAt; !at.IsZero() {
-		all = append(all, event{At: at, What: "verified", Text: "the destination has confirmed the copy for the first time"})
+		all = append(all, event{At: at, What: "verified", Text: "the destination confirmed the copy for the first time"})
 	}
 	if f := row.Failure; f.Reason != "" {
-		all = append(all, event{At: f.At, What: "failed", Text: fmt.Sprintf("%s%s (failed in %d run(s))", bracketed(f.Code), f.Reason, f.Attempts)})
+		all = append(all, event{At: f.At, What: "failed", Text: fmt.Sprintf("%s%s (failed runs: %d)", bracketed(f.Code), f.Reason, f.Attempts)})
 	}
 	return all
 }
@@ -197,9 +197,9 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 func receiptSays(e receipt.Entry) string {
 	switch e.Type {
 	case receipt.Intent:
-		return fmt.Sprintf("to be deleted at VBC: the destination confirmed %s at %s", e.Audio.Key, e.Verified.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("deletion at VBC started: the destination confirmed %s at %s", e.Audio.Key, e.Verified.UTC().Format(time.RFC3339))
 	case receipt.Erasing:
-		return "to be erased from the archive"
+		return "erasing from the archive started"
 	case receipt.Erased:
 		return "erased from the archive: " + e.Audio.Key
 	case receipt.Result:
@@ -207,8 +207,8 @@ func receiptSays(e receipt.Entry) string {
 		return string(e.Type)
 	}
 	text := map[receipt.Outcome]string{
-		receipt.Deleted:    "VBC has confirmed the deletion",
-		receipt.NotThere:   "VBC has it no more",
+		receipt.Deleted:    "VBC confirmed the deletion",
+		receipt.NotThere:   "VBC no longer has it",
 		receipt.StillThere: "VBC still has it",
 		receipt.NotSent:    "the deletion was not sent",
 	}[e.Outcome]
@@ -224,13 +224,17 @@ func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.R
 	if err != nil {
 		return nil, err
 	}
-	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool { return !h.Covers(row.Recording) })
+	// Of an erased recording nobody knows the caller any more, so every hold on a
+	// caller would cover it.
+	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool {
+		return row.State == manifest.Erased || !h.Covers(row.Recording)
+	})
 	for _, h := range holds {
 		if !h.Lost {
-			all = append(all, event{At: h.At, What: "hold", Text: fmt.Sprintf("hold %d was made by %s: %s", h.Number, orNone(h.By), h.Reason)})
+			all = append(all, event{At: h.At, What: "hold", Text: fmt.Sprintf("hold %d was added by %s: %s", h.Number, orNone(h.By), h.Reason)})
 		}
 		if r := h.Removed; r != nil {
-			all = append(all, event{At: r.At, What: "hold-ended", Text: fmt.Sprintf("hold %d was ended by %s: %s", h.Number, orNone(r.By), r.Reason)})
+			all = append(all, event{At: r.At, What: "hold-ended", Text: fmt.Sprintf("hold %d was removed by %s: %s", h.Number, orNone(r.By), r.Reason)})
 		}
 	}
 	st.Holds = shown(manifest.InForce(holds))

@@ -159,10 +159,16 @@ func TestStoryOfOneRecording(t *testing.T) {
 
 	// In words.
 	r = w.run("status", "--id", "3")
-	for _, word := range []string{"failed: ", "[size] ", "accept-size-mismatch", "would do with it: nothing", "[resting] ", "--retry-failed", "--older-than 90d", "--delete-after 7d"} {
+	for _, word := range []string{"failed: ", "[size] ", "accept-size-mismatch", "the next run would do: nothing", "[resting] ", "--retry-failed", "--older-than 90d", "--delete-after 7d"} {
 		if !strings.Contains(r.stdout, word) {
 			t.Errorf("it doesn't say %q", word)
 		}
+	}
+
+	// A hold on somebody's calls isn't told of what was erased: its caller isn't known any more.
+	w.hold(append([]string{"add", "--caller-id", "+1 732 555 0999"}, byCounsel...)...)
+	if s = w.story(1); len(s.Holds) != 0 || slices.Contains(s.events(), "hold") {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -15,7 +16,7 @@ import (
 func (all stories) print(s streams) {
 	fmt.Fprintf(s.out, "manifest     %s\naccount      %s\ndestination  %s\n", all.Manifest, orNone(all.Account), orNone(all.Destination))
 	if len(all.Recordings) > 1 {
-		fmt.Fprintf(s.out, "\n%d recordings have had this id; the last one is what VBC has under it now.\n", len(all.Recordings))
+		fmt.Fprintf(s.out, "\n%d recordings have had this id; the last one below is the one that VBC has now.\n", len(all.Recordings))
 	}
 	for _, st := range all.Recordings {
 		st.print(s)
@@ -25,27 +26,27 @@ func (all stories) print(s streams) {
 func (st story) print(s streams) {
 	fmt.Fprintf(s.out, "\n%s of %s\n%s: %s\n", st.Recording, st.Start.UTC().Format(time.RFC3339), st.State, st.Means)
 	if st.Displaced {
-		fmt.Fprintln(s.out, "VBC shows another recording under its id")
+		fmt.Fprintln(s.out, "VBC now has another recording with its id")
 	}
 	if st.Damaged != "" {
 		fmt.Fprintf(s.out, "LOST unless another copy exists: %s\n", st.Damaged)
 	}
 	if c := st.Copy; c != nil {
-		lies := "lies"
+		which := "copy"
 		switch {
 		case st.State == manifest.Erasing || st.State == manifest.Erased:
-			lies = "lay"
+			which = "erased copy"
 		case !c.Proven:
-			lies = "is meant to lie"
+			which = "copy, not verified"
 		}
-		fmt.Fprintf(s.out, "%s at %s (%s, SHA-256 %s)\n  metadata %s\n", lies, c.Audio.Key, humanize.IBytes(uint64(max(c.Audio.Size, 0))), c.Audio.SHA256, c.Sidecar.Key)
+		fmt.Fprintf(s.out, "%s: %s (%s, SHA-256 %s)\n  metadata: %s\n", which, c.Audio.Key, humanize.IBytes(uint64(max(c.Audio.Size, 0))), c.Audio.SHA256, c.Sidecar.Key)
 		if c.Transcript != nil {
-			fmt.Fprintf(s.out, "  transcript %s\n", c.Transcript.Key)
+			fmt.Fprintf(s.out, "  transcript: %s\n", c.Transcript.Key)
 		}
 	}
 	st.printEvents(s)
 	if st.Failure != nil {
-		fmt.Fprintf(s.out, "\nAbout the failure: %s\n", st.Advice)
+		fmt.Fprintf(s.out, "\nWhat to do about the failure: %s\n", st.Advice)
 	}
 	for _, h := range st.Holds {
 		h.Hold.Lost = h.Lost
@@ -53,7 +54,7 @@ func (st story) print(s streams) {
 	}
 	for i, t := range st.Troubles {
 		if i == 0 {
-			fmt.Fprintln(s.out, "\nTrouble with its listing:")
+			fmt.Fprintln(s.out, "\nWhat is wrong with VBC's listing:")
 		}
 		fmt.Fprintf(s.out, "  %s since %s: %s\n", t.Name, t.Since.Format(time.RFC3339), t.Reason)
 	}
@@ -75,21 +76,35 @@ func (st story) printEvents(s streams) {
 	}
 }
 
+// stepWords are the steps of a run for people. The words of --json are a contract.
+var stepWords = map[string]string{
+	pipeline.StepCompare:  "download it once more and compare",
+	pipeline.StepArchive:  "archive it",
+	pipeline.StepProve:    "verify the copy",
+	pipeline.StepSettle:   "check the outcome of its deletion",
+	pipeline.StepDelete:   "delete it at VBC",
+	pipeline.StepWriteOff: "record that VBC no longer has it",
+}
+
 // printOutlook says what the next run would do, and what that is reckoned from.
 func printOutlook(s streams, o pipeline.Outlook) {
 	does := "nothing"
 	if len(o.Steps) > 0 {
-		does = strings.Join(o.Steps, ", then ")
+		words := make([]string, len(o.Steps))
+		for i, step := range o.Steps {
+			words[i] = cmp.Or(stepWords[step], step)
+		}
+		does = strings.Join(words, ", then ")
 	}
-	fmt.Fprintf(s.out, "\nThe next run would do with it: %s\n  because %s%s\n", does, bracketed(o.Code), o.Why)
+	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", does, bracketed(o.Code), o.Why)
 	if what := whyLeft(o); what != "" {
-		fmt.Fprintf(s.out, "  what changes that: %s\n", what)
+		fmt.Fprintf(s.out, "  to change that: %s\n", what)
 	}
 	for _, u := range o.Unknown {
-		fmt.Fprintf(s.out, "  not known here: %s\n", u)
+		fmt.Fprintf(s.out, "  not known yet: %s\n", u)
 	}
 	if o.Assumed != nil {
-		fmt.Fprintf(s.out, "  if it is told the same as the last run: %s\n", told(*o.Assumed))
+		fmt.Fprintf(s.out, "  with the options of the last run: %s\n", told(*o.Assumed))
 	}
 }
 

@@ -153,10 +153,13 @@ func Audit(ctx context.Context, m Manifest, store storage.Store) (AuditResult, e
 
 // count takes one entry into the report.
 func (a *AuditResult) count(e receipt.Entry, intents openIntents) {
-	if a.First.IsZero() {
+	// A hold has the time when it was added, and its entry comes with the next run.
+	if a.First.IsZero() || e.At.Before(a.First) {
 		a.First = e.At
 	}
-	a.Last = e.At
+	if e.At.After(a.Last) {
+		a.Last = e.At
+	}
 	switch e.Type {
 	case receipt.Held:
 		a.Held++
