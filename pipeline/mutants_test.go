@@ -83,7 +83,7 @@ var mutations = []mutation{
 	{"nothing of an export is compared with what VBC sends", "pipeline/match.go", "		if direct != inZIP {", "		if direct != inZIP && false {", "TestExportIsSampled", "./cmd/vbcvault"},
 	{"audio that is another recording's is purged", "pipeline/policy.go", "	return row.Alike == manifest.Compared && !p.AcceptEqualAudio", "	return false", "TestEqualAudio", "./cmd/vbcvault"},
 	{"audio that is another recording's goes unnoticed", "pipeline/manifest/sqlite/alike.go", "		if len(others) > 0 {\n			return &manifest.AlikeError", "		if len(others) > 99 {\n			return &manifest.AlikeError", "TestExportWithAnothersAudio|TestEqualAudio", "./cmd/vbcvault"},
-	{"what may have another one's audio is purged all the same", "pipeline/manifest/sqlite/state.go", "fmt.Sprint(\" AND alike <> \", int(manifest.Suspect))", "\"\"", "TestContract/AudioOfAnother", "./pipeline/manifest/sqlite"},
+	{"what may have another one's audio is purged all the same", "pipeline/manifest/sqlite/state.go", "fmt.Sprint(\" AND alike <> \", int(manifest.Suspect))", "fmt.Sprint(\"\")", "TestContract/AudioOfAnother", "./pipeline/manifest/sqlite"},
 	{"what is stored while its export is found wrong is purged unseen", "pipeline/transfer.go", "		if t.row.entry.in.Distrusted() {", "		if false {", "TestDistrustReaches", "./pipeline"},
 	{"a manifest made anew forgets equal audio", "pipeline/rebuild/rebuild.go", "b.manifest.SuspectTwins, ", "", "TestRebuiltManifestHolds", "./pipeline"},
 	{"what an id brings now tells about what has had it", "pipeline/alike.go", "	} else if !there {", "	} else if !there && there {", "TestEqualAudioAnd", "./pipeline"},
