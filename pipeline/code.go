@@ -21,6 +21,9 @@ func codeOf(err error) string {
 	if isA[*unclearError](err) {
 		return code.Unclear
 	}
+	if d, ok := errors.AsType[*deletionError](err); ok {
+		return code.DeletionMark + codeOf(d.err)
+	}
 	if e := vbc.AsError(err); e != nil {
 		if e.Malformed {
 			return code.Malformed

@@ -25,7 +25,7 @@ import (
 func TestEveryFailureHasACode(t *testing.T) {
 	t.Parallel()
 	kinds := []error{
-		&transcriptError{&vbc.Error{Status: 404}}, &notAudioError{What: "text/html"}, &notAudioError{What: "x", Odd: true}, &sizeError{},
+		&transcriptError{&vbc.Error{Status: 404}}, &deletionError{&vbc.Error{Status: 409}}, &notAudioError{What: "text/html"}, &notAudioError{What: "x", Odd: true}, &sizeError{},
 		&vbc.NotTranscriptError{}, errSeveralTranscripts, &storage.OccupiedError{}, &evidence.Mismatch{}, &evidence.Unprotected{}, &evidence.StaleError{},
 		&evidence.Changed{}, &manifest.StateError{}, &manifest.HeldError{}, &manifest.AlikeError{}, &manifest.SuspectError{}, &alikeError{},
 		&vbc.ForeignHostError{}, vbc.ErrNoAddress, &expiringError{}, errGone, errReappeared, &unclearError{Err: &vbc.Error{Status: 404}},

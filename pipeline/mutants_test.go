@@ -315,6 +315,7 @@ var mutations = []mutation{
 	{"an erasure that the archive tells of is not taken over", "pipeline/manifest/sqlite/receipt.go", "if err := takeOverErasure(tx, e); err != nil {", "if err := error(nil); err != nil {", "TestContract/TakeOver", "./pipeline/manifest/sqlite"},
 	{"what is whole again may still be replaced", "pipeline/manifest/sqlite/upload.go", "DELETE FROM upload WHERE refused <> '' AND key IN", "DELETE FROM upload WHERE refused = '' AND key IN", "TestContract/RefusedUntilWhole", "./pipeline/manifest/sqlite"},
 	{"an upload is forgotten as soon as another begins", "pipeline/manifest/sqlite/upload.go", "\"DELETE FROM upload WHERE key = ? AND id = ?\", u.Key, u.ID)", "\"DELETE FROM upload WHERE key = ?1 OR ?2 = ''\", u.Key, u.ID)", "TestContract/Uploads", "./pipeline/manifest/sqlite"},
+	{"VBC's answer to a DELETE is taken for its answer to a download", "pipeline/code.go", "return code.DeletionMark + codeOf(d.err)", "return codeOf(d.err)", "TestAcknowledgedAudioIsNoDeletion", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -112,3 +112,28 @@ func TestHeldBackSaysWhy(t *testing.T) {
 	}
 	why(w.archive("--older-than", "90d"), nil)
 }
+
+// That its audio can't be had is acknowledged, and not that VBC refuses to delete
+// it once it is archived, were it with the same answer.
+func TestAcknowledgedAudioIsNoDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	id := w.someRecordings(1)[0].ID
+	refuse := func(what func(*http.Request) bool) {
+		w.account.Inject(func(r *http.Request) *vbctest.Fault {
+			if what(r) {
+				return &vbctest.Fault{Status: 409, Body: `{"msg":"conflict"}`}
+			}
+			return nil
+		})
+	}
+	night := []string{"--older-than", "90d", "--delete"}
+	refuse(isAudio)
+	w.want(w.archive(night...), 1, map[string]int{"failed": 1})
+	if r := w.run("acknowledge", "--id", fmt.Sprint(id), "--reason", "ticket 4711"); r.code != 0 {
+		t.Fatalf("acknowledge: exit %d", r.code)
+	}
+	w.want(w.archive(night...), 0, map[string]int{"failed": 0, "acknowledged": 1})
+	refuse(isDelete)
+	w.want(w.archive(night...), 1, map[string]int{"archived": 1, "failed": 1, "acknowledged": 0})
+}

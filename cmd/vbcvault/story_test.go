@@ -130,7 +130,7 @@ func TestStoryOfOneRecording(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	s = w.story(4)
-	if s.State != "failed" || s.Failure == nil || s.Failure.Code != "vbc-409" || !slices.Contains(s.events(), "receipt:intent") || !slices.Contains(s.events(), "receipt:outcome") ||
+	if s.State != "failed" || s.Failure == nil || s.Failure.Code != "delete-vbc-409" || !slices.Contains(s.events(), "receipt:intent") || !slices.Contains(s.events(), "receipt:outcome") ||
 		!slices.Equal(s.Next.Steps, []string{"prove", "delete"}) {
 		t.Errorf("%+v", s)
 	}

@@ -31,6 +31,7 @@ const (
 	Network        = "network"
 	vbcPrefix      = "vbc-"
 	TranscriptMark = "transcript-" // before the code of what became of a transcript
+	DeletionMark   = "delete-"     // before the code of what VBC answered to a DELETE
 )
 
 // OfStatus is the code of an answer of VBC: its HTTP status and, if it gave one,
@@ -51,6 +52,7 @@ const withoutTranscript = "its audio may well be archived: look for the transcri
 var Failures = []Entry{
 	{TranscriptMark + "*", "the transcript could not be archived; what follows is the code of why",
 		withoutTranscript},
+	{DeletionMark + "*", "VBC did not delete the recording, which is archived; what follows is the code of VBC's answer", ""},
 	{NotAudio, "VBC sent something else than audio: an error page, JSON, nothing", ""},
 	{UnknownFormat, "what VBC sent has a format that is not known as audio",
 		"if you know this format, run archive with --accept-format --retry-failed, which accepts it if two downloads agree"},
