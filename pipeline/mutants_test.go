@@ -316,6 +316,7 @@ var mutations = []mutation{
 	{"what is whole again may still be replaced", "pipeline/manifest/sqlite/upload.go", "DELETE FROM upload WHERE refused <> '' AND key IN", "DELETE FROM upload WHERE refused = '' AND key IN", "TestContract/RefusedUntilWhole", "./pipeline/manifest/sqlite"},
 	{"an upload is forgotten as soon as another begins", "pipeline/manifest/sqlite/upload.go", "\"DELETE FROM upload WHERE key = ? AND id = ?\", u.Key, u.ID)", "\"DELETE FROM upload WHERE key = ?1 OR ?2 = ''\", u.Key, u.ID)", "TestContract/Uploads", "./pipeline/manifest/sqlite"},
 	{"VBC's answer to a DELETE is taken for its answer to a download", "pipeline/code.go", "return code.DeletionMark + codeOf(d.err)", "return codeOf(d.err)", "TestAcknowledgedAudioIsNoDeletion", "./cmd/vbcvault"},
+	{"what was acknowledged before there were codes is news in other words", "pipeline/manifest/sqlite/migrate.go", "	return readCodes(tx)\n", "	return nil\n", "TestOlderTextsTellTheirCode", "./pipeline/manifest/sqlite"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.
