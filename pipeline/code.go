@@ -57,6 +57,7 @@ func codeOf(err error) string {
 		{errors.Is(err, errReappeared), code.Reappeared},
 		{errors.Is(err, vbc.ErrNoAddress), code.NoAddress},
 		{errors.Is(err, storage.ErrRefused), code.StoreRefused},
+		{errors.Is(err, storage.ErrCold), code.Cold},
 		{isA[*storeError](err), code.Store},
 	} {
 		if known.is {

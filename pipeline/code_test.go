@@ -29,7 +29,7 @@ func TestEveryFailureHasACode(t *testing.T) {
 		&vbc.NotTranscriptError{}, errSeveralTranscripts, &storage.OccupiedError{}, &evidence.Mismatch{}, &evidence.Unprotected{}, &evidence.StaleError{},
 		&evidence.Changed{}, &manifest.StateError{}, &manifest.HeldError{}, &manifest.AlikeError{}, &manifest.SuspectError{}, &alikeError{},
 		&vbc.ForeignHostError{}, vbc.ErrNoAddress, &expiringError{}, errGone, errReappeared, &unclearError{Err: &vbc.Error{Status: 404}},
-		&vbc.Error{Malformed: true}, &vbc.Error{Status: 404}, fmt.Errorf("store it: %w", storage.ErrRefused), &storeError{errors.New("no space")}, errors.New("reset"),
+		&vbc.Error{Malformed: true}, &vbc.Error{Status: 404}, fmt.Errorf("store it: %w", storage.ErrRefused), &storeError{fmt.Errorf("read it: %w", storage.ErrCold)}, &storeError{errors.New("no space")}, errors.New("reset"),
 	}
 	had := map[string]bool{}
 	for _, err := range kinds {

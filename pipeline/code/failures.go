@@ -26,6 +26,7 @@ const (
 	Reappeared     = "reappeared"
 	Unclear        = "unclear"
 	Malformed      = "vbc-malformed"
+	Cold           = "cold"
 	StoreRefused   = "store-refused"
 	Store          = "store"
 	Network        = "network"
@@ -82,6 +83,8 @@ var Failures = []Entry{
 	{Reappeared, "VBC lists the recording again although it had confirmed its deletion", ""},
 	{Unclear, "VBC says that it has no such recording, and nothing else confirms that", ""},
 	{Malformed, "an answer of VBC can't be read", ""},
+	{Cold, "the copy is to be read again, and is in cold storage, where it can't be read at once",
+		"vbcvault restore --thaw asks for it, which costs money; --read-back never deletes at VBC without reading copies again"},
 	{StoreRefused, "the destination refuses access", ""},
 	{Store, "the destination has failed", ""},
 	{vbcPrefix + "*", "VBC has answered with this HTTP status and, behind it, its own code", ""},
