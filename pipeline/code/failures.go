@@ -58,7 +58,7 @@ var Failures = []Entry{
 	{UnknownFormat, "what VBC sent has a format that is not known as audio",
 		"if you know this format, run archive with --accept-format --retry-failed, which accepts it if two downloads agree"},
 	{Size, "the audio doesn't have the size that VBC's listing declares",
-		"if VBC's size is known to be wrong or missing, run archive with --accept-size-mismatch"},
+		"if VBC's size is known to be too small or missing, run archive with --accept-size-mismatch"},
 	{NotTranscript, "what VBC sent in place of a transcript is none",
 		withoutTranscript},
 	{Several, "VBC lists several transcripts of one recording",

@@ -128,8 +128,17 @@ func TestOlderTextsTellTheirCode(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.Exec(`INSERT INTO trouble (kind, owner, code, reason, since, last, run, acknowledged) VALUES ('company', '', 'vanished', 'VBC shows none of the company recordings that it had', 1, 1, 1, 'ticket')`); err != nil {
-		t.Fatal(err)
+	troubles := map[string][2]string{ // by code: as it was put, and as it is now
+		manifest.Vanished: {"VBC shows none of the company recordings that it had", "VBC shows none of the company recordings that it had before"},
+		manifest.NoUsers: {"the account's users could not be listed, so not all on-demand recordings are known: VBC answered 403",
+			"the account's users could not be listed, so some on-demand recordings may be missing: VBC answered 403"},
+		manifest.Transcripts: {"the transcripts of company recordings are not known: VBC refuses to show them, so there may be some; give the user of VBC_USERNAME the right to see them: 403",
+			"the transcripts of company recordings are unknown: VBC refuses to list them, so there may be some; give the user of VBC_USERNAME the permission to see them: 403"},
+	}
+	for code, reasons := range troubles {
+		if _, err := db.Exec(`INSERT INTO trouble (kind, owner, code, reason, since, last, run, acknowledged) VALUES ('company', '', ?, ?, 1, 1, 1, 'ticket')`, code, reasons[0]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m, err := Open(t.Context(), path)
 	if err != nil {
@@ -146,11 +155,19 @@ func TestOlderTextsTellTheirCode(t *testing.T) {
 			t.Errorf("%q: what is known of it is not what was acknowledged", text)
 		}
 	}
-	if err := m.SetTroubles(t.Context(), 2, manifest.Trouble{Kind: vbc.Company, Code: manifest.Vanished, Reason: "VBC shows none of the company recordings that it had before"}); err != nil {
-		t.Fatal(err)
+	for code, reasons := range troubles {
+		if err := m.SetTroubles(t.Context(), 2, manifest.Trouble{Kind: vbc.Company, Code: code, Reason: reasons[1]}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if all, err := m.Troubles(t.Context()); err != nil || len(all) != 1 || all[0].Acknowledged != "ticket" {
+	all, err := m.Troubles(t.Context())
+	if err != nil || len(all) != len(troubles) {
 		t.Errorf("%+v, %v", all, err)
+	}
+	for _, is := range all {
+		if is.Acknowledged != "ticket" {
+			t.Errorf("%s is news: %s", is.Code, is.Reason)
+		}
 	}
 }
 

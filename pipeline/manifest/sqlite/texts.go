@@ -73,9 +73,24 @@ func readCodes(tx *sql.Tx) error {
 			}
 		}
 	}
-	_, err := tx.Exec(`UPDATE trouble SET reason = reason || ' before' WHERE code = 'vanished' AND reason LIKE '% that it had';
-		UPDATE trouble SET reason = replace(reason, 'no call was recorded then', 'no call can have been recorded then') WHERE code = 'unreadable';`)
+	for _, t := range olderReasons {
+		if _, err := tx.Exec("UPDATE trouble SET reason = replace(reason, ?, ?)", t[0], t[1]); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec("UPDATE trouble SET reason = reason || ' before' WHERE code = 'vanished' AND reason LIKE '% that it had'")
 	return err
+}
+
+// olderReasons are what troubles that last had for a reason, and have now.
+var olderReasons = [][2]string{
+	{"no call was recorded then", "no call can have been recorded then"},
+	{"so not all on-demand recordings are known: ", "so some on-demand recordings may be missing: "},
+	{"VBC lists none, and the user of these credentials is one", "VBC lists no users, but the user of these credentials is one"},
+	{"the transcripts of company recordings are not known", "the transcripts of company recordings are unknown"},
+	{"(--no-transcripts leaves transcripts out)", "(--no-transcripts skips transcripts)"},
+	{"VBC refuses to show them, so there may be some; give the user of VBC_USERNAME the right to see them", "VBC refuses to list them, so there may be some; give the user of VBC_USERNAME the permission to see them"},
+	{"this account has had some, and now ", "this account had transcripts before, and now "},
 }
 
 // codesOf are the codes of the texts that a query yields, as far as they have some.
