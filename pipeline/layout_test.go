@@ -156,7 +156,7 @@ func TestOneWayToDelete(t *testing.T) {
 	if got := calls(t, `\brun\{`); len(got) != 1 {
 		t.Errorf("runs are made in %q: one that is half made has methods that mustn't be called", got)
 	}
-	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/client.go", "../vbc/delete.go"}) {
+	if got := calls(t, `MethodDelete`); !slices.Equal(got, []string{"../vbc/delete.go", "../vbc/slot.go"}) {
 		t.Errorf("a DELETE is made in %q", got)
 	}
 	if got := calls(t, `DeleteObjects?\(`); !slices.Equal(got, []string{"../storage/s3store/erase.go"}) {

@@ -153,7 +153,7 @@ var mutations = []mutation{
 	{"a redirect tells where it comes from", "vbc/redirect.go", "	req.Header.Del(\"Referer\") // the address before, with the secrets in its query\n", "", "TestRedirectedDownload", "./vbc"},
 	{"a listing is redirected to another host", "vbc/redirect.go", "	if req.Context().Value(leaves{}) == nil || ", "	if ", "TestRedirectedDownload|TestTokenGoesToNoOther", "./vbc"},
 	{"a redirect leads to plain http", "vbc/redirect.go", "(u.Scheme == \"https\" || local)", "(u.Scheme != \"file\" || local)", "TestRedirectedDownload", "./vbc"},
-	{"another host's answer is taken for VBC's", "vbc/client.go", "			e.Host, e.Code, e.Gateway = at.Host, 0, true\n", "			_ = at\n", "TestAnswersFromElsewhere", "./vbc"},
+	{"another host's answer is taken for VBC's", "vbc/slot.go", "			e.Host, e.Code, e.Gateway = at.Host, 0, true\n", "			_ = at\n", "TestAnswersFromElsewhere", "./vbc"},
 	{"what no token cures costs logins", "vbc/errors.go", " && e.Host == \"\" && !e.Denied()", " && e.Host == \"\"", "TestDenials", "./vbc"},
 	{"a refused form of times stays", "vbc/times.go", "	c.zones.Store(true)\n", "", "TestTimesInQueries", "./vbc"},
 	{"a 404 decides", "pipeline/absent.go", "		return false, r.vouch(ctx, row, err)", "		return false, nil", "TestA404OfEverything", "./pipeline"},
@@ -174,12 +174,12 @@ var mutations = []mutation{
 	// Listings, their frames and what they are of.
 	{"a walk without progress goes on", "vbc/walk.go", "case stale >= maxStale, w.read", "case w.read", "TestListingWithoutProgress", "./vbc"},
 	{"a walk without progress is at its end", "vbc/walk.go", "\t\t\tw.contradict(\"VBC says that there is more, but its pages contain nothing new\")\n", "\t\t\tw.over = true\n", "TestListingWithoutProgress", "./vbc"},
-	{"items without an id are progress", "vbc/walk.go", "\t\t\tif named { // else", "\t\t\tif true { // else", "TestListingWithoutProgress", "./vbc"},
+	{"items without an id are progress", "vbc/walkpage.go", "\t\t\tif named { // else", "\t\t\tif true { // else", "TestListingWithoutProgress", "./vbc"},
 	{"VBC's count is believed as the end", "vbc/walk.go", "\tswitch {\n\tcase p.next != \"\" || w.covered()", "\tswitch {\n\tcase w.latest > 0 && w.count >= w.total:\n\t\treturn true\n\tcase p.next != \"\" || w.covered()", "TestEndOfAListing", "./vbc"},
 	{"a link to the next page means nothing", "vbc/walk.go", "case p.next != \"\" || w.covered()", "case w.covered()", "TestEndOfAListing", "./vbc"},
 	{"the number of pages means nothing", "vbc/walk.go", "|| w.covered() < p.pages || w.before", "|| w.before", "TestEndOfAListing", "./vbc"},
 	{"pages that never come are the end", "vbc/walk.go", "w.covered()+1 < pages {", "false {", "TestEndOfAListing", "./vbc"},
-	{"a list of another name is an empty one", "vbc/walk.go", "\tif !ok && (f.filled()", "\tif !ok && false && (f.filled()", "TestListingWithoutItsList", "./vbc"},
+	{"a list of another name is an empty one", "vbc/walkpage.go", "\tif !ok && (f.filled()", "\tif !ok && false && (f.filled()", "TestListingWithoutItsList", "./vbc"},
 	{"pages never shrink but for a 400", "vbc/pagesize.go", "\t\t\treturn perhapsSize\n\t\tcase http.StatusInternal", "\t\t\treturn notForSize\n\t\tcase http.StatusTeapot, http.StatusInternal", "TestPageSizes", "./vbc"},
 	{"pages never grow again", "vbc/pagesize.go", "if s.good++; s.good < s.patience {", "if s.good++; true {", "TestPageSizes", "./vbc"},
 	{"a learned size of pages is kept for ever", "pipeline/manifest/sqlite/progress.go", "\tif !l.PagesRefused {", "\tif false {", "TestPageSizeIsForgotten", "./pipeline/manifest/sqlite"},
@@ -319,6 +319,7 @@ var mutations = []mutation{
 	{"what was acknowledged before there were codes is news in other words", "pipeline/manifest/sqlite/migrate.go", "	return readCodes(tx)\n", "	return nil\n", "TestOlderTextsTellTheirCode", "./pipeline/manifest/sqlite"},
 	{"a deletion is foreseen where none is allowed", "pipeline/foresee.go", "	if may && p.MaxDeletes != nil && *p.MaxDeletes == 0 {\n", "	if false {\n", "TestForesee$", "./pipeline"},
 	{"a deletion is foreseen under an id that is another's", "pipeline/foresee.go", "	case may && row.Displaced:", "	case may && row.Displaced && false:", "TestForesee$", "./pipeline"},
+	{"a hold ends a purge until its copy is archived anew", "pipeline/purge.go", "\trow.purge = false // also", "\t// also", "TestHoldEndsAPurgeForGood", "./pipeline"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

@@ -199,6 +199,7 @@ func (r *run) conclude(row *item, o receipt.Outcome, status int) error {
 // spare ends the purge of a recording that was put under a legal hold since
 // the run began. An earlier try may have sent a DELETE.
 func (r *run) spare(ctx context.Context, row *item, why error) (ends bool, err error) {
+	row.purge = false // also where its copy is archived anew, and whatever becomes of the hold
 	r.stats.HoldBack(code.Hold)
 	r.log.Info("a recording was put under a legal hold and is not deleted", "recording", row.Recording.String(), "reason", why)
 	now, err := r.manifest.Row(r.work, row.Key(), row.Nth)

@@ -33,11 +33,7 @@ func (w *world) callerIn(t *testing.T, caller string) (n int) {
 // size and its digest. The other recordings are still in it.
 func TestEraseFromTheCatalog(t *testing.T) {
 	t.Parallel()
-	for name, place := range map[string]func(*world) *world{
-		"directory": (*world).inDir,
-		"bucket":    func(w *world) *world { return w.inS3(nil) },
-		"versions":  func(w *world) *world { return w.inVersionedS3(nil) },
-	} {
+	for name, place := range erasable {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{}))
 			start := time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC)

@@ -43,15 +43,18 @@ func (w *world) inVersionedS3(hook func(op, key string, r *http.Request) *storag
 	return w
 }
 
+// erasable are the kinds of destinations that an erasure treats differently.
+var erasable = map[string]func(*world) *world{
+	"directory": (*world).inDir,
+	"bucket":    func(w *world) *world { return w.inS3(nil) },
+	"versions":  func(w *world) *world { return w.inVersionedS3(nil) },
+}
+
 // What is erased is nowhere any more: no version of it, no caller in the
 // manifest. The others are untouched, and everything else goes on.
 func TestErase(t *testing.T) {
 	t.Parallel()
-	for name, place := range map[string]func(*world) *world{
-		"directory": (*world).inDir,
-		"bucket":    func(w *world) *world { return w.inS3(nil) },
-		"versions":  func(w *world) *world { return w.inVersionedS3(nil) },
-	} {
+	for name, place := range erasable {
 		t.Run(name, func(t *testing.T) {
 			w := place(newWorld(t, vbctest.Config{}))
 			all := calls(w)

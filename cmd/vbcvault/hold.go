@@ -21,13 +21,13 @@ import (
 )
 
 func newHold(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "hold",
-		Short: "Keep recordings at VBC under a legal hold",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newHoldAdd(s), newHoldRemove(s), newHoldList(s))
+	return parent("hold", "Keep recordings at VBC under a legal hold", newHoldAdd(s), newHoldRemove(s), newHoldList(s))
+}
+
+// parent is a command that has others and does nothing by itself.
+func parent(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(commands...)
 	return cmd
 }
 

@@ -262,11 +262,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	w.nothingLost(all)
 }
 
-// A second copy started by cron.
-func TestSecondRunIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, vbctest.Config{}).inDir()
-	w.someRecordings(3)
+// hangs has a run stand still in its first listing, until end, which waits for it.
+func (w *world) hangs() (end func() error) {
 	first := w.command("archive", "--to", w.to, "--older-than", "90d")
 	inFlight, release := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
@@ -280,6 +277,18 @@ func TestSecondRunIsRefused(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- first.Run() }()
 	<-inFlight
+	return func() error {
+		close(release)
+		return <-done
+	}
+}
+
+// A second copy started by cron.
+func TestSecondRunIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(3)
+	end := w.hangs()
 	before := w.account.Counts().Total
 	r := w.archive("--older-than", "90d")
 	w.want(r, 3, map[string]int{"exit_code": 3})
@@ -292,8 +301,7 @@ func TestSecondRunIsRefused(t *testing.T) {
 	}
 	// A dry run takes no lock.
 	w.want(w.archive("--older-than", "90d", "--dry-run"), 0, map[string]int{"to_archive": 3})
-	close(release)
-	if err := <-done; err != nil {
+	if err := end(); err != nil {
 		t.Errorf("the first run: %v", err)
 	}
 }

@@ -11,14 +11,7 @@ import (
 )
 
 func newManifest(s streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "manifest",
-		Short: "Back up or check a manifest",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(newManifestBackup(s), newManifestCheck(s))
-	return cmd
+	return parent("manifest", "Back up or check a manifest", newManifestBackup(s), newManifestCheck(s))
 }
 
 func newManifestBackup(s streams) *cobra.Command {

@@ -172,19 +172,7 @@ func TestOtherRunWithoutProgress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(3)
-	first := w.command("archive", "--to", w.to, "--older-than", "90d")
-	inFlight, release := make(chan struct{}), make(chan struct{})
-	var held atomic.Bool
-	w.account.Inject(func(r *http.Request) *vbctest.Fault {
-		if isList(r) && held.CompareAndSwap(false, true) {
-			close(inFlight)
-			<-release
-		}
-		return nil
-	})
-	done := make(chan error, 1)
-	go func() { done <- first.Run() }()
-	<-inFlight
+	end := w.hangs()
 	skip := []string{"--older-than", "90d", "--if-running", "skip"}
 	if r := w.archive(skip...); r.code != 0 || !strings.Contains(r.stderr, "no_progress_for") {
 		t.Errorf("exit %d, or it doesn't say for how long", r.code)
@@ -204,8 +192,7 @@ func TestOtherRunWithoutProgress(t *testing.T) {
 	}
 	w.progress(time.Now().Add(-time.Hour)) // as a run writes down that gets on
 	w.want(w.archive(skip...), 0, nil)
-	close(release)
-	if err := <-done; err != nil {
+	if err := end(); err != nil {
 		t.Errorf("the first run: %v", err)
 	}
 }

@@ -13,17 +13,22 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// An erasure that broke off is still one that has begun, and is finished by
-// saying it again; one that was finished stays finished.
-func TestRebuildOfABegunErasure(t *testing.T) {
-	t.Parallel()
-	var erasing atomic.Bool
-	w := newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
+// whereErasingBreaksOff is a bucket in which audio can't be deleted while erasing is set.
+func whereErasingBreaksOff(t *testing.T) (w *world, erasing *atomic.Bool) {
+	erasing = &atomic.Bool{}
+	return newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
 		if erasing.Load() && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
 			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}
 		}
 		return nil
-	})
+	}), erasing
+}
+
+// An erasure that broke off is still one that has begun, and is finished by
+// saying it again; one that was finished stays finished.
+func TestRebuildOfABegunErasure(t *testing.T) {
+	t.Parallel()
+	w, erasing := whereErasingBreaksOff(t)
 	all := w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
 	if r := w.erase("--id", fmt.Sprint(all[1].ID)); r.code != 0 {
@@ -139,13 +144,7 @@ func TestColdMetadata(t *testing.T) {
 // object went.
 func TestBegunErasureIsKnownOutside(t *testing.T) {
 	t.Parallel()
-	var erasing atomic.Bool
-	w := newWorld(t, vbctest.Config{}).inS3(func(_, key string, r *http.Request) *storagetest.S3Fault {
-		if erasing.Load() && r.Method == http.MethodDelete && strings.HasSuffix(key, ".mp3") {
-			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument"}
-		}
-		return nil
-	})
+	w, erasing := whereErasingBreaksOff(t)
 	all := w.someRecordings(2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
 	erasing.Store(true)

@@ -149,7 +149,7 @@ func TestRestoreFromDeepArchive(t *testing.T) {
 	if len(g.requests()) != 0 || !strings.Contains(r.stderr, "DEEP_ARCHIVE, which has no expedited retrieval; choose another --tier") {
 		t.Errorf("asked: %q", g.requests())
 	}
-	if r := w.run("restore", "--id", "100001", "--out", "-"); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "takes up to 12 hours; add --thaw") {
+	if r := w.run("restore", "--id", "100001", "--out", "-"); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "takes up to 12 hours with --tier standard; add --thaw") {
 		t.Errorf("exit %d", r.code)
 	}
 	if r := w.run("restore", "--id", "100001", "--out", "-", "--thaw"); r.code != 1 || r.stdout != "" || len(g.requests()) != 1 {

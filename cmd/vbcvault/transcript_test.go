@@ -238,7 +238,7 @@ func TestWhoseTranscripts(t *testing.T) {
 			}
 			r := w.archive(deleteOld...)
 			w.want(r, 1, map[string]int{"archived": 5, "deleted": 0})
-			if !strings.Contains(r.stderr, "the transcripts of company recordings are not known, so no company recording is deleted") {
+			if !strings.Contains(r.stderr, "the transcripts of company recordings are unknown, so no company recording is deleted") {
 				t.Error("it isn't said why")
 			}
 			w.want(w.archive("--older-than", "90d", "--full-scan"), 1, nil)
@@ -265,7 +265,7 @@ func TestTranscriptsOfOthers(t *testing.T) {
 		w.want(w.archive(append(deleteOld, "--caller-id", "1732555109")...), 0, nil)
 		r := w.archive(deleteOld...)
 		w.want(r, 1, map[string]int{"archived": 1, "deleted": 0})
-		if !strings.Contains(r.stderr, "VBC lists 1 of recordings that it doesn't list and that were never archived, such as company recording 10") {
+		if !strings.Contains(r.stderr, "VBC lists 1 transcript of recordings that it doesn't list and that were never archived, such as company recording 10") {
 			t.Error("it isn't said why")
 		}
 		if t.Failed() {
@@ -291,7 +291,7 @@ func TestTranscriptsUnknown(t *testing.T) {
 	w.want(w.archive(append(args, "--dry-run")...), 1, map[string]int{"to_delete": 1, "held_back": 3})
 	r := w.archive(args...)
 	w.want(r, 1, map[string]int{"archived": 4, "deleted": 1, "skipped": 3})
-	if !strings.Contains(r.stderr, "the transcripts of company recordings are not known, so no company recording is deleted in this run (--no-transcripts leaves transcripts out)") {
+	if !strings.Contains(r.stderr, "the transcripts of company recordings are unknown, so no company recording is deleted in this run (--no-transcripts skips transcripts)") {
 		t.Error("it isn't said why")
 	}
 	w.mustFinish(recs)

@@ -125,7 +125,7 @@ func TestListingsAreInOrder(t *testing.T) {
 	for _, e := range s.List(t.Context(), "") {
 		err = e
 	}
-	if err == nil || !strings.Contains(err.Error(), "order") {
+	if err == nil || !strings.Contains(err.Error(), "not sorted") {
 		t.Errorf("%v", err)
 	}
 }

@@ -33,20 +33,32 @@ func (m *Manifest) Pending(ctx context.Context, sel manifest.Selection) iter.Seq
 	return func(yield func(manifest.Row, error) bool) {
 		for _, read := range []func(context.Context, manifest.Selection, *cursor) ([]manifest.Row, error){m.unseenPage, m.failedPage} {
 			c := cursor{at: math.MinInt64}
-			for {
-				rows, err := read(ctx, sel, &c)
-				if err != nil {
-					yield(manifest.Row{}, err)
+			for r, err := range inPages(func() ([]manifest.Row, error) { return read(ctx, sel, &c) }) {
+				if !yield(r, err) || err != nil {
 					return
 				}
-				for _, r := range rows {
-					if !yield(r, nil) {
-						return
-					}
+			}
+		}
+	}
+}
+
+// inPages yields the rows of pages, until one isn't full. A page is read when the one
+// before it has been yielded, so rows may be moved on meanwhile.
+func inPages(next func() ([]manifest.Row, error)) iter.Seq2[manifest.Row, error] {
+	return func(yield func(manifest.Row, error) bool) {
+		for {
+			page, err := next()
+			if err != nil {
+				yield(manifest.Row{}, err)
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
 				}
-				if len(rows) < pendingPage {
-					break
-				}
+			}
+			if len(page) < pendingPage {
+				return
 			}
 		}
 	}
@@ -153,23 +165,15 @@ func (m *Manifest) Copies(ctx context.Context, of int, due []int) iter.Seq2[mani
 	}
 	return func(yield func(manifest.Row, error) bool) {
 		var c cursor
-		for {
+		inPages(func() ([]manifest.Row, error) {
 			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (kind, owner, id, nth) > (?, ?, ?, ?) AND archived_at <> 0 AND audio <> ''`+where+
 				fmt.Sprintf(` ORDER BY kind, owner, id, nth LIMIT %d`, pendingPage), c.kind, c.owner, c.id, c.nth)
-			if err != nil {
-				yield(manifest.Row{}, err)
-				return
+			if len(page) > 0 {
+				last := page[len(page)-1]
+				c = cursor{kind: string(last.Kind), owner: last.Owner, id: last.ID, nth: last.Nth}
 			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-				c = cursor{kind: string(r.Kind), owner: r.Owner, id: r.ID, nth: r.Nth}
-			}
-			if len(page) < pendingPage {
-				return
-			}
-		}
+			return page, err
+		})(yield)
 	}
 }
 

@@ -42,23 +42,15 @@ func (m *Manifest) InOrder(ctx context.Context) iter.Seq2[manifest.Row, error] {
 // and what is in the order of time would have to be read for each of them.
 func (m *Manifest) ofUser(ctx context.Context, owner string) iter.Seq2[manifest.Row, error] {
 	return func(yield func(manifest.Row, error) bool) {
-		for c := (cursor{at: math.MinInt64}); ; {
+		c := cursor{at: math.MinInt64}
+		inPages(func() ([]manifest.Row, error) {
 			page, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording WHERE (+start, +id, +nth) > (?, ?, ?) AND kind = ? AND owner = ? ORDER BY +start, +id, +nth`+
 				fmt.Sprintf(` LIMIT %d`, pendingPage), c.at, c.id, c.nth, vbc.OnDemand, owner)
-			if err != nil {
-				yield(manifest.Row{}, err)
-				return
+			if len(page) > 0 {
+				c.after(page[len(page)-1], page[len(page)-1].Start)
 			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-			}
-			if len(page) < pendingPage {
-				return
-			}
-			c.after(page[len(page)-1], page[len(page)-1].Start)
-		}
+			return page, err
+		})(yield)
 	}
 }
 
