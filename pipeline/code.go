@@ -21,6 +21,9 @@ func codeOf(err error) string {
 	if isA[*unclearError](err) {
 		return code.Unclear
 	}
+	if d, ok := errors.AsType[*deletionError](err); ok {
+		return code.DeletionMark + codeOf(d.err)
+	}
 	if e := vbc.AsError(err); e != nil {
 		if e.Malformed {
 			return code.Malformed
@@ -54,6 +57,7 @@ func codeOf(err error) string {
 		{errors.Is(err, errReappeared), code.Reappeared},
 		{errors.Is(err, vbc.ErrNoAddress), code.NoAddress},
 		{errors.Is(err, storage.ErrRefused), code.StoreRefused},
+		{errors.Is(err, storage.ErrCold), code.Cold},
 		{isA[*storeError](err), code.Store},
 	} {
 		if known.is {

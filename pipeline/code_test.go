@@ -25,11 +25,11 @@ import (
 func TestEveryFailureHasACode(t *testing.T) {
 	t.Parallel()
 	kinds := []error{
-		&transcriptError{&vbc.Error{Status: 404}}, &notAudioError{What: "text/html"}, &notAudioError{What: "x", Odd: true}, &sizeError{},
+		&transcriptError{&vbc.Error{Status: 404}}, &deletionError{&vbc.Error{Status: 409}}, &notAudioError{What: "text/html"}, &notAudioError{What: "x", Odd: true}, &sizeError{},
 		&vbc.NotTranscriptError{}, errSeveralTranscripts, &storage.OccupiedError{}, &evidence.Mismatch{}, &evidence.Unprotected{}, &evidence.StaleError{},
 		&evidence.Changed{}, &manifest.StateError{}, &manifest.HeldError{}, &manifest.AlikeError{}, &manifest.SuspectError{}, &alikeError{},
 		&vbc.ForeignHostError{}, vbc.ErrNoAddress, &expiringError{}, errGone, errReappeared, &unclearError{Err: &vbc.Error{Status: 404}},
-		&vbc.Error{Malformed: true}, &vbc.Error{Status: 404}, fmt.Errorf("store it: %w", storage.ErrRefused), &storeError{errors.New("no space")}, errors.New("reset"),
+		&vbc.Error{Malformed: true}, &vbc.Error{Status: 404}, fmt.Errorf("store it: %w", storage.ErrRefused), &storeError{fmt.Errorf("read it: %w", storage.ErrCold)}, &storeError{errors.New("no space")}, errors.New("reset"),
 	}
 	had := map[string]bool{}
 	for _, err := range kinds {

@@ -34,7 +34,7 @@ func (r *run) end(l *listing, err error) error {
 		sum.Stopped, sum.StoppedCode = ErrStopped.Error(), code.Interrupted
 	default:
 		sum.Stopped, sum.StoppedCode = err.Error(), EndCode(err)
-		r.log.Warn("the run ends before its end", "code", sum.StoppedCode)
+		r.log.Warn("the run stops early", "code", sum.StoppedCode)
 	}
 	ctx := context.WithoutCancel(r.work)
 	return errors.Join(err, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))

@@ -35,7 +35,7 @@ const (
 	StepProve    = "prove"     // have the destination confirm the copy
 	StepSettle   = "settle"    // find out what became of a deletion that was begun
 	StepDelete   = "delete"    // delete it at VBC
-	StepWriteOff = "write-off" // note that VBC has it no more, and that there is no copy
+	StepWriteOff = "write-off" // note that VBC has it no more, and send no DELETE
 )
 
 // Foresee says what the next run would do with a recording of a manifest, which
@@ -122,6 +122,9 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 		return out
 	}
 	may, held := p.mayPurge(row)
+	if may && p.MaxDeletes != nil && *p.MaxDeletes == 0 {
+		may, held = false, code.MaxDeletes
+	}
 	switch {
 	case row.State == manifest.Purging:
 		out.Steps, out.Why = append(out.Steps, StepSettle), "its deletion at VBC was started, and the outcome is unknown"
@@ -138,10 +141,14 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 	if row.Alike == manifest.Suspect && row.Copy.Known() {
 		out.Steps = append([]string{StepCompare}, out.Steps...)
 	}
-	if may {
+	switch {
+	case may && row.Displaced: // its id is another's: no DELETE is sent under it
+		out.Steps = append(out.Steps, StepWriteOff)
+		out.Why = also(out.Why, "VBC now has another recording with its id, so it no longer has this one")
+	case may:
 		out.Steps = append(out.Steps, StepDelete)
 		out.Why = also(out.Why, "the run deletes recordings whose copies are verified")
-	} else {
+	default:
 		if held == "" {
 			held = code.NoDelete
 			if p.Delete {
@@ -149,6 +156,9 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 			}
 		}
 		out.Code, out.Why = held, also(out.Why, "it stays at VBC: "+p.explain(row, held))
+	}
+	if row.Reappeared && !may && row.State != manifest.Purging {
+		out.Why = also(out.Why, "it counts as failed until then, since VBC lists it although it had confirmed its deletion")
 	}
 	out.Unknown = p.unknown(row, told, may)
 	return out
@@ -194,6 +204,9 @@ func (p *policy) unknown(row manifest.Row, told manifest.RunOptions, may bool) (
 	if told.Filter != "" {
 		all = append(all, "whether the run's filter selects it: the manifest does not keep the last run's filter")
 	}
+	if p.mayFindTranscript(row) {
+		all = append(all, "whether VBC has a transcript of it, which would be archived too, before a deletion")
+	}
 	if !may {
 		return all
 	}
@@ -203,8 +216,10 @@ func (p *policy) unknown(row manifest.Row, told manifest.RunOptions, may bool) (
 	if p.MaxDeletes != nil {
 		all = append(all, fmt.Sprintf("whether it is among the first %d: the run deletes no more than that (--max-deletes)", *p.MaxDeletes))
 	}
-	if row.Copy.Transcript.Key == "" && !p.NoTranscripts && row.Kind == vbc.Company {
-		all = append(all, "whether VBC has a transcript of it, which must be archived first")
-	}
 	return all
+}
+
+// mayFindTranscript reports whether VBC may list a transcript that the copy lacks.
+func (p *policy) mayFindTranscript(row manifest.Row) bool {
+	return row.Copy.Transcript.Key == "" && !p.NoTranscripts && row.Kind == vbc.Company && !row.Displaced
 }

@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
 
 	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
-	"pipeline/manifest/sqlite":       {"pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/manifest/sqlite":       {"pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -113,7 +113,11 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 		return errors.Join(err, r.withdraw(row))
 	}
 	row.sent = true
-	switch e := vbc.AsError(err); {
+	e := vbc.AsError(err)
+	if e != nil {
+		err = &deletionError{err}
+	}
+	switch {
 	case err == nil:
 		return r.conclude(row, receipt.Deleted, status)
 	case saysGone(err):
@@ -126,6 +130,13 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	return err
 }
+
+// deletionError says that VBC has answered a DELETE with something else than that it
+// has deleted. The same answer to a download is another failure.
+type deletionError struct{ err error }
+
+func (e *deletionError) Error() string { return e.err.Error() }
+func (e *deletionError) Unwrap() error { return e.err }
 
 // stillJustified is asked when the DELETE is about to be written: nothing may have
 // come between, were it that this process stood still.

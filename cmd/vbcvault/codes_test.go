@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -111,4 +112,51 @@ func TestHeldBackSaysWhy(t *testing.T) {
 		t.Error("the table doesn't say why")
 	}
 	why(w.archive("--older-than", "90d"), nil)
+}
+
+// That its audio can't be had is acknowledged, and not that VBC refuses to delete
+// it once it is archived, were it with the same answer.
+func TestAcknowledgedAudioIsNoDeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	id := w.someRecordings(1)[0].ID
+	refuse := func(what func(*http.Request) bool) {
+		w.account.Inject(func(r *http.Request) *vbctest.Fault {
+			if what(r) {
+				return &vbctest.Fault{Status: 409, Body: `{"msg":"conflict"}`}
+			}
+			return nil
+		})
+	}
+	night := []string{"--older-than", "90d", "--delete"}
+	refuse(isAudio)
+	w.want(w.archive(night...), 1, map[string]int{"failed": 1})
+	if r := w.run("acknowledge", "--id", fmt.Sprint(id), "--reason", "ticket 4711"); r.code != 0 {
+		t.Fatalf("acknowledge: exit %d", r.code)
+	}
+	w.want(w.archive(night...), 0, map[string]int{"failed": 0, "acknowledged": 1})
+	refuse(isDelete)
+	w.want(w.archive(night...), 1, map[string]int{"archived": 1, "failed": 1, "acknowledged": 0})
+}
+
+// A copy that a lifecycle rule has moved to cold storage can't be read again before
+// its recording is deleted, and status says what can be done about that.
+func TestColdCopyHasAdvice(t *testing.T) {
+	t.Parallel()
+	var cold atomic.Bool
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, key string, _ *http.Request) *storagetest.S3Fault {
+		if cold.Load() && op == "GetObject" && strings.HasSuffix(key, ".mp3") {
+			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "InvalidObjectState"}
+		}
+		return nil
+	})
+	id := w.someRecordings(1)[0].ID
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 1})
+	cold.Store(true)
+	w.want(w.archive("--older-than", "90d", "--delete"), 1, map[string]int{"deleted": 0, "failed": 1})
+	if s := w.story(id); s.Failure == nil || s.Failure.Code != "cold" || !strings.Contains(s.Advice, "vbcvault restore --thaw") {
+		t.Errorf("%+v", s)
+	}
+	cold.Store(false)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 1})
 }

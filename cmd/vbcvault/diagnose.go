@@ -140,7 +140,7 @@ func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool)
 		_ = c.Close() // nothing was written
 	}
 	if to.dir != "" {
-		out = append(out, diagnoseMount(to), diagnoseDisk("free space in the destination", to.dir))
+		out = append(out, diagnoseMount(to), diagnoseDisk("room in the destination", to.dir))
 	}
 	return out
 }
@@ -203,7 +203,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 		}
 		dir = filepath.Dir(dir) // it will be made there
 	}
-	return append([]storage.Finding{f, diagnoseDisk("free space for the manifest", dir)}, habits...), known
+	return append([]storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, habits...), known
 }
 
 // enoughRoom is what a disk should have free, for a manifest that grows and for

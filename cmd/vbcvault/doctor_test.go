@@ -47,7 +47,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 				t.Errorf("%s: %+v", check, found[check])
 			}
 		}
-		for _, check := range []string{"writing", "identity", "free space in the destination", "free space for the manifest"} {
+		for _, check := range []string{"writing", "identity", "room in the destination", "room for the manifest"} {
 			if _, ok := found[check]; !ok && w.proxy == nil {
 				t.Errorf("nothing about %s", check)
 			}

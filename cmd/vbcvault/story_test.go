@@ -130,7 +130,7 @@ func TestStoryOfOneRecording(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	s = w.story(4)
-	if s.State != "failed" || s.Failure == nil || s.Failure.Code != "vbc-409" || !slices.Contains(s.events(), "receipt:intent") || !slices.Contains(s.events(), "receipt:outcome") ||
+	if s.State != "failed" || s.Failure == nil || s.Failure.Code != "delete-vbc-409" || !slices.Contains(s.events(), "receipt:intent") || !slices.Contains(s.events(), "receipt:outcome") ||
 		!slices.Equal(s.Next.Steps, []string{"prove", "delete"}) {
 		t.Errorf("%+v", s)
 	}
@@ -181,6 +181,42 @@ func TestStoryOfNone(t *testing.T) {
 	for _, args := range [][]string{{"--id", "4711"}, {"--id", "0"}, {"--id", "-1"}, {"--kind", "company"}, {"--id", "1", "--kind", "on-demand"}, {"--id", "1", "--kind", "odd"}} {
 		if r := w.run(append([]string{"status"}, args...)...); r.code != 2 || r.stdout != "" || r.stderr == "" {
 			t.Errorf("%q: exit %d", args, r.code)
+		}
+	}
+}
+
+// What status says of a recording is what the next run does with it: nothing is
+// deleted where no deletion is allowed, nor under an id that is another's by now.
+func TestStoryIsWhatTheRunDoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	both := again()["given again"]
+	w.account.Add(both[0])
+	none := []string{"--older-than", "90d", "--delete", "--max-deletes", "0"}
+	w.want(w.archive(none...), 0, map[string]int{"archived": 1, "deleted": 0, "skipped": 1})
+	if s := w.story(7); len(s.Next.Steps) != 0 || s.Next.Code != "max-deletes" {
+		t.Errorf("%+v", s.Next)
+	}
+	w.want(w.archive(none...), 0, map[string]int{"deleted": 0, "skipped": 1})
+
+	w.account.Remove(7)
+	w.account.Add(both[1])
+	w.hold(append([]string{"add", "--id", "7"}, byCounsel...)...)
+	night := []string{"--older-than", "90d", "--delete"}
+	w.want(w.archive(night...), 0, map[string]int{"archived": 1, "deleted": 0})
+	w.hold("remove", "1", "--reason", "settled", "--by", "counsel@example.com")
+	all := w.stories(7)
+	if len(all) != 2 || !slices.Equal(all[0].Next.Steps, []string{"prove", "write-off"}) || !slices.Equal(all[1].Next.Steps, []string{"prove", "delete"}) {
+		t.Fatalf("%+v", all)
+	}
+	w.account.ResetCounts()
+	w.want(w.archive(night...), 0, map[string]int{"deleted": 2, "failed": 0})
+	if n := w.account.Counts().ByKind[vbctest.Delete]; n != 1 {
+		t.Errorf("%d DELETEs were sent, want 1", n)
+	}
+	for _, s := range w.stories(7) {
+		if s.State != "purged" {
+			t.Errorf("%+v", s)
 		}
 	}
 }

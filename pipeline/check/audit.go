@@ -263,7 +263,7 @@ func (a *AuditResult) compare(ctx context.Context, m Manifest, b layout.Bundle, 
 		seq++
 	}
 	if seq <= b.Last {
-		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: either the manifest was restored from a backup (the next run repairs this), or entries were removed from it", seq))
+		a.Breaks = append(a.Breaks, fmt.Sprintf("destination: it has entries from %d on that the manifest lacks: either the manifest was restored from a backup (the next run that has something to do repairs this), or entries were removed from it", seq))
 		return nil
 	}
 	a.there = append(a.there, entries{b.First, b.Last})

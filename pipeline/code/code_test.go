@@ -28,7 +28,7 @@ func TestAbout(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
 		Size: Size, Malformed: Malformed, OfStatus(404, 0): "vbc-*", OfStatus(403, 900800): "vbc-*",
-		TranscriptMark + OfStatus(404, 0): TranscriptMark + "*", TranscriptMark + Size: TranscriptMark + "*", "sizes": "", "": "", "vbc": "",
+		TranscriptMark + OfStatus(404, 0): TranscriptMark + "*", TranscriptMark + Size: TranscriptMark + "*", DeletionMark + OfStatus(409, 0): DeletionMark + "*", "sizes": "", "": "", "vbc": "",
 	} {
 		if e := About(Failures, code); e.Code != want {
 			t.Errorf("%q is found as %q, want %q", code, e.Code, want)

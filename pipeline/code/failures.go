@@ -26,11 +26,13 @@ const (
 	Reappeared     = "reappeared"
 	Unclear        = "unclear"
 	Malformed      = "vbc-malformed"
+	Cold           = "cold"
 	StoreRefused   = "store-refused"
 	Store          = "store"
 	Network        = "network"
 	vbcPrefix      = "vbc-"
 	TranscriptMark = "transcript-" // before the code of what became of a transcript
+	DeletionMark   = "delete-"     // before the code of what VBC answered to a DELETE
 )
 
 // OfStatus is the code of an answer of VBC: its HTTP status and, if it gave one,
@@ -51,11 +53,12 @@ const withoutTranscript = "its audio may already be archived: check the transcri
 var Failures = []Entry{
 	{TranscriptMark + "*", "the transcript could not be archived; the rest of the code says why",
 		withoutTranscript},
+	{DeletionMark + "*", "VBC did not delete the recording, which is archived; the rest of the code is the code of VBC's answer", ""},
 	{NotAudio, "VBC sent an error page, JSON or nothing instead of audio", ""},
 	{UnknownFormat, "vbcvault does not know the format of what VBC sent as audio",
 		"if you know this format, run archive with --accept-format --retry-failed, which accepts it if two downloads agree"},
 	{Size, "the audio doesn't have the size that VBC's listing declares",
-		"if VBC's size is known to be wrong or missing, run archive with --accept-size-mismatch"},
+		"if VBC's size is known to be too small or missing, run archive with --accept-size-mismatch"},
 	{NotTranscript, "VBC sent something that is not a transcript",
 		withoutTranscript},
 	{Several, "VBC lists several transcripts of one recording",
@@ -80,6 +83,8 @@ var Failures = []Entry{
 	{Reappeared, "VBC confirmed the deletion, but lists the recording again", ""},
 	{Unclear, "VBC says that it has no such recording, but nothing confirms this", ""},
 	{Malformed, "an answer of VBC can't be read", ""},
+	{Cold, "the copy must be read again, but is in cold storage, where it can't be read at once",
+		"request it with vbcvault restore --thaw, which costs money; or use --read-back never, which deletes at VBC without reading copies again"},
 	{StoreRefused, "the destination refuses access", ""},
 	{Store, "the destination reported an error", ""},
 	{vbcPrefix + "*", "VBC answered with this HTTP status, followed by VBC's own code", ""},

@@ -63,7 +63,7 @@ func (b Bundle) Lines(ctx context.Context, store storage.Store) ([]byte, error) 
 	trimmed := bytes.TrimSuffix(body, []byte("\n"))
 	last := trimmed[bytes.LastIndexByte(trimmed, '\n')+1:]
 	if n := int64(bytes.Count(body, []byte("\n"))); n != b.Last-b.First+1 || storage.SumOf(last) != b.Head {
-		return nil, &receipt.Break{Chain: b.Chain, Seq: b.First, Why: fmt.Sprintf("the checksum of %s doesn't match its name", b.Object.Key)}
+		return nil, &receipt.Break{Chain: b.Chain, Seq: b.First, Why: fmt.Sprintf("the content of %s doesn't match its name", b.Object.Key)}
 	}
 	return body, nil
 }

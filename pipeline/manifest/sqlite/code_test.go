@@ -85,6 +85,92 @@ func TestFormat8IsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// A failure that was acknowledged stays so although the same one is put in other
+// words by now, and what isn't the same is news: the code is read out of the words
+// of older programs.
+func TestOlderTextsTellTheirCode(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "m")
+	format8(t, path)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	// As a program of format 8 wrote them.
+	texts := map[string]string{
+		"what VBC sent is not audio but text/html":                                                                                                   "not-audio",
+		"what VBC sent has a format that is not known as audio (\"abcd\")":                                                                           "unknown-format",
+		"VBC sent 20000 bytes and its listing declares 19000":                                                                                        "size",
+		"VBC sent 20000 bytes and its listing declares no size to compare with":                                                                      "size",
+		"it is archived, and not deleted at VBC: its audio is, byte for byte, that of company recording 3, and VBC sends the same again":             "equal-audio",
+		"the audio that VBC sent for company recording 4 is, byte for byte, that of company recording 3":                                             "alike",
+		"a lifecycle rule of the destination will remove the copy on 2027-01-01, so it doesn't justify a deletion at VBC":                            "expiring",
+		"verify: the copy a.mp3 is not kept as was asked for, so it doesn't justify a deletion at VBC: it is not locked":                             "unprotected",
+		"VBC lists several transcripts of it, and vbcvault knows how to keep one (--no-transcripts leaves them out)":                                 "transcript-several-transcripts",
+		"fetch the transcript of company recording 7: the answer is JSON that breaks off":                                                            "transcript-not-a-transcript",
+		"fetch the transcript of company recording 7: VBC answered 404: Transcription not found":                                                     "transcript-vbc-404",
+		"download company recording 7: VBC answered 404: no such audio":                                                                              "vbc-404",
+		"download on-demand recording 7 of user 745249: VBC answered 403 (fault 900908): no":                                                         "vbc-403-900908",
+		"delete company recording 7: VBC answered 409: conflict":                                                                                     "delete-vbc-409",
+		"delete company recording 7: VBC answered 404: no":                                                                                           "unclear",
+		"download company recording 7: VBC answered 404; whether VBC still has it is not known: why. A run without filters finds out by its listing": "unclear",
+		"VBC lists this recording again although it had confirmed its deletion":                                                                      "reappeared",
+		"the store has no a.mp3": "",
+	}
+	id := 100
+	ids := map[string]int64{}
+	for text := range texts {
+		id++
+		ids[text] = int64(id)
+		if _, err := db.Exec(`INSERT INTO recording (kind, owner, id, start, size, state, raw, reason, permanent, attempts, failed_at, failed_run, acknowledged, acknowledging) VALUES
+			('company', '', ?, 1747044900000, 3, 'failed', ?, ?, 1, 3, 1, 1, 'ticket', ?)`, id, fmt.Sprintf(`{"id":%d,"start":"2025-05-12T10:15:00+0000"}`, id), text, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	troubles := map[string][2]string{ // by code: as it was put, and as it is now
+		manifest.Vanished: {"VBC shows none of the company recordings that it had", "VBC shows none of the company recordings that it had before"},
+		manifest.NoUsers: {"the account's users could not be listed, so not all on-demand recordings are known: VBC answered 403",
+			"the account's users could not be listed, so some on-demand recordings may be missing: VBC answered 403"},
+		manifest.Transcripts: {"the transcripts of company recordings are not known: VBC refuses to show them, so there may be some; give the user of VBC_USERNAME the right to see them: 403",
+			"the transcripts of company recordings are unknown: VBC refuses to list them, so there may be some; give the user of VBC_USERNAME the permission to see them: 403"},
+	}
+	for code, reasons := range troubles {
+		if _, err := db.Exec(`INSERT INTO trouble (kind, owner, code, reason, since, last, run, acknowledged) VALUES ('company', '', ?, ?, 1, 1, 1, 'ticket')`, code, reasons[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for text, want := range texts {
+		row, err := m.Get(t.Context(), vbc.Key{Kind: vbc.Company, ID: ids[text]})
+		f := row.Failure
+		if err != nil || f.Code != want || f.AcknowledgingCode != want || f.Reason != text {
+			t.Errorf("%q has the code %q, want %q; %v", text, f.Code, want, err)
+		}
+		if f.Known(want, "the same in other words") != (want != "") || f.Known("another", "the same in other words") || f.Known("", text) != (want == "") {
+			t.Errorf("%q: what is known of it is not what was acknowledged", text)
+		}
+	}
+	for code, reasons := range troubles {
+		if err := m.SetTroubles(t.Context(), 2, manifest.Trouble{Kind: vbc.Company, Code: code, Reason: reasons[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := m.Troubles(t.Context())
+	if err != nil || len(all) != len(troubles) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for _, is := range all {
+		if is.Acknowledged != "ticket" {
+			t.Errorf("%s is news: %s", is.Code, is.Reason)
+		}
+	}
+}
+
 // The columns are there whatever the format was: those of format 6 and older get
 // them with their new rows.
 func TestEveryFormatGetsCodes(t *testing.T) {

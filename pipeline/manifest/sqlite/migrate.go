@@ -38,9 +38,9 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes}
 
 // addCodes leads to format 9: failures have a code beside their text, and are
-// acknowledged by it. What is there has none until it fails again: so long, an
-// acknowledgement goes by the text. A manifest of format 6 or older has got the
-// columns with its new rows, see addNth.
+// acknowledged by it. What is there gets one as far as its text tells; the rest has
+// none until it fails again, and so long, an acknowledgement goes by the text. A
+// manifest of format 6 or older has got the columns with its new rows, see addNth.
 func addCodes(tx *sql.Tx) error {
 	for _, column := range []string{"code", "acknowledging_code"} {
 		var there bool
@@ -54,7 +54,7 @@ func addCodes(tx *sql.Tx) error {
 			return err
 		}
 	}
-	return nil
+	return readCodes(tx)
 }
 
 // addTroubles leads to format 8: what keeps an account from being done for sure
