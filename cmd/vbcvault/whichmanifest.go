@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+)
+
+func manifestFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "manifest", "", "the manifest's `FILE` (default: the only one in the state directory)")
+}
+
+// theManifest is the manifest that is meant by --manifest, or by leaving it out.
+func theManifest(path string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	return onlyManifest()
+}
+
+// readManifest opens an existing manifest for reading, also while a run uses it.
+func readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
+	m, err := sqlite.OpenReadOnly(ctx, path)
+	if sqlite.Missing(err) {
+		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
+	}
+	return m, err
+}
+
+// withManifest opens an existing manifest for reading, for as long as do takes.
+func withManifest(ctx context.Context, path string, do func(path string, m *sqlite.Manifest) error) error {
+	path, err := theManifest(path)
+	if err != nil {
+		return err
+	}
+	m, err := readManifest(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(path, m), m.Close())
+}
+
+// lockManifest opens an existing manifest for changing.
+func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
+	m, err := readManifest(ctx, path) // says so if there is none, and makes none
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Close(); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, path)
+}
+
+// onlyManifest finds the manifest where there is just one.
+func onlyManifest() (string, error) {
+	dir, err := stateDir()
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*.manifest"))
+	if err != nil {
+		return "", err
+	}
+	switch len(found) {
+	case 0:
+		return "", usagef("name it with --manifest FILE; archive prints its name", "there is no manifest in %s", dir)
+	case 1:
+		return found[0], nil
+	}
+	return "", usagef("name one with --manifest FILE", "there are several manifests:\n  %s", strings.Join(found, "\n  "))
+}
