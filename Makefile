@@ -1,5 +1,5 @@
 # make             build ./vbcvault
-# make quick       vet and the tests that take no minutes, while you work
+# make quick       vet, and tests with directories, without long ones, while you work
 # make test        everything that proves the product
 # make race        what goes on at once, with the race detector
 # make lint        vet and golangci-lint
@@ -32,7 +32,7 @@ help:
 
 quick:
 	go vet ./...
-	go test -short ./...
+	VBCVAULT_TESTS=quick go test -short ./...
 
 test:
 	go test ./...

@@ -23,6 +23,9 @@ import (
 // the DELETE isn't sent, the intent is withdrawn, and the purge begins anew.
 func TestSlowDiskWithdraws(t *testing.T) {
 	t.Parallel() // it mostly waits
+	if testing.Short() {
+		t.Skip("it waits for as long as a proof is good")
+	}
 	l := newLab(t, "directory")
 	all := l.fill()
 	if sum, err := l.run(Options{}); err != nil || sum.Archived != 2 {

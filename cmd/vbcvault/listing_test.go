@@ -115,6 +115,7 @@ func TestMigrationMakesProgressFromTheStart(t *testing.T) {
 // next night begins with these.
 func TestLargePagesTimeOut(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a gateway")
 	w := newWorld(t, vbctest.Config{}).inDir()
 	all := w.account.Generate(300, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	var failed atomic.Int64

@@ -332,6 +332,7 @@ func TestNewTokenGetsAPause(t *testing.T) {
 // Two machines whose logins end each other's tokens both finish.
 func TestTwoMachinesShareAUser(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it waits for a new token half a minute")
 	w := newWorld(t, vbctest.Config{SingleToken: true, Latency: 5 * time.Millisecond}).inDir()
 	all := w.someRecordings(40)
 	other := (&world{t: t, account: w.account, state: t.TempDir(), env: append([]string{}, w.env...)}).inDir()

@@ -22,6 +22,7 @@ func isToken(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/toke
 // again, and nothing else.
 func TestTokenExpiresAtAnyRequest(t *testing.T) {
 	t.Parallel()
+	notShort(t, "it tries each request of a run")
 	for n := 1; n <= 7; n++ { // a listing, one of transcripts, two downloads, two DELETEs, a listing
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.someRecordings(2)
