@@ -129,7 +129,7 @@ func TestNetworkAwayAtTheStart(t *testing.T) {
 	if !strings.Contains(r.stderr, "connection refused") || !strings.Contains(r.stderr, "check the network") {
 		t.Error("it doesn't say what is wrong")
 	}
-	time.AfterFunc(time.Second, func() {
+	time.AfterFunc(3*time.Second, func() { // longer than the tries of one request take
 		if l, err := net.Listen("tcp", address); err == nil {
 			server := &http.Server{Handler: w.account, ReadHeaderTimeout: time.Minute}
 			t.Cleanup(func() { server.Close() })
