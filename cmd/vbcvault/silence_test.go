@@ -181,12 +181,12 @@ func TestTroubleIsOverOnlyWhereItWas(t *testing.T) {
 func TestUnreadableFirst(t *testing.T) {
 	t.Parallel()
 	notShort(t, "archives hundreds of recordings")
-	start := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -100)
+	start := time.Now().UTC().Truncate(time.Second).AddDate(0, 0, -100).Add(-30 * time.Minute) // so that a night begins between two of them
 	w := newWorld(t, vbctest.Config{MaxPageSize: 100}).inDir()
 	all := w.account.Generate(400, start, time.Hour)
 	w.want(w.archive("--older-than", "100d"), 0, map[string]int{"archived": 400})
 	for i := range int64(150) { // from where the night begins
-		w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(-72*time.Hour + 10*time.Minute + time.Duration(i)*time.Second), RawStart: "2026-11-27 10:00:00"})
+		w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(-72*time.Hour + 40*time.Minute + time.Duration(i)*time.Second), RawStart: "2026-11-27 10:00:00"})
 	}
 	var lists atomic.Int64
 	w.account.Inject(func(r *http.Request) *vbctest.Fault {
