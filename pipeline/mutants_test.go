@@ -379,7 +379,7 @@ func (m mutation) isCaught(t *testing.T, dir string) bool {
 		t.Error(err)
 		return false
 	}
-	cmd := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-failfast", "-count=1", "-run", m.test, m.in)
+	cmd := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-failfast", "-count=1", "-timeout=4m", "-run", m.test, m.in)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR=") // each package chooses where its files lie
 	out, tested := cmd.CombinedOutput()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -388,7 +388,7 @@ func (m mutation) isCaught(t *testing.T, dir string) bool {
 	switch {
 	case tested == nil:
 		t.Errorf("SURVIVED: %s", m.name)
-	case !strings.Contains(string(out), "--- FAIL"):
+	case !strings.Contains(string(out), "--- FAIL") && !strings.Contains(string(out), "test timed out"): // what doesn't end is noticed, too
 		t.Errorf("%s: it doesn't build: %s", m.name, out)
 	default:
 		t.Logf("caught: %s", m.name)
