@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -74,10 +75,11 @@ func TestMemoryOfExport(t *testing.T) {
 		var peaks []int64
 		for _, path := range []string{few, many} {
 			cmd := w.built().command("export", "--manifest", path, "--format", format, "--out", filepath.Join(t.TempDir(), format))
+			cmd.Env = append(slices.Clone(cmd.Env), "GOGC=25") // what is held counts, and not how late it is collected on a busy machine
 			peaks = append(peaks, w.peakUntilEnd(cmd)>>20)
 		}
 		t.Logf("%s: %d MiB with %d recordings, %d MiB with %d", format, peaks[0], long/5, peaks[1], long)
-		if peaks[1] > 96 || peaks[1]-peaks[0] > 16 {
+		if peaks[1] > 96 || peaks[1]-peaks[0] > 32 { // the rows alone would be more
 			t.Errorf("%s: %d MiB with %d recordings, %d MiB with %d", format, peaks[0], long/5, peaks[1], long)
 		}
 	}
