@@ -7,7 +7,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
 )
 
 // mend deals with a copy that isn't what it should be. While the recording is at
@@ -23,7 +22,7 @@ func (r *run) mend(ctx context.Context, row *item, wrong error) (ends bool, err 
 		return true, r.onlyCopy(row, wrong)
 	}
 	r.log.Warn("the copy is damaged or missing", "recording", row.Recording.String(), "reason", wrong)
-	if refutes(wrong) {
+	if evidence.Refutes(wrong) {
 		row.Refuted = true // so that what lies there isn't taken for whole again
 		if e := r.manifest.Doubt(r.work, row.Recording); e != nil {
 			return false, errors.Join(wrong, e)
@@ -44,10 +43,4 @@ func (r *run) onlyCopy(row *item, wrong error) error {
 		return err
 	}
 	return errors.Join(fmt.Errorf("VBC no longer has this recording: %w", wrong), r.manifest.Damaged(r.work, row.Recording, wrong.Error()))
-}
-
-// refutes reports whether an error says that something was read and found wrong.
-func refutes(err error) bool {
-	wrong, ok := errors.AsType[*evidence.Mismatch](err)
-	return ok && !wrong.Missing && wrong.Has.Proof == storage.ProofRead
 }

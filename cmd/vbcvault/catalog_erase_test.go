@@ -1,11 +1,9 @@
 package main_test
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,14 +76,7 @@ func TestEraseFromTheCatalogGoesOn(t *testing.T) {
 	notShort(t, "tries every request, as TestEraseGoesOn does")
 	for fails := int64(1); fails < 16; fails++ {
 		for _, applied := range []bool{false, true} {
-			var erasing atomic.Bool
-			var n atomic.Int64
-			w := newWorld(t, vbctest.Config{}).inVersionedS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
-				if erasing.Load() && (op == http.MethodDelete || op == "PutObject") && n.Add(1) == fails {
-					return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument", Apply: applied}
-				}
-				return nil
-			})
+			w, erasing, n := whereErasingFails(t, fails, applied)
 			w.account.Add(vbctest.Recording{ID: 1, Start: time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC), Extra: map[string]any{"caller_id": "17325550100"}})
 			other := w.in(5, 2)
 			w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 2})

@@ -141,20 +141,25 @@ func TestEraseIsRefused(t *testing.T) {
 	w.mustHold(all...)
 }
 
+// whereErasingFails is a bucket with versions in which, while erasing is set, one of
+// the requests that change something fails, applied or not. n counts these.
+func whereErasingFails(t *testing.T, fails int64, applied bool) (w *world, erasing *atomic.Bool, n *atomic.Int64) {
+	erasing, n = &atomic.Bool{}, &atomic.Int64{}
+	return newWorld(t, vbctest.Config{}).inVersionedS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
+		if erasing.Load() && (op == http.MethodDelete || op == "PutObject") && n.Add(1) == fails {
+			return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument", Apply: applied}
+		}
+		return nil
+	}), erasing, n
+}
+
 // An erasure that breaks off at any request is finished by saying it again.
 func TestEraseGoesOn(t *testing.T) {
 	t.Parallel()
 	notShort(t, "tries every request")
 	for fails := int64(1); fails < 12; fails++ {
 		for _, applied := range []bool{false, true} {
-			var erasing atomic.Bool
-			var n atomic.Int64
-			w := newWorld(t, vbctest.Config{}).inVersionedS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
-				if erasing.Load() && (op == http.MethodDelete || op == "PutObject") && n.Add(1) == fails {
-					return &storagetest.S3Fault{Status: http.StatusBadRequest, Code: "InvalidArgument", Apply: applied}
-				}
-				return nil
-			})
+			w, erasing, n := whereErasingFails(t, fails, applied)
 			all := w.someRecordings(2)
 			w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
 			erasing.Store(true)
