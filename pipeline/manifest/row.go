@@ -34,6 +34,21 @@ type Row struct {
 	Refuted bool
 
 	Alike Alike
+
+	// Said is what VBC has said of the call before, where that was something else:
+	// a hold that covers any of it covers the recording. Oldest first.
+	Said []Said
+
+	// Unvouched says that the copy was found in the archive, and that no signed
+	// receipt vouches for it: VBC is asked once more before it may justify a purge.
+	Unvouched bool
+}
+
+// Said is what VBC once said of a call, as far as holds look at it.
+type Said struct {
+	Start      time.Time `json:"start"` // UTC
+	CallerID   string    `json:"caller_id,omitempty"`
+	Extensions []string  `json:"extensions,omitempty"`
 }
 
 // Alike says what is known of a recording whose audio is, byte for byte, that of

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -35,26 +36,42 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes, 9: addEvidence}
+
+// addEvidence leads to format 10: receipts are signed, holds look at all that VBC
+// has said of a call, and of each copy it is known whether anything vouches for it.
+func addEvidence(tx *sql.Tx) error {
+	for _, column := range []string{"said TEXT NOT NULL DEFAULT ''", "unvouched INTEGER NOT NULL DEFAULT 0"} {
+		if err := addColumn(tx, column); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec("DROP TABLE IF EXISTS log; DROP TABLE IF EXISTS trusted; DROP TABLE IF EXISTS release;" + logs)
+	return err
+}
 
 // addCodes leads to format 9: failures have a code beside their text, and are
 // acknowledged by it. What is there gets one as far as its text tells; the rest has
 // none until it fails again, and so long, an acknowledgement goes by the text. A
 // manifest of format 6 or older has got the columns with its new rows, see addNth.
 func addCodes(tx *sql.Tx) error {
-	for _, column := range []string{"code", "acknowledging_code"} {
-		var there bool
-		if err := tx.QueryRow("SELECT count(*) FROM pragma_table_info('recording') WHERE name = ?", column).Scan(&there); err != nil {
-			return err
-		}
-		if there {
-			continue
-		}
-		if _, err := tx.Exec("ALTER TABLE recording ADD COLUMN " + column + " TEXT NOT NULL DEFAULT ''"); err != nil {
+	for _, column := range []string{"code TEXT NOT NULL DEFAULT ''", "acknowledging_code TEXT NOT NULL DEFAULT ''"} {
+		if err := addColumn(tx, column); err != nil {
 			return err
 		}
 	}
 	return readCodes(tx)
+}
+
+// addColumn adds a column of recordings, unless new rows have brought it, see addNth.
+func addColumn(tx *sql.Tx, column string) error {
+	name, _, _ := strings.Cut(column, " ")
+	var there bool
+	err := tx.QueryRow("SELECT count(*) FROM pragma_table_info('recording') WHERE name = ?", name).Scan(&there)
+	if err == nil && !there {
+		_, err = tx.Exec("ALTER TABLE recording ADD COLUMN " + column)
+	}
+	return err
 }
 
 // addTroubles leads to format 8: what keeps an account from being done for sure

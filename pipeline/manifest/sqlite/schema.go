@@ -11,7 +11,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 9
+const format = 10
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -22,7 +22,7 @@ CREATE TABLE meta (
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + uploads + troubles + calls + staleness + `
+CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + uploads + troubles + logs + calls + staleness + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
@@ -70,6 +70,8 @@ const recordings = `(
 	displaced   INTEGER NOT NULL DEFAULT 0,  -- the run whose listing showed another recording under its id; 0 = none did
 	refuted     INTEGER NOT NULL DEFAULT 0,  -- a reading has found the copy wrong: only a reading proves it
 	alike       INTEGER NOT NULL DEFAULT 0,  -- see Alike
+	said        TEXT    NOT NULL DEFAULT '', -- JSON of []Said: what VBC has said of the call before; '' = nothing else
+	unvouched   INTEGER NOT NULL DEFAULT 0,  -- no signed receipt vouches for the copy, which nobody here has made
 	PRIMARY KEY (kind, owner, id, nth)
 ) WITHOUT ROWID;
 `
@@ -204,6 +206,30 @@ CREATE TABLE trouble (
 	ends    INTEGER NOT NULL DEFAULT 0,  -- and ended, exclusively
 	acknowledged TEXT NOT NULL DEFAULT '', -- why somebody takes it for granted, with this very reason
 	PRIMARY KEY (kind, owner, code, item)
+) WITHOUT ROWID;
+`
+
+// What the archive has of logs of receipts, and whose word is taken.
+const logs = `
+CREATE TABLE log (             -- ends of logs that were seen beside the archive: none may become shorter
+	chain TEXT    NOT NULL,
+	last  INTEGER NOT NULL,      -- entries
+	head  TEXT    NOT NULL,      -- SHA-256 of the last one
+	first INTEGER NOT NULL,      -- 1 = it was there when this manifest saw its archive for the first time
+	PRIMARY KEY (chain, head)
+) WITHOUT ROWID;
+
+CREATE TABLE trusted (         -- keys of other manifests, whose word is taken
+	verifier TEXT    PRIMARY KEY,
+	reason   TEXT    NOT NULL,
+	by       TEXT    NOT NULL,
+	at       INTEGER NOT NULL    -- Unix milliseconds
+) WITHOUT ROWID;
+
+CREATE TABLE release (         -- ends of holds that a receipt with a good signature has
+	hold    TEXT NOT NULL,       -- digest of its making
+	removal TEXT NOT NULL,       -- digest of the text of its end
+	PRIMARY KEY (hold, removal)
 ) WITHOUT ROWID;
 `
 
