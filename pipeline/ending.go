@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -37,7 +38,16 @@ func (r *run) end(l *listing, err error) error {
 		r.log.Warn("the run stops early", "code", sum.StoppedCode)
 	}
 	ctx := context.WithoutCancel(r.work)
-	return errors.Join(err, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))
+	head, e := archive.Head(ctx, r.manifest)
+	if e == nil {
+		h := LogHead(head)
+		r.head, sum.Log = &h, &h
+	}
+	err = errors.Join(err, e, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))
+	if r.head != nil { // in the last line, for whatever keeps log lines: see LogHead
+		r.log.Info("the run has ended", "log", r.head.Origin, "log_size", r.head.Size, "log_root", r.head.Root.String())
+	}
+	return err
 }
 
 // rest counts what isn't tried in this run, having failed often.

@@ -18,6 +18,8 @@ type facts struct {
 	account string
 	holds   []manifest.Hold
 
+	head *LogHead // how far the log of receipts has come; set by end
+
 	users       userSet      // owners by number; grows as collections are listed, and has a lock
 	transcripts *transcripts // grows as they are listed; see there who may touch what
 	witness     witness      // of what listings have shown; has locks

@@ -47,6 +47,10 @@ type Options struct {
 	SpoolDir    string // where exports are kept while they are taken apart; "" = beside the manifest
 	ExportLimit int64  // bytes of audio in one export; 0 = 2 GiB
 
+	// TrustArchive takes over receipts of the manifest's own log that were written
+	// before receipts were signed.
+	TrustArchive bool
+
 	FullScan      bool          // list everything, also what earlier runs have listed
 	FullScanEvery time.Duration // so long is an earlier listing relied on; 0 = never
 

@@ -94,11 +94,14 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved)
+	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, archive.Options{Moved: r.policy.Moved, TrustArchive: r.policy.TrustArchive})
 	if err != nil {
 		return err
 	}
 	r.archive, r.holds = a, a.Holds()
+	for _, text := range a.Doubts() {
+		r.report.add(text)
+	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // Summary is what a run has done. Its JSON is a contract.
@@ -37,9 +39,22 @@ type Summary struct {
 	Throttled   int64         `json:"throttled"`              // requests refused for the quota
 	Stopped     string        `json:"stopped,omitempty"`      // why the run ended before its end
 	StoppedCode string        `json:"stopped_code,omitempty"` // the code of that
+	// Log is how far the manifest's log of receipts has come: whoever keeps it
+	// elsewhere can prove with it, for ever, that nothing of it was changed or removed.
+	Log         *LogHead      `json:"log,omitempty"`
 	Elapsed     time.Duration `json:"-"`
 	Seconds     float64       `json:"seconds"`
 }
+
+// LogHead is the size and the root of a log of receipts; see receipt.Checkpoint.
+type LogHead struct {
+	Origin string       `json:"origin"`
+	Size   int64        `json:"size"` // entries
+	Root   receipt.Root `json:"root"`
+}
+
+// String is what audit takes as a checkpoint.
+func (h LogHead) String() string { return receipt.Checkpoint(h).String() }
 
 // Complete reports whether everything eligible is done, or held back on purpose.
 func (s Summary) Complete() bool {
@@ -54,6 +69,6 @@ func (r *run) summary() Summary {
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), HeldBackBy: s.HeldBackBy(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.report.notListed(), Troubles: r.report.count(), Problems: r.report.said(),
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
-		Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
+		Log: r.head, Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}
 }

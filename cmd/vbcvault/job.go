@@ -48,7 +48,11 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := sqlite.Open(ctx, j.manifest)
+	key, err := signingKey()
+	if err != nil {
+		return nil, err
+	}
+	m, err := sqlite.Open(ctx, j.manifest, key)
 	if errors.Is(err, manifest.ErrLocked) {
 		return j.yield(ctx, o, err)
 	}

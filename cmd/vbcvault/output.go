@@ -217,6 +217,9 @@ func (o *output) summary(j *job, s pipeline.Summary) {
 	if s.Failed > 0 {
 		row("failed", s.Failed, "see vbcvault status --manifest "+j.manifest)
 	}
+	if s.Log != nil && s.Log.Size > 0 {
+		row("receipts", s.Log.Size, "in the log "+s.Log.Origin+", root "+s.Log.Root.String())
+	}
 	fmt.Fprintf(w, "time\t%s\t\n", s.Elapsed.Round(time.Millisecond))
 }
 

@@ -99,11 +99,15 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		fmt.Fprintf(o.printer, "Creating a manifest of account %s from %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
 	}
 	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
+	key, err := signingKey()
+	if err != nil {
+		return sum, err
+	}
 	err = sqlite.Create(ctx, f.path, func(m *sqlite.Manifest) (err error) {
 		defer o.looked("rebuilding", f.what.Seen)()
 		sum, err = rebuild.Into(ctx, store, m, o.log, f.what)
 		return err
-	})
+	}, key)
 	if errors.Is(err, fs.ErrExist) {
 		return sum, f.exists()
 	}

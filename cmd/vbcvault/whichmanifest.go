@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 func manifestFlag(cmd *cobra.Command, path *string) {
@@ -25,7 +26,11 @@ func theManifest(path string) (string, error) {
 
 // readManifest opens an existing manifest for reading, also while a run uses it.
 func readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
-	m, err := sqlite.OpenReadOnly(ctx, path)
+	key, err := signingKey()
+	if err != nil {
+		return nil, err
+	}
+	m, err := sqlite.OpenReadOnly(ctx, path, key)
 	if sqlite.Missing(err) {
 		return nil, usagef("name an existing one with --manifest FILE", "there is no manifest %s", path)
 	}
@@ -54,7 +59,27 @@ func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	if err := m.Close(); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, path)
+	key, err := signingKey()
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, path, key)
+}
+
+// signingKey is the key that signs receipts, if it is given by the environment: else
+// it lies beside its manifest.
+func signingKey() (sqlite.Option, error) {
+	secret, err := setting("VBCVAULT_SIGNING_KEY")
+	if err != nil {
+		return nil, err
+	}
+	if secret == "" {
+		return sqlite.WithKey(""), nil
+	}
+	if _, err := receipt.ParseKey(secret); err != nil {
+		return nil, usagef("it is the content of the file MANIFEST.key of an existing manifest", "VBCVAULT_SIGNING_KEY: %v", err)
+	}
+	return sqlite.WithKey(secret), nil
 }
 
 // onlyManifest finds the manifest where there is just one.

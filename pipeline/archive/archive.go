@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -23,29 +24,42 @@ type Archive struct {
 	log      *slog.Logger
 	account  string // number
 	holds    []manifest.Hold
+
+	key       receipt.Key  // that signs the manifest's log
+	keys      receipt.Keys // whose signatures count: that one, and those that somebody trusts
+	signed    bool         // a checkpoint of that log was signed before
+	stored    int64        // entries that were stored when this began
+	keyStored bool         // the verifier lies beside the archive
+	doubts    []string     // see Doubts
+}
+
+// Options say what somebody knows of an archive that settling it can't find out.
+type Options struct {
+	Moved        bool // the store is another one than before, on purpose
+	TrustArchive bool // receipts that nobody has signed, of an earlier program, may be taken over
 }
 
 // Settle binds a manifest to an account and a store, which it probes, takes over
 // what the store knows of receipts and holds, and removes what interrupted runs have
-// left unfinished. moved says that the store is another one than before, on purpose.
-// After an error nothing may be stored, and it may be called again.
+// left unfinished. After an error nothing may be stored, and it may be called again.
 func Settle(
-	ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, moved bool,
+	ctx context.Context, store storage.Destination, m Manifest, log *slog.Logger, account string, o Options,
 ) (*Archive, error) {
 	if err := m.Bind(ctx, manifest.Binding{Account: account}); err != nil {
 		return nil, err
 	}
-	if err := identify(ctx, store, m, log, moved); err != nil {
+	if err := identify(ctx, store, m, log, o.Moved); err != nil {
 		return nil, err
 	}
 	a := &Archive{store: store, manifest: m, log: log, account: account}
-	if err := a.takeOverReceipts(ctx); err != nil {
+	if err := a.openLog(ctx, o.TrustArchive); err != nil {
 		return nil, err
 	}
-	var err error
-	if a.holds, err = LearnHolds(ctx, store, m, log, account); err != nil {
+	holds, doubts, err := LearnHolds(ctx, store, m, log, account)
+	if err != nil {
 		return nil, err // without it something might be deleted that is held
 	}
+	a.holds, a.doubts = holds, append(a.doubts, doubts...)
 	if err := a.tidy(ctx); err != nil {
 		return nil, err
 	}
@@ -61,7 +75,7 @@ func Of(ctx context.Context, store storage.Destination, m Manifest, log *slog.Lo
 	if bound.Account == "" {
 		return nil, &refusal.Refusal{Code: code.NotBound, Reason: "this manifest has no account yet", Hint: "run vbcvault archive first"}
 	}
-	return Settle(ctx, store, m, log, bound.Account, false)
+	return Settle(ctx, store, m, log, bound.Account, Options{})
 }
 
 // Holds are all that were made, in force or not.
@@ -102,6 +116,10 @@ func Owed(ctx context.Context, m Manifest, catalog bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	checkpoint, err := m.Checkpoint(ctx)
+	if err != nil {
+		return false, err
+	}
 	settled, err := m.HoldsSettled(ctx)
 	if err != nil {
 		return false, err
@@ -111,5 +129,5 @@ func Owed(ctx context.Context, m Manifest, catalog bool) (bool, error) {
 		return false, err
 	}
 	stale, err := m.StaleMonths(ctx)
-	return len(begun) > 0 || stored != c.Last || !settled || catalog && len(stale) > 0, err
+	return len(begun) > 0 || stored != c.Last || c.Last > 0 && checkpoint == nil || !settled || catalog && len(stale) > 0, err
 }

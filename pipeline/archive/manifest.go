@@ -15,6 +15,10 @@ import (
 type Learner interface {
 	Holds(ctx context.Context) ([]manifest.Hold, error)
 	LearnHold(ctx context.Context, t manifest.HoldText) error
+	Release(ctx context.Context, hold, removal storage.Digest) error
+	Chain(ctx context.Context) (receipt.Chain, error)
+	Verifier(ctx context.Context) (string, error)
+	Trusted(ctx context.Context) ([]manifest.Trusted, error)
 }
 
 // Manifest is what an archive needs of its manifest.
@@ -23,13 +27,17 @@ type Manifest interface {
 	Binding(ctx context.Context) (manifest.Binding, error)
 	Moved(ctx context.Context, identity string) error
 
-	Chain(ctx context.Context) (receipt.Chain, error)
+	Learner
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
 	ReceiptsStored(ctx context.Context) (seq int64, err error)
-	SetReceiptsStored(ctx context.Context, seq int64) error
-	TakeOver(ctx context.Context, lines []byte) error
-
-	Learner
+	Tree(ctx context.Context) (receipt.Tree, error)
+	SetReceiptsStored(ctx context.Context, t receipt.Tree, checkpoint []byte) error
+	TakeOver(ctx context.Context, lines []byte, t receipt.Tree, checkpoint []byte) error
+	SigningKey() (receipt.Key, error)
+	Checkpoint(ctx context.Context) ([]byte, error)
+	AddReceipt(ctx context.Context, e receipt.Entry) error
+	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
+	SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error
 	HoldsSettled(ctx context.Context) (settled bool, err error)
 	UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error)
 	HoldStored(ctx context.Context, t manifest.HoldText) error

@@ -4,46 +4,73 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // StoreReceipts adds to the chain what was done about holds since the run before,
 // and stores beside the archive what isn't stored yet: holds, and the entries of the
-// chain. They are safe in the manifest. On nil all of it is durable, and the store
-// has confirmed it; after an error it may be called again. run is the one that it is
-// said in.
+// chain, signed. They are safe in the manifest. On nil all of it is durable, and the
+// store has confirmed it; after an error it may be called again. run is the one that
+// it is said in.
 func (a *Archive) StoreReceipts(ctx context.Context, run int64) error {
 	if err := a.keepHolds(ctx, run); err != nil {
+		return err
+	}
+	if err := a.signFromHereOn(ctx, run); err != nil {
 		return err
 	}
 	return a.storeChain(ctx)
 }
 
+// signFromHereOn adds an entry where there are some that an earlier program has
+// stored without signing them: the checkpoint behind it vouches for all.
+func (a *Archive) signFromHereOn(ctx context.Context, run int64) error {
+	if a.stored == 0 || a.signed {
+		return nil
+	}
+	e := receipt.Entry{Type: receipt.Signing, At: now(), Run: run, Account: a.account, Verifier: a.key.Verifier()}
+	if err := a.manifest.AddReceipt(ctx, e); err != nil {
+		return err
+	}
+	a.signed = true
+	return nil
+}
+
 func (a *Archive) storeChain(ctx context.Context) error {
-	after, err := a.manifest.ReceiptsStored(ctx)
+	t, err := storedTree(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
 	var run int64
 	var lines []byte
-	c := receipt.Chain{Last: after}
-	first := after + 1
+	c := receipt.Chain{Last: t.Size()}
+	first := t.Size() + 1
 	flush := func() error {
 		if len(lines) == 0 {
 			return nil
 		}
-		if err := a.putBundle(ctx, layout.Bundle{Chain: c.ID, First: first, Last: c.Last, Head: c.Head}, lines); err != nil {
+		signed, err := a.key.Sign(receipt.CheckpointOf(c.ID, t))
+		if err != nil {
+			return err
+		}
+		if first == 1 || !a.keyStored {
+			if err := a.putKey(ctx, c.ID); err != nil {
+				return err
+			}
+		}
+		if err := a.putBundle(ctx, layout.Bundle{Chain: c.ID, First: first, Last: c.Last, Head: c.Head}, lines, signed); err != nil {
 			return err
 		}
 		lines, first = nil, c.Last+1
-		return a.manifest.SetReceiptsStored(ctx, c.Last)
+		return a.manifest.SetReceiptsStored(ctx, t, signed)
 	}
-	for line, err := range a.manifest.Receipts(ctx, after) {
+	for line, err := range a.manifest.Receipts(ctx, t.Size()) {
 		if err != nil {
 			return err
 		}
@@ -58,13 +85,79 @@ func (a *Archive) storeChain(ctx context.Context) error {
 		}
 		run, c.ID, c.Last, c.Head = e.Run, e.Chain, e.Seq, storage.SumOf(line)
 		lines = append(append(lines, line...), '\n')
+		t.Add(line)
 	}
 	return flush()
 }
 
-// putBundle stores lines.
-func (a *Archive) putBundle(ctx context.Context, b layout.Bundle, lines []byte) error {
-	return a.putProven(ctx, b.Key(a.account), lines, "application/x-ndjson")
+// logReader is what is needed of a manifest to know how far its log has come.
+type logReader interface {
+	Chain(ctx context.Context) (receipt.Chain, error)
+	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	ReceiptsStored(ctx context.Context) (seq int64, err error)
+	Tree(ctx context.Context) (receipt.Tree, error)
+}
+
+// storedTree is the tree over the entries that are stored beside the archive. What
+// an earlier program has stored without one is read.
+func storedTree(ctx context.Context, m logReader) (receipt.Tree, error) {
+	stored, err := m.ReceiptsStored(ctx)
+	if err != nil {
+		return receipt.Tree{}, err
+	}
+	t, err := m.Tree(ctx)
+	if err != nil || t.Size() == stored {
+		return t, err
+	}
+	return grown(ctx, m, receipt.Tree{}, stored)
+}
+
+// grown is a tree of which the manifest's lines up to entry last are part.
+func grown(ctx context.Context, m logReader, t receipt.Tree, last int64) (receipt.Tree, error) {
+	if t.Size() >= last {
+		return t, nil
+	}
+	for line, err := range m.Receipts(ctx, t.Size()) {
+		if err != nil {
+			return t, err
+		}
+		if t.Add(line); t.Size() == last {
+			return t, nil
+		}
+	}
+	return t, fmt.Errorf("the manifest has %d receipts where it should have %d; vbcvault audit shows details", t.Size(), last)
+}
+
+// Head is how far a manifest's log has come, whether that is stored beside its archive
+// yet or not: to be kept somewhere else, where nobody who can write to the archive or
+// the manifest can change it.
+func Head(ctx context.Context, m logReader) (receipt.Checkpoint, error) {
+	c, err := m.Chain(ctx)
+	if err != nil {
+		return receipt.Checkpoint{}, err
+	}
+	t, err := storedTree(ctx, m)
+	if err == nil {
+		t, err = grown(ctx, m, t, c.Last)
+	}
+	return receipt.CheckpointOf(c.ID, t), err
+}
+
+// putKey stores the verifier of the key that signs the chain, for people to compare
+// with the one that they have got elsewhere.
+func (a *Archive) putKey(ctx context.Context, chain string) error {
+	err := a.putProven(ctx, layout.VerifierKey(a.account, chain), []byte(a.key.Verifier()+"\n"), "text/plain")
+	a.keyStored = err == nil
+	return err
+}
+
+// putBundle stores lines, with the checkpoint behind them.
+func (a *Archive) putBundle(ctx context.Context, b layout.Bundle, lines, checkpoint []byte) error {
+	body, err := layout.Body(lines, checkpoint)
+	if err != nil {
+		return err
+	}
+	return a.putProven(ctx, b.Key(a.account), body, "application/x-ndjson")
 }
 
 // putProven stores what belongs to the archive as a whole, or finds that an
@@ -105,38 +198,4 @@ func (a *Archive) putOver(ctx context.Context, key string, body []byte, contentT
 	}
 }
 
-// takeOverReceipts adds to the manifest what the archive has of its chain and
-// it hasn't: then it was restored from an older copy. A chain that can't be
-// continued is left alone; vbcvault audit says where it breaks.
-func (a *Archive) takeOverReceipts(ctx context.Context) error {
-	c, err := a.manifest.Chain(ctx)
-	if err != nil {
-		return err
-	}
-	for o, err := range a.store.List(ctx, layout.Receipts(a.account)+"chain="+c.ID+"/") {
-		if err != nil {
-			return fmt.Errorf("read the receipts in the destination: %w", err)
-		}
-		b, ok := layout.ParseBundle(o)
-		if !ok || b.Last <= c.Last {
-			continue
-		}
-		lines, err := b.Lines(ctx, a.store)
-		if err == nil {
-			lines = layout.Behind(lines, c.Last-b.First+1)
-			err = a.manifest.TakeOver(ctx, lines)
-		}
-		if _, broken := errors.AsType[*receipt.Break](err); broken {
-			a.log.Warn("the receipts in the destination don't match those of this manifest; vbcvault audit shows details", "reason", err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		a.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", b.Last-c.Last)
-		if c, err = a.manifest.Chain(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+var _ logReader = manifest.Manifest(nil)

@@ -31,24 +31,24 @@ func TestSettle(t *testing.T) {
 	if err := (&Archive{store: here, log: log}).putProven(ctx, key, text, "application/json"); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Settle(ctx, here, m, log, "549825", false)
+	a, err := Settle(ctx, here, m, log, "549825", Options{})
 	if err != nil || len(manifest.InForce(a.Holds())) != 1 {
 		t.Fatalf("%+v, %v; want it, and its hold", a, err)
 	}
 	if a, err = Of(ctx, here, m, log); err != nil || a.account != "549825" {
 		t.Errorf("once more: %+v, %v", a, err)
 	}
-	if a, err = Settle(ctx, elsewhere, m, log, "549825", false); a != nil || err == nil {
+	if a, err = Settle(ctx, elsewhere, m, log, "549825", Options{}); a != nil || err == nil {
 		t.Errorf("another place: %+v, %v", a, err)
 	}
 	var bound *manifest.BoundError
-	if a, err = Settle(ctx, here, m, log, "7", false); a != nil || !errors.As(err, &bound) {
+	if a, err = Settle(ctx, here, m, log, "7", Options{}); a != nil || !errors.As(err, &bound) {
 		t.Errorf("another account: %+v, %v", a, err)
 	}
-	if a, err = Settle(ctx, elsewhere, m, log, "549825", true); err != nil || len(manifest.InForce(a.Holds())) != 1 {
+	if a, err = Settle(ctx, elsewhere, m, log, "549825", Options{Moved: true}); err != nil || len(manifest.InForce(a.Holds())) != 1 {
 		t.Errorf("it has moved: %+v, %v", a, err)
 	}
-	if a, err = Settle(ctx, here, m, log, "549825", false); a != nil || err == nil {
+	if a, err = Settle(ctx, here, m, log, "549825", Options{}); a != nil || err == nil {
 		t.Errorf("where it was before: %+v, %v", a, err)
 	}
 }

@@ -167,7 +167,7 @@ func (a *AuditResult) count(e receipt.Entry, intents openIntents) {
 	case receipt.Released:
 		a.Released++
 		return
-	case receipt.Erasing:
+	case receipt.Erasing, receipt.Archived, receipt.Seen, receipt.Signing:
 		return
 	case receipt.Erased:
 		a.Erased++
@@ -212,7 +212,7 @@ func (a *AuditResult) checkStored(ctx context.Context, m Manifest, store storage
 			a.Remarks = append(a.Remarks, fmt.Sprintf("%s is not a receipts file", o.Key))
 			continue
 		}
-		lines, err := b.Lines(ctx, store)
+		lines, _, err := b.Read(ctx, store)
 		if _, broken := errors.AsType[*receipt.Break](err); broken {
 			a.Breaks = append(a.Breaks, "destination: "+err.Error())
 			continue

@@ -26,6 +26,9 @@ const (
 	Retained        = "retained"
 	WhichOne        = "which-one"
 
+	NoKey            = "no-signing-key"
+	UnsignedReceipts = "unsigned-receipts"
+
 	Login           = "login"
 	ManifestWrite   = "manifest-write"
 	AnotherManifest = "manifest-of-another"
@@ -63,6 +66,8 @@ var Ended = []Entry{
 	{StillAtVBC, "the recording may still be at VBC, so it can't be erased", ""},
 	{Hold, "the recording is under a legal hold, so it can't be erased", ""},
 	{Retained, "the bucket has locked an object, so it can't be erased", ""},
+	{NoKey, "the key that signs the manifest's receipts is missing", ""},
+	{UnsignedReceipts, "the archive has receipts of this manifest's log that no known key has signed", ""},
 	{WhichOne, "several recordings have had this id, or none had it at that time", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},

@@ -16,10 +16,15 @@ type Chain interface {
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
 	// ReceiptsStored says up to which entry the chain is stored beside the archive.
 	ReceiptsStored(ctx context.Context) (seq int64, err error)
-	// SetReceiptsStored writes down what ReceiptsStored says.
-	SetReceiptsStored(ctx context.Context, seq int64) error
+	// Tree is the Merkle tree over the entries that are stored there. That of a
+	// manifest which an earlier program has kept is empty until it is set.
+	Tree(ctx context.Context) (receipt.Tree, error)
+	// SetReceiptsStored writes down what these say, with the checkpoint that was
+	// stored behind the entries, nil if there was none.
+	SetReceiptsStored(ctx context.Context, t receipt.Tree, checkpoint []byte) error
 	// TakeOver adds entries that the archive has and this manifest, restored from
 	// an older copy, has not. The lines must continue its chain: else the error is
-	// a *receipt.Break, and nothing is added. They count as stored.
-	TakeOver(ctx context.Context, lines []byte) error
+	// a *receipt.Break, and nothing is added. They count as stored. Whoever calls it
+	// knows that somebody who is trusted has signed them.
+	TakeOver(ctx context.Context, lines []byte, t receipt.Tree, checkpoint []byte) error
 }

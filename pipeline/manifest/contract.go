@@ -65,6 +65,7 @@ type Manifest interface {
 	Troubles
 	Exports
 	Chain
+	Logs
 	Holds
 	Months
 	Search

@@ -33,7 +33,8 @@ type Holds interface {
 	// entries from anywhere else would fork it.
 	NoteHolds(ctx context.Context, run int64) error
 	// LearnHold writes down what the archive says of a hold. One whose making
-	// can't be read holds everything; an end that can't be read ends nothing.
+	// can't be read holds everything; an end that can't be read, or whose Release
+	// isn't known, ends nothing.
 	LearnHold(ctx context.Context, t HoldText) error
 	// UnstoredHolds returns what isn't beside the archive yet.
 	UnstoredHolds(ctx context.Context) ([]HoldText, error)

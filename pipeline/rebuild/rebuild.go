@@ -202,7 +202,7 @@ func (b *rebuild) holds(ctx context.Context) error {
 			return err
 		}
 	}
-	all, err := archive.LearnHolds(ctx, b.store, b.manifest, b.log, b.account)
+	all, _, err := archive.LearnHolds(ctx, b.store, b.manifest, b.log, b.account)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 			b.held = append(b.held, e.Digest)
 		}
 		return row, false
-	case e.Type == receipt.Released:
+	case e.Type == receipt.Released, e.Type == receipt.Seen, e.Type == receipt.Signing:
 		return row, false
 	case e.Type == receipt.Intent:
 		row.State = manifest.Purging
@@ -71,7 +71,7 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 		row.State = manifest.Erasing
 	case e.Type == receipt.Erased:
 		row.State = manifest.Erased
-	case e.Outcome == receipt.StillThere, e.Outcome == receipt.NotSent:
+	case e.Type == receipt.Archived, e.Outcome == receipt.StillThere, e.Outcome == receipt.NotSent:
 		row.State = manifest.Verified
 	default:
 		row.State = manifest.Purged
@@ -109,7 +109,7 @@ func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry,
 				b.found.Add(check.Unknown, o.Key, check.None, "it is not a receipts file")
 				continue
 			}
-			lines, err := bundle.Lines(ctx, b.store)
+			lines, _, err := bundle.Read(ctx, b.store)
 			for line := range bytes.Lines(layout.Behind(lines, max(0, c.Last-bundle.First+1))) {
 				var e receipt.Entry
 				if e, err = c.Next(bytes.TrimSuffix(line, []byte("\n"))); err != nil {

@@ -10,6 +10,12 @@
 // lives in a manifest and, run by run, in objects beside the archive, whose
 // names carry the head: cutting off the end doesn't go unnoticed either.
 //
+// The lines are also the leaves of a Merkle tree, as of certificate transparency.
+// A Checkpoint is its size and root, signed with the manifest's Key: whoever knows
+// the key's verifier needs to trust neither the machine nor the archive. Each object
+// ends with one. An Inclusion proves that one line is in the log that a checkpoint
+// speaks of, without the rest of it.
+//
 // Entries hold no caller's data, since they may lie under Object Lock for
 // longer than the recordings may.
 package receipt
@@ -63,6 +69,21 @@ type Entry struct {
 	Hold    int64          `json:"hold,omitempty"`
 	Digest  storage.Digest `json:"digest,omitzero"`
 	Removal storage.Digest `json:"removal,omitzero"`
+
+	// Of a log that was seen: how far it had come, and of a key that signs from here
+	// on: its verifier.
+	Log      *SeenLog `json:"log,omitempty"`
+	Verifier string   `json:"verifier,omitempty"`
+}
+
+// SeenLog is how far another manifest's log had come when this one saw it beside
+// their archive.
+type SeenLog struct {
+	Chain    string         `json:"chain"`
+	Size     int64          `json:"size"` // entries
+	Head     storage.Digest `json:"head"` // of the last line
+	Root     Root           `json:"root"`
+	Verifier string         `json:"verifier,omitempty"` // of the key that has signed that; "" = nobody has
 }
 
 // Type distinguishes entries.
@@ -75,6 +96,10 @@ const (
 	Released Type = "release" // and removed
 	Erasing  Type = "erasing" // a recording is being erased from the archive
 	Erased   Type = "erased"  // and nothing is left of it
+
+	Archived Type = "archived" // somebody has asked for a copy to be vouched for, which no other entry does
+	Seen     Type = "seen"     // the log of another manifest
+	Signing  Type = "signing"  // entries before this one were not signed when they were written
 )
 
 // Outcome is what became of an intended purge.
@@ -100,6 +125,9 @@ func (e Entry) Recording() vbc.Recording {
 // Key is the key of the recording that an entry is about.
 func (e Entry) Key() vbc.Key { return vbc.Key{Kind: e.Kind, Owner: e.Owner, ID: e.ID} }
 
+// Vouches reports whether an entry says of a copy that its store has confirmed it.
+func (e Entry) Vouches() bool { return e.Type == Intent || e.Type == Archived }
+
 // check refuses entries that this program would not have written.
 func (e Entry) check() error {
 	switch {
@@ -107,12 +135,22 @@ func (e Entry) check() error {
 		if e.Account == "" || e.Hold <= 0 || e.Digest.IsZero() || e.Removal.IsZero() == (e.Type == Released) || e.ID != 0 || e.Outcome != "" {
 			return errors.New("it doesn't name a hold")
 		}
-	case e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:
+	case e.Type == Seen:
+		if e.Log == nil || e.Log.Chain == "" || e.Log.Size <= 0 || e.Log.Head.IsZero() || e.Account == "" || e.ID != 0 {
+			return errors.New("it doesn't name a log")
+		}
+	case e.Type == Signing:
+		if e.Verifier == "" || e.ID != 0 {
+			return errors.New("it doesn't name a key")
+		}
+	case e.Log != nil || e.Verifier != "":
+		return errors.New("it names a log, and is about something else")
+	case e.Type != Archived && e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":
 		return errors.New("it doesn't name a recording")
-	case e.Type == Intent && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Transcript != nil && !e.Transcript.Proven() || e.Verified.IsZero()):
-		return errors.New("it is an intent without a verified copy")
+	case e.Vouches() && (e.Audio == nil || e.Sidecar == nil || !e.Audio.Proven() || !e.Sidecar.Proven() || e.Transcript != nil && !e.Transcript.Proven() || e.Verified.IsZero()):
+		return errors.New("it names no verified copy")
 	case (e.Type == Erasing || e.Type == Erased) && (e.Audio == nil || e.Sidecar == nil || e.Digest.IsZero() != (e.Type == Erased) || e.Outcome != ""):
 		return errors.New("it doesn't name what was erased")
 	case e.Type == Result && e.Outcome != Deleted && e.Outcome != NotThere && e.Outcome != StillThere && e.Outcome != NotSent:

@@ -23,6 +23,14 @@ func sealed(t testing.TB, c *receipt.Chain, entries ...receipt.Entry) []byte {
 	return all.Bytes()
 }
 
+// treeOf is a tree of so many lines.
+func treeOf(n int64) (tree receipt.Tree) {
+	for range n {
+		tree.Add([]byte("a line"))
+	}
+	return tree
+}
+
 // What the archive has of the chain is added if it continues it, and what it says
 // of holds, erasures and transcripts counts.
 func takeOver(t *testing.T, places Places) {
@@ -36,7 +44,7 @@ func takeOver(t *testing.T, places Places) {
 
 	gap := begun
 	sealed(t, &gap, outcomeOf(r, receipt.Deleted)) // which is left out
-	_, broken := errors.AsType[*receipt.Break](m.TakeOver(t.Context(), sealed(t, &gap, outcomeOf(r, receipt.Deleted))))
+	_, broken := errors.AsType[*receipt.Break](m.TakeOver(t.Context(), sealed(t, &gap, outcomeOf(r, receipt.Deleted)), treeOf(gap.Last), nil))
 	if c, err := m.Chain(t.Context()); !broken || err != nil || c != begun {
 		t.Errorf("a chain with a gap was taken over: %+v, %v", c, err)
 	}
@@ -47,7 +55,10 @@ func takeOver(t *testing.T, places Places) {
 	transcript := object("t")
 	intent.Transcript = &transcript
 	lines := sealed(t, &c, erasureOf(r, receipt.Erasing), erasureOf(r, receipt.Erased), lost, intent)
-	must(t, m.TakeOver(t.Context(), lines))
+	must(t, m.TakeOver(t.Context(), lines, treeOf(c.Last), []byte("signed")))
+	if signed, err := m.Checkpoint(t.Context()); err != nil || string(signed) != "signed" {
+		t.Errorf("the checkpoint is %q, %v", signed, err)
+	}
 	if now, err := m.Chain(t.Context()); err != nil || now != c {
 		t.Errorf("%+v, %v; want %+v", now, err, c)
 	}
@@ -65,7 +76,7 @@ func takeOver(t *testing.T, places Places) {
 		t.Error("of a hold that nobody can read any more, not everything is held")
 	}
 	ended := receipt.Entry{Type: receipt.Released, At: day.Add(time.Hour), Account: account, Hold: 1, Digest: lost.Digest, Removal: storage.SumOf([]byte("its end"))}
-	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended)))
+	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended), treeOf(c.Last+1), nil))
 	if _, held := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), other)); !held {
 		t.Error("an entry alone ends a hold")
 	}
@@ -84,7 +95,7 @@ func receiptsBehindAnEntry(t *testing.T, places Places) {
 		entries = append(entries, outcomeOf(recording(1, day), receipt.NotSent))
 	}
 	lines := sealed(t, &c, entries...)
-	must(t, m.TakeOver(t.Context(), lines))
+	must(t, m.TakeOver(t.Context(), lines, treeOf(c.Last), nil))
 	want := bytes.Split(bytes.TrimSpace(lines), []byte("\n"))
 	for _, after := range []int{0, 1, 1000, 2099, 2100} {
 		n := after
@@ -99,8 +110,11 @@ func receiptsBehindAnEntry(t *testing.T, places Places) {
 			t.Errorf("behind entry %d the last is %d", after, n)
 		}
 	}
-	must(t, m.SetReceiptsStored(t.Context(), 7))
+	must(t, m.SetReceiptsStored(t.Context(), treeOf(7), nil))
 	if n, err := m.ReceiptsStored(t.Context()); err != nil || n != 7 {
 		t.Errorf("%d, %v", n, err)
+	}
+	if tree, err := m.Tree(t.Context()); err != nil || tree.Size() != 7 || tree.Root() != treeOf(7).Root() {
+		t.Errorf("the tree is %+v, %v", tree, err)
 	}
 }

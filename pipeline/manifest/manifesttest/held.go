@@ -188,6 +188,7 @@ func holdOfTheArchive(t *testing.T, places Places) {
 	covers(true)
 	must(t, m.LearnHold(t.Context(), manifest.HoldText{Hold: h.Digest, Ended: true, Text: []byte("torn")}))
 	covers(true)
+	must(t, m.Release(t.Context(), h.Digest, storage.SumOf(both[1].Text)))
 	must(t, m.LearnHold(t.Context(), both[1]))
 	covers(false)
 	if all, err := m.Holds(t.Context()); err != nil || len(all) != 1 || all[0].Removed == nil || all[0].Digest != h.Digest {

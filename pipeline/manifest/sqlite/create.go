@@ -20,8 +20,9 @@ import (
 // when fill has returned nil it gets its own, durably. A crash until then leaves
 // files that the next Create begins anew. The error is fs.ErrExist (wrapped) if
 // something is at path, ErrLocked if a run, or another Create, is using it, and
-// a *LeftoverError if SQLite's companions of another manifest lie there.
-func Create(ctx context.Context, path string, fill func(*Manifest) error) (err error) {
+// a *LeftoverError if SQLite's companions of another manifest lie there. A key that
+// lies beside path already becomes the new manifest's.
+func Create(ctx context.Context, path string, fill func(*Manifest) error, options ...Option) (err error) {
 	if err := Place(path); err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func Create(ctx context.Context, path string, fill func(*Manifest) error) (err e
 		return fmt.Errorf("create manifest: %w", err)
 	}
 	defer func() { err = errors.Join(err, clean()) }()
-	m, err := Open(ctx, unfinished)
+	m, err := Open(ctx, unfinished, append(options, keyAt(KeyFile(path)))...)
 	if err != nil {
 		return err
 	}

@@ -214,6 +214,9 @@ func takeOverHold(tx txn, e receipt.Entry) error {
 	if _, err := tx.Exec("UPDATE hold SET noted = max(noted, ?) WHERE digest = ?", noted, e.Digest.String()); err != nil {
 		return writeError(err)
 	}
+	if e.Type == receipt.Released {
+		return release(tx, e.Digest, e.Removal)
+	}
 	return nil
 }
 
@@ -229,7 +232,8 @@ func learnHold(tx txn, digest storage.Digest, made string) error {
 }
 
 // LearnHold writes down what the archive says of a hold. One whose making
-// can't be read holds everything; an end that can't be read ends nothing.
+// can't be read holds everything; an end that can't be read, or of which no receipt
+// that is trusted has the release, ends nothing.
 func (m *Manifest) LearnHold(ctx context.Context, t manifest.HoldText) error {
 	return m.do(ctx, func(tx txn) error {
 		switch {
@@ -238,7 +242,9 @@ func (m *Manifest) LearnHold(ctx context.Context, t manifest.HoldText) error {
 		case !t.Ended:
 			return learnHold(tx, t.Hold, "")
 		case t.Check():
-			if _, err := tx.Exec("UPDATE hold SET ended = ?, noted = 2, stored = 2 WHERE digest = ? AND ended = ''", string(t.Text), t.Hold.String()); err != nil {
+			// The chain may lack its release, where another manifest has ended it.
+			if _, err := tx.Exec("UPDATE hold SET ended = ?, stored = 2 WHERE digest = ? AND ended = '' AND EXISTS (SELECT 1 FROM release WHERE hold = digest AND removal = ?)",
+				string(t.Text), t.Hold.String(), storage.SumOf(t.Text).String()); err != nil {
 				return writeError(err)
 			}
 		}

@@ -22,6 +22,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // Manifest is an open manifest. Its methods may be called concurrently.
@@ -37,6 +38,10 @@ type Manifest struct {
 	known    sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
+
+	key      receipt.Key // none until it is needed, or was made
+	keyFile  string
+	givenKey string // by WithKey; "" = none
 
 	ended struct { // uploads, and that isn't written down yet
 		sync.Mutex
@@ -72,7 +77,10 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 	for _, o := range options {
 		o(m)
 	}
-	if err := m.beginWriting(ctx); err != nil {
+	if err = m.pinKey(ctx); err == nil {
+		err = m.beginWriting(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", path, err), m.Close())
 	}
 	return m, nil
@@ -115,7 +123,7 @@ func InUse(path string) (bool, error) {
 
 // OpenReadOnly opens an existing manifest without locking or changing it, also
 // while a run is using it. The error is fs.ErrNotExist (wrapped) if there is none.
-func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {
+func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
@@ -123,11 +131,17 @@ func OpenReadOnly(ctx context.Context, path string) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
 	}
+	for _, o := range options {
+		o(m)
+	}
 	return m, nil
 }
 
 func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err error) {
-	m := &Manifest{path: path, lock: lock}
+	m := &Manifest{path: path, lock: lock, keyFile: KeyFile(path)}
+	if at, err := resolve(path); err == nil {
+		m.keyFile = KeyFile(at)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.closeFiles())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"strconv"
@@ -110,15 +111,37 @@ func (m *Manifest) ReceiptsStored(ctx context.Context) (seq int64, err error) {
 	return strconv.ParseInt(text, 10, 64)
 }
 
-// SetReceiptsStored writes down what ReceiptsStored says.
-func (m *Manifest) SetReceiptsStored(ctx context.Context, seq int64) error {
-	return m.do(ctx, func(tx txn) error { return setReceiptsStored(tx, seq) })
+// Tree is the Merkle tree over the entries that are stored there. That of a manifest
+// which an earlier program has kept is empty until it is set.
+func (m *Manifest) Tree(ctx context.Context) (t receipt.Tree, err error) {
+	text, err := m.meta(ctx, "tree")
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &t)
+	}
+	if err != nil {
+		err = fmt.Errorf("read receipts: %w", err)
+	}
+	return t, err
 }
 
-func setReceiptsStored(tx txn, seq int64) error {
-	_, err := tx.Exec("INSERT OR REPLACE INTO meta (key, value) VALUES ('receipts_stored', ?)", strconv.FormatInt(seq, 10))
+// SetReceiptsStored writes down what ReceiptsStored and Tree say.
+func (m *Manifest) SetReceiptsStored(ctx context.Context, t receipt.Tree, checkpoint []byte) error {
+	return m.do(ctx, func(tx txn) error { return setReceiptsStored(tx, t, checkpoint) })
+}
+
+func setReceiptsStored(tx txn, t receipt.Tree, checkpoint []byte) error {
+	text, err := json.Marshal(t)
 	if err != nil {
 		return writeError(err)
+	}
+	values := map[string]string{"receipts_stored": strconv.FormatInt(t.Size(), 10), "tree": string(text)}
+	if checkpoint != nil {
+		values["checkpoint"] = string(checkpoint)
+	}
+	for key, value := range values {
+		if _, err := tx.Exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value); err != nil {
+			return writeError(err)
+		}
 	}
 	return nil
 }
@@ -126,7 +149,7 @@ func setReceiptsStored(tx txn, seq int64) error {
 // TakeOver adds entries that the archive has and this manifest, restored from
 // an older copy, has not. The lines must continue its chain: else the error is
 // a *receipt.Break, and nothing is added. They count as stored.
-func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
+func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, checkpoint []byte) error {
 	return m.do(ctx, func(tx txn) error {
 		c, err := chain(tx)
 		if err != nil {
@@ -153,6 +176,6 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte) error {
 				}
 			}
 		}
-		return setReceiptsStored(tx, c.Last)
+		return setReceiptsStored(tx, t, checkpoint)
 	})
 }
