@@ -32,18 +32,18 @@ type Summary struct {
 	// Problems are what kept whole listings from being read.
 	Problems []string `json:"problems,omitempty"`
 
-	Exported    int64         `json:"exported"` // fetched by export, not one by one
-	Downloads   int64         `json:"downloads"`
-	ReadBack    int64         `json:"read_back"`              // copies read once more before their purge, at the store and not at VBC
-	ReadBytes   int64         `json:"read_back_bytes"`        // their bytes
-	Throttled   int64         `json:"throttled"`              // requests refused for the quota
-	Stopped     string        `json:"stopped,omitempty"`      // why the run ended before its end
-	StoppedCode string        `json:"stopped_code,omitempty"` // the code of that
+	Exported    int64  `json:"exported"` // fetched by export, not one by one
+	Downloads   int64  `json:"downloads"`
+	ReadBack    int64  `json:"read_back"`              // copies read once more before their purge, at the store and not at VBC
+	ReadBytes   int64  `json:"read_back_bytes"`        // their bytes
+	Throttled   int64  `json:"throttled"`              // requests refused for the quota
+	Stopped     string `json:"stopped,omitempty"`      // why the run ended before its end
+	StoppedCode string `json:"stopped_code,omitempty"` // the code of that
 	// Log is how far the manifest's log of receipts has come: whoever keeps it
 	// elsewhere can prove with it, for ever, that nothing of it was changed or removed.
-	Log         *LogHead      `json:"log,omitempty"`
-	Elapsed     time.Duration `json:"-"`
-	Seconds     float64       `json:"seconds"`
+	Log     *LogHead      `json:"log,omitempty"`
+	Elapsed time.Duration `json:"-"`
+	Seconds float64       `json:"seconds"`
 }
 
 // LogHead is the size and the root of a log of receipts; see receipt.Checkpoint.

@@ -69,7 +69,9 @@ func deeds() []deed {
 			return err
 		}},
 		step(a, manifest.StepPurging), step(a, manifest.StepPurged), step(a, manifest.StepErasing), step(a, manifest.StepErased),
-		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error { return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed")) }},
+		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error {
+			return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed"))
+		}},
 		{"RemoveHold", func(ctx context.Context, m Manifest) error {
 			_, err := m.RemoveHold(ctx, 1, "over", "who")
 			return err
