@@ -143,9 +143,9 @@ func (l *Ledger) readChain(ctx context.Context, all []layout.Bundle, keys receip
 		if err != nil {
 			return err
 		}
-		n, why := attach(nodes, b, lines)
+		n, kind, why := attach(nodes, b, lines)
 		if n == nil {
-			l.Strays = append(l.Strays, Stray{b.Object.Key, id, Loose, why})
+			l.Strays = append(l.Strays, Stray{b.Object.Key, id, kind, why})
 			continue
 		}
 		l.judge(n, checkpoint, keys)
@@ -161,21 +161,21 @@ func (l *Ledger) readChain(ctx context.Context, all []layout.Bundle, keys receip
 
 // attach finds what a bundle continues, and goes on from there. Without it, the
 // words say why there is nothing.
-func attach(nodes map[place]*node, b layout.Bundle, lines []byte) (*node, string) {
+func attach(nodes map[place]*node, b layout.Bundle, lines []byte) (n *node, wrong StrayKind, why string) {
 	first, _, _ := bytes.Cut(lines, []byte("\n"))
 	var e receipt.Entry
 	if err := json.Unmarshal(first, &e); err != nil {
-		return nil, "can't be read: " + err.Error()
+		return nil, Damaged, "can't be read: " + err.Error()
 	}
 	before := nodes[place{b.First - 1, e.Prev}]
 	if before == nil {
-		return nil, fmt.Sprintf("continues an entry %d that is not there", b.First-1)
+		return nil, Loose, fmt.Sprintf("continues an entry %d that is not there", b.First-1)
 	}
-	n := &node{Bundle: b, chain: before.chain, tree: before.tree, before: before}
+	n = &node{Bundle: b, chain: before.chain, tree: before.tree, before: before}
 	for line := range bytes.Lines(lines) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		if _, err := n.chain.Next(line); err != nil {
-			return nil, "is broken: " + err.Error()
+			return nil, Damaged, "is broken: " + err.Error()
 		}
 		n.tree.Add(line)
 		if same := nodes[place{n.chain.Last, n.chain.Head}]; same != nil && same.chain.Last < b.Last {
@@ -183,7 +183,7 @@ func attach(nodes map[place]*node, b layout.Bundle, lines []byte) (*node, string
 		}
 	}
 	before.continued = true
-	return n, ""
+	return n, 0, ""
 }
 
 // judge looks whose checkpoint a bundle has.
