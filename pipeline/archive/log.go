@@ -59,18 +59,19 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		return err
 	}
 	a.signed = checkpoint != nil
+	c, err := a.manifest.Chain(ctx)
+	if err != nil {
+		return err
+	}
 	var all []layout.Bundle
 	for o, err := range a.store.List(ctx, layout.Receipts(a.account)) {
 		if err != nil {
 			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
+		a.keyStored = a.keyStored || o.Key == layout.VerifierKey(a.account, c.ID)
 		if b, ok := layout.ParseBundle(o); ok {
 			all = append(all, b)
 		}
-	}
-	c, err := a.manifest.Chain(ctx)
-	if err != nil {
-		return err
 	}
 	own := slices.DeleteFunc(slices.Clone(all), func(b layout.Bundle) bool { return b.Chain != c.ID })
 	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {

@@ -59,7 +59,7 @@ func (a *Archive) storeChain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if first == 1 || !a.keyStored {
+		if !a.keyStored {
 			if err := a.putKey(ctx, c.ID); err != nil {
 				return err
 			}
