@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -14,6 +15,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -68,7 +70,11 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		if err != nil {
 			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
-		a.keyStored = a.keyStored || o.Key == layout.VerifierKey(a.account, c.ID)
+		if o.Key == layout.VerifierKey(a.account, c.ID) {
+			if err := a.readKey(ctx, o); err != nil {
+				return err
+			}
+		}
 		if b, ok := layout.ParseBundle(o); ok {
 			all = append(all, b)
 		}
@@ -85,6 +91,25 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 	}
 	return a.lookAtTips(ctx, c.ID, all)
 }
+
+// readKey looks whether the verifier that lies beside the archive is the key's. If it
+// isn't, it is stored again.
+func (a *Archive) readKey(ctx context.Context, o storage.Object) error {
+	text, err := layout.Read(ctx, a.store, o, maxVerifier)
+	if err != nil && !layout.Unreadable(err) {
+		return err
+	}
+	verifier := strings.TrimSpace(string(text))
+	if a.keyStored = verifier == a.key.Verifier(); a.keyStored {
+		return nil
+	}
+	if _, err := receipt.NewKeys(verifier); err == nil {
+		a.doubt("%s beside the archive names another key than this manifest's; it is replaced", o.Key)
+	}
+	return nil
+}
+
+const maxVerifier = 1 << 16 // bytes
 
 // unsigned says how to mend that there is no key.
 func unsigned(err error) error {
