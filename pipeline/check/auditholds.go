@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -81,7 +82,7 @@ func (a *auditor) compareHolds(ctx context.Context) error {
 			a.compareEnd(r)
 		}
 	}
-	for _, digest := range slices.SortedFunc(keysOf(a.holds.made), bySum) {
+	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.made), bySum) {
 		c := a.holds.made[digest]
 		if _, ok := known[digest]; ok || c.late {
 			continue
@@ -92,7 +93,7 @@ func (a *auditor) compareHolds(ctx context.Context) error {
 			a.remark(code.HoldNew, c.chain, "entry %d of the log %s: the hold %.16s… was added there, and this manifest does not know it yet; the next run reads it", c.seq, c.chain, digest)
 		}
 	}
-	for _, digest := range slices.SortedFunc(keysOf(a.holds.released), bySum) {
+	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.released), bySum) {
 		i := slices.IndexFunc(a.holds.released[digest], func(r release) bool { return r.own && !r.late })
 		if r, ok := known[digest]; ok && i >= 0 && len(r.Ended) == 0 {
 			a.wrong(code.HoldOpen, a.Chain, "entry %d: hold %d was removed, and is still in force in the manifest: the text of its end was missing when the entry was copied from the archive",
@@ -119,16 +120,6 @@ func (a *auditor) compareEnd(r manifest.HoldRecord) {
 	}
 }
 
-func keysOf[V any](m map[storage.Digest]V) func(yield func(storage.Digest) bool) {
-	return func(yield func(storage.Digest) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 func bySum(a, b storage.Digest) int { return slices.Compare(a[:], b[:]) }
 
 // compareTexts looks whether the texts of holds and erasures that logs name lie beside
@@ -145,7 +136,8 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, digest := range slices.SortedFunc(keysOf(a.holds.made), bySum) {
+	a.strayEnds(holds, ended)
+	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.made), bySum) {
 		c := a.holds.made[digest]
 		if holds[layout.HoldKey(a.Account, manifest.HoldText{Hold: digest})] == digest {
 			continue
@@ -157,7 +149,7 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 			a.wrong(code.HoldText, c.chain, "%s", means)
 		}
 	}
-	for _, digest := range slices.SortedFunc(keysOf(a.holds.released), bySum) {
+	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.released), bySum) {
 		for _, r := range a.holds.released[digest] {
 			if !hasText(holds, digest, r.removal) {
 				a.wrong(code.HoldText, r.chain, "destination: the text of the end of a hold that entry %d of the log %s names is missing beside the archive, or changed (holds/…/%s.removed.json)",
@@ -205,6 +197,22 @@ func hasText(holds map[string]storage.Digest, hold, removal storage.Digest) bool
 		}
 	}
 	return false
+}
+
+// strayEnds names ends of holds beside the archive that no log which counts knows, of
+// holds that are in force.
+func (a *auditor) strayEnds(holds map[string]storage.Digest, ended map[storage.Digest]bool) {
+	for _, key := range slices.Sorted(maps.Keys(holds)) {
+		name := layout.HoldName.FindStringSubmatch(key)
+		if name == nil || name[2] == "" {
+			continue
+		}
+		hold, err := storage.ParseDigest(name[1])
+		known := slices.ContainsFunc(a.holds.released[hold], func(r release) bool { return r.removal == holds[key] })
+		if gone, is := ended[hold]; err == nil && is && !gone && !known {
+			a.wrong(code.HoldEnd, "", "destination: %s says that a hold was removed which is in force, and no receipt that a known key has signed says so", key)
+		}
+	}
 }
 
 // endedHolds are those that have ended in the manifest.

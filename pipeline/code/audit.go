@@ -27,6 +27,7 @@ const (
 	HoldMissing    = "hold-missing"
 	HoldEnded      = "hold-ended"
 	HoldOpen       = "hold-open"
+	HoldEnd        = "hold-end"
 	HoldText       = "hold-text"
 	ErasureText    = "erasure-text"
 	NotProven      = "not-proven"
@@ -89,6 +90,8 @@ var Audited = []Entry{
 	{HoldEnded, "a legal hold has ended in the manifest, and no log has the receipt of just this end",
 		"add the hold again, unless you know who removed it"},
 	{HoldOpen, "a legal hold has the receipt of its end, and is still in force", "the next run reads its end; if the text is lost, remove the hold again"},
+	{HoldEnd, "the archive says that a hold was removed which is in force, and no receipt that a known key has signed says so",
+		"the hold stays in force; if another machine removed it, trust that machine's key with vbcvault manifest trust; if not, " + whoWrote},
 	{HoldText, "the text of a hold is missing beside the archive, or changed", "get it from a version or a copy of the bucket"},
 	{ErasureText, "the reason of an erasure is missing beside the archive, or changed", "get it from a version or a copy of the bucket"},
 	{NotProven, "the log does not contain what a kept checkpoint says", "keep the checkpoint: it proves that the log is not what it was"},
