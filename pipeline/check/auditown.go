@@ -232,7 +232,7 @@ func (a *auditor) compareBranch(ctx context.Context, g *ledger.Log) error {
 	case g.Signed > common && extends && max(a.storedLast, a.signed.Size) > own.Last: // the same
 	case g.Signed > common && extends:
 		a.wrong(code.Older, own.ID, "destination: it has entries %d to %d of this manifest's log, signed, that the manifest lacks: "+
-			"the manifest was restored from a backup (the next run repairs this), or entries were removed from it", common+1, g.Signed)
+			"the manifest was restored from a backup (the next run that has something to do repairs this), or entries were removed from it", common+1, g.Signed)
 	case g.Signed > common:
 		a.wrong(code.Fork, own.ID, "destination: this manifest's log has another end there, signed by the same key: entries %d to %d differ from the manifest's. "+
 			"The manifest was copied, or restored while its newer state was still in use", common+1, g.Signed)

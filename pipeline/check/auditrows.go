@@ -164,6 +164,9 @@ func (all stories) differs(i identity, s story, row manifest.Row) string {
 		return ""
 	}
 	c := row.Copy
+	if !c.Known() && row.State != manifest.Purged {
+		return "" // an erasure of what never had one
+	}
 	sum := sumOf(c.Audio, c.Sidecar)
 	switch {
 	case !s.fitsTo(row.State): // which is named, or it is another recording's
@@ -222,15 +225,16 @@ func (s story) clears(w suspect) bool {
 func (a *auditor) mayBeElsewhere() bool { return !a.looked || len(a.tips) > 0 || len(a.seen) > 0 }
 
 // anotherLog names a log on which rows rely, that this manifest's own key has signed,
-// and that has appeared since the manifest first saw its archive: it was this
-// manifest's. Two machines may sign with one key, but rely on what is their own.
+// and of which the own log knows nothing: it was this manifest's. One that was rebuilt
+// has confirmed all logs that it found; two machines may sign with one key, but rely on
+// what is their own.
 func (a *auditor) anotherLog() {
 	if a.store == nil || a.Key == "" {
 		return
 	}
 	told := map[string]bool{}
 	for _, g := range a.logs.Logs {
-		if g.Chain == a.Chain || g.Verifier != a.Key || a.familiar(g) || told[g.Chain] {
+		if g.Chain == a.Chain || g.Verifier != a.Key || a.covered[g.Chain] > 0 || told[g.Chain] {
 			continue
 		}
 		told[g.Chain] = true

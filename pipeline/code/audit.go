@@ -61,7 +61,7 @@ var Audited = []Entry{
 	{LogCheckpoint, "what the manifest says of its log does not fit its entries", restored},
 	{AnotherLog, "recordings were deleted by a log that this manifest's key has signed, and that is not the manifest's log any more", restored},
 	{Older, "the archive has signed entries that the manifest lacks, as after a restore from a backup",
-		"the next run of vbcvault archive copies them into the manifest; if no backup was restored, " + restored},
+		"the next run that has something to do copies them into the manifest; if no backup was restored, " + restored},
 	{Fork, "a log has two ends, both signed by a known key: its manifest was copied, or restored while its newer state was still in use",
 		"use one of the two manifests only; nothing is lost, and both ends stay evidence"},
 	{UnsignedReceipts, "the archive has entries that the manifest lacks, and no known key has signed them",
