@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -63,6 +64,11 @@ var attacks = map[string]attack{
 		f := &forger{w: w, c: receipt.Chain{ID: "PLANTED"}}
 		f.put(by(t, ""), end)
 	}, []string{"hold-end", "unknown-log"}, 1, []string{"hold-end", "unknown-log"}},
+	"in the middle of this log": {func(t *testing.T, w *world) {
+		f, id := w.forger(), w.some("purged")
+		f.c = receipt.Chain{ID: f.c.ID, Last: 2, Head: storage.SumOf([]byte(w.ask("SELECT entry FROM receipt WHERE seq = 2")))}
+		f.put(by(t, ""), f.about(receipt.Erasing, id), f.about(receipt.Erased, id))
+	}, []string{"planted"}, 0, []string{"planted"}},
 	"another log": {func(t *testing.T, w *world) {
 		f, id := w.forger(), w.some("verified")
 		f.c, f.tree = receipt.Chain{ID: "PLANTED"}, receipt.Tree{}
@@ -126,6 +132,12 @@ func TestRemovedFromTheBucket(t *testing.T) {
 				w.remove(k)
 			}
 		}, []string{"removed"}, nil, 1, nil},
+		"the signature of the last": {func(w *world) {
+			last := w.receipts()[len(w.receipts())-1]
+			body := w.read(last)
+			w.remove(last)
+			w.place(last, string(body[:bytes.Index(body, []byte(`{"checkpoint"`))]))
+		}, []string{"removed"}, nil, 0, nil},
 		"the key for people": {func(w *world) { w.remove(w.of("/key.txt")[0]) }, nil, []string{"key-file-missing"}, 0, nil},
 		"the text of a hold": {func(w *world) { w.remove(w.of("holds/account=549825/")[0]) }, []string{"hold-text"}, nil, 0, []string{"hold-text"}},
 	} {

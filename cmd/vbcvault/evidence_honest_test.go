@@ -3,9 +3,11 @@ package main_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,4 +212,29 @@ func TestOddRecordingsAreHonest(t *testing.T) {
 	}
 	w.change(fmt.Sprintf(`UPDATE recording SET audio = json_set(audio, '$.sha256', printf('%%064d', 7)) WHERE id = 8 AND nth = 0`))
 	w.audited([]string{"row-changed"})
+}
+
+// A run that is going on, and adds to everything that an audit looks at, is no
+// contradiction either.
+func TestAuditDuringARun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(12)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 12})
+	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "4"), 0, map[string]int{"deleted": 4})
+	path := w.manifest()
+	var audits atomic.Int64
+	w.account.Inject(func(r *http.Request) *vbctest.Fault {
+		if isDelete(r) {
+			audits.Add(1)
+			w.audited(nil, "--manifest", path)
+		}
+		return nil
+	})
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "2"), 0, map[string]int{"deleted": 8})
+	if audits.Load() != 8 {
+		t.Errorf("%d audits", audits.Load())
+	}
+	w.audited(nil)
+	w.nothingLost(all)
 }

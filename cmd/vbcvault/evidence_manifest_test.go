@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -43,6 +44,8 @@ func TestChangedManifest(t *testing.T) {
 		"a hold has ended without words":     {`UPDATE hold SET ended = '{}'`, []string{"hold-changed"}, nil},
 		"the checkpoint is another":          {`UPDATE meta SET value = replace(value, 'vbcvault/', 'vbcvault/x') WHERE key = 'checkpoint'`, []string{"log-checkpoint"}, nil},
 		"the tree is another":                {`UPDATE meta SET value = json_set(value, '$.edge[0]', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=') WHERE key = 'tree'`, []string{"log-checkpoint"}, nil},
+		"the checkpoint is gone":             {`DELETE FROM meta WHERE key = 'checkpoint'; UPDATE recording SET state = 'verified' WHERE state = 'purged'`, []string{"log-checkpoint", "row-state"}, []string{}},
+		"the key is another":                 {`UPDATE meta SET value = '` + anotherKey(t) + `' WHERE key = 'verifier'`, []string{"another-key", "key-file", "log-checkpoint"}, []string{"log-checkpoint"}},
 		"more counts as stored":              {`UPDATE meta SET value = 99 WHERE key = 'receipts_stored'`, []string{"log-shorter"}, nil},
 		"another log was longer":             {`INSERT INTO log VALUES ('ANOTHERONE', 7, printf('%064d', 7), 1)`, []string{"other-log-shorter"}, []string{}},
 		"a trusted key is none":              {`INSERT INTO trusted VALUES ('nonsense', '', '', 0)`, []string{"trusted-key"}, nil},
@@ -62,6 +65,15 @@ func TestChangedManifest(t *testing.T) {
 	}
 	w.audited(nil)
 	w.nothingLost(all)
+}
+
+func anotherKey(t *testing.T) string {
+	t.Helper()
+	key, err := receipt.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Verifier()
 }
 
 // The end of a hold that nobody has written down properly is worth a word, as long as

@@ -164,7 +164,11 @@ func (a *auditor) strays() {
 		case ledger.Damaged:
 			a.wrong(code.DamagedBundle, s.Chain, "%s", text)
 		case ledger.Loose:
-			if !a.isOwn(s.Key) {
+			switch {
+			case a.isOwn(s.Key):
+			case s.Chain == a.Chain && !a.own.broken:
+				a.wrong(code.Planted, s.Chain, "%s in this manifest's log, which has no such entries: it was put there", text)
+			default:
 				a.wrong(code.Removed, s.Chain, "%s: what comes before it was removed, or it was put there", text)
 			}
 		}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -32,10 +33,15 @@ type ownLog struct {
 func (a *auditor) readOwn(ctx context.Context) error {
 	own := &a.own
 	own.ID, own.intents, own.at = a.Chain, openIntents{}, a.wanted()
-	if err := a.readCheckpoint(ctx); err != nil {
+	err := a.readCheckpoint(ctx)
+	if err != nil {
 		return err
 	}
-	own.binds = a.everSigned
+	if own.binds = a.everSigned; !own.binds {
+		if own.binds, err = a.signedInArchive(ctx); err != nil {
+			return err
+		}
+	}
 	for line, err := range a.m.Receipts(ctx, 0) {
 		if err != nil {
 			return err
@@ -133,6 +139,28 @@ func (a *auditor) readCheckpoint(ctx context.Context) error {
 	return nil
 }
 
+// signedInArchive reports whether the archive has a part of the manifest's log that the
+// manifest's key has signed, though the manifest has no checkpoint. A crash leaves that
+// right after the first was stored, and nothing else does.
+func (a *auditor) signedInArchive(ctx context.Context) (signed bool, err error) {
+	c, err := a.m.Chain(ctx)
+	if err != nil || a.logs == nil {
+		return false, err
+	}
+	for _, g := range a.logs.Logs {
+		for end := range g.Ends() {
+			if g.Chain != a.Chain || end.Verifier != a.Key || a.Key == "" || end.Last > c.Last {
+				continue
+			}
+			if signed = true; end.Last <= a.storedLast {
+				a.wrong(code.LogCheckpoint, a.Chain, "manifest: its last checkpoint is missing, and the archive has one of its first %d entries", end.Last)
+				return true, nil
+			}
+		}
+	}
+	return signed, nil
+}
+
 // checkTree compares what the manifest says of its log with the log.
 func (a *auditor) checkTree(ctx context.Context) error {
 	own := &a.own
@@ -175,6 +203,9 @@ func (a *auditor) compareOwn(ctx context.Context) error {
 		for _, piece := range layout.Missing(same, min(a.storedLast, a.own.Last)) {
 			a.wrong(code.Removed, a.Chain, "destination: entries %d to %d of this manifest's log were stored there but are missing now", piece[0], piece[1])
 		}
+		if len(layout.Missing(same, a.storedLast)) == 0 {
+			a.compareSignatures()
+		}
 	}
 	for _, g := range a.logs.Logs {
 		if g.Chain == a.Chain {
@@ -184,6 +215,24 @@ func (a *auditor) compareOwn(ctx context.Context) error {
 		}
 	}
 	return a.compareKeyFile(ctx)
+}
+
+// compareSignatures looks whether the archive has the checkpoint that the manifest says
+// was stored there, of the same key.
+func (a *auditor) compareSignatures() {
+	signed, claims := int64(0), ""
+	for _, g := range a.logs.Logs {
+		if g.Chain == a.Chain {
+			signed, claims = max(signed, g.Signed), cmp.Or(claims, g.Claims)
+		}
+	}
+	switch {
+	case !a.everSigned:
+	case signed == 0 && claims != "" && !a.keys.HasName(claims):
+		a.wrong(code.AnotherKey, a.Chain, "destination: this manifest's log is signed there by the key %s, and not by the manifest's: the manifest's key was replaced", claims)
+	case signed < a.signed.Size:
+		a.wrong(code.Removed, a.Chain, "destination: the checkpoint of this manifest's first %d entries was stored there but is missing now", a.signed.Size)
+	}
 }
 
 // sameBundles are those in the archive that have entries of the manifest's log.
@@ -203,7 +252,7 @@ func (a *auditor) sameBundles(ctx context.Context) (same []layout.Bundle, err er
 		}
 		for b := range g.Ends() {
 			if b.Last > a.own.Last && common == a.own.Last { // the manifest's end is in it, or before it
-				same = append(same, b)
+				same = append(same, b.Bundle)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ const (
 	LogShorter     = "log-shorter"
 	LogCheckpoint  = "log-checkpoint"
 	AnotherLog     = "another-log"
+	AnotherKey     = "another-key"
 	Older          = "older"
 	Fork           = "fork"
 	Planted        = "planted"
@@ -60,6 +61,7 @@ var Audited = []Entry{
 	{LogShorter, "entries are missing at the end of the manifest's log, although they were stored or signed", restored},
 	{LogCheckpoint, "what the manifest says of its log does not fit its entries", restored},
 	{AnotherLog, "recordings were deleted by a log that this manifest's key has signed, and that is not the manifest's log any more", restored},
+	{AnotherKey, "the archive has the manifest's log signed by another key than the manifest's", restored},
 	{Older, "the archive has signed entries that the manifest lacks, as after a restore from a backup",
 		"the next run that has something to do copies them into the manifest; if no backup was restored, " + restored},
 	{Fork, "a log has two ends, both signed by a known key: its manifest was copied, or restored while its newer state was still in use",

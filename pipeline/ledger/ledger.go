@@ -238,11 +238,17 @@ func (l *Ledger) Has(chain string, last int64, head storage.Digest) bool {
 	return n != nil && n.before != nil
 }
 
+// End is one bundle of a log.
+type End struct {
+	layout.Bundle
+	Verifier string // of the known key that has signed the log up to here; "" = none has
+}
+
 // Ends yields the bundles of a log, from the first on.
-func (g *Log) Ends() iter.Seq[layout.Bundle] {
-	return func(yield func(layout.Bundle) bool) {
+func (g *Log) Ends() iter.Seq[End] {
+	return func(yield func(End) bool) {
 		for _, n := range g.path {
-			if !yield(n.Bundle) {
+			if !yield(End{n.Bundle, n.verifier}) {
 				return
 			}
 		}
