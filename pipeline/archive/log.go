@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,9 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		}
 	}
 	own := slices.DeleteFunc(slices.Clone(all), func(b layout.Bundle) bool { return b.Chain != c.ID })
+	if err := a.isAsSigned(ctx, c.ID, own, checkpoint); err != nil {
+		return err
+	}
 	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {
 		return err
 	}
@@ -97,6 +101,42 @@ func unsigned(err error) error {
 		Reason: fmt.Sprintf("%v; nothing was changed", missing),
 		Hint: "put the file of the key " + missing.Verifier + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE; " +
 			"if it is lost, move the manifest away and make a new one with vbcvault rebuild",
+	}
+}
+
+// isAsSigned refuses a manifest whose log isn't what its key has signed last: what
+// somebody has changed in its file gets no signature. Where a manifest remembers no
+// checkpoint, that of the archive counts, if there is one.
+func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bundle, checkpoint []byte) error {
+	t, err := storedTree(ctx, a.manifest)
+	if err != nil {
+		return err
+	}
+	remembered := checkpoint != nil
+	if older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > t.Size() }); !remembered && len(older) > 0 {
+		last := slices.MaxFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(x.Last, y.Last) })
+		_, checkpoint, err = last.Read(ctx, a.store)
+		if _, broken := errors.AsType[*receipt.Break](err); err != nil && !broken && !layout.Unreadable(err) {
+			return err
+		}
+	}
+	signed, _, err := a.keys.Open(checkpoint)
+	if err != nil && !remembered {
+		return nil //nolint:nilerr // nobody has signed anything yet
+	}
+	if err == nil && signed.Size >= t.Size() {
+		t, err = grown(ctx, a.manifest, t, signed.Size)
+	} else if err == nil {
+		t, err = grown(ctx, a.manifest, receipt.Tree{}, signed.Size)
+	}
+	if err == nil && signed == receipt.CheckpointOf(chain, t) {
+		a.signed = true
+		return nil
+	}
+	return &refusal.Refusal{
+		Code:   code.ReceiptsChanged,
+		Reason: "the receipts in this manifest are not those that its key has signed: somebody or something has changed the manifest",
+		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
 	}
 }
 

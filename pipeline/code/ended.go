@@ -28,6 +28,7 @@ const (
 
 	NoKey            = "no-signing-key"
 	UnsignedReceipts = "unsigned-receipts"
+	ReceiptsChanged  = "receipts-changed"
 
 	Login           = "login"
 	ManifestWrite   = "manifest-write"
@@ -68,6 +69,7 @@ var Ended = []Entry{
 	{Retained, "the bucket has locked an object, so it can't be erased", ""},
 	{NoKey, "the key that signs the manifest's receipts is missing", ""},
 	{UnsignedReceipts, "the archive has receipts of this manifest's log that no known key has signed", ""},
+	{ReceiptsChanged, "the receipts in the manifest are not those that its key has signed", ""},
 	{WhichOne, "several recordings have had this id, or none had it at that time", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},
