@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -149,124 +148,6 @@ func (a *Archive) doubt(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	a.doubts = append(a.doubts, text)
 	a.log.Warn(text + "; vbcvault audit shows details")
-}
-
-// way is one way in which the chain may go on: from what the manifest has, with
-// lines of the store that nobody has vouched for yet.
-type way struct {
-	receipt.Chain
-	tree  receipt.Tree
-	lines []byte
-}
-
-// takeOverReceipts adds to the manifest what the archive has of its chain and
-// it hasn't, as far as a known key has signed that: then it was restored from an
-// older copy. What nobody has signed is left alone, and so is a chain that can't be
-// continued; vbcvault audit says where it breaks.
-func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []layout.Bundle, trustArchive bool) error {
-	newer := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last <= c.Last })
-	if len(newer) == 0 {
-		return nil
-	}
-	t, err := storedTree(ctx, a.manifest)
-	if err == nil {
-		t, err = grown(ctx, a.manifest, t, c.Last)
-	}
-	if err != nil {
-		return err
-	}
-	ways := []way{{Chain: c, tree: t}}
-	var strangers []string
-	for _, b := range newer {
-		if b.Last <= ways[0].Last {
-			continue
-		}
-		lines, checkpoint, err := b.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
-			strangers = append(strangers, err.Error())
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		on, ok := follow(ways, b, lines)
-		switch {
-		case !ok:
-			strangers = append(strangers, b.Object.Key+" doesn't continue the log of this manifest")
-		case a.vouches(on, checkpoint):
-			if err := a.take(ctx, ways[0].Last, on, checkpoint); err != nil {
-				return err
-			}
-			on.lines = nil
-			ways = []way{on}
-		default:
-			ways = append(ways, on)
-		}
-	}
-	// The longest of what nobody has signed
-	last := slices.MaxFunc(ways, func(x, y way) int { return int(x.Last - y.Last) })
-	switch {
-	case last.Last == ways[0].Last:
-	case trustArchive && !a.signed:
-		return a.take(ctx, ways[0].Last, last, nil)
-	case !a.signed:
-		return a.untold(ways[0].Last+1, last.Last)
-	default:
-		a.doubt("the archive has receipts %d to %d of this manifest's log that no known key has signed; they are ignored", ways[0].Last+1, last.Last)
-	}
-	for _, s := range strangers {
-		a.doubt("the receipts in the destination don't match those of this manifest: %s", s)
-	}
-	return nil
-}
-
-// follow goes on with lines where one of the ways ends within or right before them.
-func follow(ways []way, b layout.Bundle, lines []byte) (on way, ok bool) {
-	for _, on = range slices.Backward(ways) {
-		if b.First > on.Last+1 || b.Last <= on.Last {
-			continue
-		}
-		rest, fits := layout.Behind(lines, on.Last-b.First+1), true
-		for line := range bytes.Lines(rest) {
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			if _, err := on.Next(line); err != nil {
-				fits = false
-				break
-			}
-			on.tree.Add(line)
-		}
-		if fits {
-			on.lines = slices.Concat(on.lines, rest)
-			return on, true
-		}
-	}
-	return way{}, false
-}
-
-// vouches reports whether a known key has signed just where a way ends.
-func (a *Archive) vouches(w way, checkpoint []byte) bool {
-	c, _, err := a.keys.Open(checkpoint)
-	return err == nil && c == receipt.CheckpointOf(w.ID, w.tree)
-}
-
-// take takes over what lies behind entry after.
-func (a *Archive) take(ctx context.Context, after int64, w way, checkpoint []byte) error {
-	if err := a.manifest.TakeOver(ctx, w.lines, w.tree, checkpoint); err != nil {
-		return err
-	}
-	a.signed = a.signed || checkpoint != nil
-	a.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", w.Last-after)
-	return nil
-}
-
-// untold refuses entries that may be an earlier program's, or anybody's.
-func (a *Archive) untold(first, last int64) error {
-	return &refusal.Refusal{
-		Code: code.UnsignedReceipts,
-		Reason: fmt.Sprintf("the archive has receipts %d to %d of this manifest's log, which the manifest lacks and which no known key has signed. "+
-			"Versions of vbcvault before signatures wrote such receipts, so the manifest may be restored from an older copy; or somebody has put them there", first, last),
-		Hint: "if the manifest was restored from a backup, run this command once with --trust-archive; if not, find out who wrote to receipts/ in the destination",
-	}
 }
 
 // restore has the entries stored again that were stored before and are gone: the

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -90,7 +91,9 @@ type Keys struct {
 func NewKeys(verifiers ...string) (Keys, error) {
 	var k Keys
 	for _, text := range verifiers {
-		text = strings.TrimSpace(text)
+		if text = strings.TrimSpace(text); k.Has(text) {
+			continue
+		}
 		v, err := note.NewVerifier(text)
 		if err != nil {
 			return Keys{}, fmt.Errorf("%.80q is not a key: want one line as in vbcvault/…+1a2b3c4d+…, which vbcvault audit --key prints", text)
@@ -105,12 +108,7 @@ func (k Keys) Texts() []string { return k.texts }
 
 // Has reports whether a verifier is among them.
 func (k Keys) Has(verifier string) bool {
-	for _, text := range k.texts {
-		if text == strings.TrimSpace(verifier) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(k.texts, strings.TrimSpace(verifier))
 }
 
 // ErrUnsigned says that none of the known keys has signed a checkpoint.

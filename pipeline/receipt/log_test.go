@@ -105,7 +105,7 @@ func TestSignedCheckpoint(t *testing.T) {
 	if twice, err := again.Sign(c); err != nil || string(twice) != string(signed) {
 		t.Errorf("signed twice it is %s and %s, %v", signed, twice, err)
 	}
-	keys, err := NewKeys(key.Verifier() + "\n")
+	keys, err := NewKeys(key.Verifier()+"\n", key.Verifier())
 	if err != nil {
 		t.Fatal(err)
 	}
