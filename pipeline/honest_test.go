@@ -16,7 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/check"
-	logbook "github.com/vbcvault/vbcvault/pipeline/ledger"
+	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
@@ -249,7 +249,7 @@ func (h *histories) deletionsAreProvable() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	logs, err := logbook.Read(context.Background(), h.clean, "549825", keys, nil)
+	logs, err := ledger.Read(context.Background(), h.clean, "549825", keys, nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}

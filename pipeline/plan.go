@@ -50,7 +50,7 @@ type Planned struct {
 
 const firstFew = 5
 
-// planner is the ledger of a dry run: it looks and counts, and writes nothing.
+// planner is the register of a dry run: it looks and counts, and writes nothing.
 type planner struct {
 	Plan
 	run      *run
@@ -101,7 +101,7 @@ func (pl *planner) do(ctx context.Context) error {
 			return err
 		}
 	}
-	l := &listing{run: r, ledger: pl}
+	l := &listing{run: r, register: pl}
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{l.list, l.listUnsorted} {
 		for _, err := range list(ctx) {
 			if err != nil {

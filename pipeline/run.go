@@ -146,7 +146,7 @@ func (r *run) do() (err error) {
 	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
-	l := &listing{run: r, ledger: r.manifest}
+	l := &listing{run: r, register: r.manifest}
 	stop := r.beat(context.WithoutCancel(r.work))
 	err = r.all(l)
 	stop()

@@ -169,4 +169,3 @@ func TestEndOfAHoldNeedsItsRelease(t *testing.T) {
 		t.Error("a hold that a trusted manifest has removed is in force")
 	}
 }
-

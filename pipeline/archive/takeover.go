@@ -165,4 +165,3 @@ func (a *Archive) untold(first, last int64) error {
 		Hint: "if the manifest was restored from a backup, run this command once with --trust-archive; if not, find out who wrote to receipts/ in the destination",
 	}
 }
-
