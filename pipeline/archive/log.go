@@ -51,7 +51,7 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 	if a.key, err = a.manifest.SigningKey(); err != nil {
 		return unsigned(err)
 	}
-	if a.keys, err = Keys(ctx, a.manifest); err != nil {
+	if a.own, err = receipt.NewKeys(a.key.Verifier()); err != nil {
 		return err
 	}
 	checkpoint, err := a.manifest.Checkpoint(ctx)
@@ -119,7 +119,7 @@ func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bun
 			return err
 		}
 	}
-	signed, _, err := a.keys.Open(checkpoint)
+	signed, _, err := a.own.Open(checkpoint)
 	if err != nil && !remembered {
 		return nil //nolint:nilerr // nobody has signed anything yet
 	}

@@ -15,11 +15,18 @@ import (
 )
 
 // way is one way in which the chain may go on: from what the manifest has, with
-// lines of the store that nobody has vouched for yet.
+// bundles of the store that nobody has vouched for yet. Their lines aren't kept: the
+// head of each says what they are.
 type way struct {
 	receipt.Chain
-	tree  receipt.Tree
-	lines []byte
+	tree   receipt.Tree
+	pieces []piece
+}
+
+// piece is a bundle, and the tree at its end.
+type piece struct {
+	layout.Bundle
+	tree receipt.Tree
 }
 
 // takeOverReceipts adds to the manifest what the archive has of its chain and
@@ -60,7 +67,7 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 			if err := a.take(ctx, ways[0].Last, on, checkpoint); err != nil {
 				return err
 			}
-			on.lines = nil
+			on.pieces = nil
 			ways = []way{on}
 		default:
 			ways = append(ways, on)
@@ -73,9 +80,9 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 	case trustArchive && !a.signed:
 		return a.take(ctx, ways[0].Last, last, nil)
 	case !a.signed:
-		return a.untold(ways[0].Last+1, last.Last)
+		return untold(ways[0].Last+1, last)
 	default:
-		a.doubt("the archive has receipts %d to %d of this manifest's log that no known key has signed; they are ignored", ways[0].Last+1, last.Last)
+		a.doubt("the archive has receipts %d to %d of this manifest's log that the manifest's key has not signed; they are ignored", ways[0].Last+1, last.Last)
 	}
 	if len(strangers) == 0 {
 		return nil
@@ -95,10 +102,10 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 	return nil
 }
 
-// forks reports whether a known key has signed a log of this chain in the archive that
+// forks reports whether the manifest's key has signed a log of this chain in the archive that
 // says something else than the manifest does.
 func (a *Archive) forks(ctx context.Context, c receipt.Chain) (bool, error) {
-	logs, err := ledger.Read(ctx, a.store, a.account, a.keys, func(chain string) bool { return chain == c.ID })
+	logs, err := ledger.Read(ctx, a.store, a.account, a.own, func(chain string) bool { return chain == c.ID })
 	if err != nil {
 		return false, err
 	}
@@ -133,23 +140,38 @@ func follow(ways []way, b layout.Bundle, lines []byte) (on way, ok bool) {
 			on.tree.Add(line)
 		}
 		if fits {
-			on.lines = slices.Concat(on.lines, rest)
+			on.pieces = append(slices.Clone(on.pieces), piece{b, on.tree})
 			return on, true
 		}
 	}
 	return way{}, false
 }
 
-// vouches reports whether a known key has signed just where a way ends.
+// vouches reports whether the manifest's key has signed just where a way ends. Those
+// of other manifests, trusted or not, have nothing to say in its log.
 func (a *Archive) vouches(w way, checkpoint []byte) bool {
-	c, _, err := a.keys.Open(checkpoint)
+	c, _, err := a.own.Open(checkpoint)
 	return err == nil && c == receipt.CheckpointOf(w.ID, w.tree)
 }
 
-// take takes over what lies behind entry after.
+// take takes over what lies behind entry after, one bundle after the other: a crash
+// leaves some of them for the next run. They are read once more, and are what they
+// were, or their names would be others.
 func (a *Archive) take(ctx context.Context, after int64, w way, checkpoint []byte) error {
-	if err := a.manifest.TakeOver(ctx, w.lines, w.tree, checkpoint); err != nil {
-		return err
+	last := after
+	for i, p := range w.pieces {
+		lines, _, err := p.Read(ctx, a.store)
+		if err != nil {
+			return err
+		}
+		var signed []byte
+		if i == len(w.pieces)-1 {
+			signed = checkpoint
+		}
+		if err := a.manifest.TakeOver(ctx, layout.Behind(lines, last-p.First+1), p.tree, signed); err != nil {
+			return err
+		}
+		last = p.Last
 	}
 	a.signed = a.signed || checkpoint != nil
 	a.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", w.Last-after)
@@ -157,11 +179,11 @@ func (a *Archive) take(ctx context.Context, after int64, w way, checkpoint []byt
 }
 
 // untold refuses entries that may be an earlier program's, or anybody's.
-func (a *Archive) untold(first, last int64) error {
+func untold(first int64, w way) error {
 	return &refusal.Refusal{
 		Code: code.UnsignedReceipts,
-		Reason: fmt.Sprintf("the archive has receipts %d to %d of this manifest's log, which the manifest lacks and which no known key has signed. "+
-			"Versions of vbcvault before signatures wrote such receipts, so the manifest may be restored from an older copy; or somebody has put them there", first, last),
-		Hint: "if the manifest was restored from a backup, run this command once with --trust-archive; if not, find out who wrote to receipts/ in the destination",
+		Reason: fmt.Sprintf("the archive has receipts %d to %d of this manifest's log (from %s on), which the manifest lacks and which its key has not signed. "+
+			"Versions of vbcvault before signatures wrote such receipts, so the manifest may be restored from an older copy; or somebody has put them there", first, w.Last, w.pieces[0].Object.Key),
+		Hint: "if the manifest was restored from a backup, run vbcvault archive once with --trust-archive; if not, find out who wrote that file, and remove it",
 	}
 }
