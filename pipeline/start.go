@@ -88,8 +88,8 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
 		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
-	if r.manifest == nil {
-		return nil // a dry run
+	if r.manifest == nil { // a dry run
+		return r.foreseeSiblings(ctx, number)
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -98,7 +98,10 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err != nil {
 		return err
 	}
-	r.archive, r.holds = a, a.Holds()
+	r.archive = a
+	if r.holds, err = r.learnSiblings(ctx, a.Holds()); err != nil {
+		return err
+	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}

@@ -25,6 +25,7 @@ const (
 	StillAtVBC      = "still-at-vbc"
 	Retained        = "retained"
 	WhichOne        = "which-one"
+	HoldsUnread     = "holds-unread"
 
 	Login           = "login"
 	ManifestWrite   = "manifest-write"
@@ -64,6 +65,7 @@ var Ended = []Entry{
 	{Hold, "the recording is under a legal hold, so it can't be erased", ""},
 	{Retained, "the bucket has locked an object, so it can't be erased", ""},
 	{WhichOne, "several recordings have had this id, or none had it at that time", ""},
+	{HoldsUnread, "another manifest on this machine can't be read, and it may have a legal hold", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},
 	{ManifestWrite, "the manifest can't be written", ""},
