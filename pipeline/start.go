@@ -99,7 +99,7 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 		return err
 	}
 	r.archive = a
-	if r.holds, err = r.learnSiblings(ctx, a.Holds()); err != nil {
+	if err := r.learnSiblings(ctx); err != nil {
 		return err
 	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {

@@ -73,7 +73,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	o.announce(j)
 	stats := &progress.Stats{}
 	stopProgress := o.progress(stats, client)
-	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats}, j.options)
+	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats, Siblings: siblingsOf(j.manifest)}, j.options)
 	stopProgress()
 	o.summary(j, sum)
 	if err == nil && !sum.Complete() {
@@ -119,7 +119,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		client.Expect(known.Pace)
 	}
 	stats := &progress.Stats{}
-	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats}
+	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats, Siblings: siblingsOf(j.manifest)}
 	if m != nil { // else there is none, which isn't a nil one
 		parts.Manifest = m
 	}

@@ -88,6 +88,14 @@ func (h Hold) Names(row Row) bool {
 	})
 }
 
+// ForLack reports whether a recording that is covered is so because VBC has named
+// no caller, or no extension, of it.
+func (h Hold) ForLack(row Row) bool {
+	return h.CallerID != "" && !h.Names(row) || h.Extension != "" && !row.ever(func(s Said) bool {
+		return slices.Contains(s.Extensions, h.Extension)
+	})
+}
+
 // How many digits make a telephone number that stands for itself, and how many
 // of its last ones are compared: what comes before may be a country's code, a
 // 0, or nothing.

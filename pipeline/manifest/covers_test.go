@@ -103,6 +103,11 @@ func TestHoldCoversWhatWasSaid(t *testing.T) {
 		(Hold{CallerID: "17325550102"}).Names(Row{}) {
 		t.Error("a hold names a caller whom VBC has never named, or doesn't name one whom it has")
 	}
+	bare := Row{Recording: vbc.Recording{CallerID: "17325550100"}}
+	if (Hold{CallerID: "17325550101", Extension: "102"}).ForLack(row) || !(Hold{CallerID: "17325550102"}).ForLack(bare) ||
+		!(Hold{CallerID: "17325550100", Extension: "101"}).ForLack(bare) {
+		t.Error("it isn't told what is held for lack of a caller or an extension")
+	}
 }
 
 // What is remembered is bounded, and what is beyond it is under every hold but one

@@ -101,6 +101,13 @@ func (t HoldText) Made() Hold {
 	return h
 }
 
+// End is what an end says.
+func (t HoldText) End() (*Removal, error) {
+	var r Removal
+	err := json.Unmarshal(t.Text, &r)
+	return &r, err
+}
+
 // Concerns reports whether a text is about a hold that a manifest of a destination
 // is to have. Where nobody can tell, it is.
 func (t HoldText) Concerns(destination string) bool {
