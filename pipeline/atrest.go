@@ -42,9 +42,9 @@ func (r *run) countAtRest(ctx context.Context, sel manifest.Selection) (n int64,
 	return n, nil
 }
 
-// onlyDeletion reports whether a failure is about a deletion alone, which a hold
-// makes superfluous: the recording is archived.
-func onlyDeletion(row manifest.Row) bool {
+// OnlyDeletionFailed reports whether a failure is about a deletion alone, which a
+// hold makes superfluous: the recording is archived.
+func OnlyDeletionFailed(row manifest.Row) bool {
 	c := row.Failure.Code
 	return !row.Copy.ArchivedAt.IsZero() && !row.Refuted &&
 		(strings.HasPrefix(c, code.DeletionMark) || c == code.Reappeared || c == code.Expiring)

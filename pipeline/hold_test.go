@@ -6,6 +6,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
 // The process ends at each durable step of the first run that knows a hold:
@@ -63,4 +64,38 @@ func TestCrashWithAHold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is held back for a hold counts as that, and is nothing that the progress of a
+// run waits for, whether VBC lists it or not.
+func TestHeldIsNoProgress(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "directory")
+	all := l.fill()
+	if _, err := l.run(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := sqlite.OpenBeside(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "r", By: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	progressed := func(begun, todo int64) {
+		t.Helper()
+		sum, err := l.run(Options{Delete: true, Workers: 1})
+		if err != nil || sum.Skipped != 1 || sum.HeldBackBy["hold"] != 1 || sum.Failed != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if b, n := l.stats.Begun.Load(), l.stats.Todo.Load(); b != begun || n != todo {
+			t.Errorf("%d of %d are worked on, want %d of %d", b, n, begun, todo)
+		}
+	}
+	progressed(1, 1)
+	progressed(0, 0)
+	l.replace(func(a *vbctest.Account) { a.Add(all[2]) }) // VBC lists neither
+	progressed(0, 0)
+	l.nothingLost(all[1:])
 }

@@ -108,11 +108,14 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 	if err != nil {
 		return l, err
 	}
-	for _, err := range m.Covered(ctx, manifest.InForce(holds), manifest.Listed, manifest.Stored, manifest.Failed, manifest.Verified, manifest.Purging) {
+	for row, err := range m.Covered(ctx, manifest.InForce(holds), manifest.Listed, manifest.Stored, manifest.Failed, manifest.Verified, manifest.Purging) {
 		if err != nil {
 			return l, err
 		}
 		l.Held++
+		if row.State == manifest.Failed && pipeline.OnlyDeletionFailed(row) { // so it is archived
+			l.Archive, archived = l.Archive-1, archived+1
+		}
 	}
 	st.Holds = len(manifest.InForce(holds))
 	if len(st.Runs) > 0 {
