@@ -17,6 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
@@ -74,7 +75,8 @@ type lab struct {
 	slow   func() // nil, or what comes before each commit
 	user   string // whose credentials a run has; "" = admin
 
-	stats *progress.Stats // of the last run
+	stats    *progress.Stats                                                     // of the last run
+	siblings func(context.Context, string) ([]manifest.HoldText, []error, error) // nil: there are none
 }
 
 // next is asked at every step; nextOf is told whether it puts an object.
@@ -275,7 +277,7 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.stop = stop
 	l.mu.Unlock()
 	l.stats = &progress.Stats{}
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: l.stats}, o)
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: l.stats, Siblings: l.siblings}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.

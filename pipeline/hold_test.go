@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
@@ -98,4 +99,44 @@ func TestHeldIsNoProgress(t *testing.T) {
 	l.replace(func(a *vbctest.Account) { a.Add(all[2]) }) // VBC lists neither
 	progressed(0, 0)
 	l.nothingLost(all[1:])
+}
+
+// The holds of other manifests are read once this one is bound to its account, and
+// before anything is deleted: whoever adds a hold to all manifests of the account has
+// found this one, or the run finds the hold.
+func TestSiblingsAreReadOnceBound(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "directory")
+	all := l.fill()
+	h, text, err := manifest.NewHold(manifest.Hold{IDs: []int64{1}, Reason: "r", By: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	l.siblings = func(ctx context.Context, account string) ([]manifest.HoldText, []error, error) {
+		asked++
+		m, err := sqlite.OpenReadOnly(ctx, l.path)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer m.Close()
+		if b, err := m.Binding(ctx); err != nil || b.Account != account || account != "549825" || b.Destination == "" || len(l.account.Deleted()) > 0 {
+			t.Errorf("asked for %s, the manifest is bound to %+v, %v", account, b, err)
+		}
+		return []manifest.HoldText{text}, nil, nil
+	}
+	sum, err := l.run(Options{Delete: true})
+	if err != nil || sum.Skipped != 1 || sum.Deleted != 1 || asked != 1 || !l.has(all[0]) {
+		t.Errorf("asked %d times: %+v, %v", asked, sum, err)
+	}
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	a, err := check.Audit(t.Context(), m, l.clean)
+	holds, e := m.Holds(t.Context())
+	if err != nil || e != nil || !a.Intact() || a.Held != 1 || len(holds) != 1 || holds[0].Digest != h.Digest {
+		t.Errorf("%+v, %v; %+v, %v", a, err, holds, e)
+	}
 }

@@ -131,6 +131,30 @@ func TestRebuiltManifestKnowsWhatWasSaid(t *testing.T) {
 	w.wantLeft(1)
 }
 
+// So it is where the call was archived again under the same start.
+func TestRebuiltManifestKnowsWhatWasSaidFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	r := vbctest.Recording{ID: 1, Kind: vbctest.Company, Start: time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), Size: 20000,
+		Extra: map[string]any{"caller_id": "17325550100", "file_name": "a.mp3"}}
+	w.account.Add(r)
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	w.hold(addHold("--caller-id", "17325550100")[1:]...)
+	w.flip(key(r, "mp3"))
+	w.want(w.run("verify", "--deep", "--json"), 1, nil)
+	w.shows(r, func(r *vbctest.Recording) { r.Extra["caller_id"] = "anonymous" })
+	w.want(w.archive("--older-than", "90d", "--full-scan"), 0, map[string]int{"archived": 1})
+	if n := len(w.of("kind=company")); n < 3 {
+		t.Fatalf("%d objects: the metadata isn't stored anew", n)
+	}
+	w.loseManifest()
+	if r := w.run("rebuild", "--from", w.to); r.code != 0 {
+		t.Fatalf("exit %d", r.code)
+	}
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 0, "deleted": 0, "skipped": 1})
+	w.wantLeft(1)
+}
+
 // What is held is no work that is left: status, a dry run and exit codes don't wait
 // for it.
 func TestHeldIsNotLeftToDo(t *testing.T) {
