@@ -65,7 +65,8 @@ func whatWasSaidStaysHeld(t *testing.T, places Places) {
 				h.Reason, h.By = "why", "who"
 				h, err := m.AddHold(t.Context(), h)
 				must(t, err)
-				if !h.Covers(row) {
+				later := manifest.Hold{CallerID: then.CallerID, Extension: slices.Concat(then.Extensions, []string{"101"})[0], Until: then.Start.Add(1)}
+				if !h.Covers(row) || !later.Covers(row) {
 					t.Error("a look doesn't know what would be held")
 				}
 				then.Nth = row.Nth

@@ -25,8 +25,8 @@ func ReadHolds(ctx context.Context, path string) (b manifest.Binding, texts []ma
 	}
 	db, err := sql.Open("sqlite", dsn(path, "ro", waitBusy))
 	if err == nil {
-		defer db.Close()
 		b, texts, err = readHolds(ctx, db)
+		err = errors.Join(err, db.Close())
 	}
 	if err != nil {
 		return manifest.Binding{}, nil, fmt.Errorf("read the holds of manifest %s: %w", path, err)
