@@ -28,15 +28,6 @@ func (r *run) siblingTexts(ctx context.Context, account string) ([]manifest.Hold
 	return texts, nil
 }
 
-// learnSiblings takes over what they know.
-func (r *run) learnSiblings(ctx context.Context) error {
-	texts, err := r.siblingTexts(ctx, r.account)
-	if err == nil {
-		r.holds, err = archive.LearnSiblings(r.work, r.manifest, r.log, r.store.String(), texts)
-	}
-	return err
-}
-
 // foreseeSiblings adds to the holds of a dry run those that the run would learn.
 func (r *run) foreseeSiblings(ctx context.Context, account string) error {
 	texts, err := r.siblingTexts(ctx, account)

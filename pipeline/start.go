@@ -94,12 +94,17 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved)
+	if err := r.manifest.Bind(r.work, manifest.Binding{Account: number}); err != nil {
+		return err
+	}
+	told, err := r.siblingTexts(ctx, number) // not before it is bound, see archive.LearnSiblings
 	if err != nil {
 		return err
 	}
-	r.archive = a
-	if err := r.learnSiblings(ctx); err != nil {
+	if r.archive, err = archive.Settle(r.work, r.store, r.manifest, r.log, number, r.policy.Moved); err != nil {
+		return err
+	}
+	if r.holds, err = archive.LearnSiblings(r.work, r.manifest, r.log, r.store.String(), told); err != nil {
 		return err
 	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {

@@ -269,7 +269,11 @@ func coveredIsFound(t *testing.T, places Places) {
 		for range 5 {
 			var holds []manifest.Hold
 			for range rapid.IntRange(0, 2).Draw(rt, "holds") {
-				holds = append(holds, anyHold(rt))
+				h := anyHold(rt)
+				if len(all) > 0 && rapid.Bool().Draw(rt, "to the moment") {
+					h = manifest.Hold{Since: rapid.SampledFrom(all).Draw(rt, "about").Start}
+				}
+				holds = append(holds, h)
 			}
 			states := rapid.SampledFrom([][]manifest.State{manifest.States(), {manifest.Listed}, {manifest.Failed, manifest.Verified}, {manifest.Purged}}).Draw(rt, "states")
 			want, got := []string{}, []string{}
