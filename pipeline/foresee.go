@@ -157,7 +157,7 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 		}
 		out.Code, out.Why = held, also(out.Why, "it stays at VBC: "+p.explain(row, held))
 	}
-	if row.Reappeared && !may && row.State != manifest.Purging {
+	if row.Reappeared && !may && row.State != manifest.Purging && !p.held(row) {
 		out.Why = also(out.Why, "it counts as failed until then, since VBC lists it although it had confirmed its deletion")
 	}
 	out.Unknown = p.unknown(row, told, may)
@@ -187,7 +187,7 @@ func (p *policy) explain(row manifest.Row, why string) string {
 	case code.BeforeFrom:
 		text += " (" + p.Since.UTC().Format(time.RFC3339) + ")"
 	case code.Hold:
-		h, _ := manifest.Covering(p.holds, row.Recording)
+		h, _ := manifest.Covering(p.holds, row)
 		text += fmt.Sprintf(" (hold %d)", h.Number)
 	case code.TooYoung:
 		archived := row.Copy.ArchivedAt

@@ -68,7 +68,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	known := p.Manifest
 	p.Manifest = nil
 	r := newRun(p, o)
-	r.reads = known
+	r.reads, r.destination = known, destination
 	release := r.drainAfter(parent)
 	defer release()
 	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
@@ -92,14 +92,14 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 
 func (pl *planner) do(ctx context.Context) error {
 	r := pl.run
-	if err := r.prepare(ctx); err != nil {
-		return err
-	}
-	if pl.manifest != nil {
+	if pl.manifest != nil { // first: to its holds come those of others, once the account is known
 		var err error
 		if r.holds, err = pl.manifest.Holds(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
 	}
 	l := &listing{run: r, register: pl}
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{l.list, l.listUnsorted} {
@@ -116,6 +116,11 @@ func (pl *planner) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.account == "" && bound.Account != "" { // nothing was listed
+		if err := r.foreseeSiblings(ctx, bound.Account); err != nil {
+			return err
+		}
+	}
 	if r.account != "" && bound.Account != "" && bound.Account != r.account {
 		return &manifest.BoundError{What: "account", Bound: bound.Account, Wanted: r.account}
 	}
@@ -127,7 +132,9 @@ func (pl *planner) do(ctx context.Context) error {
 			return err
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
-			pl.Leftovers++
+			if !r.atRest(row) {
+				pl.Leftovers++
+			}
 			if row.Copy.ArchivedAt.IsZero() {
 				pl.ToArchive++
 				pl.ToArchiveBytes += max(row.Size, 0)

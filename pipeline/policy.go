@@ -151,7 +151,7 @@ func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 	}
 	// A hold that is made while the run goes on is met by the manifest, in the
 	// same transaction as the receipt's intent.
-	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
+	if p.held(row) {
 		return false, code.Hold
 	}
 	if p.transcripts.unsure(row.Recording) {
@@ -171,6 +171,12 @@ func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 		return false, code.TooYoung
 	}
 	return true, ""
+}
+
+// held reports whether a recording was under a hold when the run began.
+func (p *policy) held(row manifest.Row) bool {
+	_, held := manifest.Covering(p.holds, row)
+	return held
 }
 
 // aliked reports whether a recording is held back for having another's audio.

@@ -103,7 +103,7 @@ func (r *run) lead(ctx context.Context, row *item) error {
 		return err // all there is to say of what was settled
 	case r.policy.aliked(row.Row):
 		return r.alike(row)
-	case row.Reappeared && !row.granted:
+	case row.Reappeared && !row.granted && !r.policy.held(row.Row): // else it is to stay there
 		return errReappeared
 	}
 	return nil

@@ -105,6 +105,9 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if err := learnSiblings(ctx, m, log); err != nil {
+		return err
+	}
 	a, err := archive.Of(ctx, store, m, log) // holds and receipts that this manifest doesn't know come first
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (st *status) print(s streams) {
 			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
 	}
 	if st.Holds > 0 {
-		fmt.Fprintf(s.out, "\nLegal holds in force: %d; recordings that they cover are not deleted at VBC (vbcvault hold list)\n", st.Holds)
+		fmt.Fprintf(s.out, "\nLegal holds in force: %d; they keep %s known recordings at VBC (vbcvault hold list)\n", st.Holds, humanize.Comma(st.Left.Held))
 	}
 	if st.Late != nil {
 		fmt.Fprintf(s.out, "\nLate at VBC: %s appeared %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))

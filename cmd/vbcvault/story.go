@@ -227,7 +227,7 @@ func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.R
 	// Of an erased recording nobody knows the caller any more, so every hold on a
 	// caller would cover it.
 	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool {
-		return row.State == manifest.Erased || !h.Covers(row.Recording)
+		return row.State == manifest.Erased || !h.Covers(row)
 	})
 	for _, h := range holds {
 		if !h.Lost {

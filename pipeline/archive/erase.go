@@ -120,7 +120,7 @@ func (a *Archive) erasable(ctx context.Context, eraser storage.Eraser, e Erasure
 			Hint:   "run vbcvault archive --delete first, so that it is deleted at VBC; then run vbcvault erase again",
 		}
 	}
-	if h, held := manifest.Covering(a.holds, w.row.Recording); held {
+	if h, held := manifest.Covering(a.holds, w.row); held {
 		return w, &refusal.Refusal{Code: code.Hold, Reason: fmt.Sprintf("%s is under hold %d", w.row.Recording, h.Number), Hint: "vbcvault hold list shows why; vbcvault hold remove removes the hold"}
 	}
 	base, err := layout.Stem(w.row.Recording)

@@ -17,7 +17,7 @@ func (a *Archive) tellOfHolds(ctx context.Context, row manifest.Row) error {
 		return err
 	}
 	for _, h := range holds {
-		if h.Removed == nil || h.CallerID == "" || !h.Covers(row.Recording) {
+		if h.Removed == nil || !h.Names(row) {
 			continue
 		}
 		key := layout.Holds(a.account) + h.Digest.String() + ".json"

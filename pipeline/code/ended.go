@@ -25,6 +25,7 @@ const (
 	StillAtVBC      = "still-at-vbc"
 	Retained        = "retained"
 	WhichOne        = "which-one"
+	HoldsUnread     = "holds-unread"
 
 	NoKey            = "no-signing-key"
 	UnsignedReceipts = "unsigned-receipts"
@@ -71,6 +72,7 @@ var Ended = []Entry{
 	{UnsignedReceipts, "the archive has receipts of this manifest's log that no known key has signed", ""},
 	{ReceiptsChanged, "the receipts in the manifest are not those that its key has signed", ""},
 	{WhichOne, "several recordings have had this id, or none had it at that time", ""},
+	{HoldsUnread, "another manifest on this machine can't be read, and it may have a legal hold", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},
 	{ManifestWrite, "the manifest can't be written", ""},

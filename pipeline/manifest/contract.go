@@ -100,7 +100,8 @@ type Filling interface {
 	// Drop forgets a recording.
 	Drop(ctx context.Context, r vbc.Recording) error
 	// Displace writes down, of recordings that have had the same id, that VBC has
-	// given it again to the one that was archived last. It is for the end.
+	// given it again to the one that was archived last, and has all rows of one call
+	// know what VBC has said in any of them. It is for the end.
 	Displace(ctx context.Context) error
 	// SuspectTwins has the next run ask VBC about recordings that have another
 	// one's audio, as far as VBC may have them. It is for the end.

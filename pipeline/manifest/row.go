@@ -44,13 +44,6 @@ type Row struct {
 	Unvouched bool
 }
 
-// Said is what VBC once said of a call, as far as holds look at it.
-type Said struct {
-	Start      time.Time `json:"start"` // UTC
-	CallerID   string    `json:"caller_id,omitempty"`
-	Extensions []string  `json:"extensions,omitempty"`
-}
-
 // Alike says what is known of a recording whose audio is, byte for byte, that of
 // another one.
 type Alike int

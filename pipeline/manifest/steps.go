@@ -96,7 +96,7 @@ type Erasures interface {
 	Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error
 	// Erased writes down that nothing of a recording is in the archive any more.
 	// The row keeps its id, its start, and sizes and digests of what was there.
-	// What VBC said of the call is on disk until Scrub.
+	// What VBC said of the call, then and before, is on disk until Scrub.
 	Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error
 	// Scrub leaves nothing on disk of rows as they once were. It may take as long,
 	// and as much room, as copying the manifest. Nothing else may use it meanwhile.

@@ -170,6 +170,7 @@ func (b *rebuild) prove(ctx context.Context, g layout.Group, all []layout.Said, 
 	if err != nil {
 		return err
 	}
+	row.Said = everSaid(row, all)
 	if row.Copy.Known() && row.State == manifest.Verified {
 		b.others(g, row.Copy)
 		return b.keep(ctx, row, told)
@@ -180,7 +181,7 @@ func (b *rebuild) prove(ctx context.Context, g layout.Group, all []layout.Said, 
 	if gone {
 		told.SeenRun, told.Refuted = 0, row.Refuted
 		if row.Raw != nil {
-			told.Recording = row.Recording
+			told.Recording, told.Said = row.Recording, row.Said
 		}
 		return b.unproven(ctx, told)
 	}

@@ -176,9 +176,9 @@ func put(tx txn, r *manifest.Row) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
-		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted)
+	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted, said)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
+		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted, encodeSaid(r.Said))
 	return err
 }
 
@@ -192,13 +192,39 @@ func second(t time.Time) int64 {
 
 // Displace writes down, of recordings that have had the same id, that VBC has
 // given it again to the one that was archived last. It is for Create, when all
-// are written.
+// are written. Rows of one call know then what VBC has said in any of them.
 func (m *Manifest) Displace(ctx context.Context) error {
 	return m.create(ctx, func(tx txn) error {
 		_, err := tx.Exec(`UPDATE recording AS r SET displaced = -1 WHERE EXISTS (SELECT 1 FROM recording o WHERE o.kind = r.kind AND o.owner = r.owner AND o.id = r.id
 			AND (o.stored_at, o.nth) > (r.stored_at, r.nth))`)
+		if err != nil {
+			return err
+		}
+		several, err := givenAgain(tx)
+		for _, key := range several {
+			if err == nil {
+				err = share(tx, key)
+			}
+		}
 		return err
 	})
+}
+
+// givenAgain are the ids that several rows have.
+func givenAgain(q rower) (keys []vbc.Key, err error) {
+	rows, err := q.Query("SELECT DISTINCT kind, owner, id FROM recording WHERE nth > 0")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key vbc.Key
+		if err := rows.Scan(&key.Kind, &key.Owner, &key.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
 }
 
 // drop makes room for a row. Not OR REPLACE, which would leave out the trigger

@@ -59,7 +59,7 @@ const filterErased = "erased"
 // nothing about a call is left.
 const (
 	erasingColumns = "archived_at = 0, damaged = ''"
-	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
+	erasedColumns  = erasingColumns + ", reappeared = 0, said = '', " + healed + `, odd = 0, raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
 		iif(start % 1000, printf('.%03d', start % 1000), '') || '+0000', 'file_size_in_bytes', size)`
 )
 

@@ -81,7 +81,11 @@ const recordings = `(
 const indexes = `
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
 CREATE INDEX by_audio ON recording (` + audioSum + `) WHERE audio <> '';
+` + saidIndex + `
 `
+
+// saidIndex leads to what VBC has said different things of.
+const saidIndex = `CREATE INDEX IF NOT EXISTS said ON recording (start) WHERE said <> '';`
 
 const audioSum = `substr(audio ->> '$.sha256', 1, 16)`
 
