@@ -68,7 +68,7 @@ const filterErased = "erased"
 func unquote(tx txn, text string) error {
 	for _, change := range []string{
 		"UPDATE trouble SET reason = replace(reason, ?1, ?2), acknowledged = replace(acknowledged, ?1, ?2) WHERE instr(reason, ?1) OR instr(acknowledged, ?1)",
-		`UPDATE run SET summary = json_replace(summary, '$.problems', (SELECT json_group_array(replace(value, ?1, ?2)) FROM json_each(summary, '$.problems')))
+		`UPDATE run SET summary = json_replace(summary, '$.problems', json((SELECT json_group_array(replace(value, ?1, ?2)) FROM json_each(summary, '$.problems'))))
 			WHERE json_valid(summary) AND json_type(summary, '$.problems') = 'array'
 				AND EXISTS (SELECT 1 FROM json_each(summary, '$.problems') WHERE instr(value, ?1))`,
 		`UPDATE run SET summary = json_replace(summary, '$.stopped', replace(summary ->> '$.stopped', ?1, ?2))
