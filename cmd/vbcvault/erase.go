@@ -77,6 +77,8 @@ copies of the manifest or of a directory.`,
 	return cmd
 }
 
+const findsRecordings = "vbcvault list --text finds recordings by name and number"
+
 func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	ctx := cmd.Context()
 	if f.what.ID <= 0 || strings.TrimSpace(f.what.Reason) == "" || strings.TrimSpace(f.what.By) == "" {
@@ -106,7 +108,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	defer m.Close()
 	if _, err := m.Get(ctx, f.what.Key()); err != nil && (f.start == "" || !errors.Is(err, manifest.ErrUnknown)) {
-		return usagef("vbcvault list --text finds recordings by name and number; what only the archive has is named by --start", "%v", err)
+		return usagef(findsRecordings+"; --start chooses a recording that only the archive has", "%v", err)
 	}
 	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
 	if err != nil {
@@ -118,6 +120,9 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	done, err := a.Erase(ctx, eraser, f.what, f.confirm(cmd.InOrStdin(), s.err))
+	if errors.Is(err, manifest.ErrUnknown) {
+		return usagef(findsRecordings, "%v, and nothing in the archive has this id", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -204,13 +204,21 @@ func TestEraseFindsEverything(t *testing.T) {
 				w.says(r, key(s.at(i), "mp3"), s.starts[i].Format("2006-01-02 15:04:05 UTC"))
 			}
 			w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 4})
-			for id, row := range w.catalogued() {
-				if want := map[int64]string{7: "erased", 77: "purged", 2: "purged"}[id]; row.State != want {
-					t.Errorf("in the catalogue %d is %s, want %s", id, row.State, want)
-				}
-			}
+			w.mustCatalog(map[int64]string{7: "erased", 77: "purged", 2: "purged"})
 			w.mustBeGone(s)
 		})
+	}
+}
+
+// mustCatalog fails unless the catalogue has these recordings, each in its state.
+func (w *world) mustCatalog(want map[int64]string) {
+	w.t.Helper()
+	has := map[int64]string{}
+	for id, row := range w.catalogued() {
+		has[id] = row.State
+	}
+	if !maps.Equal(has, want) {
+		w.t.Errorf("the catalogue has %v, want %v", has, want)
 	}
 }
 
@@ -250,4 +258,3 @@ func TestEraseOfEverythingGoesOn(t *testing.T) {
 	}
 	t.Error("there are more requests than were tried")
 }
-

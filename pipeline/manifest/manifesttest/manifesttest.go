@@ -69,6 +69,8 @@ func Run(t *testing.T, places Places) {
 		"OneOfManyFailsAlone":                 oneOfManyFailsAlone,
 		"NothingHeldIsBegun":                  nothingHeldIsBegun,
 		"NothingHeldIsErased":                 nothingHeldIsErased,
+		"ErasedIsQuotedNowhere":               erasedIsQuotedNowhere,
+		"FoundIsErasedUnderARowOfItsOwn":      foundIsErasedUnderARowOfItsOwn,
 		"NoIntentAfterAHold":                  noIntentAfterAHold,
 		"HoldsAreNotedAndStoredOnce":          holdsAreNotedAndStoredOnce,
 		"HoldOfTheArchive":                    holdOfTheArchive,
