@@ -136,11 +136,25 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	for _, name := range copies {
 		log.Warn("this copy of the manifest was made before an upgrade and still contains the call; remove it", "file", name)
 	}
-	if len(done.Left) > 0 {
-		return &exitError{code: exitIncomplete, err: fmt.Errorf("objects with this id are left, and nothing says whether they belong to the recording:\n  %s\n"+
-			"to erase one that does, run vbcvault erase again with the time in its name as --start", strings.Join(done.Left, "\n  "))}
+	return stays(done)
+}
+
+// stays says what an erasure has left, and why.
+func stays(done archive.Erased) error {
+	var text strings.Builder
+	if len(done.Unclear) > 0 {
+		fmt.Fprintf(&text, "objects with this id are left, and nothing says whether they belong to the recording:\n  %s\n"+
+			"to erase one that does, run vbcvault erase again with the time in its name as --start; remove yourself what has no such name",
+			strings.Join(done.Unclear, "\n  "))
 	}
-	return nil
+	if len(done.Unfinished) > 0 {
+		fmt.Fprintf(&text, "%sunfinished uploads of the recording are left, which no listing shows; allow s3:AbortMultipartUpload and run the same command again, or abort them:\n  %s",
+			strings.Repeat("\n", min(text.Len(), 1)), strings.Join(done.Unfinished, "\n  "))
+	}
+	if text.Len() == 0 {
+		return nil
+	}
+	return &exitError{code: exitIncomplete, err: errors.New(text.String())}
 }
 
 // underWay says how many deletions at VBC a run is at, nil if none.

@@ -71,6 +71,8 @@ func (w *world) scatter() *scattered {
 	s.audio = w.read(key(s.at(0), "mp3"))[200:8800]
 	w.place(key(s.at(3), "mp3"), string(w.read(key(s.at(0), "mp3")))) // its metadata is lost
 	w.place(strings.Replace(key(s.at(1), "mp3"), ".mp3", "-1a2b3c4d.mp3", 1), string(w.read(key(s.at(0), "mp3"))))
+	february, may := "catalog/account=549825/year=2025/month=02/catalog.parquet", "catalog/account=549825/year=2025/month=05/catalog.parquet"
+	w.place(february, string(w.read(may))) // of a manifest that knew the call by that start
 	w.sql(
 		fmt.Sprintf(`UPDATE recording SET said = '[{"start":%q,"caller_id":%q}]' WHERE id = 7 AND nth = 1`, s.starts[3].Format(time.RFC3339), theCaller),
 		`INSERT INTO trouble (kind, owner, code, reason, since, last, run, filter) VALUES ('company', '', 'listing', 'VBC answered: caller `+theCaller+` is odd', 0, 0, 1, 'f')`,

@@ -226,3 +226,70 @@ func TestEraseTellsOfCopiesOfTheManifest(t *testing.T) {
 	w.want(r, 0, nil)
 	w.says(r, "still contains the call", ".format9")
 }
+
+// Two recordings that start in the same second share a transcript, and what lies
+// beside them belongs to the one of its size: erasing one leaves the other whole.
+func TestEraseLeavesWhatAnotherNeeds(t *testing.T) {
+	t.Parallel()
+	for name, place := range erasable {
+		t.Run(name, func(t *testing.T) {
+			w := place(newWorld(t, vbctest.Config{}))
+			first := vbctest.Recording{Kind: vbctest.Company, ID: 7, Start: time.Date(2025, 5, 1, 10, 0, 0, 0, time.UTC), Size: 9000}
+			second := first
+			second.Size = 9500
+			for _, r := range []vbctest.Recording{first, second} {
+				w.account.Add(r)
+				w.account.Transcribe(7, "Hello.")
+				w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 1})
+			}
+			if texts := w.of("_7.transcript"); len(texts) != 1 {
+				t.Fatalf("the transcripts are %v", texts)
+			}
+			beside := func(digits string) string {
+				return strings.Replace(key(first, "mp3"), ".mp3", "-"+digits+".mp3", 1)
+			}
+			w.place(beside("1a2b3c4d"), strings.Repeat("x", 9500))
+			w.place(beside("2a2b3c4d"), strings.Repeat("x", 9000))
+			w.place(beside("3a2b3c4d"), "torn")
+			w.says(w.nothingChanges(3, func() result { return w.erase("--id", "7", "--start", "2025-05-01T10:00:00Z") }), "--bytes", "bytes 9000", "bytes 9500")
+			r := w.erase("--id", "7", "--bytes", "9000")
+			w.want(r, 1, nil)
+			w.says(r, "objects with this id are left", beside("3a2b3c4d"))
+			w.want(w.run("verify", "--deep", "--json"), 0, map[string]int{"checked": 1, "whole": 1})
+			if left := w.of("_7"); len(left) != 5 || !slices.Contains(left, beside("1a2b3c4d")) || len(w.of("_7.transcript")) != 1 {
+				t.Errorf("left are %v", left)
+			}
+			w.want(w.erase("--id", "7", "--bytes", "9500"), 0, nil)
+			if left := w.of("_7"); len(left) != 0 {
+				t.Errorf("left are %v", left)
+			}
+			w.want(w.run("diff", "--json"), 0, nil)
+			w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 2})
+		})
+	}
+}
+
+// Audio in an upload that was begun and not ended is named if the store doesn't give
+// it up.
+func TestEraseNamesUnfinishedUploads(t *testing.T) {
+	t.Parallel()
+	var refused atomic.Bool
+	w := newWorld(t, vbctest.Config{}).inS3(func(op, _ string, _ *http.Request) *storagetest.S3Fault {
+		if refused.Load() && op == "AbortMultipartUpload" {
+			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+		}
+		return nil
+	})
+	rec := w.in(5, 7)
+	w.want(w.archive(append(nightly, "--delete")...), 0, map[string]int{"deleted": 1})
+	storagetest.StartS3(t).BeginUpload(t, strings.Split(w.to, "/")[2], "calls/"+key(rec, "mp3"))
+	refused.Store(true)
+	r := w.erase("--id", "7")
+	w.want(r, 1, nil)
+	w.says(r, "unfinished uploads of the recording are left", key(rec, "mp3"), "s3:AbortMultipartUpload")
+	refused.Store(false)
+	w.says(w.erase("--id", "7"), "is already erased")
+	for name, err := range w.open().Unfinished(t.Context(), "account=") {
+		t.Errorf("left: %s, %v", name, err)
+	}
+}

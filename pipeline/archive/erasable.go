@@ -109,7 +109,7 @@ func (f *finder) unfinished(ctx context.Context) (left []string, err error) {
 				return nil, err
 			}
 			if layout.IsOf(p.stem, name) {
-				left = append(left, name+" (an upload that was begun and not ended)")
+				left = append(left, name)
 			}
 		}
 	}

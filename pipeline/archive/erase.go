@@ -48,9 +48,9 @@ type Erasable struct {
 type Erased struct {
 	Versions int   // of objects, that were removed
 	Looked   int64 // names that were looked at
-	// Left are objects that may be the recording's and are there still: nobody knows
-	// whose they are, or they are unfinished uploads that the store doesn't give up.
-	Left []string
+	// Objects that are left: of Unclear nobody knows whether they are the recording's;
+	// Unfinished are uploads that somebody has begun, and the store doesn't give up.
+	Unclear, Unfinished []string
 }
 
 // Erase removes one recording from the archive, for ever: audio, metadata, and
@@ -58,7 +58,7 @@ type Erased struct {
 // has had, and what the catalogue and its versions say of it. It must be gone at VBC,
 // and neither under a hold nor locked. To find all of it, every name in its collection
 // is looked at. confirm is asked before anything is changed. On nil nothing is left of
-// it but ids and digests, and what Left names. After an error, Erase may be called
+// it but ids and digests, and what Erased names. After an error, Erase may be called
 // again, and goes on. Nothing else may use the manifest meanwhile.
 func (a *Archive) Erase(
 	ctx context.Context, eraser storage.Eraser, e Erasure, confirm func(Erasable) error,
@@ -109,8 +109,8 @@ func (a *Archive) Erase(
 			return done, err
 		}
 	}
-	unfinished, err := f.unfinished(ctx)
-	done.Left = append(what.Unclear, unfinished...)
+	done.Unclear = what.Unclear
+	done.Unfinished, err = f.unfinished(ctx)
 	return done, errors.Join(err, a.forget(ctx, what.months))
 }
 
