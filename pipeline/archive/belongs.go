@@ -1,11 +1,9 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
@@ -208,20 +206,6 @@ func (f *finder) readAt(ctx context.Context, p *place) error {
 	return nil
 }
 
-// audioOf is the key under which audio with a digest lies in a group, or would.
-func audioOf(g layout.Group, sum storage.Digest) (key string) {
-	for _, o := range g.Audios {
-		digits := layout.DigitsIn(o.Key)
-		if digits != "" && strings.HasPrefix(sum.String(), digits) {
-			return o.Key
-		}
-		if digits == "" || key == "" {
-			key = o.Key
-		}
-	}
-	return cmp.Or(key, g.Stem+".mp3")
-}
-
 // named reports whether a row's copy names an object.
 func (f *finder) named(key string) bool {
 	return slices.ContainsFunc(f.nodes, func(n node) bool { return n.from == "" && slices.Contains(n.row.Copy.Keys(), key) })
@@ -260,164 +244,4 @@ func (f *finder) bring() {
 			one.said = append(one.said, n.row)
 		}
 	}
-}
-
-// share says of each object in a place whose it is.
-func (f *finder) share(ctx context.Context, p *place) error {
-	there := f.inPlace(p)
-	var unclear []string
-	for _, key := range p.keys {
-		owners := f.ownersOf(key)
-		if len(owners) == 0 && len(there) > 1 {
-			var err error
-			if owners, err = f.bySize(ctx, p, key, there); err != nil {
-				return err
-			}
-		}
-		if len(owners) == 0 {
-			unclear = append(unclear, key)
-		}
-		for _, of := range owners {
-			f.all[of].keys = append(f.all[of].keys, key)
-		}
-	}
-	if len(unclear) == 0 {
-		return nil
-	}
-	// Where all others were erased, what is left is the one's that is not.
-	if len(there) > 1 {
-		there = slices.DeleteFunc(there, func(of int) bool { return f.all[of].over() })
-	}
-	if len(there) == 0 {
-		there = f.saidAt(p)
-	}
-	if len(there) == 1 {
-		f.all[there[0]].keys = append(f.all[there[0]].keys, unclear...)
-		return nil
-	}
-	f.all = append(f.all, recordingOf{keys: unclear})
-	return nil
-}
-
-// ownersOf are the recordings whose rows or metadata name an object. One that was
-// erased has no claim to what another's copy is now.
-func (f *finder) ownersOf(key string) (owners []int) {
-	var erased []int
-	for _, n := range f.nodes {
-		switch {
-		case n.from != key && (n.from != "" || !slices.Contains(n.row.Copy.Keys(), key)):
-		case n.row.State == manifest.Erased:
-			erased = append(erased, n.of)
-		default:
-			owners = append(owners, n.of)
-		}
-	}
-	if len(owners) == 0 {
-		owners = erased
-	}
-	slices.Sort(owners)
-	return slices.Compact(owners)
-}
-
-// inPlace are the recordings that are known to lie in a place, or to have lain there.
-func (f *finder) inPlace(p *place) (there []int) {
-	for _, n := range f.nodes {
-		stem, err := layout.Stem(n.row.Recording)
-		if err == nil && stem == p.stem || slices.ContainsFunc(n.row.Copy.Keys(), func(key string) bool { return layout.IsOf(p.stem, key) }) {
-			there = append(there, n.of)
-		}
-	}
-	slices.Sort(there)
-	return slices.Compact(there)
-}
-
-// saidAt are the recordings of which VBC has once said that they start when a place's
-// does.
-func (f *finder) saidAt(p *place) (there []int) {
-	for i, one := range f.all {
-		if one.told && slices.ContainsFunc(one.starts(), func(at time.Time) bool { return at.Unix() == p.at.Unix() }) {
-			there = append(there, i)
-		}
-	}
-	return there
-}
-
-// bySize is the one recording in a place that has as many bytes of audio as an object.
-func (f *finder) bySize(ctx context.Context, p *place, key string, there []int) (owners []int, err error) {
-	g := layout.Group{Stem: p.stem}
-	if g.Add(storage.Object{Key: key}); len(g.Audios) == 0 {
-		return nil, nil
-	}
-	versions, err := f.eraser.Versions(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range versions {
-		for _, n := range f.nodes {
-			if slices.Contains(there, n.of) && bytesOf(n.row) == v.Size {
-				owners = append(owners, n.of)
-			}
-		}
-	}
-	slices.Sort(owners)
-	if owners = slices.Compact(owners); len(owners) != 1 {
-		return nil, nil
-	}
-	return owners, nil
-}
-
-// orphans are rows for what lies under stems that no row of a recording knows: what is
-// erased there has to be known as erased, too.
-func (f *finder) orphans(ctx context.Context, one recordingOf) (rows []manifest.Row, err error) {
-	for _, p := range f.places {
-		keys := slices.DeleteFunc(slices.Clone(one.keys), func(key string) bool { return !layout.IsOf(p.stem, key) })
-		if len(keys) == 0 || slices.ContainsFunc(one.rows, func(row manifest.Row) bool {
-			stem, err := layout.Stem(row.Recording)
-			return err == nil && stem == p.stem || slices.ContainsFunc(row.Copy.Keys(), func(key string) bool { return layout.IsOf(p.stem, key) })
-		}) {
-			continue
-		}
-		row := f.bare(p, keys)
-		for _, said := range one.said { // the latest
-			if stem, err := layout.Stem(said.Recording); err == nil && stem == p.stem && !said.Copy.StoredAt.Before(row.Copy.StoredAt) {
-				row = said
-			}
-		}
-		if row.Raw == nil {
-			if err := f.measure(ctx, &row); err != nil {
-				return nil, err
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
-// bare is a row of which no more is known than what lies there.
-func (f *finder) bare(p *place, keys []string) (row manifest.Row) {
-	g := layout.Group{Stem: p.stem}
-	for _, key := range keys {
-		g.Add(storage.Object{Key: key})
-	}
-	row.Recording, _, _ = layout.ParseKey(p.stem + ".")
-	row.Copy.Audio.Key = audioOf(g, storage.Digest{})
-	row.Copy.Sidecar.Key = p.stem + ".json"
-	if len(g.Sidecars) > 0 {
-		row.Copy.Sidecar.Key = g.Sidecars[0].Key
-	}
-	return row
-}
-
-// measure finds out how much audio there is.
-func (f *finder) measure(ctx context.Context, row *manifest.Row) error {
-	versions, err := f.eraser.Versions(ctx, row.Copy.Audio.Key)
-	if err != nil {
-		return err
-	}
-	if len(versions) > 0 {
-		row.Copy.Audio.Size = versions[0].Size
-		row.Size = cmp.Or(versions[0].Size, -1)
-	}
-	row.Raw = manifest.Bare(row.ID, row.Start, row.Size)
-	return nil
 }

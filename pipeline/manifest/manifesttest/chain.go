@@ -57,6 +57,11 @@ func takeOver(t *testing.T, places Places) {
 	if row := state(t, m, 1); row.State != manifest.Erased || string(row.Raw) != string(manifest.Bare(1, day, 1000)) {
 		t.Errorf("what was erased is %+v", row)
 	}
+	unknown := recording(9, day)
+	must(t, m.TakeOver(t.Context(), sealed(t, &c, erasureOf(unknown, receipt.Erasing), erasureOf(unknown, receipt.Erased))))
+	if row := state(t, m, 9); row.State != manifest.Erased || !row.Start.Equal(day) || row.Copy.Audio != copyOf(unknown).Audio {
+		t.Errorf("what was erased and wasn't known is %+v", row)
+	}
 	if l, err := m.Learned(t.Context()); err != nil || !l.Transcripts {
 		t.Errorf("VBC has listed transcripts: %+v, %v", l, err)
 	}

@@ -108,11 +108,22 @@ func takeOverErasure(tx txn, e receipt.Entry) error {
 	default:
 		return nil
 	}
-	// By its copy, or where the manifest knows of none, by its start.
-	_, err := tx.Exec("UPDATE recording SET state = ?, "+set+" WHERE kind = ? AND owner = ? AND id = ? AND iif(audio <> '', audio ->> '$.key' = ?, start / 1000 = ?)",
-		state, e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start))
+	// By its copy, or, where the manifest knows of none or of another one, by what an
+	// archive tells recordings apart by.
+	done, err := tx.Exec("UPDATE recording SET state = ?, "+set+` WHERE kind = ? AND owner = ? AND id = ? AND
+		(audio <> '' AND audio ->> '$.key' = ? OR start / 1000 = ? AND (audio = '' OR audio ->> '$.size' = ?))`,
+		state, e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
 	if err != nil {
 		return writeError(err)
 	}
-	return nil
+	if n, err := done.RowsAffected(); err != nil || n > 0 || e.Start.IsZero() || state != manifest.Erasing {
+		return err
+	}
+	// It isn't known at all, and has to be, so that it isn't archived again.
+	row := manifest.Row{Recording: vbc.ParseRecording(e.Kind, e.Owner, manifest.Bare(e.ID, e.Start, e.Audio.Size))}
+	row.Copy.Audio, row.Copy.Sidecar = *e.Audio, *e.Sidecar
+	if e.Transcript != nil {
+		row.Copy.Transcript = *e.Transcript
+	}
+	return insertErasing(tx, &row)
 }
