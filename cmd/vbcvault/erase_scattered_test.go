@@ -260,3 +260,23 @@ func TestEraseOfEverythingGoesOn(t *testing.T) {
 	}
 	t.Error("there are more requests than were tried")
 }
+
+// An erasure of several places that has broken off is finished by the same command in a
+// manifest that was made anew, where nothing tells any more that these are one call's.
+func TestEraseOfEverythingGoesOnAfterARebuild(t *testing.T) {
+	t.Parallel()
+	w, erasing, _ := whereErasingFails(t, 10, false)
+	s := w.scatter()
+	erasing.Store(true)
+	w.want(w.erase("--id", "7"), 3, nil)
+	erasing.Store(false)
+	if left := w.of("_7."); len(left) != 5 {
+		t.Fatalf("it breaks off with %v left", left)
+	}
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"erased": 4, "begun": 4})
+	w.want(w.run("export", "--to-store", "--take-over"), 0, nil)
+	w.want(w.erase("--id", "7"), 0, nil)
+	w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 4})
+	w.mustBeGone(s)
+}
