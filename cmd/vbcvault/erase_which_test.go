@@ -88,16 +88,21 @@ func TestEraseOfWhatNobodyKnows(t *testing.T) {
 			if left := w.of("_7."); len(left) != 3 {
 				t.Errorf("%v", left)
 			}
-			r = w.erase("--id", "7", "--start", stray.Start.Format(time.RFC3339))
-			w.want(r, 1, nil)
-			w.says(r, odd)
+			for range 2 { // and one more, of which nothing is known either
+				r = w.erase("--id", "7", "--start", stray.Start.Format(time.RFC3339))
+				w.want(r, 1, nil)
+				w.says(r, odd)
+				stray.Start = rec.Start.AddDate(0, -4, 0)
+				w.place(key(stray, "mp3"), "ID3 somebody speaks")
+			}
+			w.want(w.erase("--id", "7", "--start", stray.Start.Format(time.RFC3339)), 1, nil) // it has come back
 			if left := w.of("_7."); len(left) != 1 || left[0] != odd {
 				t.Errorf("%v", left)
 			}
-			w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 2})
+			w.want(w.run("audit", "--json"), 0, map[string]int{"erased": 3})
 			w.want(w.run("diff", "--json"), 1, map[string]int{"unknown": 1}) // a name that isn't vbcvault's
 			w.loseAll()
-			w.want(w.run("rebuild", "--from", w.to, "--json"), 1, map[string]int{"erased": 2, "lost": 0, "unknown": 1})
+			w.want(w.run("rebuild", "--from", w.to, "--json"), 1, map[string]int{"erased": 3, "lost": 0, "unknown": 1})
 		})
 	}
 }

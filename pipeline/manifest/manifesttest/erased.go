@@ -92,3 +92,19 @@ func foundIsErasedUnderARowOfItsOwn(t *testing.T, places Places) {
 		t.Errorf("listed again it is %v", seen[0])
 	}
 }
+
+// What never had a copy is erased under the name that its entries give, so that a row
+// and its receipts say the same.
+func goneIsErasedWhereItWouldBe(t *testing.T, places Places) {
+	m := fresh(t, places)
+	r := call(1, day, 1000, "a", "a.mp3")
+	add(t, m, 1, r)
+	take(t, m, r, manifest.StepFailed, manifest.StepGone, manifest.StepErasing)
+	if row := state(t, m, 1); row.State != manifest.Erasing || row.Copy.Audio != copyOf(r).Audio || row.Copy.Sidecar != copyOf(r).Sidecar {
+		t.Errorf("%+v", row)
+	}
+	take(t, m, r, manifest.StepErased)
+	if row := state(t, m, 1); string(row.Raw) != string(manifest.Bare(1, day, 1000)) {
+		t.Errorf("%s is left", row.Raw)
+	}
+}

@@ -69,6 +69,7 @@ func Run(t *testing.T, places Places) {
 		"OneOfManyFailsAlone":                 oneOfManyFailsAlone,
 		"NothingHeldIsBegun":                  nothingHeldIsBegun,
 		"NothingHeldIsErased":                 nothingHeldIsErased,
+		"GoneIsErasedWhereItWouldBe":          goneIsErasedWhereItWouldBe,
 		"ErasedIsQuotedNowhere":               erasedIsQuotedNowhere,
 		"FoundIsErasedUnderARowOfItsOwn":      foundIsErasedUnderARowOfItsOwn,
 		"NoIntentAfterAHold":                  noIntentAfterAHold,

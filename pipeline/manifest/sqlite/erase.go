@@ -22,7 +22,7 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 		if err := addEntry(tx, begun); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.StepErasing, erasingColumns)
+		return move(tx, r, manifest.StepErasing, erasingColumns+copyColumns, encodeObject(*begun.Audio), encodeObject(*begun.Sidecar))
 	})
 }
 
@@ -73,7 +73,9 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 // nothing about a call is left.
 const (
 	erasingColumns = "archived_at = 0, damaged = ''"
-	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, said = '', raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
+	// What never had a copy has the place where the entries say that it would be.
+	copyColumns   = ", audio = iif(audio = '', ?, audio), sidecar = iif(sidecar = '', ?, sidecar)"
+	erasedColumns = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, said = '', raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
 		iif(start % 1000, printf('.%03d', start % 1000), '') || '+0000', 'file_size_in_bytes', size)`
 )
 
@@ -110,9 +112,9 @@ func takeOverErasure(tx txn, e receipt.Entry) error {
 	}
 	// By its copy, or, where the manifest knows of none or of another one, by what an
 	// archive tells recordings apart by.
-	done, err := tx.Exec("UPDATE recording SET state = ?, "+set+` WHERE kind = ? AND owner = ? AND id = ? AND
+	done, err := tx.Exec("UPDATE recording SET state = ?, "+set+copyColumns+` WHERE kind = ? AND owner = ? AND id = ? AND
 		(audio <> '' AND audio ->> '$.key' = ? OR start / 1000 = ? AND (audio = '' OR audio ->> '$.size' = ?))`,
-		state, e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
+		state, encodeObject(*e.Audio), encodeObject(*e.Sidecar), e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
 	if err != nil {
 		return writeError(err)
 	}
