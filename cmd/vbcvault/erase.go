@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -129,14 +131,23 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	if _, err := fmt.Fprintf(s.out, "%s recording %d is erased; objects and versions removed: %d\n", f.what.Kind, f.what.ID, done.Versions); err != nil {
 		return err
 	}
-	copies, err := filepath.Glob(f.path + ".format*")
+	return errors.Join(tellOfCopies(f.path, log), stays(done))
+}
+
+// tellOfCopies names the copies of a manifest that were made before its format was
+// upgraded.
+func tellOfCopies(path string, log *slog.Logger) error {
+	dir, name := filepath.Split(path)
+	files, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {
 		return err
 	}
-	for _, name := range copies {
-		log.Warn("this copy of the manifest was made before an upgrade and still contains the call; remove it", "file", name)
+	for _, file := range files {
+		if strings.HasPrefix(file.Name(), name+".format") {
+			log.Warn("this copy of the manifest was made before an upgrade and still contains the call; remove it", "file", filepath.Join(dir, file.Name()))
+		}
 	}
-	return stays(done)
+	return nil
 }
 
 // stays says what an erasure has left, and why.

@@ -28,6 +28,7 @@ import (
 
 // copyAt is one copy of a call, under one of its starts.
 type copyAt struct {
+	key         vbc.Key
 	call, start int
 	size        int64
 	row         bool // the manifest knows it
@@ -37,7 +38,9 @@ type copyAt struct {
 // tangle is an archive in which one id was given to several calls, whose starts were
 // corrected, and of which the manifest knows some.
 type tangle struct {
+	key    vbc.Key
 	copies []*copyAt
+	others []string // keys of others, with the same id in other collections
 	strays []string // whose they are nobody knows
 	store  *dirstore.Store
 	a      *Archive
@@ -54,17 +57,18 @@ func (c *copyAt) recording() vbc.Recording {
 	if err != nil {
 		panic(err) // numbers and texts only
 	}
-	r := vbc.ParseRecording(vbc.Company, "", raw)
+	r := vbc.ParseRecording(c.key.Kind, c.key.Owner, raw)
 	r.Account = "549825"
 	return r
 }
 
 // tangled draws one.
 func tangled(t *rapid.T) *tangle {
-	x := &tangle{}
+	keys := []vbc.Key{{Kind: vbc.Company, ID: 7}, {Kind: vbc.OnDemand, Owner: "745249", ID: 7}, {Kind: vbc.OnDemand, Owner: "74", ID: 7}}
+	x := &tangle{key: rapid.SampledFrom(keys).Draw(t, "key")}
 	taken := map[[2]int64]int{} // start and size, which is all that an archive tells calls apart by
 	for range rapid.IntRange(1, 7).Draw(t, "copies") {
-		c := &copyAt{call: rapid.IntRange(0, 2).Draw(t, "call"), start: rapid.IntRange(0, 4).Draw(t, "start"), row: rapid.Bool().Draw(t, "row")}
+		c := &copyAt{key: x.key, call: rapid.IntRange(0, 2).Draw(t, "call"), start: rapid.IntRange(0, 4).Draw(t, "start"), row: rapid.Bool().Draw(t, "row")}
 		c.size = int64(100 + 100*(c.call/2))
 		if _, again := taken[[2]int64{int64(c.start), c.size}]; !again {
 			taken[[2]int64{int64(c.start), c.size}] = c.call
@@ -98,7 +102,7 @@ func (x *tangle) build(ctx context.Context, t *rapid.T, dir string) {
 		stem, err := layout.Stem(r)
 		must(err)
 		audio := []byte(strings.Repeat(string(rune('a'+c.call)), int(c.size)))
-		side := layout.Sidecar{Format: 1, Account: "549825", Kind: vbc.Company, Size: c.size, SHA256: storage.SumOf(audio), Recording: r.Raw}
+		side := layout.Sidecar{Format: 1, Account: "549825", Kind: c.key.Kind, Owner: c.key.Owner, Size: c.size, SHA256: storage.SumOf(audio), Recording: r.Raw}
 		text, err := side.Encode()
 		must(err)
 		keys := []string{stem + ".mp3", stem + ".json"}
@@ -113,8 +117,19 @@ func (x *tangle) build(ctx context.Context, t *rapid.T, dir string) {
 			rows = append(rows, row)
 		}
 	}
+	for _, key := range []vbc.Key{{Kind: vbc.Company, ID: 7}, {Kind: vbc.OnDemand, Owner: "745249", ID: 7}, {Kind: x.key.Kind, Owner: x.key.Owner, ID: 77}} {
+		if key == x.key {
+			continue
+		}
+		r := (&copyAt{key: key, size: 100}).recording()
+		r.ID = key.ID
+		stem, err := layout.Stem(r)
+		must(err)
+		x.others = append(x.others, stem+".mp3")
+		put(stem+".mp3", []byte("another's"))
+	}
 	if rapid.Bool().Draw(t, "stray") { // at a start of its own
-		stem, err := layout.Stem((&copyAt{start: 9}).recording())
+		stem, err := layout.Stem((&copyAt{key: x.key, start: 9}).recording())
 		must(err)
 		x.strays = []string{stem + ".json", stem + ".mp3"}
 		for _, key := range x.strays {
@@ -146,7 +161,7 @@ func (x *tangle) left(ctx context.Context, t *rapid.T) (keys []string) {
 
 // of are the copies of one call, and the keys of all others and of strays.
 func (x *tangle) of(call int) (copies []*copyAt, others []string) {
-	others = slices.Clone(x.strays)
+	others = slices.Concat(x.strays, x.others)
 	for _, c := range x.copies {
 		if c.call == call {
 			copies = append(copies, c)
@@ -180,8 +195,8 @@ func TestEraseTakesOneCall(t *testing.T) {
 			before := x.left(ctx, t)
 			chosen := rapid.SampledFrom(x.copies).Draw(t, "chosen")
 			copies, others := x.of(chosen.call)
-			e := Erasure{Kind: vbc.Company, ID: 7, Reason: "why", By: "who"}
-			if pairs > 0 || len(others) > 0 || !slices.ContainsFunc(copies, func(c *copyAt) bool { return c.row }) {
+			e := Erasure{Kind: x.key.Kind, Owner: x.key.Owner, ID: x.key.ID, Reason: "why", By: "who"}
+			if pairs > 0 || len(others) > len(x.others) || !slices.ContainsFunc(copies, func(c *copyAt) bool { return c.row }) {
 				x.mustAsk(ctx, t, e, before)
 			}
 			e.Start = startNumber(chosen.start)
@@ -248,7 +263,7 @@ func (x *tangle) mustTell(ctx context.Context, t *rapid.T, pairs int) {
 		}
 		entries[e.Type]++
 	}
-	rows, err := x.m.All(ctx, vbc.Key{Kind: vbc.Company, ID: 7})
+	rows, err := x.m.All(ctx, x.key)
 	if err != nil {
 		t.Fatal(err)
 	}
