@@ -119,6 +119,15 @@ func sameCaller(a, b string) bool {
 	return strings.Contains(x, y[len(y)-n:]) || strings.Contains(y, x[len(x)-n:])
 }
 
+// Digits are the digits of a telephone number, however it is written; "" if it has
+// too few to be one.
+func Digits(caller string) string {
+	if all := digits(caller); len(all) >= fewestDigits {
+		return all
+	}
+	return ""
+}
+
 func digits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {

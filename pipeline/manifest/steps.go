@@ -88,15 +88,21 @@ type Doubts interface {
 	Acknowledge(ctx context.Context, r vbc.Recording, why string) error
 }
 
-// Erasures are the steps from purged on, which somebody has asked for.
+// Erasures are the steps from purged, or gone, on, which somebody has asked for.
 type Erasures interface {
 	// Erasing writes down that a recording is about to be erased from the archive.
 	// Only when it has returned nil may that be begun. It is a *HeldError if the
 	// recording is under a hold at that very moment, and then nothing is written.
 	Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error
+	// ErasingFound is Erasing for what lies in the archive and the manifest doesn't
+	// know. It gets a row of its own, whose Nth it sets: so an erasure is always one
+	// of a row, and whoever compares these with receipts finds both.
+	ErasingFound(ctx context.Context, row *Row, begun receipt.Entry) error
 	// Erased writes down that nothing of a recording is in the archive any more.
 	// The row keeps its id, its start, and sizes and digests of what was there.
-	// What VBC said of the call, then and before, is on disk until Scrub.
+	// What quotes the call elsewhere in the manifest, in troubles, filters and the
+	// ends of runs, doesn't any more. What VBC said of it, then and before, is on
+	// disk until Scrub.
 	Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error
 	// Scrub leaves nothing on disk of rows as they once were. It may take as long,
 	// and as much room, as copying the manifest. Nothing else may use it meanwhile.

@@ -70,6 +70,9 @@ func deeds() []deed {
 			return err
 		}},
 		step(a, manifest.StepPurging), step(a, manifest.StepPurged), step(a, manifest.StepErasing), step(a, manifest.StepErased),
+		{"ErasingFound", func(ctx context.Context, m Manifest) error {
+			return m.ErasingFound(ctx, &manifest.Row{Recording: a, Copy: copyOf(a)}, erasureOf(a, receipt.Erasing))
+		}},
 		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error {
 			return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed"))
 		}},

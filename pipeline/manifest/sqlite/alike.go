@@ -135,9 +135,10 @@ func suspectTwins(tx txn) error {
 	return nil
 }
 
-// sharing are the recordings whose audio another row has.
+// sharing are the recordings whose audio another row has. Of what was erased unread
+// nobody knows which audio it was.
 func sharing(q rower) (map[storage.Digest][]vbc.Recording, error) {
-	rows, err := q.Query(`SELECT kind, owner, id, nth, raw, audio ->> '$.sha256' FROM recording WHERE audio <> '' AND ` + audioSum + ` IN
+	rows, err := q.Query(`SELECT kind, owner, id, nth, raw, audio ->> '$.sha256' FROM recording WHERE audio <> '' AND audio ->> '$.sha256' <> '' AND ` + audioSum + ` IN
 		(SELECT ` + audioSum + ` FROM recording WHERE audio <> '' GROUP BY 1 HAVING count(*) > 1)`)
 	if err != nil {
 		return nil, err
