@@ -74,8 +74,13 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		}
 	}
 	own := slices.DeleteFunc(slices.Clone(all), func(b layout.Bundle) bool { return b.Chain != c.ID })
-	if err := a.isAsSigned(ctx, c.ID, own, checkpoint); err != nil {
+	if err := a.isAsSigned(ctx, c, own, checkpoint); err != nil {
 		return err
+	}
+	for _, err := range unstored(ctx, a.manifest) {
+		if err != nil {
+			return err // before anything is done that adds to it
+		}
 	}
 	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {
 		return err
@@ -106,16 +111,14 @@ func unsigned(err error) error {
 // isAsSigned refuses a manifest whose log isn't what its key has signed last: what
 // somebody has changed in its file gets no signature. Where a manifest remembers no
 // checkpoint, that of the archive counts, if there is one.
-func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bundle, checkpoint []byte) error {
+func (a *Archive) isAsSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle, checkpoint []byte) error {
 	t, err := storedTree(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
 	remembered := checkpoint != nil
-	if older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > t.Size() }); !remembered && len(older) > 0 {
-		last := slices.MaxFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(x.Last, y.Last) })
-		_, checkpoint, err = last.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); err != nil && !broken && !layout.Unreadable(err) {
+	if !remembered {
+		if checkpoint, err = a.lastSigned(ctx, c, own); err != nil {
 			return err
 		}
 	}
@@ -128,13 +131,39 @@ func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bun
 	} else if err == nil {
 		t, err = grown(ctx, a.manifest, receipt.Tree{}, signed.Size)
 	}
-	if err == nil && signed == receipt.CheckpointOf(chain, t) {
+	if err == nil && signed == receipt.CheckpointOf(c.ID, t) {
 		a.signed = true
 		return nil
 	}
+	return changed("the receipts in this manifest are not those that its key has signed")
+}
+
+// lastSigned is the last checkpoint in the archive that the manifest's key has signed,
+// and that speaks of entries which the manifest has; nil if there is none. The verifier
+// is stored before anything is signed: without it, the last bundle is enough.
+func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle) ([]byte, error) {
+	older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > c.Last })
+	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
+	for _, b := range older {
+		_, checkpoint, err := b.Read(ctx, a.store)
+		if _, broken := errors.AsType[*receipt.Break](err); err != nil && !broken && !layout.Unreadable(err) {
+			return nil, err
+		}
+		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
+			return checkpoint, nil
+		}
+		if !a.keyStored {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// changed refuses a manifest that somebody has changed.
+func changed(how string) error {
 	return &refusal.Refusal{
 		Code:   code.ReceiptsChanged,
-		Reason: "the receipts in this manifest are not those that its key has signed: somebody or something has changed the manifest",
+		Reason: how + ": somebody or something has changed the manifest",
 		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
 	}
 }

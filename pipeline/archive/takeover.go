@@ -87,9 +87,12 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 	if len(strangers) == 0 {
 		return nil
 	}
-	forked, err := a.forks(ctx, c)
+	forked, err := a.forks(ctx, ways[0].Chain)
 	if err != nil {
 		return err
+	}
+	if forked && !a.signed { // a manifest that goes on by itself remembers what it has signed
+		return changed("the receipts in this manifest are not those in the destination that its key has signed")
 	}
 	if forked {
 		a.doubt("the log of this manifest forks: a copy of the manifest, or an older state of it, was in use beside it. " +
