@@ -102,6 +102,9 @@ func learnReleases(ctx context.Context, store storage.Store, m Learner, account 
 		return nil, err
 	}
 	for _, g := range logs.Logs {
+		if g.Signed == 0 {
+			continue // it needn't be read once more
+		}
 		for line, err := range logs.Lines(ctx, g) {
 			if err != nil {
 				return nil, err

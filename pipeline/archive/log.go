@@ -215,6 +215,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	}
 	var news []manifest.Tip
 	for _, chain := range slices.Sorted(maps.Keys(seen)) {
+		slices.SortFunc(seen[chain], func(a, b manifest.Tip) int { return cmp.Compare(a.Head.String(), b.Head.String()) })
 		if slices.Equal(ofChain(known, chain), seen[chain]) {
 			delete(seen, chain)
 			continue
@@ -230,7 +231,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	return a.manifest.SeeTips(ctx, slices.Collect(maps.Keys(seen)), news)
 }
 
-// ofChain are the tips of one chain, as a listing shows them.
+// ofChain are the tips of one chain, as a listing shows them, by their heads.
 func ofChain(all []manifest.Tip, chain string) (tips []manifest.Tip) {
 	for _, t := range all {
 		if t.Chain == chain {
