@@ -70,7 +70,9 @@ func TestManifestWithoutItsKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			for how, open := range map[string]func() (*sqlite.Manifest, error){
-				"for a run":    func() (*sqlite.Manifest, error) { return sqlite.Open(t.Context(), path, sqlite.WithKey(other.Secret())) },
+				"for a run": func() (*sqlite.Manifest, error) {
+					return sqlite.Open(t.Context(), path, sqlite.WithKey(other.Secret()))
+				},
 				"for reading":  func() (*sqlite.Manifest, error) { return sqlite.OpenReadOnly(t.Context(), path) },
 				"for changing": func() (*sqlite.Manifest, error) { return sqlite.OpenBeside(t.Context(), path) },
 			} {
