@@ -14,6 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -146,8 +147,8 @@ func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.
 	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
 	for _, b := range older {
 		_, checkpoint, err := b.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); err != nil && !broken && !layout.Unreadable(err) {
-			return nil, err
+		if err != nil && !isStrange(err) && !(denied(err) && !a.keyStored) {
+			return nil, unread(b, err)
 		}
 		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
 			return checkpoint, nil
@@ -157,6 +158,36 @@ func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.
 		}
 	}
 	return nil, nil
+}
+
+// isStrange reports whether a bundle can't be what its name says.
+func isStrange(err error) bool {
+	_, broken := errors.AsType[*receipt.Break](err)
+	return broken || layout.Unreadable(err)
+}
+
+// denied reports whether a store doesn't give an object out as long as nobody does
+// something about it.
+func denied(err error) bool {
+	return errors.Is(err, storage.ErrCold) || errors.Is(err, storage.ErrRefused)
+}
+
+// unread says how to go on where a bundle of the manifest's own log can't be read. It
+// may be what the manifest lacks, and it may be anybody's.
+func unread(b layout.Bundle, err error) error {
+	how := code.StoreRefused
+	switch {
+	case errors.Is(err, storage.ErrCold):
+		how = code.Cold
+	case !denied(err):
+		return err
+	}
+	return &refusal.Refusal{
+		Code:   how,
+		Reason: fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err),
+		Hint: "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
+			"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it",
+	}
 }
 
 // changed refuses a manifest that somebody has changed.
