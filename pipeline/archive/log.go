@@ -14,6 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -74,8 +75,13 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		}
 	}
 	own := slices.DeleteFunc(slices.Clone(all), func(b layout.Bundle) bool { return b.Chain != c.ID })
-	if err := a.isAsSigned(ctx, c.ID, own, checkpoint); err != nil {
+	if err := a.isAsSigned(ctx, c, own, checkpoint); err != nil {
 		return err
+	}
+	for _, err := range unstored(ctx, a.manifest) {
+		if err != nil {
+			return err // before anything is done that adds to it
+		}
 	}
 	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {
 		return err
@@ -106,16 +112,14 @@ func unsigned(err error) error {
 // isAsSigned refuses a manifest whose log isn't what its key has signed last: what
 // somebody has changed in its file gets no signature. Where a manifest remembers no
 // checkpoint, that of the archive counts, if there is one.
-func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bundle, checkpoint []byte) error {
+func (a *Archive) isAsSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle, checkpoint []byte) error {
 	t, err := storedTree(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
 	remembered := checkpoint != nil
-	if older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > t.Size() }); !remembered && len(older) > 0 {
-		last := slices.MaxFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(x.Last, y.Last) })
-		_, checkpoint, err = last.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); err != nil && !broken && !layout.Unreadable(err) {
+	if !remembered {
+		if checkpoint, err = a.lastSigned(ctx, c, own); err != nil {
 			return err
 		}
 	}
@@ -128,13 +132,69 @@ func (a *Archive) isAsSigned(ctx context.Context, chain string, own []layout.Bun
 	} else if err == nil {
 		t, err = grown(ctx, a.manifest, receipt.Tree{}, signed.Size)
 	}
-	if err == nil && signed == receipt.CheckpointOf(chain, t) {
+	if err == nil && signed == receipt.CheckpointOf(c.ID, t) {
 		a.signed = true
 		return nil
 	}
+	return changed("the receipts in this manifest are not those that its key has signed")
+}
+
+// lastSigned is the last checkpoint in the archive that the manifest's key has signed,
+// and that speaks of entries which the manifest has; nil if there is none. The verifier
+// is stored before anything is signed: without it, the last bundle is enough.
+func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle) ([]byte, error) {
+	older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > c.Last })
+	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
+	for _, b := range older {
+		_, checkpoint, err := b.Read(ctx, a.store)
+		if err != nil && !isStrange(err) && !(denied(err) && !a.keyStored) {
+			return nil, unread(b, err)
+		}
+		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
+			return checkpoint, nil
+		}
+		if !a.keyStored {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// isStrange reports whether a bundle can't be what its name says.
+func isStrange(err error) bool {
+	_, broken := errors.AsType[*receipt.Break](err)
+	return broken || layout.Unreadable(err)
+}
+
+// denied reports whether a store doesn't give an object out as long as nobody does
+// something about it.
+func denied(err error) bool {
+	return errors.Is(err, storage.ErrCold) || errors.Is(err, storage.ErrRefused)
+}
+
+// unread says how to go on where a bundle of the manifest's own log can't be read. It
+// may be what the manifest lacks, and it may be anybody's.
+func unread(b layout.Bundle, err error) error {
+	how := code.StoreRefused
+	switch {
+	case errors.Is(err, storage.ErrCold):
+		how = code.Cold
+	case !denied(err):
+		return err
+	}
+	return &refusal.Refusal{
+		Code:   how,
+		Reason: fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err),
+		Hint: "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
+			"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it",
+	}
+}
+
+// changed refuses a manifest that somebody has changed.
+func changed(how string) error {
 	return &refusal.Refusal{
 		Code:   code.ReceiptsChanged,
-		Reason: "the receipts in this manifest are not those that its key has signed: somebody or something has changed the manifest",
+		Reason: how + ": somebody or something has changed the manifest",
 		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
 	}
 }
@@ -186,6 +246,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	}
 	var news []manifest.Tip
 	for _, chain := range slices.Sorted(maps.Keys(seen)) {
+		slices.SortFunc(seen[chain], func(a, b manifest.Tip) int { return cmp.Compare(a.Head.String(), b.Head.String()) })
 		if slices.Equal(ofChain(known, chain), seen[chain]) {
 			delete(seen, chain)
 			continue
@@ -201,7 +262,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	return a.manifest.SeeTips(ctx, slices.Collect(maps.Keys(seen)), news)
 }
 
-// ofChain are the tips of one chain, as a listing shows them.
+// ofChain are the tips of one chain, as a listing shows them, by their heads.
 func ofChain(all []manifest.Tip, chain string) (tips []manifest.Tip) {
 	for _, t := range all {
 		if t.Chain == chain {

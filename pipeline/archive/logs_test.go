@@ -66,6 +66,38 @@ func TestOthersLogIsShorter(t *testing.T) {
 	k.quiet(1)
 }
 
+// seeing counts how often ends of logs are written down.
+type seeing struct {
+	*sqlite.Manifest
+	times int
+}
+
+func (s *seeing) SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error {
+	s.times++
+	return s.Manifest.SeeTips(ctx, chains, tips)
+}
+
+// What was seen is written down once, however many ends a log has, and in whatever
+// order the archive lists them.
+func TestTipsAreWrittenOnce(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, open(t, "directory"))
+	k.quiet(1)
+	for n := range int64(5) { // all end with entry 5, and their names have nothing to do with their heads
+		forge(t, k.at, receipt.Chain{ID: "FORK", Last: n, Head: storage.SumOf([]byte{byte(n)})}, nil, int(5-n))
+	}
+	m := &seeing{Manifest: k.open()}
+	defer m.Close()
+	for range 3 {
+		if _, err := Settle(t.Context(), k.at, m, slog.New(slog.DiscardHandler), testAccount, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tips, _, err := m.Tips(t.Context()); err != nil || len(tips) != 5 || m.times != 1 {
+		t.Errorf("%+v, %v, written %d times", tips, err, m.times)
+	}
+}
+
 // Without the key that a manifest was made with nothing is stored, and nothing new is
 // made in its place.
 func TestMissingKey(t *testing.T) {

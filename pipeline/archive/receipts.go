@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 
@@ -34,6 +33,15 @@ func (a *Archive) signFromHereOn(ctx context.Context, run int64) error {
 	if a.stored == 0 || a.signed {
 		return nil
 	}
+	for line, err := range unstored(ctx, a.manifest) {
+		if err != nil {
+			return err
+		}
+		if line.Type == receipt.Signing && line.Verifier == a.key.Verifier() { // it could not be stored then
+			a.signed = true
+			return nil
+		}
+	}
 	e := receipt.Entry{Type: receipt.Signing, At: now(), Run: run, Account: a.account, Verifier: a.key.Verifier()}
 	if err := a.manifest.AddReceipt(ctx, e); err != nil {
 		return err
@@ -47,8 +55,8 @@ func (a *Archive) storeChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var run int64
 	var lines []byte
+	var last receipt.Entry
 	c := receipt.Chain{Last: t.Size()}
 	first := t.Size() + 1
 	flush := func() error {
@@ -70,24 +78,58 @@ func (a *Archive) storeChain(ctx context.Context) error {
 		lines, first = nil, c.Last+1
 		return a.manifest.SetReceiptsStored(ctx, t, signed)
 	}
-	for line, err := range a.manifest.Receipts(ctx, t.Size()) {
+	for line, err := range unstored(ctx, a.manifest) {
 		if err != nil {
 			return err
 		}
-		var e receipt.Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return err
-		}
-		if e.Run != run || len(lines)+len(line) >= layout.MaxReceipts {
+		if line.Run != last.Run || len(lines)+len(line.text) >= layout.MaxReceipts {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		run, c.ID, c.Last, c.Head = e.Run, e.Chain, e.Seq, storage.SumOf(line)
-		lines = append(append(lines, line...), '\n')
-		t.Add(line)
+		last, c = line.Entry, line.chain
+		lines = append(append(lines, line.text...), '\n')
+		t.Add(line.text)
 	}
 	return flush()
+}
+
+// unstoredLine is an entry that isn't beside the archive yet.
+type unstoredLine struct {
+	receipt.Entry
+	text  []byte
+	chain receipt.Chain // up to it
+}
+
+// unstored yields the entries that aren't beside the archive yet. The error is a
+// refusal if they don't continue what is: nobody may sign that.
+func unstored(ctx context.Context, m logReader) iter.Seq2[unstoredLine, error] {
+	return func(yield func(unstoredLine, error) bool) {
+		c, err := m.Chain(ctx)
+		if err == nil {
+			c.Head = storage.Digest{}
+			c.Last, err = m.ReceiptsStored(ctx)
+		}
+		if err != nil {
+			yield(unstoredLine{}, err)
+			return
+		}
+		for line, err := range m.Receipts(ctx, max(0, c.Last-1)) {
+			if err == nil && c.Last > 0 && c.Head.IsZero() {
+				c.Head = storage.SumOf(line) // of the last one that is
+				continue
+			}
+			var e receipt.Entry
+			if err == nil {
+				if e, err = c.Next(line); err != nil {
+					err = changed(err.Error())
+				}
+			}
+			if !yield(unstoredLine{e, line, c}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // logReader is what is needed of a manifest to know how far its log has come.

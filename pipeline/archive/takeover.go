@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -52,12 +51,12 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 			continue
 		}
 		lines, checkpoint, err := b.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
+		if err != nil && isStrange(err) {
 			strangers = append(strangers, err.Error())
 			continue
 		}
 		if err != nil {
-			return err
+			return unread(b, err)
 		}
 		on, ok := follow(ways, b, lines)
 		switch {
@@ -87,9 +86,12 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 	if len(strangers) == 0 {
 		return nil
 	}
-	forked, err := a.forks(ctx, c)
+	forked, err := a.forks(ctx, ways[0].Chain)
 	if err != nil {
 		return err
+	}
+	if forked && !a.signed { // a manifest that goes on by itself remembers what it has signed
+		return changed("the receipts in this manifest are not those in the destination that its key has signed")
 	}
 	if forked {
 		a.doubt("the log of this manifest forks: a copy of the manifest, or an older state of it, was in use beside it. " +
@@ -106,6 +108,9 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 // says something else than the manifest does.
 func (a *Archive) forks(ctx context.Context, c receipt.Chain) (bool, error) {
 	logs, err := ledger.Read(ctx, a.store, a.account, a.own, func(chain string) bool { return chain == c.ID })
+	if err != nil && denied(err) {
+		return false, nil //nolint:nilerr // it can't be told
+	}
 	if err != nil {
 		return false, err
 	}

@@ -13,11 +13,12 @@ import (
 )
 
 // Key signs the checkpoints of a log: an Ed25519 key in the form of
-// https://c2sp.org/signed-note. Nothing prints its secret but Secret. It may be used
-// by several goroutines.
+// https://c2sp.org/signed-note. Nothing prints its secret but Secret: neither itself nor
+// whatever it is part of. It may be used by several goroutines.
 type Key struct {
-	signer           note.Signer
-	secret, verifier string
+	signer   note.Signer
+	secret   func() string // package fmt shows strings of structs, whatever methods there are
+	verifier string
 }
 
 // NewKey makes a key, under a name that no other has.
@@ -31,9 +32,10 @@ func NewKey() (Key, error) {
 
 var errNoKey = errors.New("it is not a signing key: want one line that begins with PRIVATE+KEY+")
 
-// ParseKey reads what Secret has written. The error doesn't say what was read.
+// ParseKey reads what Secret has written, and what an editor has made of that: with a
+// mark of UTF-8 before it, and any line end behind. The error doesn't say what was read.
 func ParseKey(secret string) (Key, error) {
-	secret = strings.TrimSpace(secret)
+	secret = strings.TrimSpace(strings.TrimPrefix(secret, "\ufeff"))
 	signer, err := note.NewSigner(secret)
 	if err != nil {
 		return Key{}, errNoKey
@@ -53,11 +55,16 @@ func ParseKey(secret string) (Key, error) {
 	if err != nil {
 		return Key{}, errNoKey
 	}
-	return Key{signer, secret, verifier}, nil
+	return Key{signer, func() string { return secret }, verifier}, nil
 }
 
 // Secret is the key as it is kept: whoever knows it can sign.
-func (k Key) Secret() string { return k.secret }
+func (k Key) Secret() string {
+	if k.secret == nil {
+		return ""
+	}
+	return k.secret()
+}
 
 // Verifier is what everybody may know: with it the key's signatures are checked.
 func (k Key) Verifier() string { return k.verifier }

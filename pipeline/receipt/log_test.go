@@ -151,6 +151,9 @@ func TestKeyIsNotPrinted(t *testing.T) {
 		if text := fmt.Sprintf(form, key); strings.Contains(text, key.Secret()) || !strings.Contains(text, key.Verifier()) {
 			t.Errorf("%s: %s", form, text)
 		}
+		if text := fmt.Sprintf(form, struct{ of Key }{key}); strings.Contains(text, key.Secret()) {
+			t.Errorf("%s of what has it: %s", form, text)
+		}
 	}
 	if _, err := ParseKey(key.Secret() + "x"); err == nil || strings.Contains(err.Error(), key.Secret()) {
 		t.Errorf("%v", err)
