@@ -102,6 +102,11 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	for _, text := range a.Doubts() {
 		r.report.add(text)
 	}
+	if r.policy.TrustArchive {
+		if err := r.vouchForAll(); err != nil {
+			return err
+		}
+	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}
