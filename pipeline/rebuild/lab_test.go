@@ -137,6 +137,18 @@ func (s *shelf) log(from end, signer *receipt.Key, entries ...receipt.Entry) end
 	return from
 }
 
+// bundles are the texts of a chain's bundles, in their order.
+func (s *shelf) bundles(chain string) (all [][]byte) {
+	s.t.Helper()
+	for o, err := range s.store.List(s.t.Context(), layout.Receipts(account)+"chain="+chain+"/") {
+		must(s.t, err)
+		text, err := layout.Read(s.t.Context(), s.store, o, layout.MaxReceipts)
+		must(s.t, err)
+		all = append(all, text)
+	}
+	return all
+}
+
 func start(chain string) end { return end{Chain: receipt.Chain{ID: chain}} }
 
 // made is what a rebuilding has come to.

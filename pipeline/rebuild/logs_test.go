@@ -1,6 +1,7 @@
 package rebuild_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 // Of a log that forks the entries of all branches count, each once, and all that a
@@ -72,35 +74,40 @@ func TestNewLogSaysWhatItHasFound(t *testing.T) {
 	}
 }
 
-// A log that is shorter than a signed one has seen it is named; what nobody known has
-// signed says nothing about others.
+// A log that is shorter than a signed one has seen it, or another, is named; what
+// nobody known has signed says nothing about others.
 func TestShorterThanSomebodyHasSeen(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		known bool
-		gone  bool // of the log that was seen, the last bundle
-		want  int
+		unsigned bool
+		size     int64 // as somebody has seen it; it has 3 entries, in bundles of 1 and 2
+		other    bool  // and with another entry there
+		want     int
 	}{
-		"whole":             {true, false, 0},
-		"shorter":           {true, true, 1},
-		"shorter, unsigned": {false, true, 0},
+		"as it was":                {size: 3},
+		"grown since":              {size: 1},
+		"grown within a bundle":    {size: 2},
+		"shorter":                  {size: 4, want: 1},
+		"another one":              {size: 3, other: true, want: 1},
+		"another one, grown":       {size: 2, other: true, want: 1},
+		"shorter, says a stranger": {size: 4, unsigned: true},
 	} {
 		s := newShelf(t)
 		r := call(1, "one", "")
-		kept := s.keep(r, "one", "")
-		a := s.log(start("A"), nil, intent(r, kept))
-		second := a
-		second.tree = receipt.Tree{}
-		line, err := second.Seal(outcome(r, receipt.StillThere))
-		must(t, err)
-		_ = line
-		seen := receipt.SeenLog{Chain: "A", Size: second.Last, Head: second.Head, Root: a.tree.Root()}
-		if !c.gone {
-			whole := s.log(a, nil, outcome(r, receipt.StillThere), outcome(r, receipt.StillThere))
-			seen.Size, seen.Head = whole.Last, whole.Head
+		heads := []storage.Digest{{}}
+		log := s.log(start("A"), nil, intent(r, s.keep(r, "one", "")))
+		s.log(log, nil, outcome(r, receipt.StillThere), outcome(r, receipt.StillThere))
+		for _, b := range s.bundles("A") {
+			for line := range bytes.Lines(b) {
+				heads = append(heads, storage.SumOf(bytes.TrimSuffix(line, []byte("\n"))))
+			}
+		}
+		seen := receipt.SeenLog{Chain: "A", Size: c.size, Head: storage.SumOf([]byte("another"))}
+		if c.size < int64(len(heads)) && !c.other {
+			seen.Head = heads[c.size]
 		}
 		signer := &s.known
-		if !c.known {
+		if c.unsigned {
 			signer = nil
 		}
 		s.log(start("B"), signer, receipt.Entry{Type: receipt.Seen, Account: account, Log: &seen})
