@@ -69,6 +69,11 @@ func deeds() []deed {
 			return err
 		}},
 		step(a, manifest.StepPurging), step(a, manifest.StepPurged), step(a, manifest.StepErasing), step(a, manifest.StepErased),
+		{"Comparing", func(ctx context.Context, m Manifest) error { return m.Comparing(ctx, c) }},
+		{"VouchForAll", func(ctx context.Context, m Manifest) error {
+			_, err := m.VouchForAll(ctx)
+			return err
+		}},
 		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error {
 			return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed"))
 		}},
