@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"pipeline/progress":   {},
 	"pipeline/refusal":    {},
 	"pipeline/retry":      {},
-	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
 	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},

@@ -19,6 +19,7 @@ type Plan struct {
 	AlreadyArchived int64            `json:"already_archived"` // of them
 	ToArchive       int64            `json:"to_archive"`
 	ToArchiveBytes  int64            `json:"to_archive_bytes"`
+	ToCompare       int64            `json:"to_compare"`             // to download once more, since nobody vouches for the copies that were found
 	Transcripts     int64            `json:"transcripts"`            // to archive beside them
 	ToDelete        int64            `json:"to_delete"`              // leftovers included
 	HeldBack        int64            `json:"held_back"`              // though eligible
@@ -85,7 +86,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
-	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
+	pl.Requests = CostOf(pl.ToArchive+pl.ToCompare, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.report.notListed(), r.report.count(), r.report.said()
 	return pl.Plan, err
 }
@@ -213,6 +214,9 @@ func (pl *planner) decide(row manifest.Row) error {
 	purge, held := pl.run.grantPurge(row)
 	if purge {
 		pl.ToDelete++
+		if pl.run.policy.mustCompare(row) && !row.Displaced {
+			pl.ToCompare++
+		}
 		if pl.file != nil {
 			if err := pl.file.add(row.Recording); err != nil {
 				return fmt.Errorf("write the plan: %w", err)

@@ -111,6 +111,11 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if r.holds, err = archive.LearnSiblings(r.work, r.manifest, r.log, r.store.String(), told); err != nil {
 		return err
 	}
+	if r.policy.TrustArchive {
+		if err := r.vouchForAll(); err != nil {
+			return err
+		}
+	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)
 	}

@@ -228,7 +228,7 @@ func (w *world) keys() []string {
 // receipts lists the objects with receipts.
 func (w *world) receipts() []string {
 	w.t.Helper()
-	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), func(key string) bool { return !isReceipts(key) })
+	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), func(key string) bool { return !isReceipts(key) || strings.HasSuffix(key, "/key.txt") })
 }
 
 // read reads an object of the destination.

@@ -82,6 +82,7 @@ type left struct {
 	Archive  int64         `json:"archive"` // recordings
 	Delete   int64         `json:"delete"`  // if the next run deletes as the last one did
 	Held     int64         `json:"held"`    // stay at VBC for a legal hold; not in Delete
+	Compare  int64         `json:"compare"` // before their deletion: no signed receipt vouches for their copies
 	Requests pipeline.Cost `json:"requests"`
 	Interval float64       `json:"seconds_per_request"` // 0 = VBC has taught none
 }
@@ -93,6 +94,9 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 	}
 	known, err := m.Learned(ctx)
 	if err != nil {
+		return l, err
+	}
+	if l.Compare, err = m.Unvouched(ctx); err != nil {
 		return l, err
 	}
 	var archived int64
@@ -123,7 +127,11 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 			l.Delete = l.Archive + archived - l.Held
 		}
 	}
-	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete, 0), known.Pace.Seconds()
+	downloads := l.Archive
+	if l.Delete > 0 {
+		downloads += l.Compare
+	}
+	l.Requests, l.Interval = pipeline.CostOf(downloads, l.Delete, 0), known.Pace.Seconds()
 	return l, nil
 }
 

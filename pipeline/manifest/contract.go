@@ -95,7 +95,9 @@ type Filling interface {
 	// sets the Nth of each.
 	Put(ctx context.Context, rows ...Row) error
 	// Tell is Put for what somebody else's receipts tell, in their order. A row
-	// without a copy says only what has become of one that was told of before.
+	// without a copy says only what has become of one that was told of before, with
+	// the same SeenRun if there is one. One without a state is verified, unless its
+	// deletion was told of before.
 	Tell(ctx context.Context, rows []Row) error
 	// Drop forgets a recording.
 	Drop(ctx context.Context, r vbc.Recording) error

@@ -40,7 +40,8 @@ type Row struct {
 	Said []Said
 
 	// Unvouched says that the copy was found in the archive, and that no signed
-	// receipt vouches for it: VBC is asked once more before it may justify a purge.
+	// receipt vouches for it: it is stored, not by us. VBC is asked once more before
+	// it may justify a purge. Whatever VBC sends and is stored ends that.
 	Unvouched bool
 }
 

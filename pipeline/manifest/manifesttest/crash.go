@@ -73,6 +73,11 @@ func deeds() []deed {
 		{"ErasingFound", func(ctx context.Context, m Manifest) error {
 			return m.ErasingFound(ctx, &manifest.Row{Recording: a, Copy: copyOf(a)}, erasureOf(a, receipt.Erasing))
 		}},
+		{"Comparing", func(ctx context.Context, m Manifest) error { return m.Comparing(ctx, c) }},
+		{"VouchForAll", func(ctx context.Context, m Manifest) error {
+			_, err := m.VouchForAll(ctx)
+			return err
+		}},
 		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error {
 			return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed"))
 		}},

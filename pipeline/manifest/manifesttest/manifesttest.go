@@ -98,6 +98,8 @@ func Run(t *testing.T, places Places) {
 		"Uploads":                             uploads,
 		"RefusedUntilWhole":                   refusedUntilWhole,
 		"ListingsExportsAndRunsAreRemembered": remembered,
+		"UnvouchedUntilStored":                unvouchedUntilStored,
+		"ToldByTheSame":                       toldByTheSame,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -101,8 +101,10 @@ func (m *Manifest) Compared(ctx context.Context, r vbc.Recording, how manifest.A
 }
 
 func store(tx txn, r vbc.Recording, step manifest.Step, c manifest.Copy, how manifest.Alike) error {
-	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0, alike = ?",
-		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), how)
+	// What is the same, in the same place, is as old as it was.
+	const age = "archived_at = iif(audio <> '' AND audio ->> '$.key' = ? AND audio ->> '$.sha256' = ?, archived_at, 0)"
+	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, "+age+", alike = ?, unvouched = 0",
+		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), c.Audio.Key, c.Audio.SHA256.String(), how)
 }
 
 func isSuspect(tx txn, r vbc.Recording) (is bool) {

@@ -213,8 +213,11 @@ CREATE TABLE trouble (
 ) WITHOUT ROWID;
 `
 
-// What the archive has of logs of receipts, and whose word is taken.
+// What the archive has of logs of receipts, and whose word is taken; and which
+// copies are nobody's word yet.
 const logs = `
+CREATE INDEX unvouched ON recording (start) WHERE unvouched = 1;
+
 CREATE TABLE log (             -- ends of logs that were seen beside the archive: none may become shorter
 	chain TEXT    NOT NULL,
 	last  INTEGER NOT NULL,      -- entries
