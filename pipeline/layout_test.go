@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"pipeline":            {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":    {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
-	"pipeline/check":      {"pipeline/archive", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/check":      {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/code":       {},
 	"pipeline/evidence":   {"storage", "vbc"},
 	"pipeline/flow":       {},

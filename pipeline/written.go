@@ -14,7 +14,7 @@ func (o Options) written() manifest.RunOptions {
 		Delete: o.Delete, DeleteAfter: manifest.Seconds(o.DeleteAfter), MaxDeletes: o.MaxDeletes,
 		NoTranscripts: o.NoTranscripts, Catalog: o.Catalog, RetryFailed: o.RetryFailed, MaxFailures: o.MaxFailures,
 		AcceptSizeMismatch: o.AcceptSizeMismatch, AcceptFormat: o.AcceptFormat, AcceptEqualAudio: o.AcceptEqualAudio,
-		AllowExpiring: o.AllowExpiring, ReadBack: string(o.ReadBack), Moved: o.Moved,
+		AllowExpiring: o.AllowExpiring, ReadBack: string(o.ReadBack), Moved: o.Moved, TrustArchive: o.TrustArchive,
 		Fetch: string(o.Fetch), SpoolDir: o.SpoolDir, ExportLimit: o.ExportLimit,
 		FullScan: o.FullScan, FullScanEvery: manifest.Seconds(o.FullScanEvery),
 		MaxWait: manifest.Seconds(o.MaxWait), Drain: manifest.Seconds(o.Drain), Workers: o.Workers, PageSize: o.PageSize,

@@ -37,6 +37,7 @@ type archiveFlags struct {
 	allowExpiring            bool
 	trustMount               bool
 	moved                    bool
+	trustArchive             bool
 	noTranscripts, catalog   bool
 	retryFailed              bool
 	maxFailures              int
@@ -136,6 +137,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.allowExpiring, "allow-expiring", false, "delete at VBC although a lifecycle rule will delete the copy")
 	fs.BoolVar(&f.trustMount, "trust-mount", false, "delete at VBC although the destination is a network or FUSE mount, which may report data as saved while it is only in a cache of this machine")
 	fs.BoolVar(&f.moved, "moved", false, "the archive was copied to a bucket of the same name at another endpoint: continue there, and bind the manifest to it")
+	fs.BoolVar(&f.trustArchive, "trust-archive", false, "once, after a restore or rebuild: take over receipts of this manifest's log, and copies, that no signed receipt vouches for")
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "skip VBC's transcripts of calls; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "update the catalogue beside the archive, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server, although others on the network can read it")
@@ -301,7 +303,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	o.AcceptFormat = f.acceptFormat
 	o.AcceptSizeMismatch, o.AcceptEqualAudio, o.AllowExpiring = f.acceptSizeMismatch, f.acceptEqualAudio, f.allowExpiring
 	o.NoTranscripts, o.ReadBack = f.noTranscripts, pipeline.ReadBack(f.readBack)
-	o.Catalog, o.Moved = f.catalog, f.moved
+	o.Catalog, o.Moved, o.TrustArchive = f.catalog, f.moved, f.trustArchive
 	o.Workers, o.PageSize, o.Version = f.workers, f.pageSize, programVersion()
 	return o, nil
 }

@@ -1,127 +1,176 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"text/tabwriter"
-	"time"
+	"os"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
+// auditFlags are the flags of audit.
+type auditFlags struct {
+	path                  string
+	offline, json, key    bool
+	expect                []string
+	witness               string
+	insecureHTTP, written bool
+}
+
 func newAudit(s streams) *cobra.Command {
-	var path string
-	var offline, asJSON, insecureHTTP bool
+	var f auditFlags
 	cmd := &cobra.Command{
-		Use:   "audit [--offline]",
+		Use:   "audit [--offline] [--expect CHECKPOINT] [--witness FILE] | --key",
 		Short: "Check the receipts of deleted recordings, and print a report",
-		Long: `Audit checks the chain of receipts: each entry contains the SHA-256 of the
-entry before it, so that no entry can be changed, removed or inserted
-unnoticed. It compares the manifest's chain with the receipts beside the
-archive, names the first break, and prints a report to keep. It changes
-nothing. The exit code is 1 if something is wrong.
+		Long: `Audit checks the log of receipts: each entry contains the SHA-256 of the entry
+before it, and the manifest's key has signed how far the log has come, so that
+no entry can be changed, removed or inserted unnoticed. It compares the log
+with the recordings and holds in the manifest, with what is beside the archive,
+and with the logs of other machines there. It names everything that does not
+agree, and prints a report to keep. It changes nothing. The exit code is 1 if
+something is wrong. vbcvault help evidence explains each finding.
+
+Somebody who can change both the manifest and the archive can still replace all
+of it. To rule this out, keep a checkpoint elsewhere: the last line of each
+run's log has one, and --witness writes one. --expect proves, also years later,
+that the log still contains what a checkpoint says.
 
 To check the copies themselves, use vbcvault verify.`,
 		Example: `  vbcvault audit
-  vbcvault audit --offline --json`,
+  vbcvault audit --offline --json
+  vbcvault audit --witness /mnt/elsewhere/checkpoint-2026-11-27
+  vbcvault audit --expect /mnt/elsewhere/checkpoint-2026-11-27
+  vbcvault audit --key`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
-				bound, err := m.Binding(ctx)
-				if err != nil {
-					return err
-				}
-				var store storage.Store
-				if d, e := parseDestination(bound.Destination); e == nil && !offline {
-					if store, err = d.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler)); err == nil {
-						err = sameBucket(ctx, m, store)
-					}
-					if err != nil {
-						return err
-					}
-				}
-				a, err := check.Audit(ctx, m, store)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					err = json.NewEncoder(s.out).Encode(a)
-				} else {
-					printAudit(s.out, path, a)
-				}
-				if err == nil && !a.Intact() {
-					err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first problem: " + a.Breaks[0])}
-				}
-				return err
-			})
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "check only the manifest")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	cmd.Flags().BoolVar(&insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
-	manifestFlag(cmd, &path)
+	fs := cmd.Flags()
+	fs.BoolVar(&f.offline, "offline", false, "check only the manifest")
+	fs.BoolVar(&f.json, "json", false, "print one JSON object")
+	fs.BoolVar(&f.key, "key", false, "print the key with which everybody can check this manifest's signatures, and nothing else")
+	fs.StringArrayVar(&f.expect, "expect", nil, "prove that the log still contains this `CHECKPOINT`: a file, or \"ORIGIN SIZE ROOT\" as a run's log prints it; may be given several times")
+	fs.StringVar(&f.witness, "witness", "", "if nothing is wrong, write the log's signed checkpoint to this new `FILE`, to be kept elsewhere")
+	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
+	manifestFlag(cmd, &f.path)
 	return cmd
 }
 
-// printAudit prints the report.
-func printAudit(out io.Writer, path string, a check.AuditResult) {
-	fmt.Fprintf(out, "Receipts of recordings deleted at VBC\n\n")
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name string, value any, note string) { fmt.Fprintf(w, "%s\t%v\t%s\n", name, value, note) }
-	row("account", orNone(a.Account), "")
-	row("destination", orNone(a.Destination), "")
-	row("manifest", path, "")
-	row("checked", a.At.Format(time.RFC3339), "by vbcvault "+programVersion())
-	if a.Entries > 0 {
-		row("period", a.First.Format(time.RFC3339), "to "+a.Last.Format(time.RFC3339))
+func (f *auditFlags) run(ctx context.Context, s streams) error {
+	expect, err := f.expected()
+	if err != nil {
+		return err
 	}
-	row("deleted", humanize.Comma(a.Deleted), "VBC confirmed the deletion; a verified copy was recorded before each")
-	row("not there", humanize.Comma(a.NotThere), "VBC no longer had them; each has a verified copy")
-	row("audio", humanize.IBytes(uint64(a.Bytes)), "of these")
-	row("still there", humanize.Comma(a.StillThere), "VBC kept them, or listed them again")
-	row("not sent", humanize.Comma(a.NotSent), "their deletion was cancelled before it was sent")
-	if a.Held > 0 {
-		row("holds", humanize.Comma(a.Held), fmt.Sprintf("legal holds were added, %d of them removed", a.Released))
+	return withManifest(ctx, f.path, func(path string, m *sqlite.Manifest) error {
+		if f.key {
+			return f.printKey(ctx, s.out, m)
+		}
+		store, err := f.open(ctx, m)
+		if err != nil {
+			return err
+		}
+		a, err := check.Audit(ctx, m, store, expect...)
+		if err != nil {
+			return err
+		}
+		if f.witness != "" && a.Intact() {
+			if err := f.writeWitness(ctx, m, a); err != nil {
+				return err
+			}
+		}
+		if f.json {
+			err = json.NewEncoder(s.out).Encode(a)
+		} else {
+			f.print(s.out, path, a)
+		}
+		if err == nil && !a.Intact() {
+			err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first problem: " + a.Breaks[0])}
+		}
+		return err
+	})
+}
+
+// open opens the destination, nil if only the manifest is to be checked.
+func (f *auditFlags) open(ctx context.Context, m *sqlite.Manifest) (storage.Store, error) {
+	bound, err := m.Binding(ctx)
+	if err != nil || f.offline {
+		return nil, err
 	}
-	if a.Erased > 0 {
-		row("erased", humanize.Comma(a.Erased), "from the archive, on request")
+	d, err := parseDestination(bound.Destination)
+	if err != nil {
+		return nil, nil //nolint:nilerr // it is bound to none yet
 	}
-	row("open", humanize.Comma(a.Open), "deletions with an unknown outcome; the next run checks those in its manifest")
-	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
-	if a.Entries > 0 {
-		row("head", a.Head, "")
+	store, err := d.open(ctx, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case a.Stored < 0:
-		row("stored", "not checked", "")
-	default:
-		row("stored", humanize.Comma(a.Stored), "entries are also stored beside the archive")
+	return store, sameBucket(ctx, m, store)
+}
+
+// expected are the texts of the checkpoints that were given, or of the files that have
+// them.
+func (f *auditFlags) expected() (texts []string, err error) {
+	for _, given := range f.expect {
+		text := given
+		if b, err := os.ReadFile(given); err == nil {
+			text = string(b)
+		}
+		if _, err := receipt.ParseCheckpoint(text); err != nil {
+			return nil, usagef(`name a file that vbcvault audit --witness has written, or give log, log_size and log_root of a run's last log line: --expect "ORIGIN SIZE ROOT"`,
+				"--expect %.200q is no checkpoint and no file with one", given)
+		}
+		texts = append(texts, text)
 	}
-	for _, o := range a.Others {
-		row("other chain", o.Chain, humanize.Comma(o.Entries)+" entries, of another manifest of this account")
+	return texts, nil
+}
+
+// printKey prints the manifest's verifier.
+func (f *auditFlags) printKey(ctx context.Context, out io.Writer, m *sqlite.Manifest) error {
+	key, err := m.Verifier(ctx)
+	if err != nil {
+		return err
 	}
-	w.Flush()
-	for _, r := range a.Remarks {
-		fmt.Fprintln(out, "remark:", r)
+	if key == "" {
+		return usagef("run vbcvault archive once; it makes the key", "this manifest has no key yet")
 	}
-	if a.Entries == 0 && len(a.Others) > 0 {
-		fmt.Fprintln(out, "\nThis manifest's own chain is empty, as after vbcvault rebuild: the other chains were checked, but are not counted above.")
+	if f.json {
+		return json.NewEncoder(out).Encode(map[string]string{"key": key})
 	}
-	if a.Intact() {
-		fmt.Fprintln(out, "\nThe chain is intact.")
-		return
+	_, err = fmt.Fprintln(out, key)
+	return err
+}
+
+// writeWitness writes a signed checkpoint of all of the log.
+func (f *auditFlags) writeWitness(ctx context.Context, m *sqlite.Manifest, a check.AuditResult) error {
+	if a.Entries == 0 {
+		return usagef("run vbcvault archive --delete first, or remove --witness", "--witness: the log of this manifest is empty")
 	}
-	fmt.Fprintln(out, "\nTHE RECEIPTS ARE NOT INTACT:")
-	for _, b := range a.Breaks {
-		fmt.Fprintln(out, " ", b)
+	signed, err := m.Checkpoint(ctx)
+	if err != nil {
+		return err
 	}
+	if a.Signed != a.Entries {
+		key, err := m.SigningKey()
+		if err != nil {
+			return usagef("run vbcvault archive where the key is, which signs and stores the newest entries; then run this command again",
+				"--witness: the newest entries of the log are not signed yet, and %v", err)
+		}
+		if signed, err = key.Sign(receipt.Checkpoint{Origin: a.Origin, Size: a.Entries, Root: a.Root}); err != nil {
+			return err
+		}
+	}
+	err = newFileFor("--witness", f.witness, 0o644, func(w io.Writer) error {
+		_, err := w.Write(signed)
+		return err
+	})
+	f.written = err == nil
+	return err
 }

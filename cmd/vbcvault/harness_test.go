@@ -225,7 +225,7 @@ func (w *world) keys() []string {
 	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), isReceipts)
 }
 
-// receipts lists the objects with receipts.
+// receipts lists the objects with receipts, without the files that say who has signed.
 func (w *world) receipts() []string {
 	w.t.Helper()
 	return slices.DeleteFunc(storagetest.Keys(w.t, w.open()), func(key string) bool { return !isReceipts(key) || strings.HasSuffix(key, "/key.txt") })

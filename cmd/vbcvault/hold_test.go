@@ -157,6 +157,15 @@ func (w *world) loseManifest() {
 	}
 }
 
+// trust has one manifest trust the key of another.
+func (w *world) trust(manifest, other string) {
+	w.t.Helper()
+	key := w.run("audit", "--key", "--manifest", other)
+	if r := w.run(append([]string{"manifest", "trust", strings.TrimSpace(key.stdout), "--manifest", manifest}, byCounsel...)...); key.code != 0 || r.code != 0 {
+		w.t.Fatalf("exit %d, then %d", key.code, r.code)
+	}
+}
+
 // A manifest that is lost, and one of another machine, learn from the archive
 // what is held, and that it isn't any more.
 func TestLostManifestKeepsHolds(t *testing.T) {
@@ -175,8 +184,12 @@ func TestLostManifestKeepsHolds(t *testing.T) {
 	w.want(w.archive("--older-than", "90d", "--delete", "--manifest", other), 0, map[string]int{"deleted": 0, "skipped": 5})
 	w.hold(append([]string{"remove", "1", "--manifest", other}, byCounsel...)...)
 	w.want(w.archive("--older-than", "90d", "--manifest", other), 0, nil) // stores that
+	r := w.archive("--older-than", "90d", "--delete")
+	w.want(r, 1, map[string]int{"deleted": 0, "skipped": 5}) // whose word is it?
+	w.says(r, "stays in force", "vbcvault manifest trust")
+	w.trust(w.manifest(), other)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 5, "skipped": 0})
-	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 0, "released": 0}) // entries of the other chains
+	w.want(w.run("audit", "--json"), 0, map[string]int{"held": 0, "released": 1}) // the hold was made in the lost one's log
 	w.want(w.run("audit", "--json", "--manifest", other), 0, map[string]int{"held": 0, "released": 1})
 	w.mustHold(all...)
 }

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newManifest(s streams) *cobra.Command {
-	return parent("manifest", "Back up or check a manifest", newManifestBackup(s), newManifestCheck(s))
+	return parent("manifest", "Back up or check a manifest, or trust another one", newManifestBackup(s), newManifestCheck(s), newManifestTrust(s))
 }
 
 func newManifestBackup(s streams) *cobra.Command {
@@ -22,16 +26,16 @@ func newManifestBackup(s streams) *cobra.Command {
 		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
 it, put that file in the manifest's place while no run is in progress. With an
 older manifest nothing is lost, and nothing is deleted wrongly: the next run
-finds out what has happened since.`,
+finds out what has happened since.
+
+It also copies the key that signs the receipts, to FILE.key: without it, the
+manifest can't be used for runs. Whoever has the key can forge receipts, so keep
+it apart from the bucket. A key that is given by the environment is not copied.`,
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withManifest(cmd.Context(), path, func(path string, m *sqlite.Manifest) error {
-				if err := m.Backup(cmd.Context(), args[0]); err != nil {
-					return usagef("use a new file in a writable directory", "%v", err)
-				}
-				_, err := fmt.Fprintf(s.out, "%s is backed up to %s\n", path, args[0])
-				return err
+				return backUp(cmd.Context(), s.out, path, m, args[0])
 			})
 		},
 	}
@@ -39,12 +43,40 @@ finds out what has happened since.`,
 	return cmd
 }
 
+// backUp copies a manifest to a new file, and its key to another.
+func backUp(ctx context.Context, out io.Writer, path string, m *sqlite.Manifest, to string) error {
+	keyTo := sqlite.KeyFile(to)
+	if _, err := os.Lstat(keyTo); err == nil {
+		return usagef("use a new file name", "%s already exists", keyTo)
+	}
+	if err := m.Backup(ctx, to); err != nil {
+		return usagef("use a new file in a writable directory", "%v", err)
+	}
+	fmt.Fprintf(out, "%s is backed up to %s\n", path, to)
+	if given, err := setting("VBCVAULT_SIGNING_KEY"); err != nil || given != "" {
+		fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY, and is not copied: back it up by itself.")
+		return err
+	}
+	key, err := m.SigningKey()
+	if missing, ok := errors.AsType[*manifest.KeyError](err); ok {
+		return &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is backed up, and its key is not: %w. Put the key back from an earlier backup; the next run needs it", missing)}
+	}
+	if err == nil {
+		err = sqlite.WriteKey(keyTo, key)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(out, "The key that signs the receipts is in %s: keep it secret, and apart from the bucket.\n", keyTo)
+	}
+	return err
+}
+
 func newManifestCheck(s streams) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Read the whole manifest and check that it is intact",
-		Long: `Check reads every page and row of the manifest, and its chain of receipts. It
+		Long: `Check reads every page and row of the manifest, and does what vbcvault audit
+--offline does: it compares the receipts with the recordings and holds. It
 changes nothing. The exit code is 1 if something is wrong; then restore a
 backup, or move the manifest away and create a new one from the archive with
 vbcvault rebuild.`,

@@ -17,7 +17,7 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "protect", "hold", "erase", "find", "restore", "recover",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
 	"destinations", "requests", "formats", "troubleshooting",
 }
 
@@ -28,9 +28,9 @@ var topicsOf = map[string][]string{
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},
-	"audit":       {"check"},
+	"audit":       {"evidence", "check"},
 	"diff":        {"check", "recover"},
-	"manifest":    {"check", "recover"},
+	"manifest":    {"check", "evidence", "recover"},
 	"hold":        {"hold"},
 	"erase":       {"erase"},
 	"list":        {"find"},

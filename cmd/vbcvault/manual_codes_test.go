@@ -19,7 +19,8 @@ func codesPage() string {
 
 Failures, reasons and troubles have a code, a short word that stays the same in every version. ` + "`vbcvault status`" + `
 shows it, and ` + "`--json`" + ` has it as ` + "`code`" + `. The text beside a code may change. A code that ends in ` + "`*`" + ` here stands for
-all codes that begin like it. Where "what to do" is empty, the message or ` + "`vbcvault status`" + ` says what to do.
+all codes that begin like it. Where "what to do" is empty, the message or ` + "`vbcvault status`" + ` says what to do. What
+` + "`vbcvault audit`" + ` finds has codes of its own: [evidence](evidence.md#what-audit-finds).
 `)
 	for _, t := range []struct {
 		title, about string
@@ -32,38 +33,60 @@ all codes that begin like it. Where "what to do" is empty, the message or ` + "`
 		{"Why a command ended early", "The message beside the code has advice of its own.", code.Ended},
 	} {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", t.title, t.about)
-		advice := false
-		for _, e := range t.table {
-			advice = advice || e.Advice != ""
-		}
-		if advice {
-			b.WriteString("| code | meaning | what to do |\n|---|---|---|\n")
-		} else {
-			b.WriteString("| code | meaning |\n|---|---|\n")
-		}
-		for _, e := range t.table {
-			fmt.Fprintf(&b, "| `%s` | %s |", e.Code, e.Meaning)
-			if advice {
-				fmt.Fprintf(&b, " %s |", e.Advice)
-			}
-			b.WriteString("\n")
-		}
+		writeCodes(&b, t.table)
 	}
 	return b.String()
 }
 
-// Troubleshooting has every code, with the meaning and the advice that the program
-// gives it. -update-codes writes them there.
+func writeCodes(b *strings.Builder, table []code.Entry) {
+	advice := false
+	for _, e := range table {
+		advice = advice || e.Advice != ""
+	}
+	if advice {
+		b.WriteString("| code | meaning | what to do |\n|---|---|---|\n")
+	} else {
+		b.WriteString("| code | meaning |\n|---|---|\n")
+	}
+	for _, e := range table {
+		fmt.Fprintf(b, "| `%s` | %s |", e.Code, e.Meaning)
+		if advice {
+			fmt.Fprintf(b, " %s |", e.Advice)
+		}
+		b.WriteString("\n")
+	}
+}
+
+// auditPage is what the manual says of what audit finds.
+func auditPage() string {
+	var b strings.Builder
+	b.WriteString(`## What audit finds
+
+` + "`audit`" + ` names each finding with a code, a short word that stays the same in every version; ` + "`--json`" + ` has them in
+` + "`findings`" + `. These speak against the receipts, and the exit code is 1:
+
+`)
+	writeCodes(&b, code.Audited)
+	b.WriteString("\nThese are remarks, and the exit code is 0:\n\n")
+	writeCodes(&b, code.Remarked)
+	return b.String()
+}
+
+// The manual has every code, with the meaning and the advice that the program gives
+// it. -update-codes writes them there.
 func TestCodesOfTheManual(t *testing.T) {
 	t.Parallel()
-	const path = "topics/troubleshooting.md"
-	text := readText(t, path)
-	from := strings.Index(text, "## By code\n")
-	if from < 0 {
-		t.Fatal("there is no section about codes")
-	}
-	until := from + 1 + strings.Index(text[from+1:], "\n## ")
-	if want := codesPage(); text[from:until] != want {
+	for path, want := range map[string]string{"topics/troubleshooting.md": codesPage(), "topics/evidence.md": auditPage()} {
+		text := readText(t, path)
+		heading, _, _ := strings.Cut(want, "\n")
+		from := strings.Index(text, heading+"\n")
+		if from < 0 {
+			t.Fatal(path + " has no section about codes")
+		}
+		until := from + 1 + strings.Index(text[from+1:], "\n## ")
+		if text[from:until] == want {
+			continue
+		}
 		if !*updateCodes {
 			t.Fatal("the codes in " + path + " are not the program's: go test ./cmd/vbcvault -run TestCodesOfTheManual -update-codes")
 		}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // newFile makes a file of what write writes. It gets its name once it is whole
@@ -15,21 +16,29 @@ import (
 // ever has that name. A file that is there already is refused before write is
 // called, and never overwritten. Its owner alone may read it.
 func newFile(path string, write func(io.Writer) error) (err error) {
+	return newFileFor("--out", path, 0o600, write)
+}
+
+// newFileFor is newFile for the file that an option names, with a mode.
+func newFileFor(option, path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return usagef("use a new file name", "--out: %s already exists", path)
+		return usagef("use a new file name", "%s: %s already exists", option, path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return usagef("create it first", "--out: there is no directory %s", filepath.Dir(path))
+		return usagef("create it first", "%s: there is no directory %s", option, filepath.Dir(path))
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-")
 	if err != nil {
-		return usagef("use a new file in a writable directory", "--out: %v", err)
+		return usagef("use a new file in a writable directory", "%s: %v", option, err)
 	}
 	// A crash until the file has its name leaves the temporary one.
 	defer func() {
 		temp.Close()
 		_ = os.Remove(temp.Name())
 	}()
+	if err := temp.Chmod(mode); err != nil && runtime.GOOS != "windows" {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
 	out := bufio.NewWriterSize(temp, 1<<16)
 	if err := write(out); err != nil {
 		return err

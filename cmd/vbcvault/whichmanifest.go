@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -52,11 +53,14 @@ func withManifest(ctx context.Context, path string, do func(path string, m *sqli
 // lockManifest opens an existing manifest for changing.
 func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	m, err := readManifest(ctx, path) // says so if there is none, and makes none
-	if err != nil {
+	switch {
+	case errors.Is(err, manifest.ErrOlder): // opening it to change it upgrades it
+	case err != nil:
 		return nil, err
-	}
-	if err := m.Close(); err != nil {
-		return nil, err
+	default:
+		if err := m.Close(); err != nil {
+			return nil, err
+		}
 	}
 	key, err := signingKey()
 	if err != nil {

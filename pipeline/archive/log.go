@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -69,7 +70,11 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		if err != nil {
 			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
-		a.keyStored = a.keyStored || o.Key == layout.VerifierKey(a.account, c.ID)
+		if o.Key == layout.VerifierKey(a.account, c.ID) {
+			if err := a.readKey(ctx, o); err != nil {
+				return err
+			}
+		}
 		if b, ok := layout.ParseBundle(o); ok {
 			all = append(all, b)
 		}
@@ -94,6 +99,29 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 	}
 	return a.lookAtTips(ctx, c.ID, all)
 }
+
+// readKey looks whether the verifier that lies beside the archive is the key's. If it
+// isn't, it is stored again.
+func (a *Archive) readKey(ctx context.Context, o storage.Object) error {
+	text, err := layout.Read(ctx, a.store, o, maxVerifier)
+	if denied(err) {
+		a.keyStored = true // nobody needs it so much that a run would stop for it
+		return nil
+	}
+	if err != nil && !layout.Unreadable(err) {
+		return err
+	}
+	verifier := strings.TrimSpace(string(text))
+	if a.keyStored = verifier == a.key.Verifier(); a.keyStored {
+		return nil
+	}
+	if _, err := receipt.NewKeys(verifier); err == nil {
+		a.doubt("%s beside the archive names another key than this manifest's; it is replaced", o.Key)
+	}
+	return nil
+}
+
+const maxVerifier = 1 << 16 // bytes
 
 // unsigned says how to mend that there is no key.
 func unsigned(err error) error {
@@ -175,19 +203,16 @@ func denied(err error) bool {
 // unread says how to go on where a bundle of the manifest's own log can't be read. It
 // may be what the manifest lacks, and it may be anybody's.
 func unread(b layout.Bundle, err error) error {
-	how := code.StoreRefused
+	reason := fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err)
+	hint := "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
+		"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it"
 	switch {
 	case errors.Is(err, storage.ErrCold):
-		how = code.Cold
-	case !denied(err):
-		return err
+		return &refusal.Refusal{Code: code.Cold, Reason: reason, Hint: hint}
+	case denied(err):
+		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: hint}
 	}
-	return &refusal.Refusal{
-		Code:   how,
-		Reason: fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err),
-		Hint: "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
-			"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it",
-	}
+	return err
 }
 
 // changed refuses a manifest that somebody has changed.

@@ -24,7 +24,10 @@ func (a *Archive) StoreReceipts(ctx context.Context, run int64) error {
 	if err := a.signFromHereOn(ctx, run); err != nil {
 		return err
 	}
-	return a.storeChain(ctx)
+	if err := a.storeChain(ctx); err != nil {
+		return err
+	}
+	return a.keepKey(ctx)
 }
 
 // signFromHereOn adds an entry where there are some that an earlier program has
@@ -183,6 +186,19 @@ func Head(ctx context.Context, m logReader) (receipt.Checkpoint, error) {
 		t, err = grown(ctx, m, t, c.Last)
 	}
 	return receipt.CheckpointOf(c.ID, t), err
+}
+
+// keepKey stores the verifier where it is missing, or isn't the key's, beside a log
+// that has been stored.
+func (a *Archive) keepKey(ctx context.Context) error {
+	if a.keyStored || a.stored == 0 {
+		return nil
+	}
+	c, err := a.manifest.Chain(ctx)
+	if err != nil {
+		return err
+	}
+	return a.putKey(ctx, c.ID)
 }
 
 // putKey stores the verifier of the key that signs the chain, for people to compare

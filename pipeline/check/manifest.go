@@ -21,4 +21,13 @@ type Manifest interface {
 	Chain(ctx context.Context) (receipt.Chain, error)
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
 	ReceiptsStored(ctx context.Context) (seq int64, err error)
+	Tree(ctx context.Context) (receipt.Tree, error)
+	Checkpoint(ctx context.Context) ([]byte, error)
+	TakenOver(ctx context.Context) ([]manifest.Piece, error)
+
+	SigningKey() (receipt.Key, error)
+	Verifier(ctx context.Context) (string, error)
+	Trusted(ctx context.Context) ([]manifest.Trusted, error)
+	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
+	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var tables = map[string][]Entry{"Failures": Failures, "HeldBack": HeldBack, "LeftAlone": LeftAlone, "Ended": Ended, "Troubles": Troubles}
+var tables = map[string][]Entry{"Failures": Failures, "HeldBack": HeldBack, "LeftAlone": LeftAlone, "Ended": Ended, "Troubles": Troubles, "Audited": Audited, "Remarked": Remarked}
 
 // A table says each code once, and something of it.
 func TestTablesAreWellFormed(t *testing.T) {

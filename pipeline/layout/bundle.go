@@ -110,9 +110,18 @@ func VerifierKey(account, chain string) string {
 }
 
 // IsVerifier reports whether a key is such a file's.
-func IsVerifier(key string) bool { return verifierName.MatchString(key) }
+func IsVerifier(key string) bool { return VerifierOf(key) != "" }
 
-var verifierName = regexp.MustCompile(`/chain=[A-Z0-9]{1,40}/key\.txt$`)
+// VerifierOf is the chain whose file of that kind has a key, "" if it is none.
+func VerifierOf(key string) string {
+	m := verifierName.FindStringSubmatch(key)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+var verifierName = regexp.MustCompile(`/chain=([A-Z0-9]{1,40})/key\.txt$`)
 
 // Missing are the pieces of a chain up to entry last, each from its first entry to
 // its last, that none of its bundles has, going by their names.

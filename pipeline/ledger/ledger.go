@@ -28,7 +28,11 @@ type Ledger struct {
 	Strays  []Stray // what belongs to none of them, or isn't what it should be
 	Bundles []layout.Bundle
 
+	// Verifiers are the files that say, for people, which key signs a log; by chains.
+	Verifiers map[string]storage.Object
+
 	store storage.Store
+	ends  map[string]map[place]*node // of each chain
 }
 
 // Stray is an object among the receipts that can't be used.
@@ -82,16 +86,18 @@ type node struct {
 // goes through each bundle once, and keeps none in memory. The error says that the
 // store can't be asked; whatever is wrong with the logs is in them.
 func Read(ctx context.Context, store storage.Store, account string, keys receipt.Keys, want func(chain string) bool) (*Ledger, error) {
-	l := &Ledger{store: store}
+	l := &Ledger{store: store, Verifiers: map[string]storage.Object{}, ends: map[string]map[place]*node{}}
 	for o, err := range store.List(ctx, layout.Receipts(account)) {
 		if err != nil {
 			return nil, fmt.Errorf("read the receipts in the destination: %w", err)
 		}
 		b, ok := layout.ParseBundle(o)
-		switch {
-		case !ok && !layout.IsVerifier(o.Key):
+		switch chain := layout.VerifierOf(o.Key); {
+		case chain != "":
+			l.Verifiers[chain] = o
+		case !ok:
 			l.Strays = append(l.Strays, Stray{o.Key, "", Foreign, "is not a receipts file"})
-		case ok && (want == nil || want(b.Chain)):
+		case want == nil || want(b.Chain):
 			l.Bundles = append(l.Bundles, b)
 		}
 	}
@@ -134,6 +140,7 @@ func (l *Ledger) readChain(ctx context.Context, all []layout.Bundle, keys receip
 	id := all[0].Chain
 	start := &node{chain: receipt.Chain{ID: id}}
 	nodes := map[place]*node{{}: start}
+	l.ends[id] = nodes
 	var order []*node
 	for _, b := range all {
 		lines, checkpoint, err := b.Read(ctx, l.store)
@@ -227,6 +234,30 @@ func logsOf(nodes []*node) (logs []*Log) {
 	}
 	slices.SortStableFunc(logs, func(a, b *Log) int { return cmp.Compare(b.Last, a.Last) })
 	return logs
+}
+
+// Has reports whether a log of a chain has come by this entry at the end of a bundle:
+// whether it goes on from there or not.
+func (l *Ledger) Has(chain string, last int64, head storage.Digest) bool {
+	n := l.ends[chain][place{last, head}]
+	return n != nil && n.before != nil
+}
+
+// End is one bundle of a log.
+type End struct {
+	layout.Bundle
+	Verifier string // of the known key that has signed the log up to here; "" = none has
+}
+
+// Ends yields the bundles of a log, from the first on.
+func (g *Log) Ends() iter.Seq[End] {
+	return func(yield func(End) bool) {
+		for _, n := range g.path {
+			if !yield(End{n.Bundle, n.verifier}) {
+				return
+			}
+		}
+	}
 }
 
 // Line is one entry of a log.

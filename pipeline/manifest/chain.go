@@ -27,4 +27,10 @@ type Chain interface {
 	// a *receipt.Break, and nothing is added. They count as stored. Whoever calls it
 	// knows that somebody who is trusted has signed them.
 	TakeOver(ctx context.Context, lines []byte, t receipt.Tree, checkpoint []byte) error
+	// TakenOver are the pieces of the chain that TakeOver has added, each from its
+	// first entry to its last: what rows say may be older than these.
+	TakenOver(ctx context.Context) ([]Piece, error)
 }
+
+// Piece is a piece of a chain.
+type Piece struct{ First, Last int64 }

@@ -49,6 +49,9 @@ type Holds interface {
 	// can't be read holds everything; an end that can't be read, or whose Release
 	// isn't known, ends nothing.
 	LearnHold(ctx context.Context, t HoldText) error
+	// HoldTexts returns what the manifest knows of each hold, in the order of their
+	// numbers, word by word.
+	HoldTexts(ctx context.Context) ([]HoldRecord, error)
 	// UnstoredHolds returns what isn't beside the archive yet.
 	UnstoredHolds(ctx context.Context) ([]HoldText, error)
 	// HoldStored writes down that a text is beside the archive.
@@ -60,6 +63,15 @@ type Holds interface {
 
 // ErrNoHold says that there is no such hold, or that it has ended.
 var ErrNoHold = errors.New("there is no such hold in force")
+
+// HoldRecord is a hold as it is written down.
+type HoldRecord struct {
+	Number int64
+	Digest storage.Digest // by which it is known
+	Made   []byte         // empty: nobody knows what it covers
+	Ended  []byte         // empty: it is in force
+	Noted  bool           // the chain has its end, or somebody else's has
+}
 
 // HoldText is one deed about a hold in writing: how it was made, or how it has
 // ended.

@@ -41,6 +41,7 @@ type RunOptions struct {
 	AllowExpiring      bool   `json:"allow_expiring,omitempty"`
 	ReadBack           string `json:"read_back,omitempty"`
 	Moved              bool   `json:"moved,omitempty"`
+	TrustArchive       bool   `json:"trust_archive,omitempty"`
 
 	Fetch         string  `json:"fetch,omitempty"`
 	SpoolDir      string  `json:"spool_dir,omitempty"`

@@ -3,6 +3,7 @@ package manifesttest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,10 +81,16 @@ func takeOver(t *testing.T, places Places) {
 	if !held {
 		t.Error("of a hold that nobody can read any more, not everything is held")
 	}
+	if p, err := m.TakenOver(t.Context()); err != nil || !slices.Equal(p, []manifest.Piece{{First: begun.Last + 1, Last: c.Last - 2}, {First: c.Last - 1, Last: c.Last}}) {
+		t.Errorf("it was taken over: %v, %v", p, err)
+	}
 	ended := receipt.Entry{Type: receipt.Released, At: day.Add(time.Hour), Account: account, Hold: 1, Digest: lost.Digest, Removal: storage.SumOf([]byte("its end"))}
 	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended), treeOf(c.Last), nil))
 	if _, held := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), other)); !held {
 		t.Error("an entry alone ends a hold")
+	}
+	if p, err := m.TakenOver(t.Context()); err != nil || len(p) != 3 || p[2] != (manifest.Piece{First: c.Last, Last: c.Last}) {
+		t.Errorf("it was taken over: %v, %v", p, err)
 	}
 }
 

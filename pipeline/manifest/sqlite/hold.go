@@ -47,6 +47,17 @@ func (m *Manifest) Holds(ctx context.Context) ([]manifest.Hold, error) {
 	}, "SELECT number, digest, made, ended FROM hold ORDER BY number")
 }
 
+// HoldTexts returns what the manifest knows of each hold, word by word.
+func (m *Manifest) HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error) {
+	return query(ctx, m, func(rows *sql.Rows) (r manifest.HoldRecord, err error) {
+		var digest string
+		if err = rows.Scan(&r.Number, &digest, &r.Made, &r.Ended, &r.Noted); err == nil {
+			r.Digest, err = storage.ParseDigest(digest)
+		}
+		return r, err
+	}, "SELECT number, digest, made, ended, noted > 1 FROM hold ORDER BY number")
+}
+
 // active returns the holds that hold at this moment of the transaction.
 func active(tx queryer) (holds []manifest.Hold, err error) {
 	var text []byte

@@ -25,7 +25,7 @@ func everyOption() manifest.RunOptions {
 		Kinds: []vbc.Kind{vbc.Company, vbc.OnDemand}, Users: []string{"self", "745249"}, Filter: "call_direction=INBOUND",
 		Delete: true, DeleteAfter: manifest.Seconds(7 * 24 * time.Hour), MaxDeletes: &few, Plan: strings.Repeat("ab", 32),
 		NoTranscripts: true, Catalog: true, RetryFailed: true, MaxFailures: 20,
-		AcceptSizeMismatch: true, AcceptFormat: true, AcceptEqualAudio: true, AllowExpiring: true, ReadBack: "auto", Moved: true,
+		AcceptSizeMismatch: true, AcceptFormat: true, AcceptEqualAudio: true, AllowExpiring: true, ReadBack: "auto", Moved: true, TrustArchive: true,
 		Fetch: "export", SpoolDir: "/mnt/scratch", ExportLimit: 2 << 30, FullScan: true, FullScanEvery: manifest.Seconds(30 * 24 * time.Hour),
 		MaxWait: manifest.Seconds(2 * time.Hour), Drain: manifest.Seconds(1500 * time.Millisecond), Workers: 8, PageSize: 1000,
 	}

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"strconv"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -155,6 +156,7 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, c
 		if err != nil {
 			return writeError(err)
 		}
+		before := c.Last
 		for line := range bytes.Lines(lines) {
 			line = bytes.TrimSuffix(line, []byte("\n"))
 			e, err := c.Next(line)
@@ -176,6 +178,28 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, c
 				}
 			}
 		}
+		if err := noteTakenOver(tx, before+1, c.Last); err != nil {
+			return err
+		}
 		return setReceiptsStored(tx, t, checkpoint)
 	})
+}
+
+// noteTakenOver adds a piece to those that TakenOver returns.
+func noteTakenOver(tx txn, first, last int64) error {
+	if last < first {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO meta (key, value) VALUES ('taken_over', json_array(json_object('First', ?1, 'Last', ?2)))
+		ON CONFLICT (key) DO UPDATE SET value = json_insert(value, '$[#]', json_object('First', ?1, 'Last', ?2))`, first, last)
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// TakenOver are the pieces of the chain that TakeOver has added.
+func (m *Manifest) TakenOver(ctx context.Context) (pieces []manifest.Piece, err error) {
+	err = m.metaJSON(ctx, "taken_over", &pieces)
+	return pieces, err
 }
