@@ -56,9 +56,13 @@ To check the copies themselves, use vbcvault verify.`,
 	fs := cmd.Flags()
 	fs.BoolVar(&f.offline, "offline", false, "check only the manifest")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
-	fs.BoolVar(&f.key, "key", false, "print the key with which everybody can check this manifest's signatures, and nothing else")
-	fs.StringArrayVar(&f.expect, "expect", nil, "prove that the log still contains this `CHECKPOINT`: a file, or \"ORIGIN SIZE ROOT\" as a run's log prints it; may be given several times")
-	fs.StringVar(&f.witness, "witness", "", "if nothing is wrong, write the log's signed checkpoint to this new `FILE`, to be kept elsewhere")
+	fs.BoolVar(&f.key, "key", false,
+		"print the key with which everybody can check this manifest's signatures, and nothing else")
+	fs.StringArrayVar(&f.expect, "expect", nil,
+		"prove that the log still contains this `CHECKPOINT`: a file, or \"ORIGIN SIZE ROOT\" as a "+
+			"run's log prints it; may be given several times")
+	fs.StringVar(&f.witness, "witness", "",
+		"if nothing is wrong, write the log's signed checkpoint to this new `FILE`, to be kept elsewhere")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
 	manifestFlag(cmd, &f.path)
 	return cmd
@@ -92,7 +96,8 @@ func (f *auditFlags) run(ctx context.Context, s streams) error {
 			f.print(s.out, path, a)
 		}
 		if err == nil && !a.Intact() {
-			err = &exitError{code: exitIncomplete, err: errors.New("the receipts are not intact; the first problem: " + a.Breaks[0])}
+			err = &exitError{code: exitIncomplete, err: errors.New(
+				"the receipts are not intact; the first problem: " + a.Breaks[0])}
 		}
 		return err
 	})
@@ -124,7 +129,8 @@ func (f *auditFlags) expected() (texts []string, err error) {
 			text = string(b)
 		}
 		if _, err := receipt.ParseCheckpoint(text); err != nil {
-			return nil, usagef(`name a file that vbcvault audit --witness has written, or give log, log_size and log_root of a run's last log line: --expect "ORIGIN SIZE ROOT"`,
+			return nil, usagef("name a file that vbcvault audit --witness has written, "+
+				`or give log, log_size and log_root of a run's last log line: --expect "ORIGIN SIZE ROOT"`,
 				"--expect %.200q is no checkpoint and no file with one", given)
 		}
 		texts = append(texts, text)
@@ -151,7 +157,8 @@ func (f *auditFlags) printKey(ctx context.Context, out io.Writer, m *sqlite.Mani
 // writeWitness writes a signed checkpoint of all of the log.
 func (f *auditFlags) writeWitness(ctx context.Context, m *sqlite.Manifest, a check.AuditResult) error {
 	if a.Entries == 0 {
-		return usagef("run vbcvault archive --delete first, or remove --witness", "--witness: the log of this manifest is empty")
+		return usagef(
+			"run vbcvault archive --delete first, or remove --witness", "--witness: the log of this manifest is empty")
 	}
 	signed, err := m.Checkpoint(ctx)
 	if err != nil {
@@ -160,7 +167,9 @@ func (f *auditFlags) writeWitness(ctx context.Context, m *sqlite.Manifest, a che
 	if a.Signed != a.Entries {
 		key, err := m.SigningKey()
 		if err != nil {
-			return usagef("run vbcvault archive where the key is, which signs and stores the newest entries; then run this command again",
+			return usagef(
+				"run vbcvault archive where the key is, which signs and stores the newest entries; then run "+
+					"this command again",
 				"--witness: the newest entries of the log are not signed yet, and %v", err)
 		}
 		if signed, err = key.Sign(receipt.Checkpoint{Origin: a.Origin, Size: a.Entries, Root: a.Root}); err != nil {

@@ -43,10 +43,14 @@ func (f *auditFlags) print(out io.Writer, path string, a check.AuditResult) {
 		fmt.Fprintln(out, "remark:", r)
 	}
 	if f.written {
-		fmt.Fprintf(out, "The signed checkpoint is in %s. Keep it where nobody can change it who can change the archive or the manifest.\n", f.witness)
+		fmt.Fprintf(out,
+			"The signed checkpoint is in %s. Keep it where nobody can change it who can change the archive "+
+				"or the manifest.\n", f.witness)
 	}
 	if a.Entries == 0 && len(a.Others) > 0 {
-		fmt.Fprintln(out, "\nThis manifest's own log is empty, as after vbcvault rebuild: the other logs were checked, but are not counted above.")
+		fmt.Fprintln(out,
+			"\nThis manifest's own log is empty, as after vbcvault rebuild: the other logs were checked, "+
+				"but are not counted above.")
 	}
 	if a.Intact() {
 		fmt.Fprintln(out, "\nThe chain is intact.")
@@ -83,7 +87,8 @@ func printLog(row func(name string, value any, note string), a check.AuditResult
 		row("trusted key", t.Verifier, fmt.Sprintf("by %s, %s: %s", t.By, t.At.Format(time.DateOnly), t.Reason))
 	}
 	for _, o := range a.Others {
-		row("other chain", o.Chain, humanize.Comma(o.Entries)+" entries, of another manifest of this account; signed by a known key: "+humanize.Comma(o.Signed))
+		row("other chain", o.Chain, fmt.Sprintf("%s entries, of another manifest of this account; signed by a known key: %s",
+			humanize.Comma(o.Entries), humanize.Comma(o.Signed)))
 	}
 }
 

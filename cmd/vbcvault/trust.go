@@ -60,12 +60,16 @@ works at any time, also during a run.`,
 					return err
 				}
 				if own == key {
-					return usagef("run vbcvault audit --key on the other machine", "this is the key of this manifest, which is trusted anyway")
+					return usagef(
+						"run vbcvault audit --key on the other machine",
+						"this is the key of this manifest, which is trusted anyway")
 				}
-				if err := m.Trust(cmd.Context(), manifest.Trusted{Verifier: key, Reason: f.reason, By: f.by, At: time.Now().UTC()}); err != nil {
+				t := manifest.Trusted{Verifier: key, Reason: f.reason, By: f.by, At: time.Now().UTC()}
+				if err := m.Trust(cmd.Context(), t); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(s.out, "the key %s is trusted: what it has signed counts as if this manifest had signed it.\n", key)
+				_, err = fmt.Fprintf(s.out,
+					"the key %s is trusted: what it has signed counts as if this manifest had signed it.\n", key)
 				return err
 			})
 		},
@@ -88,7 +92,9 @@ func verifier(given string) (string, error) {
 		if strings.Contains(text, "PRIVATE+KEY") {
 			shown = "a signing key, which is secret"
 		}
-		return "", usagef("run vbcvault audit --key on the other machine, and give what it prints, or a file with it", "%.80s is not a key to trust", shown)
+		return "", usagef(
+			"run vbcvault audit --key on the other machine, and give what it prints, or a file with it",
+			"%.80s is not a key to trust", shown)
 	}
 	return text, nil
 }

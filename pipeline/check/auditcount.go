@@ -98,6 +98,7 @@ func (a *AuditResult) countOutcome(e receipt.Entry, size int64, intended bool) {
 		a.NotSent++
 	}
 	if !intended {
-		a.wrong(code.NoIntent, e.Chain, "entry %d: %s is no longer at VBC, and no earlier entry records a verified copy", e.Seq, e.Recording())
+		a.wrong(code.NoIntent, e.Chain,
+			"entry %d: %s is no longer at VBC, and no earlier entry records a verified copy", e.Seq, e.Recording())
 	}
 }

@@ -59,7 +59,9 @@ func (a *auditor) prove(context.Context) error {
 		if why := a.proves(e); why != "" {
 			a.wrong(code.NotProven, e.Chain(), "the checkpoint %s is not proven: %s", e.Checkpoint, why)
 		} else {
-			a.remark(code.Proven, e.Chain(), "the checkpoint %s is proven: the first %d entries of this log are what they were then", e.Checkpoint, e.Size)
+			a.remark(code.Proven, e.Chain(),
+				"the checkpoint %s is proven: the first %d entries of this log are what they were then",
+				e.Checkpoint, e.Size)
 		}
 	}
 	return nil
@@ -71,9 +73,12 @@ func (a *auditor) checkSigner(e expected) {
 	switch {
 	case err == nil:
 	case a.keys.HasName(e.signer):
-		a.wrong(code.WrongSignature, e.Chain(), "the checkpoint %s bears the name of the known key %s, which has not signed it", e.Checkpoint, e.signer)
+		a.wrong(code.WrongSignature, e.Chain(),
+			"the checkpoint %s bears the name of the known key %s, which has not signed it", e.Checkpoint, e.signer)
 	default:
-		a.remark(code.UnknownSigner, e.Chain(), "the checkpoint %s is signed by an unknown key, %s: its signature proves nothing here", e.Checkpoint, e.signer)
+		a.remark(code.UnknownSigner, e.Chain(),
+			"the checkpoint %s is signed by an unknown key, %s: its signature proves nothing here",
+			e.Checkpoint, e.signer)
 	}
 }
 
@@ -110,7 +115,8 @@ func (a *auditor) provesOwn(e expected) string {
 	}
 	switch {
 	case e.Size > a.own.Last && e.found[e.Root]:
-		return fmt.Sprintf("the manifest's log has only %d entries; the archive has all of what the checkpoint says", a.own.Last)
+		return fmt.Sprintf(
+			"the manifest's log has only %d entries; the archive has all of what the checkpoint says", a.own.Last)
 	case e.Size > a.own.Last:
 		return fmt.Sprintf("the manifest's log has only %d entries", a.own.Last)
 	case root != e.Root:

@@ -18,6 +18,8 @@ type heldLogs struct {
 	made     map[storage.Digest]claim // by the hold's digest
 	released map[storage.Digest][]release
 	hearsay  []receipt.Entry // ends in logs that no known key has signed
+
+	known []manifest.HoldRecord // in the manifest
 }
 
 // claim is where a log says something.
@@ -58,26 +60,34 @@ func (a *auditor) note(e receipt.Entry, from source) {
 	case receipt.Released:
 		h.released[e.Digest] = append(h.released[e.Digest], release{c, e.Removal})
 	case receipt.Erasing:
-		a.texts = append(a.texts, text{claim: c, digest: e.Digest, code: code.ErasureText, what: "the reason why " + e.Recording().String() + " was erased"})
+		what := "the reason why " + e.Recording().String() + " was erased"
+		a.texts = append(a.texts, text{claim: c, digest: e.Digest, code: code.ErasureText, what: what})
 	}
 }
 
+// readHolds reads the manifest's holds.
+func (a *auditor) readHolds(ctx context.Context) (err error) {
+	a.holds.known, err = a.m.HoldTexts(ctx)
+	return err
+}
+
 // compareHolds compares the manifest's holds with what the logs say of them.
-func (a *auditor) compareHolds(ctx context.Context) error {
-	all, err := a.m.HoldTexts(ctx)
-	if err != nil || a.own.broken {
-		return err
+func (a *auditor) compareHolds(context.Context) error {
+	if a.own.broken {
+		return nil
 	}
 	known := map[storage.Digest]manifest.HoldRecord{}
-	for _, r := range all {
+	for _, r := range a.holds.known {
 		known[r.Digest] = r
 		made := manifest.HoldText{Hold: r.Digest, Text: r.Made}
 		ended := manifest.HoldText{Hold: r.Digest, Text: r.Ended, Ended: true}
 		switch {
 		case len(r.Made) > 0 && !made.Check():
-			a.wrong(code.HoldChanged, "", "hold %d in the manifest is not the one that was added: its text was changed", r.Number)
+			a.wrong(code.HoldChanged, "",
+				"hold %d in the manifest is not the one that was added: its text was changed", r.Number)
 		case len(r.Ended) > 0 && !ended.Check():
-			a.wrong(code.HoldChanged, "", "the end of hold %d in the manifest is not what vbcvault hold remove writes: it was changed", r.Number)
+			a.wrong(code.HoldChanged, "",
+				"the end of hold %d in the manifest is not what vbcvault hold remove writes: it was changed", r.Number)
 		case len(r.Ended) > 0:
 			a.compareEnd(r)
 		}
@@ -88,15 +98,20 @@ func (a *auditor) compareHolds(ctx context.Context) error {
 			continue
 		}
 		if c.own {
-			a.wrong(code.HoldMissing, c.chain, "entry %d: the hold %.16s… was added, and is missing in the manifest", c.seq, digest)
+			a.wrong(code.HoldMissing, c.chain,
+				"entry %d: the hold %.16s… was added, and is missing in the manifest", c.seq, digest)
 		} else {
-			a.remark(code.HoldNew, c.chain, "entry %d of the log %s: the hold %.16s… was added there, and this manifest does not know it yet; the next run reads it", c.seq, c.chain, digest)
+			a.remark(code.HoldNew, c.chain,
+				"entry %d of the log %s: the hold %.16s… was added there, and this manifest does not know it "+
+					"yet; the next run reads it", c.seq, c.chain, digest)
 		}
 	}
 	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.released), bySum) {
 		i := slices.IndexFunc(a.holds.released[digest], func(r release) bool { return r.own && !r.late })
 		if r, ok := known[digest]; ok && i >= 0 && len(r.Ended) == 0 {
-			a.wrong(code.HoldOpen, a.Chain, "entry %d: hold %d was removed, and is still in force in the manifest: the text of its end was missing when the entry was copied from the archive",
+			a.wrong(code.HoldOpen, a.Chain,
+				"entry %d: hold %d was removed, and is still in force in the manifest: the text of its end was "+
+					"missing when the entry was copied from the archive",
 				a.holds.released[digest][i].seq, r.Number)
 		}
 	}
@@ -110,11 +125,15 @@ func (a *auditor) compareEnd(r manifest.HoldRecord) {
 	switch {
 	case slices.ContainsFunc(a.holds.released[r.Digest], func(e release) bool { return e.removal == sum }):
 	case !r.Noted:
-		a.remark(code.HoldPending, "", "hold %d was removed in the manifest, and its receipt is not written yet: the next run writes it. If nobody removed it, add the hold again now", r.Number)
+		a.remark(code.HoldPending, "",
+			"hold %d was removed in the manifest, and its receipt is not written yet: the next run writes "+
+				"it. If nobody removed it, add the hold again now", r.Number)
 	case slices.ContainsFunc(a.holds.hearsay, isIt):
-		a.remark(code.HoldUnsigned, "", "hold %d has ended, and the receipt of that is in a log that no known key has signed", r.Number)
+		a.remark(code.HoldUnsigned, "",
+			"hold %d has ended, and the receipt of that is in a log that no known key has signed", r.Number)
 	case a.store == nil && a.mayBeElsewhere():
-		a.remark(code.Elsewhere, "", "hold %d has ended, and the receipt of that is in another log, which --offline does not check", r.Number)
+		a.remark(code.Elsewhere, "",
+			"hold %d has ended, and the receipt of that is in another log, which --offline does not check", r.Number)
 	default:
 		a.wrong(code.HoldEnded, "", "hold %d has ended in the manifest, and no log has a receipt of that", r.Number)
 	}
@@ -132,9 +151,9 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := a.endedHolds(ctx)
-	if err != nil {
-		return err
+	ended := map[storage.Digest]bool{} // in the manifest
+	for _, r := range a.holds.known {
+		ended[r.Digest] = len(r.Ended) > 0
 	}
 	a.strayEnds(holds, ended)
 	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.made), bySum) {
@@ -142,7 +161,9 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 		if holds[layout.HoldKey(a.Account, manifest.HoldText{Hold: digest})] == digest {
 			continue
 		}
-		means := fmt.Sprintf("destination: the text of the hold that entry %d of the log %s names is missing beside the archive, or changed (holds/…/%s.json)", c.seq, c.chain, digest)
+		means := fmt.Sprintf(
+			"destination: the text of the hold that entry %d of the log %s names is missing beside the "+
+				"archive, or changed (holds/…/%s.json)", c.seq, c.chain, digest)
 		if ended[digest] {
 			a.remark(code.HoldTextLost, c.chain, "%s; the hold has ended", means)
 		} else {
@@ -152,7 +173,9 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 	for _, digest := range slices.SortedFunc(maps.Keys(a.holds.released), bySum) {
 		for _, r := range a.holds.released[digest] {
 			if !hasText(holds, digest, r.removal) {
-				a.wrong(code.HoldText, r.chain, "destination: the text of the end of a hold that entry %d of the log %s names is missing beside the archive, or changed (holds/…/%s.removed.json)",
+				a.wrong(code.HoldText, r.chain,
+					"destination: the text of the end of a hold that entry %d of the log %s names is missing beside "+
+						"the archive, or changed (holds/…/%s.removed.json)",
 					r.seq, r.chain, digest)
 			}
 		}
@@ -166,7 +189,9 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 	}
 	for _, t := range a.texts {
 		if erasures[fmt.Sprintf("%s%s.json", layout.Erasures(a.Account), t.digest)] != t.digest {
-			a.wrong(t.code, t.chain, "destination: %s is missing beside the archive, or changed; entry %d of the log %s names it (erasures/…/%s.json)", t.what, t.seq, t.chain, t.digest)
+			a.wrong(t.code, t.chain,
+				"destination: %s is missing beside the archive, or changed; entry %d of the log %s names it "+
+					"(erasures/…/%s.json)", t.what, t.seq, t.chain, t.digest)
 		}
 	}
 	return nil
@@ -192,7 +217,8 @@ func (a *auditor) textsUnder(ctx context.Context, prefix string) (map[string]sto
 // manifests may have ended it, each with words of its own.
 func hasText(holds map[string]storage.Digest, hold, removal storage.Digest) bool {
 	for key, sum := range holds {
-		if name := layout.HoldName.FindStringSubmatch(key); name != nil && name[1] == hold.String() && name[2] != "" && sum == removal {
+		name := layout.HoldName.FindStringSubmatch(key)
+		if name != nil && name[1] == hold.String() && name[2] != "" && sum == removal {
 			return true
 		}
 	}
@@ -210,17 +236,9 @@ func (a *auditor) strayEnds(holds map[string]storage.Digest, ended map[storage.D
 		hold, err := storage.ParseDigest(name[1])
 		known := slices.ContainsFunc(a.holds.released[hold], func(r release) bool { return r.removal == holds[key] })
 		if gone, is := ended[hold]; err == nil && is && !gone && !known {
-			a.wrong(code.HoldEnd, "", "destination: %s says that a hold was removed which is in force, and no receipt that a known key has signed says so", key)
+			a.wrong(code.HoldEnd, "",
+				"destination: %s says that a hold was removed which is in force, and no receipt that a known "+
+					"key has signed says so", key)
 		}
 	}
-}
-
-// endedHolds are those that have ended in the manifest.
-func (a *auditor) endedHolds(ctx context.Context) (map[storage.Digest]bool, error) {
-	all, err := a.m.HoldTexts(ctx)
-	ended := map[storage.Digest]bool{}
-	for _, r := range all {
-		ended[r.Digest] = len(r.Ended) > 0
-	}
-	return ended, err
 }

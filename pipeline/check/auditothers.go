@@ -36,8 +36,10 @@ func (a *auditor) compareOthers(ctx context.Context) error {
 	a.strays()
 	for _, t := range a.tips {
 		if t.Chain != a.Chain && !a.logs.Has(t.Chain, t.Last, t.Head) {
-			a.wrong(code.OtherShorter, t.Chain, "destination: the log %s of another manifest had an entry %d that is missing now, or that is another one: "+
-				"it was cut off or changed", t.Chain, t.Last)
+			a.wrong(code.OtherShorter, t.Chain,
+				"destination: the log %s of another manifest had an entry %d that is missing now, or that is "+
+					"another one: "+
+					"it was cut off or changed", t.Chain, t.Last)
 		}
 	}
 	return nil
@@ -55,16 +57,22 @@ func (a *auditor) judge(g *ledger.Log) {
 	}
 	switch {
 	case g.Signed > 0 && g.Signed < g.Last, g.Signed == 0 && rivals > 0:
-		a.wrong(code.Planted, g.Chain, "destination: entries %d to %d of the log %s of another manifest were put there: %s", g.Signed+1, g.Last, g.Chain, notSigned(g))
+		a.wrong(code.Planted, g.Chain,
+			"destination: entries %d to %d of the log %s of another manifest were put there: %s",
+			g.Signed+1, g.Last, g.Chain, notSigned(g))
 	case g.Signed > 0 && a.forks(g):
 		a.wrong(code.Fork, g.Chain, "destination: the log %s of another manifest has two ends, both signed by the same key: "+
 			"that manifest was copied, or restored while its newer state was still in use", g.Chain)
 	case g.Signed > 0:
 	case a.familiar(g):
-		a.remark(code.UnvouchedLog, g.Chain, "no known key vouches for the log %s of another manifest (%s entries), which was there from the first, "+
-			"or whose state this manifest's log has confirmed%s", g.Chain, fmt.Sprint(g.Last), howToTrust(g))
+		a.remark(code.UnvouchedLog, g.Chain,
+			"no known key vouches for the log %s of another manifest (%s entries), which was there from the "+
+				"first, "+
+				"or whose state this manifest's log has confirmed%s", g.Chain, fmt.Sprint(g.Last), howToTrust(g))
 	default:
-		a.wrong(code.UnknownLog, g.Chain, "destination: the log %s (%d entries) has appeared, and no known key has signed it%s", g.Chain, g.Last, howToTrust(g))
+		a.wrong(code.UnknownLog, g.Chain,
+			"destination: the log %s (%d entries) has appeared, and no known key has signed it%s",
+			g.Chain, g.Last, howToTrust(g))
 	}
 }
 
@@ -86,7 +94,8 @@ func howToTrust(g *ledger.Log) string {
 	if g.Claims == "" {
 		return ""
 	}
-	return "; if it is another machine's, run vbcvault manifest trust with the key that vbcvault audit --key prints there, whose name is " + g.Claims
+	return "; if it is another machine's, run vbcvault manifest trust with the key that vbcvault audit --key prints there, " +
+		"whose name is " + g.Claims
 }
 
 // readOther takes the entries of a log into the stories: of the own log, those that the
@@ -188,7 +197,9 @@ func (a *auditor) compareKeyFile(ctx context.Context) error {
 	o, there := a.logs.Verifiers[a.Chain]
 	switch {
 	case !there && a.everSigned:
-		a.remark(code.KeyFileMissing, a.Chain, "%s is missing; no program needs it, and the next run stores it again", layout.VerifierKey(a.Account, a.Chain))
+		a.remark(code.KeyFileMissing, a.Chain,
+			"%s is missing; no program needs it, and the next run stores it again",
+			layout.VerifierKey(a.Account, a.Chain))
 		return nil
 	case !there:
 		return nil
@@ -223,7 +234,9 @@ func (a *auditor) compareSeen(ctx context.Context) error {
 			continue
 		}
 		if !a.logs.Has(log.Chain, log.Size, log.Head) {
-			a.wrong(code.OtherShorter, log.Chain, "destination: the log %s had %d entries when entry %d of the log %s confirmed it, and is shorter now, or another one is in its place",
+			a.wrong(code.OtherShorter, log.Chain,
+				"destination: the log %s had %d entries when entry %d of the log %s confirmed it, and is "+
+					"shorter now, or another one is in its place",
 				log.Chain, log.Size, e.Seq, e.Chain)
 		}
 	}
@@ -246,7 +259,9 @@ func (a *auditor) compareSeenOwn(ctx context.Context, e receipt.Entry) error {
 		}
 	}
 	if tree.Size() != log.Size || tree.Root() != log.Root {
-		a.wrong(code.LogShorter, a.Chain, "manifest: its log had %d entries when entry %d of the log %s confirmed it, and is shorter now, or another one is in its place",
+		a.wrong(code.LogShorter, a.Chain,
+			"manifest: its log had %d entries when entry %d of the log %s confirmed it, and is shorter now, "+
+				"or another one is in its place",
 			log.Size, e.Seq, e.Chain)
 	}
 	return nil

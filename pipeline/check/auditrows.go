@@ -6,9 +6,7 @@ import (
 	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
-	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // What is named one by one of each kind; the rest is counted.
@@ -60,7 +58,8 @@ func (a *auditor) compareRows(ctx context.Context) error {
 		if row.State == manifest.Purged || row.State == manifest.Erasing || row.State == manifest.Erased {
 			switch vouchedBy(s, row.State) {
 			case nobody:
-				wrong.add(i, row.State, code.NoReceipt, "%s is %s in the manifest, and no receipt says so", row.Recording, row.State)
+				wrong.add(i, row.State, code.NoReceipt,
+					"%s is %s in the manifest, and no receipt says so", row.Recording, row.State)
 			case unsignedOnly:
 				unsigned++
 			default:
@@ -68,7 +67,8 @@ func (a *auditor) compareRows(ctx context.Context) error {
 			}
 		}
 		if why := a.stories.differs(i, s, row); why != "" {
-			wrong.add(i, row.State, code.RowChanged, "the %s of %s in the manifest is not the one that its receipt names", why, row.Recording)
+			wrong.add(i, row.State, code.RowChanged,
+				"the %s of %s in the manifest is not the one that its receipt names", why, row.Recording)
 		}
 		if !ok {
 			continue
@@ -80,7 +80,8 @@ func (a *auditor) compareRows(ctx context.Context) error {
 			strange++
 			s.flags |= fits
 		default:
-			wrong.add(i, row.State, code.RowState, "%s is %s in the manifest, and the last receipt says that it %s", row.Recording, row.State, s.last)
+			wrong.add(i, row.State, code.RowState,
+				"%s is %s in the manifest, and the last receipt says that it %s", row.Recording, row.State, s.last)
 		}
 		s.rows = min(s.rows, 254) + 1
 		a.stories.of[i] = s
@@ -89,10 +90,15 @@ func (a *auditor) compareRows(ctx context.Context) error {
 		return err
 	}
 	if unsigned > 0 {
-		a.remark(code.UnsignedDeletion, "", "recordings that were deleted or erased, and whose receipts no known key has signed, as in the logs of earlier versions: %d", unsigned)
+		a.remark(code.UnsignedDeletion, "",
+			"recordings that were deleted or erased, and whose receipts no known key has signed, as in the "+
+				"logs of earlier versions: %d", unsigned)
 	}
 	if strange > 0 {
-		a.remark(code.Unsettled, a.Chain, "recordings whose receipts were copied from the archive after a restore, or written by an earlier version, and whose state in the manifest is older: %d; the next run with --delete settles this", strange)
+		a.remark(code.Unsettled, a.Chain,
+			"recordings whose receipts were copied from the archive after a restore, or written by an "+
+				"earlier version, and whose state in the manifest is older: %d; the next run with --delete "+
+				"settles this", strange)
 	}
 	a.nameRows(wrong)
 	if relies {
@@ -126,7 +132,13 @@ const (
 )
 
 func vouchedBy(s story, state manifest.State) int {
-	flag := map[manifest.State]uint16{manifest.Purged: wasGone, manifest.Erasing: wasBeingErased, manifest.Erased: wasErased}[state]
+	flag := wasGone
+	switch state {
+	case manifest.Erasing:
+		flag = wasBeingErased
+	case manifest.Erased:
+		flag = wasErased
+	}
 	switch {
 	case s.said(flag):
 		return known
@@ -154,7 +166,9 @@ func (s story) fitsTo(state manifest.State) bool {
 
 // String is what is said, behind "it".
 func (w word) String() string {
-	return [...]string{"is unknown", "is to be deleted at VBC", "is no longer at VBC", "is still at VBC", "is being erased", "is erased"}[w]
+	return [...]string{
+		"is unknown", "is to be deleted at VBC", "is no longer at VBC", "is still at VBC", "is being erased", "is erased",
+	}[w]
 }
 
 // differs says what of a copy is not what the own log names, "" if nothing is. A copy
@@ -199,7 +213,9 @@ func (a *auditor) nameRows(wrong suspects) {
 		}
 	}
 	if offline > 0 {
-		a.remark(code.Elsewhere, "", "recordings whose receipts are in other logs, which --offline does not check: %d", offline+wrong.more[code.NoReceipt])
+		a.remark(code.Elsewhere, "",
+			"recordings whose receipts are in other logs, which --offline does not check: %d",
+			offline+wrong.more[code.NoReceipt])
 		delete(wrong.more, code.NoReceipt)
 	}
 	for _, c := range []string{code.NoReceipt, code.RowChanged, code.RowState} {
@@ -238,99 +254,8 @@ func (a *auditor) anotherLog() {
 			continue
 		}
 		told[g.Chain] = true
-		a.wrong(code.AnotherLog, g.Chain, "destination: this manifest's key has signed the log %s (%d entries), which is not the manifest's: its own log was replaced", g.Chain, g.Signed)
+		a.wrong(code.AnotherLog, g.Chain,
+			"destination: this manifest's key has signed the log %s (%d entries), which is not the "+
+				"manifest's: its own log was replaced", g.Chain, g.Signed)
 	}
-}
-
-// compareStories names recordings that the own log knows as deleted or erased, and of
-// which there is no row; and erasures that have an end alone.
-func (a *auditor) compareStories(ctx context.Context) error {
-	missing := func(s story) bool {
-		return s.rows == 0 && !s.said(loose) && (s.last == gone || s.last == beingErased || s.last == erased)
-	}
-	unbegun := func(s story) bool { return s.said(wasErased) && s.flags&(wasBeingErased|beingErasedUnsigned) == 0 }
-	var lost, ended int64
-	for _, s := range a.stories.of {
-		if missing(s) {
-			lost++
-		}
-		if unbegun(s) {
-			ended++
-		}
-	}
-	if lost+ended == 0 {
-		return nil
-	}
-	named := map[string]int{}
-	name := func(e receipt.Entry, start int64) {
-		s := a.stories.of[identityOf(e.Kind, e.Owner, e.ID, start)]
-		if missing(s) && e.Chain == a.Chain && (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere || e.Type == receipt.Erased) && named[code.RowMissing] < namedRows {
-			named[code.RowMissing]++
-			a.wrong(code.RowMissing, e.Chain, "entry %d: %s has a receipt, and is missing in the manifest", e.Seq, e.Recording())
-		}
-		if unbegun(s) && e.Type == receipt.Erased && named[code.NoErasing] < namedRows {
-			named[code.NoErasing]++
-			a.wrong(code.NoErasing, e.Chain, "entry %d: the erasure of %s has an end and no beginning", e.Seq, e.Recording())
-		}
-	}
-	if err := a.everyEntry(ctx, name); err != nil {
-		return err
-	}
-	for c, n := range map[string]int64{code.RowMissing: lost, code.NoErasing: ended} {
-		if named[c] == namedRows && n > namedRows {
-			a.wrong(c, a.Chain, "%s: %d in all", c, n)
-		}
-	}
-	return nil
-}
-
-// everyEntry goes through the own log, and those that a known key has signed, once more.
-func (a *auditor) everyEntry(ctx context.Context, do func(e receipt.Entry, start int64)) error {
-	intents := openIntents{}
-	one := func(e receipt.Entry) {
-		start := startOf(e)
-		switch e.Type {
-		case receipt.Intent:
-			intents.open(e)
-		case receipt.Result:
-			start, _, _ = intents.end(e)
-		}
-		do(e, start)
-	}
-	c := receipt.Chain{ID: a.Chain}
-	for line, err := range a.m.Receipts(ctx, 0) {
-		if err != nil {
-			return err
-		}
-		e, err := c.Next(line)
-		if err != nil {
-			break
-		}
-		one(e)
-	}
-	if a.store == nil {
-		return nil
-	}
-	for _, g := range a.logs.Logs {
-		if g.Chain == a.Chain || g.Signed == 0 {
-			continue
-		}
-		intents = openIntents{}
-		if err := a.signedEntries(ctx, g, one); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *auditor) signedEntries(ctx context.Context, g *ledger.Log, do func(receipt.Entry)) error {
-	for line, err := range a.logs.Lines(ctx, g) {
-		if err != nil {
-			return broken(err)
-		}
-		if line.Signed {
-			do(line.Entry)
-		}
-	}
-	return nil
 }
