@@ -36,7 +36,17 @@ type recordingOf struct {
 
 // over reports whether it was erased and nothing of it is there.
 func (r recordingOf) over() bool {
-	return len(r.keys) == 0 && r.told && !slices.ContainsFunc(r.rows, func(row manifest.Row) bool { return row.State != manifest.Erased })
+	return len(r.keys) == 0 && r.told && !r.stands(manifest.Erased)
+}
+
+// stands reports whether it has a row in another state than these.
+func (r recordingOf) stands(but ...manifest.State) bool {
+	return slices.ContainsFunc(r.rows, func(row manifest.Row) bool { return !slices.Contains(but, row.State) })
+}
+
+// startsAt reports whether it is known to have had a start, to the second.
+func (r recordingOf) startsAt(at time.Time) bool {
+	return slices.ContainsFunc(r.starts(), func(has time.Time) bool { return has.Unix() == at.Unix() })
 }
 
 // begun reports whether its erasure was begun and isn't ended.
@@ -95,6 +105,15 @@ type place struct {
 	at   time.Time // as the stem has it
 	keys []string
 }
+
+// has reports whether a row's recording lies there, or would.
+func (p *place) has(row manifest.Row) bool {
+	stem, err := layout.Stem(row.Recording)
+	return err == nil && stem == p.stem || slices.ContainsFunc(row.Copy.Keys(), p.contains)
+}
+
+// contains reports whether a key is one of the place's.
+func (p *place) contains(key string) bool { return layout.IsOf(p.stem, key) }
 
 // node is one row, or one metadata file, and which recording it is of.
 type node struct {
@@ -208,7 +227,9 @@ func (f *finder) readAt(ctx context.Context, p *place) error {
 
 // named reports whether a row's copy names an object.
 func (f *finder) named(key string) bool {
-	return slices.ContainsFunc(f.nodes, func(n node) bool { return n.from == "" && slices.Contains(n.row.Copy.Keys(), key) })
+	return slices.ContainsFunc(f.nodes, func(n node) bool {
+		return n.from == "" && slices.Contains(n.row.Copy.Keys(), key)
+	})
 }
 
 // bring brings together what is of one recording.

@@ -36,7 +36,10 @@ func (f *finder) erasable(ctx context.Context, one recordingOf) (w Erasable, err
 	for _, key := range w.Keys {
 		err := f.eraser.Retained(ctx, key)
 		if _, locked := errors.AsType[*storage.RetainedError](err); locked {
-			err = &refusal.Refusal{Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", f.key, err), Hint: "nothing was changed; wait until then, or ask somebody who may remove the lock"}
+			err = &refusal.Refusal{
+				Code: code.Retained, Reason: fmt.Sprintf("%s can't be erased: %v", f.key, err),
+				Hint: "nothing was changed; wait until then, or ask somebody who may remove the lock",
+			}
 		}
 		if err != nil {
 			return w, err

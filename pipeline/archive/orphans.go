@@ -15,16 +15,13 @@ import (
 // erased there has to be known as erased, too.
 func (f *finder) orphans(ctx context.Context, one recordingOf) (rows []manifest.Row, err error) {
 	for _, p := range f.places {
-		keys := slices.DeleteFunc(slices.Clone(one.keys), func(key string) bool { return !layout.IsOf(p.stem, key) })
-		if len(keys) == 0 || slices.ContainsFunc(one.rows, func(row manifest.Row) bool {
-			stem, err := layout.Stem(row.Recording)
-			return err == nil && stem == p.stem || slices.ContainsFunc(row.Copy.Keys(), func(key string) bool { return layout.IsOf(p.stem, key) })
-		}) {
+		keys := slices.DeleteFunc(slices.Clone(one.keys), func(key string) bool { return !p.contains(key) })
+		if len(keys) == 0 || slices.ContainsFunc(one.rows, p.has) {
 			continue
 		}
 		row := f.bare(p, keys)
 		for _, said := range one.said { // the latest
-			if stem, err := layout.Stem(said.Recording); err == nil && stem == p.stem && !said.Copy.StoredAt.Before(row.Copy.StoredAt) {
+			if p.has(said) && !said.Copy.StoredAt.Before(row.Copy.StoredAt) {
 				row = said
 			}
 		}

@@ -38,8 +38,7 @@ func (f *finder) pick(e Erasure) (recordingOf, error) {
 
 // fits reports whether a recording is one that an erasure may mean.
 func (r recordingOf) fits(e Erasure) bool {
-	return (e.Start.IsZero() || slices.ContainsFunc(r.starts(), func(at time.Time) bool { return at.Unix() == e.Start.Unix() })) &&
-		(e.Bytes <= 0 || slices.Contains(r.bytes(), e.Bytes))
+	return (e.Start.IsZero() || r.startsAt(e.Start)) && (e.Bytes <= 0 || slices.Contains(r.bytes(), e.Bytes))
 }
 
 // merged is all of them as one.
@@ -57,8 +56,9 @@ func merged(all []recordingOf) (one recordingOf) {
 // called.
 func (f *finder) whichOne(e Erasure) error {
 	var text strings.Builder
+	starts := func(one recordingOf) bool { return one.startsAt(e.Start) }
 	switch {
-	case !e.Start.IsZero() && !slices.ContainsFunc(f.all, func(one recordingOf) bool { return one.fits(Erasure{Start: e.Start}) }):
+	case !e.Start.IsZero() && !slices.ContainsFunc(f.all, starts):
 		fmt.Fprintf(&text, "no recording with the id %d is known to start at %s", f.key.ID, e.Start.UTC().Format(time.RFC3339))
 	case len(f.all) == 1:
 		fmt.Fprintf(&text, "the manifest does not know this recording with the id %d", f.key.ID)
@@ -115,17 +115,14 @@ func (r recordingOf) standing() string {
 	return "perhaps still at VBC"
 }
 
-// apart are the objects that another recording needs too, since a name of it was taken
-// for both: these stay.
+// apart are the objects that another recording needs, also where one is part of both,
+// as a transcript may be: these stay.
 func (f *finder) apart(one recordingOf) (keys []string) {
+	mine := func(row manifest.Row) bool {
+		return slices.ContainsFunc(one.rows, func(r manifest.Row) bool { return r.Nth == row.Nth })
+	}
 	for _, other := range f.all {
-		same := slices.ContainsFunc(other.keys, func(key string) bool { return slices.Contains(one.keys, key) })
-		if !same || slices.ContainsFunc(other.rows, func(row manifest.Row) bool {
-			return slices.ContainsFunc(one.rows, func(r manifest.Row) bool { return r.Nth == row.Nth })
-		}) {
-			continue // it is this one
-		}
-		if slices.ContainsFunc(other.rows, func(row manifest.Row) bool { return row.State != manifest.Erased && row.State != manifest.Erasing }) {
+		if !slices.ContainsFunc(other.rows, mine) && other.stands(manifest.Erasing, manifest.Erased) {
 			keys = append(keys, other.keys...)
 		}
 	}
@@ -137,8 +134,9 @@ func (f *finder) apart(one recordingOf) (keys []string) {
 func (f *finder) unclear(one recordingOf) (keys []string) {
 	for _, other := range f.all {
 		if !other.told {
-			keys = append(keys, slices.DeleteFunc(slices.Clone(other.keys), func(key string) bool { return slices.Contains(one.keys, key) })...)
+			keys = append(keys, other.keys...)
 		}
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return slices.Contains(one.keys, key) })
 	return append(keys, f.strange...)
 }

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -70,8 +69,7 @@ func (f *finder) ownersOf(key string) (owners []int) {
 // inPlace are the recordings that are known to lie in a place, or to have lain there.
 func (f *finder) inPlace(p *place) (there []int) {
 	for _, n := range f.nodes {
-		stem, err := layout.Stem(n.row.Recording)
-		if err == nil && stem == p.stem || slices.ContainsFunc(n.row.Copy.Keys(), func(key string) bool { return layout.IsOf(p.stem, key) }) {
+		if p.has(n.row) {
 			there = append(there, n.of)
 		}
 	}
@@ -83,7 +81,7 @@ func (f *finder) inPlace(p *place) (there []int) {
 // does.
 func (f *finder) saidAt(p *place) (there []int) {
 	for i, one := range f.all {
-		if one.told && slices.ContainsFunc(one.starts(), func(at time.Time) bool { return at.Unix() == p.at.Unix() }) {
+		if one.told && one.startsAt(p.at) {
 			there = append(there, i)
 		}
 	}
