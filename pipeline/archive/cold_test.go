@@ -122,4 +122,3 @@ func (k *keeper) trust(t *testing.T, other *keeper) {
 		t.Fatal(err)
 	}
 }
-
