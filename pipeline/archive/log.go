@@ -175,19 +175,18 @@ func denied(err error) bool {
 // unread says how to go on where a bundle of the manifest's own log can't be read. It
 // may be what the manifest lacks, and it may be anybody's.
 func unread(b layout.Bundle, err error) error {
-	how := code.StoreRefused
+	reason := fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err)
+	remove := ". If no vbcvault of yours has written it, remove it"
 	switch {
 	case errors.Is(err, storage.ErrCold):
-		how = code.Cold
-	case !denied(err):
-		return err
+		return &refusal.Refusal{
+			Code: code.Cold, Reason: reason,
+			Hint: "restore " + b.Object.Key + " from cold storage with the tools of the destination, and keep receipts/ out of rules that move it there" + remove,
+		}
+	case errors.Is(err, storage.ErrRefused):
+		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: "allow vbcvault to read " + b.Object.Key + remove}
 	}
-	return &refusal.Refusal{
-		Code:   how,
-		Reason: fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err),
-		Hint: "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
-			"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it",
-	}
+	return err
 }
 
 // changed refuses a manifest that somebody has changed.
