@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -94,5 +96,27 @@ func TestSigningIsSaidOnce(t *testing.T) {
 	k.quiet(0)
 	if c := k.chain(); c.Last != 4 {
 		t.Errorf("%d entries, want the 3 and one that says that they are signed from here on", c.Last)
+	}
+}
+
+// What was changed in the manifest isn't stored in place of what was removed from the
+// archive, signed once more.
+func TestChangedEntryIsNotStoredAgain(t *testing.T) {
+	t.Parallel()
+	at, dir := openDir(t)
+	k := newKeeper(t, at)
+	for range 3 {
+		k.quiet(2)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "receipts/*/*/*.jsonl"))
+	if err != nil || len(files) != 3 || os.Remove(files[1]) != nil {
+		t.Fatal(files, err)
+	}
+	k.sql("UPDATE receipt SET entry = replace(entry, 'not sent', 'deleted') WHERE seq = 4")
+	if _, err := k.night(0, Options{}); refusal.Code(err) != code.ReceiptsChanged {
+		t.Error(err)
+	}
+	if logs := readLogs(t, k); len(logs.Bundles) != 2 {
+		t.Errorf("%d objects, and there were 2", len(logs.Bundles))
 	}
 }

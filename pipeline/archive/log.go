@@ -204,13 +204,15 @@ func denied(err error) bool {
 // may be what the manifest lacks, and it may be anybody's.
 func unread(b layout.Bundle, err error) error {
 	reason := fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err)
-	hint := "have " + b.Object.Key + " in the destination read again: allow it, or restore it from cold storage with the tools of the destination, " +
-		"and keep receipts/ out of rules that move it there. If no vbcvault of yours has written it, remove it"
+	remove := ". If no vbcvault of yours has written it, remove it"
 	switch {
 	case errors.Is(err, storage.ErrCold):
-		return &refusal.Refusal{Code: code.Cold, Reason: reason, Hint: hint}
-	case denied(err):
-		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: hint}
+		return &refusal.Refusal{
+			Code: code.Cold, Reason: reason,
+			Hint: "restore " + b.Object.Key + " from cold storage with the tools of the destination, and keep receipts/ out of rules that move it there" + remove,
+		}
+	case errors.Is(err, storage.ErrRefused):
+		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: "allow vbcvault to read " + b.Object.Key + remove}
 	}
 	return err
 }
@@ -235,8 +237,8 @@ func (a *Archive) doubt(format string, args ...any) {
 	a.log.Warn(text + "; vbcvault audit shows details")
 }
 
-// restore has the entries stored again that were stored before and are gone: the
-// manifest has them still. It goes by names alone.
+// restore stores the entries again that were stored before and are gone: the manifest
+// has them still. It goes by names alone. What can't be stored now, the next run stores.
 func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 	stored, err := a.manifest.ReceiptsStored(ctx)
 	if err != nil {
@@ -246,12 +248,33 @@ func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	a.doubt("receipts of this manifest's log were stored beside the archive and are missing now (entries %d to %d and on); they are stored again", missing[0][0], missing[0][1])
-	t, err := grown(ctx, a.manifest, receipt.Tree{}, missing[0][0]-1)
+	t, err := storedTree(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
-	return a.manifest.SetReceiptsStored(ctx, t, nil)
+	if whole, err := grown(ctx, a.manifest, receipt.Tree{}, stored); err != nil || whole.Root() != t.Root() {
+		return errors.Join(err, changed("the receipts in this manifest are not those that it has stored in the destination"))
+	}
+	what := fmt.Sprintf("receipts of this manifest's log were stored beside the archive and are missing now (entries %d to %d", missing[0][0], missing[0][1])
+	if n := len(missing) - 1; n > 0 {
+		what += fmt.Sprintf(", and others in %d more places", n)
+	}
+	t = receipt.Tree{}
+	for _, m := range missing {
+		if t, err = grown(ctx, a.manifest, t, m[0]-1); err != nil {
+			return err
+		}
+		err := a.putLines(ctx, t, between(ctx, a.manifest, m[0]-1, m[1]), func(receipt.Tree, []byte) error { return nil })
+		if refusal.Code(err) != "" || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			a.doubt("%s); they could not be stored again, and the next run tries it: %v", what, err)
+			return nil
+		}
+	}
+	a.doubt("%s); they were stored again from the manifest", what)
+	return nil
 }
 
 // lookAtTips compares the ends of the other manifests' logs with those that were seen

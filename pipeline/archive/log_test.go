@@ -259,6 +259,20 @@ func TestPlantedBesideWhatIsTakenOver(t *testing.T) {
 	}
 }
 
+// However many objects somebody plants, a night names some of them and counts the rest.
+func TestManyPlantedObjects(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, open(t, "directory"))
+	k.quiet(2)
+	for n := range 15 {
+		forge(t, k.at, receipt.Chain{ID: k.chain().ID, Last: 4, Head: storage.SumOf([]byte{byte(n)})}, nil, 1)
+	}
+	doubts, err := k.night(0, Options{})
+	if err != nil || len(doubts) != 11 || !strings.HasPrefix(doubts[10], "5 more files") {
+		t.Errorf("%q, %v", doubts, err)
+	}
+}
+
 // unsign makes a manifest and an archive what an earlier program has left.
 func (k *keeper) unsign(t *testing.T, dir string) {
 	t.Helper()

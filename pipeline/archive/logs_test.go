@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,26 +18,48 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 )
 
-// Receipts that are gone from the archive are stored again, and that they were gone
-// is said once.
+// Receipts that are gone from the archive are stored again, they and no others, and that
+// they were gone is said once. Where they can't be stored, the run goes on.
 func TestMissingReceiptsAreStoredAgain(t *testing.T) {
 	t.Parallel()
 	at, dir := openDir(t)
-	k := newKeeper(t, at)
-	for range 3 {
+	deny := false
+	store := &storagetest.Faulty{Destination: at, Hook: func(op storagetest.Op, _ string) storagetest.Fault {
+		if op == storagetest.OpPut && deny {
+			return storagetest.NotApplied
+		}
+		return storagetest.None
+	}}
+	k := newKeeper(t, store)
+	for range 6 {
 		k.quiet(2)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "receipts/*/*/*.jsonl"))
-	if err != nil || len(files) != 3 || os.Remove(files[1]) != nil {
+	if err != nil || len(files) != 6 || os.Remove(files[1]) != nil || os.Remove(files[3]) != nil || os.Remove(files[5]) != nil {
 		t.Fatal(files, err)
 	}
-	if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], "3 to 4") {
+	deny = true
+	for range 2 {
+		if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], "3 to 4, and others in 2 more") {
+			t.Errorf("%q, %v", doubts, err)
+		}
+	}
+	deny = false
+	before := store.Count(storagetest.OpPut)
+	if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], "3 to 4, and others in 2 more") {
 		t.Errorf("%q, %v", doubts, err)
 	}
+	if n := store.Count(storagetest.OpPut) - before; n != 3 {
+		t.Errorf("%d objects were stored, want the 3 that were gone", n)
+	}
 	k.quiet(0)
-	if logs := readLogs(t, k); len(logs.Logs) != 1 || logs.Logs[0].Signed != 6 {
+	if again, err := filepath.Glob(filepath.Join(dir, "receipts/*/*/*.jsonl")); err != nil || !slices.Equal(again, files) {
+		t.Errorf("%q, and there were %q", again, files)
+	}
+	if logs := readLogs(t, k); len(logs.Logs) != 1 || logs.Logs[0].Signed != 12 || len(logs.Strays) != 0 {
 		t.Errorf("%+v", logs.Logs)
 	}
 }

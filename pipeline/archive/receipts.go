@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -58,14 +59,22 @@ func (a *Archive) storeChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return a.putLines(ctx, t, unstored(ctx, a.manifest), func(t receipt.Tree, signed []byte) error {
+		return a.manifest.SetReceiptsStored(ctx, t, signed)
+	})
+}
+
+// putLines stores lines that come behind t, those of each run as an object of their own,
+// and says of each how far it goes.
+func (a *Archive) putLines(ctx context.Context, t receipt.Tree, all iter.Seq2[ownLine, error], stored func(t receipt.Tree, signed []byte) error) error {
 	var lines []byte
-	var last receipt.Entry
-	c := receipt.Chain{Last: t.Size()}
+	var last ownLine
 	first := t.Size() + 1
 	flush := func() error {
 		if len(lines) == 0 {
 			return nil
 		}
+		c := last.chain
 		signed, err := a.key.Sign(receipt.CheckpointOf(c.ID, t))
 		if err != nil {
 			return err
@@ -79,9 +88,9 @@ func (a *Archive) storeChain(ctx context.Context) error {
 			return err
 		}
 		lines, first = nil, c.Last+1
-		return a.manifest.SetReceiptsStored(ctx, t, signed)
+		return stored(t, signed)
 	}
-	for line, err := range unstored(ctx, a.manifest) {
+	for line, err := range all {
 		if err != nil {
 			return err
 		}
@@ -90,15 +99,15 @@ func (a *Archive) storeChain(ctx context.Context) error {
 				return err
 			}
 		}
-		last, c = line.Entry, line.chain
+		last = line
 		lines = append(append(lines, line.text...), '\n')
 		t.Add(line.text)
 	}
 	return flush()
 }
 
-// unstoredLine is an entry that isn't beside the archive yet.
-type unstoredLine struct {
+// ownLine is an entry of the manifest.
+type ownLine struct {
 	receipt.Entry
 	text  []byte
 	chain receipt.Chain // up to it
@@ -106,21 +115,33 @@ type unstoredLine struct {
 
 // unstored yields the entries that aren't beside the archive yet. The error is a
 // refusal if they don't continue what is: nobody may sign that.
-func unstored(ctx context.Context, m logReader) iter.Seq2[unstoredLine, error] {
-	return func(yield func(unstoredLine, error) bool) {
-		c, err := m.Chain(ctx)
-		if err == nil {
-			c.Head = storage.Digest{}
-			c.Last, err = m.ReceiptsStored(ctx)
-		}
+func unstored(ctx context.Context, m logReader) iter.Seq2[ownLine, error] {
+	return func(yield func(ownLine, error) bool) {
+		stored, err := m.ReceiptsStored(ctx)
 		if err != nil {
-			yield(unstoredLine{}, err)
+			yield(ownLine{}, err)
 			return
 		}
-		for line, err := range m.Receipts(ctx, max(0, c.Last-1)) {
-			if err == nil && c.Last > 0 && c.Head.IsZero() {
-				c.Head = storage.SumOf(line) // of the last one that is
+		between(ctx, m, stored, math.MaxInt64)(yield)
+	}
+}
+
+// between yields the entries behind after, up to last.
+func between(ctx context.Context, m logReader, after, last int64) iter.Seq2[ownLine, error] {
+	return func(yield func(ownLine, error) bool) {
+		c, err := m.Chain(ctx)
+		if err != nil {
+			yield(ownLine{}, err)
+			return
+		}
+		c.Last, c.Head = after, storage.Digest{}
+		for line, err := range m.Receipts(ctx, max(0, after-1)) {
+			if err == nil && after > 0 && c.Head.IsZero() {
+				c.Head = storage.SumOf(line) // of entry after
 				continue
+			}
+			if c.Last == last {
+				return
 			}
 			var e receipt.Entry
 			if err == nil {
@@ -128,7 +149,7 @@ func unstored(ctx context.Context, m logReader) iter.Seq2[unstoredLine, error] {
 					err = changed(err.Error())
 				}
 			}
-			if !yield(unstoredLine{e, line, c}, err) || err != nil {
+			if !yield(ownLine{e, line, c}, err) || err != nil {
 				return
 			}
 		}

@@ -98,11 +98,17 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 			"Nothing is lost, and each of them goes on by itself; to end this, use one manifest for each machine, made with vbcvault rebuild")
 		return nil
 	}
-	for _, s := range strangers {
+	for i, s := range strangers {
+		if i == maxStrangers {
+			a.doubt("%d more files of receipts in the destination don't match those of this manifest", len(strangers)-i)
+			break
+		}
 		a.doubt("the receipts in the destination don't match those of this manifest: %s", s)
 	}
 	return nil
 }
+
+const maxStrangers = 10 // that are named; there may be as many as somebody likes
 
 // forks reports whether the manifest's key has signed a log of this chain in the archive that
 // says something else than the manifest does.
