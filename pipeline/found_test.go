@@ -269,6 +269,30 @@ func TestFoundCopyComesByExport(t *testing.T) {
 	l.nothingLost(all)
 }
 
+// What was found and is damaged is archived anew, and not compared after that.
+func TestFoundCopyThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	l, all := foundAndPlanted(t)
+	old := l.rows(1)[0]
+	if err := os.Remove(l.onDisk(old.Copy.Audio.Key)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", l.path)
+	if err == nil {
+		_, err = db.Exec("UPDATE recording SET alike = 1 WHERE id = 1") // it is asked about for another reason first
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 2 || sum.Failed != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if l.audio != 4 { // two of each: to tell it apart, and to store it; to compare it, and to store it beside
+		t.Errorf("%d downloads", l.audio)
+	}
+	l.allDone(all)
+}
+
 // A copy beside its own name is looked for there.
 func TestFoundCopyBeside(t *testing.T) {
 	t.Parallel()
