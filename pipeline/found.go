@@ -41,7 +41,6 @@ func (r *run) compareFound(ctx context.Context, row *item) error {
 	if err != nil {
 		return err
 	}
-	row.Unvouched = false
 	if now := row.Copy.Audio; now.Key == found.Audio.Key && now.Content == found.Audio.Content {
 		row.Copy.ArchivedAt, row.renewed = found.ArchivedAt, false
 		r.log.Debug("a copy that was found in the archive is what VBC sends", "recording", row.Recording.String())

@@ -269,6 +269,26 @@ func TestFoundCopyComesByExport(t *testing.T) {
 	l.nothingLost(all)
 }
 
+// What was found, and was archived anew for another reason, isn't compared after that.
+func TestFoundCopyThatWasToldApart(t *testing.T) {
+	t.Parallel()
+	l, all := foundAndPlanted(t)
+	db, err := sql.Open("sqlite", l.path)
+	if err == nil {
+		_, err = db.Exec("UPDATE recording SET alike = 1 WHERE id = 2") // it may have another one's audio
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 2 || sum.Failed != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if l.audio != 4 { // one to compare the first; to tell the second apart, to store it, and to store it beside
+		t.Errorf("%d downloads", l.audio)
+	}
+	l.allDone(all)
+}
+
 // A copy beside its own name is looked for there.
 func TestFoundCopyBeside(t *testing.T) {
 	t.Parallel()

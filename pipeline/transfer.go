@@ -67,6 +67,7 @@ func (r *run) transferTo(ctx context.Context, row *item, beside string) error {
 	}
 	row.Copy = t.copied(audio)
 	row.fresh, row.renewed, row.compared = true, true, true
+	row.Unvouched = false // VBC has just sent it
 	return nil
 }
 

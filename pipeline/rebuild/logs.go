@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -57,7 +58,7 @@ func (b *rebuild) foreignKeys(ctx context.Context) error {
 			continue
 		}
 		text, err := layout.Read(ctx, b.store, storage.Object{Key: layout.VerifierKey(b.account, g.Chain)}, 4<<10)
-		if layout.Unreadable(err) {
+		if layout.Unreadable(err) || errors.Is(err, storage.ErrCold) {
 			continue
 		}
 		if err != nil {
