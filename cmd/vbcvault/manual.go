@@ -17,7 +17,7 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "protect", "hold", "erase", "find", "restore", "recover",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
 	"destinations", "requests", "formats", "troubleshooting",
 }
 
@@ -29,6 +29,8 @@ var topicsOf = map[string][]string{
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},
 	"audit":       {"check"},
+	"prove":       {"evidence"},
+	"check-proof": {"evidence"},
 	"diff":        {"check", "recover"},
 	"manifest":    {"check", "recover"},
 	"hold":        {"hold"},
