@@ -31,6 +31,10 @@ var before = map[string]func(*world){
 		w.inS3(nil).named()
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
 	},
+	"evidence": func(w *world) {
+		w.inS3(nil).named()
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
+	},
 	"protect": func(w *world) { w.inLockedS3(nil).named() },
 	"hold":    (*world).withArchive,
 	"erase": func(w *world) {
@@ -94,7 +98,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 13 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 14 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {

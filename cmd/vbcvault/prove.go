@@ -84,7 +84,7 @@ func (f *proveFlags) prove(ctx context.Context, s streams) (prove.Result, error)
 		return prove.Result{}, err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
-	r, err := f.write(ctx, log)
+	r, err := f.write(ctx)
 	if !errors.Is(err, prove.ErrUnvouched) {
 		return r, err
 	}
@@ -92,7 +92,7 @@ func (f *proveFlags) prove(ctx context.Context, s streams) (prove.Result, error)
 	if err := f.vouch(ctx, log); err != nil {
 		return r, err
 	}
-	return f.write(ctx, log)
+	return f.write(ctx)
 }
 
 // check checks the flags, before anything is touched.
@@ -124,7 +124,7 @@ func (f *proveFlags) check() error {
 	return err
 }
 
-func (f *proveFlags) write(ctx context.Context, log *slog.Logger) (r prove.Result, err error) {
+func (f *proveFlags) write(ctx context.Context) (r prove.Result, err error) {
 	err = withManifest(ctx, f.path, func(_ string, m *sqlite.Manifest) error {
 		d, err := boundTo(ctx, m)
 		if err != nil {
@@ -132,7 +132,7 @@ func (f *proveFlags) write(ctx context.Context, log *slog.Logger) (r prove.Resul
 		}
 		store, err := d.open(ctx, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
 		if err == nil {
-			r, err = prove.Write(ctx, store, m, log, f.what)
+			r, err = prove.Write(ctx, store, m, f.what)
 		}
 		return err
 	})

@@ -92,9 +92,8 @@ func (p proofDir) convinces(types ...string) statement {
 	if r.code != 0 || !st.Intact || !slices.Equal(st.types(), types) {
 		p.t.Errorf("exit %d, receipts %q, want %q: %s", r.code, st.types(), types, r.stdout)
 	}
-	out, err := exec.Command(stranger(p.t), p.dir, p.key).CombinedOutput()
-	if err != nil {
-		p.t.Errorf("a stranger: %v: %s", err, out)
+	if err := p.stranger(); err != nil {
+		p.t.Errorf("a stranger: %v", err)
 	}
 	said := p.byHand(p.key)
 	if bad := slices.DeleteFunc(strings.Split(strings.TrimSpace(said), "\n"), func(line string) bool { return strings.HasSuffix(line, "OK") }); len(bad) > 0 {
@@ -134,7 +133,7 @@ func (p proofDir) byHand(key string) string {
 }
 
 var strangerOnce = sync.OnceValues(func() (string, error) {
-	name := filepath.Join(os.TempDir(), fmt.Sprintf("stranger-%d", os.Getpid()))
+	name := filepath.Join(shared, "stranger")
 	out, err := exec.Command("go", "build", "-o", name, "./testdata/stranger").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -150,6 +149,15 @@ func stranger(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// stranger has it check the proof.
+func (p proofDir) stranger() error {
+	out, err := exec.Command(stranger(p.t), p.dir, p.key).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 // It really shares none.

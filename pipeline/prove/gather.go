@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
@@ -22,7 +21,6 @@ import (
 type gatherer struct {
 	store    storage.Store
 	manifest Manifest
-	log      *slog.Logger
 	account  string
 	row      manifest.Row
 	alone    bool // no other recording has had its id
@@ -147,8 +145,11 @@ func (g *gatherer) prove(
 	found []receipt.Entry, c receipt.Chain, at receipt.Checkpoint, signed []byte, verifier string, lines func() iter.Seq2[[]byte, error],
 ) (proof.Log, error) {
 	size := at.Size
-	if signed == nil {
+	switch {
+	case signed == nil:
 		size = c.Last
+	case size > c.Last:
+		return proof.Log{}, differ(fmt.Errorf("the log of the manifest has %d entries, and it was signed with %d", c.Last, size))
 	}
 	l, tree, err := proven(found, size, lines)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -69,7 +68,7 @@ type identified interface{ Identify(known string) error }
 // with what the newest receipt that vouches for one says, before the directory has its
 // name: it is whole and durable on nil, and else there is none. The error is
 // ErrUnvouched (wrapped) if no receipt vouches for the copy that the manifest has.
-func Write(ctx context.Context, store storage.Store, m Manifest, log *slog.Logger, o Options) (Result, error) {
+func Write(ctx context.Context, store storage.Store, m Manifest, o Options) (Result, error) {
 	bound, err := m.Binding(ctx)
 	if s, ok := store.(identified); ok && err == nil {
 		err = s.Identify(bound.Identity)
@@ -81,7 +80,7 @@ func Write(ctx context.Context, store storage.Store, m Manifest, log *slog.Logge
 	if err != nil {
 		return Result{}, err
 	}
-	g := gatherer{store: store, manifest: m, log: log, account: bound.Account, row: row, alone: alone}
+	g := gatherer{store: store, manifest: m, account: bound.Account, row: row, alone: alone}
 	logs, err := g.logs(ctx)
 	if err != nil {
 		return Result{}, err

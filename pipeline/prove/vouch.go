@@ -6,29 +6,36 @@ import (
 	"log/slog"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
-	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
-	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// Vouch reads every byte of a recording's copy and adds a receipt that vouches for it,
-// which it stores beside the archive, signed, with all others that are not there yet.
-// Nothing else may use the manifest meanwhile. On nil the receipt is durable in both
-// places. It decides nothing: whoever calls it has learned from Write that there is a
-// copy, and that nothing speaks against it.
+// Vouch adds a receipt that vouches for a recording's copy, if none does and nothing
+// speaks against it, after every byte of it was read. It stores that beside the
+// archive, signed, with all others that are not there yet. Nothing else may use the
+// manifest meanwhile. On nil the receipt is durable in both places; after an error it
+// may be called again.
 func Vouch(ctx context.Context, store storage.Destination, m archive.Manifest, log *slog.Logger, w Which) error {
-	a, err := archive.Of(ctx, store, m, log)
+	a, err := archive.Of(ctx, store, m, log) // after which the manifest has what the archive knows
 	if err != nil {
 		return err
 	}
-	row, _, err := w.pick(ctx, m)
+	bound, err := m.Binding(ctx)
 	if err != nil {
 		return err
 	}
-	if row.Unvouched || !row.Copy.Known() {
-		return &refusal.Refusal{Code: code.Unvouched, Reason: row.Recording.String() + " has changed meanwhile", Hint: "run the same command again"}
+	row, alone, err := w.pick(ctx, m)
+	if err != nil {
+		return err
+	}
+	g := gatherer{store: store, manifest: m, account: bound.Account, row: row, alone: alone}
+	logs, err := g.logs(ctx)
+	if err == nil {
+		_, err = g.copied(logs)
+	}
+	if !errors.Is(err, ErrUnvouched) {
+		return err
 	}
 	ev, err := archive.Prove(ctx, archive.Look(store, true), row)
 	if _, differs := errors.AsType[*evidence.Mismatch](err); differs {
@@ -36,10 +43,6 @@ func Vouch(ctx context.Context, store storage.Destination, m archive.Manifest, l
 	}
 	if err != nil {
 		return explained(err, row)
-	}
-	bound, err := m.Binding(ctx)
-	if err != nil {
-		return err
 	}
 	audio, side := ev.Audio(), ev.Sidecar()
 	e := receipt.New(receipt.Archived, 0, row.Recording)
