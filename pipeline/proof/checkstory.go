@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -28,31 +29,26 @@ func (c *checker) checkStory() {
 
 // checkOneRecording refuses receipts of several recordings.
 func (c *checker) checkOneRecording(s story) {
-	first := true
+	i := slices.IndexFunc(s.all, func(t told) bool { return about(t.Entry) })
+	if i < 0 {
+		c.problem("%s: no receipt there is about a recording", receiptsName)
+		return
+	}
+	of := s.all[i]
+	c.s.Account, c.s.Kind, c.s.Owner, c.s.ID = of.Account, of.Kind, of.Owner, of.ID
 	for _, e := range s.all {
 		switch {
+		case !about(e.Entry) && e.Account != "" && e.Account != of.Account:
+			c.problem("%s is of account %s, and others are of %s", e.file, e.Account, of.Account)
 		case !about(e.Entry):
-			if !first && e.Account != c.s.Account {
-				c.problem("%s is of account %s, and others are of %s", e.file, e.Account, c.s.Account)
-			}
-			continue
-		case first:
-			first = false
-			c.s.Account, c.s.Kind, c.s.Owner, c.s.ID = e.Account, e.Kind, e.Owner, e.ID
-		case e.Account != c.s.Account || e.Kind != c.s.Kind || e.Owner != c.s.Owner || e.ID != c.s.ID:
+		case e.Account != of.Account || e.Key() != of.Key():
 			c.problem("%s is about another recording: %s", e.file, e.Recording())
-			continue
-		}
-		switch {
 		case e.Start.IsZero():
 		case c.s.Start.IsZero():
 			c.s.Start = e.Start.UTC()
 		case !e.Start.Truncate(time.Second).Equal(c.s.Start.Truncate(time.Second)):
 			c.problem("%s is about another recording of this id, which starts at %s", e.file, utc(e.Start))
 		}
-	}
-	if first {
-		c.problem("%s: no receipt there is about a recording", receiptsName)
 	}
 }
 

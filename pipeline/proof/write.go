@@ -52,6 +52,9 @@ func Unfinished(dir string) string { return filepath.Clean(dir) + ".unfinished" 
 // what is left beside it the next call removes. open opens the place for the files. It
 // returns how many there are and their bytes.
 func Write(ctx context.Context, dir string, c Contents, open func(dir string) (Folder, error)) (files, size int64, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return 0, 0, err
+	}
 	if err := free(dir); err != nil {
 		return 0, 0, err
 	}
@@ -96,9 +99,9 @@ func free(dir string) error {
 	return err
 }
 
-// Names that a proof has in it, and that a crash may leave: those of dirstore's
-// temporary files begin with a point.
-var unfinishedForm = regexp.MustCompile(`^(index\.html|SHA256SUMS|receipts|receipts/[A-Z0-9-]+|receipts/[A-Z0-9-]+/[^/]+|\.vbcvault[^/]*|(receipts/)?([A-Z0-9-]+/)?\.vbcvault[^/]*)$`)
+// unfinishedForm are the names of what a crash may leave, besides the copy's: those of
+// a store's temporary files begin with storage.Reserved.
+var unfinishedForm = regexp.MustCompile(`^(index\.html|SHA256SUMS|receipts|receipts/[A-Z0-9-]+|receipts/[A-Z0-9-]+/[^/]+|(.*/)?\.vbcvault-[^/]+)$`)
 
 // sweep removes what an earlier call has left, and only that.
 func sweep(temp string) error {
@@ -134,7 +137,7 @@ func publish(temp, dir string, made fs.FileInfo) error {
 	if err := os.Rename(temp, dir); err != nil {
 		return fmt.Errorf("name the new directory: %w", err)
 	}
-	if up, err := os.Open(filepath.Dir(filepath.Clean(dir))); err == nil {
+	if up, err := os.Open(filepath.Dir(dir)); err == nil {
 		_ = up.Sync() // not every system can
 		up.Close()
 	}

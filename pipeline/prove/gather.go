@@ -85,11 +85,6 @@ func (f *filter) wants(e receipt.Entry) bool {
 	return f.mine
 }
 
-// about says whether anything but keys and holds was found.
-func (f *filter) about() bool {
-	return slices.ContainsFunc(f.found, func(e receipt.Entry) bool { return e.ID != 0 })
-}
-
 // own has what the manifest's log has, whether that is stored beside the archive yet
 // or not.
 func (g *gatherer) own(ctx context.Context) (proof.Log, error) {
@@ -109,7 +104,7 @@ func (g *gatherer) own(ctx context.Context) (proof.Log, error) {
 		}
 		f.add(e)
 	}
-	if !f.about() {
+	if len(f.found) == 0 {
 		return proof.Log{}, nil
 	}
 	at, signed, err := g.checkpoint(ctx, verifier, f.found[len(f.found)-1].Seq)
@@ -266,7 +261,7 @@ func (g *gatherer) other(ctx context.Context, l *ledger.Ledger, one *ledger.Log)
 		}
 		f.add(line.Entry)
 	}
-	if !f.about() {
+	if len(f.found) == 0 {
 		return proof.Log{}, nil
 	}
 	has, _, err := proven(f.found, one.Signed, func() iter.Seq2[[]byte, error] {

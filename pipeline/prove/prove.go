@@ -167,6 +167,12 @@ func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
 			Hint: "if you know the key of the manifest that archived it, trust it and make the manifest anew; " +
 				"if not, run vbcvault archive, which compares the copy with VBC's, then the same command again",
 		}
+	case row.Alike == manifest.Suspect:
+		return nil, &refusal.Refusal{
+			Code:   code.Unvouched,
+			Reason: fmt.Sprintf("another recording has the same audio as %s, and it is not known yet whether that is right", row.Recording),
+			Hint:   "run vbcvault archive, which asks VBC once more; then run the same command again",
+		}
 	}
 	return nil, fmt.Errorf("%s: %w", row.Recording, ErrUnvouched)
 }
