@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -129,7 +130,7 @@ func TestProofOfADamagedCopy(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		all := w.someRecordings(4)
 		w.account.Transcribe(all[2].ID, plain)
-		w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "3"), 0, map[string]int{"deleted": 3})
+		w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "3"), 0, map[string]int{"deleted": 3})
 		w.flip(key(all[0], "mp3"))
 		w.flip(key(all[1], "json"))
 		w.remove(key(all[2], "transcript.txt"))
@@ -166,7 +167,7 @@ func TestProofWithARebuiltManifest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inS3(nil)
 	w.someRecordings(3)
-	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "2"), 0, map[string]int{"deleted": 2})
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "2"), 0, map[string]int{"deleted": 2})
 	lost := w.key()
 	w.loseAll()
 	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
@@ -195,7 +196,7 @@ func TestProofWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
-	w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
 	file, key := w.manifest()+".key", w.key()
 	secret, err := os.ReadFile(file)
 	if err != nil {
@@ -220,6 +221,55 @@ func TestProofWithoutTheKey(t *testing.T) {
 	})
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 1})
 	p.convinces("intent", "outcome")
+}
+
+// What a bucket says behind the last signature of another log proves nothing.
+func TestProofOfAnUnsignedEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	for range 2 {
+		w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
+	}
+	signed, unsigned := fmt.Sprint(w.account.Deleted()[0].ID), fmt.Sprint(w.account.Deleted()[1].ID)
+	lost := w.key()
+	bundles := slices.DeleteFunc(w.receipts(), func(key string) bool { return !strings.HasSuffix(key, ".jsonl") })
+	last := w.file(bundles[len(bundles)-1])
+	text, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.LastIndex(strings.TrimSuffix(string(text), "\n"), "\n")
+	if err := os.WriteFile(last, text[:at+1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.loseAll()
+	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
+		t.Fatal("rebuild")
+	}
+	w.change("UPDATE recording SET unvouched = 1")
+	w.change("INSERT INTO trusted (verifier, reason, by, at) VALUES ('" + lost + "', 'lost', 'me', 0)")
+	p := w.prove("--id", signed)
+	p.key = lost
+	p.convinces("intent", "outcome")
+	r := w.run("prove", "--id", unsigned, "--out", filepath.Join(t.TempDir(), "proof"))
+	if r.code != 1 || !strings.Contains(r.stderr, "no signed receipt vouches for it") {
+		t.Errorf("what nobody has signed: exit %d", r.code)
+	}
+}
+
+// A copy that may be another recording's is not vouched for.
+func TestProofOfADoubtedCopy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(1)
+	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 1})
+	w.change("UPDATE recording SET alike = 1")
+	r := w.run("prove", "--id", "100001", "--out", filepath.Join(t.TempDir(), "proof"))
+	if r.code != 1 || !strings.Contains(r.stderr, "another recording has the same audio") {
+		t.Errorf("exit %d", r.code)
+	}
+	w.want(w.run("audit", "--json"), 0, map[string]int{"entries": 0})
 }
 
 // A manifest that was restored from before a deletion learns of it first.
