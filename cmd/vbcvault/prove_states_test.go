@@ -290,7 +290,7 @@ func TestProofOfAChangedManifest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
 	w.someRecordings(2)
-	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"deleted": 2})
 	saved := w.backup()
 	for name, statement := range map[string]string{
 		"another's audio":    "UPDATE recording SET audio = (SELECT audio FROM recording WHERE id = 100002) WHERE id = 100001",
