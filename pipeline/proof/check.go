@@ -59,7 +59,7 @@ func Check(ctx context.Context, dir string, keys receipt.Keys) (Statement, error
 	if err != nil {
 		return Statement{}, fmt.Errorf("read the proof: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	c := checker{ctx: ctx, root: root, keys: keys, has: map[string]storage.Content{}, logs: map[string]*logFiles{}}
 	if err := c.read(); err != nil {
 		return Statement{}, fmt.Errorf("read the proof: %w", err)
