@@ -146,6 +146,7 @@ func TestForgedProofs(t *testing.T) {
 		"swapped receipts":      {func() { p.add(intent, whole[outcome]); p.add(outcome, whole[intent]) }, intent, true},
 		"swapped with proofs":   {func() { p.swap(whole, intent, outcome); p.swap(whole, proofOf(intent), proofOf(outcome)) }, intent, false},
 		"another's proof":       {func() { p.add(proofOf(intent), whole[proofOf(outcome)]) }, intent, true},
+		"another tree's proof":  {func() { p.add(proofOf(intent), strings.Replace(whole[proofOf(intent)], "\n6\n", "\n7\n", 1)) }, proofOf(intent), true},
 		"no audio":              {func() { p.drop(mine) }, mine + " is missing", true},
 		"no metadata":           {func() { p.drop(strings.Replace(mine, ".mp3", ".json", 1)) }, "metadata", true},
 		"no transcript":         {func() { p.drop(strings.Replace(mine, ".mp3", ".transcript.txt", 1)) }, "transcript", true},

@@ -49,14 +49,14 @@ func TestProofOfACopyWithoutReceipts(t *testing.T) {
 func TestProofDuringARun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, vbctest.Config{}).inDir()
-	w.someRecordings(3)
-	w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
-	w.hold(append([]string{"add", "--id", "100003"}, byCounsel...)...)
+	w.someRecordings(4)
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "1"), 0, map[string]int{"archived": 4, "deleted": 1})
+	w.hold(append([]string{"add", "--id", "100004"}, byCounsel...)...)
 	var p proofDir
 	w.nth(2, isDelete, func() *vbctest.Fault {
-		p = w.prove("--id", "100001")
+		p = w.prove("--id", "100002")
 		out := filepath.Join(t.TempDir(), "proof")
-		r := w.run("prove", "--id", "100003", "--out", out)
+		r := w.run("prove", "--id", "100004", "--out", out)
 		if r.code != 3 || !strings.Contains(r.stderr, "another run of vbcvault is using the manifest") {
 			t.Errorf("a receipt is added beside a run: exit %d", r.code)
 		}
@@ -67,7 +67,7 @@ func TestProofDuringARun(t *testing.T) {
 	})
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"deleted": 2, "skipped": 1})
 	p.convinces("intent", "outcome")
-	w.prove("--id", "100003").convinces("hold", "archived")
+	w.prove("--id", "100004").convinces("hold", "archived")
 }
 
 // What was erased has a proof that says so, without audio.
