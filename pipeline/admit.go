@@ -43,7 +43,7 @@ func (l *listing) admit(ctx context.Context, c collection, listed []vbc.Recordin
 	for i := range eligible {
 		eligible[i].Account = l.account
 	}
-	if seen, err = l.ledger.Add(ctx, l.id, eligible); err != nil {
+	if seen, err = l.register.Add(ctx, l.id, eligible); err != nil {
 		return nil, nil, err
 	}
 	for i, s := range seen {

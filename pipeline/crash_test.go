@@ -17,6 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
@@ -73,6 +74,9 @@ type lab struct {
 	stopAt int
 	slow   func() // nil, or what comes before each commit
 	user   string // whose credentials a run has; "" = admin
+
+	stats    *progress.Stats                                                     // of the last run
+	siblings func(context.Context, string) ([]manifest.HoldText, []error, error) // nil: there are none
 }
 
 // next is asked at every step; nextOf is told whether it puts an object.
@@ -272,7 +276,8 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.mu.Lock()
 	l.stop = stop
 	l.mu.Unlock()
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: &progress.Stats{}}, o)
+	l.stats = &progress.Stats{}
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: l.stats, Siblings: l.siblings}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.

@@ -33,6 +33,8 @@
 //	check    whether an archive is what its manifest holds it for
 //	rebuild  a manifest out of an archive
 //	restore  recordings back out of an archive
+//	prove    what proves one recording to a stranger, gathered
+//	proof    the directory with it, written and checked
 //	spool    what VBC has packed, on disk until it is in the store
 //
 // and, without any knowledge of recordings: retry, the only place that tries

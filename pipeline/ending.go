@@ -58,7 +58,7 @@ func (r *run) rest(ctx context.Context, sel manifest.Selection) error {
 	}
 	for _, row := range rows {
 		switch {
-		case !r.policy.eligible(row.Recording):
+		case !r.policy.eligible(row.Recording), r.policy.held(row) && OnlyDeletionFailed(row):
 		case row.Failure.Known(row.Failure.Code, row.Failure.Reason):
 			r.stats.Acknowledged.Add(1)
 		default:

@@ -131,7 +131,7 @@ func (x *exporter) needed(f *fetched) (map[string]vbc.Recording, error) {
 		switch {
 		case twice, taken[row.FileName]:
 			delete(byName, row.FileName) // neither can be told from the other
-		case row.FileName != "" && row.Size > 0 && !row.Copy.Known() && row.Failure.Reason == "" && x.policy.eligible(row.Recording):
+		case row.FileName != "" && row.Size > 0 && x.wantsAudio(row) && row.Failure.Reason == "" && x.policy.eligible(row.Recording):
 			byName[row.FileName] = row.Recording
 		}
 		taken[row.FileName] = true

@@ -29,7 +29,7 @@ func (r *run) find(row *item) (found bool, err error) {
 			return false, err
 		}
 		outcome := receipt.New(receipt.Result, r.id, row.Recording)
-		outcome.Outcome = receipt.NotThere
+		outcome.Outcome, outcome.Found = receipt.NotThere, true
 		r.testify(&outcome, ev)
 		if known.Known() { // a damaged one
 			if err := r.manifest.Relist(r.work, row.Recording); err != nil {

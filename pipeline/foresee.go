@@ -30,7 +30,7 @@ type Outlook struct {
 
 // The words for what a run does with a recording.
 const (
-	StepCompare  = "compare"   // ask VBC once more for audio that another recording has too
+	StepCompare  = "compare"   // ask VBC once more for audio that another recording has too, or that was found in the archive
 	StepArchive  = "archive"   // bring what is lacking into the destination
 	StepProve    = "prove"     // have the destination confirm the copy
 	StepSettle   = "settle"    // find out what became of a deletion that was begun
@@ -138,8 +138,12 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 	case may:
 		out.Steps = append(out.Steps, StepProve)
 	}
-	if row.Alike == manifest.Suspect && row.Copy.Known() {
+	found := may && p.mustCompare(row) && !row.Displaced
+	if row.Alike == manifest.Suspect && row.Copy.Known() || found {
 		out.Steps = append([]string{StepCompare}, out.Steps...)
+	}
+	if found {
+		out.Why = also(out.Why, "no signed receipt vouches for its copy, which was found in the archive: it is compared with one download first")
 	}
 	switch {
 	case may && row.Displaced: // its id is another's: no DELETE is sent under it
@@ -157,7 +161,7 @@ func (p *policy) foresee(row manifest.Row, told manifest.RunOptions) Outlook {
 		}
 		out.Code, out.Why = held, also(out.Why, "it stays at VBC: "+p.explain(row, held))
 	}
-	if row.Reappeared && !may && row.State != manifest.Purging {
+	if row.Reappeared && !may && row.State != manifest.Purging && !p.held(row) {
 		out.Why = also(out.Why, "it counts as failed until then, since VBC lists it although it had confirmed its deletion")
 	}
 	out.Unknown = p.unknown(row, told, may)
@@ -187,7 +191,7 @@ func (p *policy) explain(row manifest.Row, why string) string {
 	case code.BeforeFrom:
 		text += " (" + p.Since.UTC().Format(time.RFC3339) + ")"
 	case code.Hold:
-		h, _ := manifest.Covering(p.holds, row.Recording)
+		h, _ := manifest.Covering(p.holds, row)
 		text += fmt.Sprintf(" (hold %d)", h.Number)
 	case code.TooYoung:
 		archived := row.Copy.ArchivedAt

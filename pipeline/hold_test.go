@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"context"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
 // The process ends at each durable step of the first run that knows a hold:
@@ -62,5 +64,79 @@ func TestCrashWithAHold(t *testing.T) {
 				t.Errorf("settled: %v, %v", settled, err)
 			}
 		})
+	}
+}
+
+// What is held back for a hold counts as that, and is nothing that the progress of a
+// run waits for, whether VBC lists it or not.
+func TestHeldIsNoProgress(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "directory")
+	all := l.fill()
+	if _, err := l.run(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := sqlite.OpenBeside(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "r", By: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	progressed := func(begun, todo int64) {
+		t.Helper()
+		sum, err := l.run(Options{Delete: true, Workers: 1})
+		if err != nil || sum.Skipped != 1 || sum.HeldBackBy["hold"] != 1 || sum.Failed != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if b, n := l.stats.Begun.Load(), l.stats.Todo.Load(); b != begun || n != todo {
+			t.Errorf("%d of %d are worked on, want %d of %d", b, n, begun, todo)
+		}
+	}
+	progressed(1, 1)
+	progressed(0, 0)
+	l.replace(func(a *vbctest.Account) { a.Add(all[2]) }) // VBC lists neither
+	progressed(0, 0)
+	l.nothingLost(all[1:])
+}
+
+// The holds of other manifests are read once this one is bound to its account, and
+// before anything is deleted: whoever adds a hold to all manifests of the account has
+// found this one, or the run finds the hold.
+func TestSiblingsAreReadOnceBound(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "directory")
+	all := l.fill()
+	h, text, err := manifest.NewHold(manifest.Hold{IDs: []int64{1}, Reason: "r", By: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	l.siblings = func(ctx context.Context, account string) ([]manifest.HoldText, []error, error) {
+		asked++
+		m, err := sqlite.OpenReadOnly(ctx, l.path)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer m.Close()
+		if b, err := m.Binding(ctx); err != nil || b.Account != account || account != "549825" || b.Destination == "" || len(l.account.Deleted()) > 0 {
+			t.Errorf("asked for %s, the manifest is bound to %+v, %v", account, b, err)
+		}
+		return []manifest.HoldText{text}, nil, nil
+	}
+	sum, err := l.run(Options{Delete: true})
+	if err != nil || sum.Skipped != 1 || sum.Deleted != 1 || asked != 1 || !l.has(all[0]) {
+		t.Errorf("asked %d times: %+v, %v", asked, sum, err)
+	}
+	m, err := sqlite.OpenReadOnly(t.Context(), l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	a, err := check.Audit(t.Context(), m, l.clean)
+	holds, e := m.Holds(t.Context())
+	if err != nil || e != nil || !a.Intact() || a.Held != 1 || len(holds) != 1 || holds[0].Digest != h.Digest {
+		t.Errorf("%+v, %v; %+v, %v", a, err, holds, e)
 	}
 }

@@ -26,7 +26,7 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
+	"cmd/vbcvault":        {"pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest"},
 	"pipeline":            {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":    {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
@@ -38,9 +38,11 @@ var mayImport = map[string][]string{
 	"pipeline/ledger":     {"pipeline/layout", "pipeline/receipt", "storage"},
 	"pipeline/manifest":   {"pipeline/receipt", "storage", "vbc"},
 	"pipeline/progress":   {},
+	"pipeline/proof":      {"pipeline/receipt", "storage", "vbc"},
+	"pipeline/prove":      {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/ledger", "pipeline/manifest", "pipeline/proof", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/refusal":    {},
 	"pipeline/retry":      {},
-	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
+	"pipeline/rebuild":    {"pipeline/archive", "pipeline/check", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
 	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
 	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},

@@ -35,7 +35,7 @@ func collectionOf(r vbc.Recording) collection { return collection{r.Kind, r.Owne
 // listUnsorted; when that has ended, to the one that ends the run.
 type listing struct {
 	*run
-	ledger ledger
+	register register
 
 	selfUser   string               // the number of "self", "" until a recording tells it
 	recognised bool                 // the manifest knows whose recordings this user sees
@@ -47,9 +47,9 @@ type listing struct {
 	remaining int64 // that VBC counts behind them
 }
 
-// ledger is where a listing is written down: the manifest, or the memory of a
+// register is where a listing is written down: the manifest, or the memory of a
 // dry run.
-type ledger interface {
+type register interface {
 	Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]manifest.Sighting, error)
 }
 

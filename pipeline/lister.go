@@ -147,15 +147,29 @@ func (l *lister) note(ctx context.Context, recordings []vbc.Recording) error {
 		if seen[i] == manifest.Repeated || seen[i] == manifest.ErasedAgain {
 			continue
 		}
-		needed := seen[i] != manifest.Archived || l.policy.Delete
-		if !needed && l.manifest != nil {
-			if needed, err = l.isIncomplete(ctx, rec); err != nil {
-				return err
-			}
+		needed, err := l.isNeeded(ctx, rec, seen[i])
+		if err != nil {
+			return err
 		}
 		l.picks = append(l.picks, pick{rec.ID, rec.Nth, rec.Size, rec.Start, needed})
 	}
 	return nil
+}
+
+// isNeeded reports whether there is anything to do for a listed recording.
+func (l *lister) isNeeded(ctx context.Context, rec vbc.Recording, seen manifest.Sighting) (bool, error) {
+	switch {
+	case seen != manifest.Archived:
+		return true, nil
+	case l.manifest == nil:
+		return l.policy.Delete, nil
+	case !l.policy.Delete:
+		return l.isIncomplete(ctx, rec)
+	case len(manifest.InForce(l.holds)) == 0: // spares looking
+		return true, nil
+	}
+	row, err := l.manifest.Row(ctx, rec.Key(), rec.Nth)
+	return err != nil || !l.rests(row), err
 }
 
 // learnTheirTranscripts lists the transcripts of what has just been listed, and

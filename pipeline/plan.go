@@ -19,6 +19,7 @@ type Plan struct {
 	AlreadyArchived int64            `json:"already_archived"` // of them
 	ToArchive       int64            `json:"to_archive"`
 	ToArchiveBytes  int64            `json:"to_archive_bytes"`
+	ToCompare       int64            `json:"to_compare"`             // to download once more, since nobody vouches for the copies that were found
 	Transcripts     int64            `json:"transcripts"`            // to archive beside them
 	ToDelete        int64            `json:"to_delete"`              // leftovers included
 	HeldBack        int64            `json:"held_back"`              // though eligible
@@ -50,7 +51,7 @@ type Planned struct {
 
 const firstFew = 5
 
-// planner is the ledger of a dry run: it looks and counts, and writes nothing.
+// planner is the register of a dry run: it looks and counts, and writes nothing.
 type planner struct {
 	Plan
 	run      *run
@@ -68,7 +69,7 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 	known := p.Manifest
 	p.Manifest = nil
 	r := newRun(p, o)
-	r.reads = known
+	r.reads, r.destination = known, destination
 	release := r.drainAfter(parent)
 	defer release()
 	pl := &planner{run: r, manifest: known, seen: map[collection]map[int64]bool{}}
@@ -85,23 +86,23 @@ func DryRun(parent context.Context, p Parts, o Options, file io.Writer, destinat
 		pl.File = &total
 	}
 	pl.trim()
-	pl.Requests = CostOf(pl.ToArchive, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
+	pl.Requests = CostOf(pl.ToArchive+pl.ToCompare, pl.ToDelete, pl.Transcripts+r.transcripts.pages)
 	pl.Account, pl.Unreadable, pl.NotListed, pl.Troubles, pl.Problems = r.account, r.stats.Unreadable.Load(), r.report.notListed(), r.report.count(), r.report.said()
 	return pl.Plan, err
 }
 
 func (pl *planner) do(ctx context.Context) error {
 	r := pl.run
-	if err := r.prepare(ctx); err != nil {
-		return err
-	}
-	if pl.manifest != nil {
+	if pl.manifest != nil { // first: to its holds come those of others, once the account is known
 		var err error
 		if r.holds, err = pl.manifest.Holds(ctx); err != nil {
 			return err
 		}
 	}
-	l := &listing{run: r, ledger: pl}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	l := &listing{run: r, register: pl}
 	for _, list := range []func(context.Context) iter.Seq2[slice, error]{l.list, l.listUnsorted} {
 		for _, err := range list(ctx) {
 			if err != nil {
@@ -116,6 +117,11 @@ func (pl *planner) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.account == "" && bound.Account != "" { // nothing was listed
+		if err := r.foreseeSiblings(ctx, bound.Account); err != nil {
+			return err
+		}
+	}
 	if r.account != "" && bound.Account != "" && bound.Account != r.account {
 		return &manifest.BoundError{What: "account", Bound: bound.Account, Wanted: r.account}
 	}
@@ -127,7 +133,9 @@ func (pl *planner) do(ctx context.Context) error {
 			return err
 		}
 		if !pl.seen[collectionOf(row.Recording)][row.ID] && (r.policy.eligible(row.Recording) || row.State == manifest.Purging) {
-			pl.Leftovers++
+			if !r.atRest(row) {
+				pl.Leftovers++
+			}
 			if row.Copy.ArchivedAt.IsZero() {
 				pl.ToArchive++
 				pl.ToArchiveBytes += max(row.Size, 0)
@@ -206,6 +214,9 @@ func (pl *planner) decide(row manifest.Row) error {
 	purge, held := pl.run.grantPurge(row)
 	if purge {
 		pl.ToDelete++
+		if pl.run.policy.mustCompare(row) && !row.Displaced {
+			pl.ToCompare++
+		}
 		if pl.file != nil {
 			if err := pl.file.add(row.Recording); err != nil {
 				return fmt.Errorf("write the plan: %w", err)

@@ -48,7 +48,8 @@ type Options struct {
 	ExportLimit int64  // bytes of audio in one export; 0 = 2 GiB
 
 	// TrustArchive takes over receipts of the manifest's own log that were written
-	// before receipts were signed.
+	// before receipts were signed, and takes what was found in the archive for what
+	// VBC has sent.
 	TrustArchive bool
 
 	FullScan      bool          // list everything, also what earlier runs have listed
@@ -151,7 +152,7 @@ func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 	}
 	// A hold that is made while the run goes on is met by the manifest, in the
 	// same transaction as the receipt's intent.
-	if _, onHold := manifest.Covering(p.holds, row.Recording); onHold {
+	if p.held(row) {
 		return false, code.Hold
 	}
 	if p.transcripts.unsure(row.Recording) {
@@ -171,6 +172,18 @@ func (p *policy) mayPurge(row manifest.Row) (may bool, held string) {
 		return false, code.TooYoung
 	}
 	return true, ""
+}
+
+// held reports whether a recording was under a hold when the run began.
+func (p *policy) held(row manifest.Row) bool {
+	_, held := manifest.Covering(p.holds, row)
+	return held
+}
+
+// mustCompare reports whether VBC is asked once more for a recording before its purge,
+// since nobody vouches for the copy that was found in the archive.
+func (p *policy) mustCompare(row manifest.Row) bool {
+	return row.Unvouched && row.Copy.Known() && !p.TrustArchive
 }
 
 // aliked reports whether a recording is held back for having another's audio.

@@ -72,6 +72,7 @@ func (r *run) gone(ctx context.Context, row *item) error {
 func (r *run) intend(row *item, ev evidence.Verified) error {
 	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
 	r.testify(&intent, ev)
+	intent.Found = r.policy.mustCompare(row.Row) // VBC has no more to compare it with
 	return r.manifest.Purging(r.work, ev.Recording(), archive.ProofOf(ev, row.Copy), intent)
 }
 
@@ -92,6 +93,9 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	if r.readsBack(row) && !ev.Read() {
 		return fmt.Errorf("the copy of %s must be read before the deletion, and was not", ev.Recording())
+	}
+	if r.policy.mustCompare(row.Row) {
+		return fmt.Errorf("the copy of %s was found in the archive and must be compared with what VBC sends before the deletion, and was not", ev.Recording())
 	}
 	if err := r.lasting(row, ev); err != nil {
 		return err

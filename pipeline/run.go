@@ -20,13 +20,19 @@ import (
 // down, and the next run goes on from there.
 var ErrStopped = errors.New("stopped before the end")
 
-// Parts is what a run works with. All are required.
+// Parts is what a run works with. All are required, save Siblings.
 type Parts struct {
 	VBC      *vbc.Client
 	Store    storage.Destination
 	Manifest Manifest // locked
 	Log      *slog.Logger
 	Stats    *progress.Stats // counts while the run goes on
+
+	// Siblings tells of the holds that the account's other manifests on this machine
+	// have; nil: there are none. Unread are those that can't be read, whosever they
+	// are. It is asked once the manifest is bound to the account, and not before:
+	// whoever adds a hold to all manifests of the account looks for new ones last.
+	Siblings func(ctx context.Context, account string) (holds []manifest.HoldText, unread []error, err error)
 }
 
 // Manifest is what a run needs of a manifest. ZIPs wait beside its file until
@@ -78,6 +84,9 @@ type means struct {
 	reads    manifest.Manifest // what was known before this run, opened read-only in a dry run; nil if nothing
 	log      *slog.Logger
 	stats    *progress.Stats
+	siblings func(ctx context.Context, account string) ([]manifest.HoldText, []error, error) // see Parts
+
+	destination string // its name, also where store is none: in a dry run
 }
 
 // caller is how VBC is asked: each request passes the gate, and what fails is tried
@@ -105,7 +114,7 @@ func newRun(p Parts, o Options) *run {
 		o.ExportLimit = DefaultExportLimit
 	}
 	r := &run{
-		means:   means{p.VBC, p.Store, p.Manifest, p.Manifest, p.Log, p.Stats},
+		means:   means{p.VBC, p.Store, p.Manifest, p.Manifest, p.Log, p.Stats, p.Siblings, ""},
 		caller:  caller{pauses: o.Pauses},
 		facts:   facts{started: time.Now(), transcripts: newTranscripts()},
 		purges:  allowance{limit: o.MaxDeletes},
@@ -146,7 +155,7 @@ func (r *run) do() (err error) {
 	if r.id, err = r.manifest.BeginRun(r.ctx, r.policy.written()); err != nil {
 		return err
 	}
-	l := &listing{run: r, ledger: r.manifest}
+	l := &listing{run: r, register: r.manifest}
 	stop := r.beat(context.WithoutCancel(r.work))
 	err = r.all(l)
 	stop()
@@ -180,7 +189,11 @@ func (r *run) all(l *listing) (err error) {
 	if err != nil {
 		return err
 	}
-	r.stats.Todo.Store(r.stats.Begun.Load() + todo)
+	resting, err := r.countAtRest(r.ctx, sel)
+	if err != nil {
+		return err
+	}
+	r.stats.Todo.Store(r.stats.Begun.Load() + todo - resting)
 	if err := r.handleAll(r.pendingTasks(sel)); err != nil {
 		return err
 	}

@@ -88,19 +88,33 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	if r.policy.Plan != nil && r.policy.Plan.Account != number {
 		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
-	if r.manifest == nil {
-		return nil // a dry run
+	if r.manifest == nil { // a dry run
+		return r.foreseeSiblings(ctx, number)
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	a, err := archive.Settle(r.work, r.store, r.manifest, r.log, number, archive.Options{Moved: r.policy.Moved, TrustArchive: r.policy.TrustArchive})
+	if err := r.manifest.Bind(r.work, manifest.Binding{Account: number}); err != nil {
+		return err
+	}
+	told, err := r.siblingTexts(ctx, number) // not before it is bound, see archive.LearnSiblings
 	if err != nil {
 		return err
 	}
-	r.archive, r.holds = a, a.Holds()
-	for _, text := range a.Doubts() {
+	r.archive, err = archive.Settle(r.work, r.store, r.manifest, r.log, number, archive.Options{Moved: r.policy.Moved, TrustArchive: r.policy.TrustArchive})
+	if err != nil {
+		return err
+	}
+	for _, text := range r.archive.Doubts() {
 		r.report.add(text)
+	}
+	if r.holds, err = archive.LearnSiblings(r.work, r.manifest, r.log, r.store.String(), told); err != nil {
+		return err
+	}
+	if r.policy.TrustArchive {
+		if err := r.vouchForAll(); err != nil {
+			return err
+		}
 	}
 	if n := len(manifest.InForce(r.holds)); n > 0 && r.policy.Delete {
 		r.log.Info("legal holds are in force; recordings that they cover are archived but not deleted", "holds", n)

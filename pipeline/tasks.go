@@ -68,6 +68,9 @@ func (r *run) pendingTasks(sel manifest.Selection) iter.Seq2[task, error] {
 			if err == nil {
 				err = r.learnTranscriptOf(r.ctx, row)
 			}
+			if err == nil && r.rests(row) {
+				continue
+			}
 			if !yield(task{Row: row}, err) {
 				return
 			}

@@ -30,6 +30,7 @@ type transfer struct {
 	natural  string           // where the audio goes, without the ending
 	ending   string           // that its format gives it
 	key      string           // where it goes instead, if that is taken; else ""
+	beside   string           // such a key that the manifest has of an earlier copy, tried first; else ""
 	storedAt time.Time
 	sidecar  storage.Object
 	intended storage.Object
@@ -43,8 +44,11 @@ type transfer struct {
 // transfer streams the recording's audio and its sidecar into the store. Of the
 // copy nothing is proven then. Every try that needs VBC is a download; the
 // store's own retries are not.
-func (r *run) transfer(ctx context.Context, row *item) error {
-	t := &transfer{run: r, row: row, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
+func (r *run) transfer(ctx context.Context, row *item) error { return r.transferTo(ctx, row, "") }
+
+// transferTo is transfer for a recording that may lie under a key beside its own.
+func (r *run) transferTo(ctx context.Context, row *item, beside string) error {
+	t := &transfer{run: r, row: row, key: beside, beside: beside, storedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	audio, err := t.fetch(ctx)
 	for try := 0; try < maxBeside && t.makesWay(err); try++ {
 		audio, err = t.fetch(ctx)
@@ -63,6 +67,7 @@ func (r *run) transfer(ctx context.Context, row *item) error {
 	}
 	row.Copy = t.copied(audio)
 	row.fresh, row.renewed, row.compared = true, true, true
+	row.Unvouched = false // VBC has just sent it
 	return nil
 }
 
@@ -87,6 +92,9 @@ func (t *transfer) makesWay(err error) bool {
 	occupant, stays := t.stays(t.row, err)
 	natural := t.natural + t.ending
 	switch {
+	case isA[*otherBytesError](err) && t.key == t.beside: // what lies there is something else
+		t.key = ""
+		return true
 	case isA[*otherBytesError](err):
 		t.key = layout.BesideBy(natural, t.previousSum, layout.FreeDigits)
 	case !stays || !t.intended.Proven() || occupant.Key != t.intended.Key:

@@ -20,7 +20,7 @@ var errReappeared = errors.New("VBC lists this recording again although VBC had 
 // item is one recording in work. It belongs to the worker that leads it on, as
 // does all that is found out about it there.
 type item struct {
-	manifest.Row          // as it was when its turn came; Copy, Alike and Refuted are kept up to date
+	manifest.Row          // as it was when its turn came; Copy, Alike, Refuted and Unvouched are kept up to date
 	entry        *packed  // its audio in an export; nil = fetch it directly
 	patience     patience // with its faults, whatever is being tried
 	again        bool     // it was begun in this run before
@@ -103,7 +103,7 @@ func (r *run) lead(ctx context.Context, row *item) error {
 		return err // all there is to say of what was settled
 	case r.policy.aliked(row.Row):
 		return r.alike(row)
-	case row.Reappeared && !row.granted:
+	case row.Reappeared && !row.granted && !r.policy.held(row.Row): // else it is to stay there
 		return errReappeared
 	}
 	return nil
@@ -149,6 +149,8 @@ func (r *run) next(it *item) step {
 		return step{"look", r.look, goesOn}
 	case it.purge && !listed && !*it.there: // and with it perhaps the transcript
 		return step{"gone", r.gone, ends}
+	case it.purge && r.policy.mustCompare(it.Row): // nobody vouches for what was found in the archive
+		return step{"compare", r.compareFound, goesOn}
 	case r.lacksTranscript(it):
 		return step{"transcribe", r.transcribe, goesOn}
 	case it.purge: // which verifies

@@ -9,9 +9,16 @@ import (
 // Eraser removes objects for ever, on somebody's request. It is no part of a
 // Store: what archives can't do it, and vbcvault erase alone makes one.
 type Eraser interface {
-	// Keys returns the keys that begin with prefix, in order, also those under
-	// which only older versions are left, which List doesn't show.
-	Keys(ctx context.Context, prefix string) ([]string, error)
+	// Keys returns the keys that begin with prefix and that are wanted, in order,
+	// also those under which only older versions are left, which List doesn't
+	// show. wanted is asked of each, perhaps more than once, nil wants all; what
+	// isn't wanted takes no memory.
+	Keys(ctx context.Context, prefix string, wanted func(key string) bool) ([]string, error)
+
+	// Versions returns the versions of an object that have a content, the newest
+	// first, with Key, VersionID and Size set and nothing proven: Open reads each.
+	// There may be none.
+	Versions(ctx context.Context, key string) ([]Object, error)
 
 	// Retained is nil if nothing keeps the object from being erased. The
 	// error is a *RetainedError if a version of it is locked.

@@ -166,7 +166,11 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 	var f storage.Finding
 	var habits []storage.Finding
 	var known manifest.Learned
-	m, err := sqlite.OpenReadOnly(ctx, path)
+	key, err := signingKey()
+	if err != nil {
+		return []storage.Finding{found("signing key", err, "")}, known
+	}
+	m, err := sqlite.OpenReadOnly(ctx, path, key)
 	switch {
 	case sqlite.Missing(err):
 		f = found(check, nil, path+" is created by the first run")
@@ -192,6 +196,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 			}
 		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
+		habits = append(habits, diagnoseKey(m))
 	}
 	if err := sqlite.Place(path); err != nil {
 		f = found(check, err, "") // whatever it holds, no run opens it

@@ -68,8 +68,9 @@ func TestDoctorChangesNothing(t *testing.T) {
 		}
 		// After a run it looks at the manifest that this has made.
 		w.want(w.archive("--older-than", "90d"), 0, map[string]int{"archived": 3})
-		if f := w.doctor(0)["manifest"]; !strings.Contains(f.Means, "account 549825") {
-			t.Errorf("%+v", f)
+		found = w.doctor(0)
+		if f, key := found["manifest"], found["signing key"]; !strings.Contains(f.Means, "account 549825") || key.Level != storage.OK || !strings.Contains(key.Means, "vbcvault/") {
+			t.Errorf("%+v, %+v", f, key)
 		}
 	}
 }
@@ -122,6 +123,15 @@ func TestDoctorFindings(t *testing.T) {
 				w.inDirectory(w.t.TempDir())
 			},
 			args: []string{"--manifest", "m"}, check: "manifest", level: storage.Failure, says: "belongs to destination file://", code: 1},
+		"signing key": {
+			spoil: func(w *world) {
+				w.someRecordings(1)
+				w.want(w.archive("--older-than", "90d", "--manifest", filepath.Join(w.state, "m")), 0, nil)
+				if err := os.Remove(filepath.Join(w.state, "m.key")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			args: []string{"--manifest", "m"}, check: "signing key", level: storage.Failure, says: "m.key is missing", code: 1},
 		"directory that isn't there": {spoil: func(w *world) { w.to += "/none" },
 			check: "destination", level: storage.Failure, says: "mounted", code: 1},
 		"not a manifest": {spoil: func(w *world) {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,13 +43,19 @@ all its versions and stored again. Nobody can recover the recording, so it must
 have been deleted at VBC before. The manifest keeps its id, its start, and
 sizes and checksums.
 
-If VBC used an id twice, or corrected a start, the archive has several
-recordings with that id. Choose one with --start; without it, erase lists them
-and changes nothing.
+VBC may have corrected the start of a recording, so that it lies in several
+places. Erase finds them all. For that it lists every object of the account's
+company recordings, or of the user's, in all versions: 10 million recordings
+take about an hour.
+
+If VBC gave an id to several recordings, erase lists them and changes nothing.
+Choose one with --start; any start that the recording has had will do. Where
+nothing tells to which recording an object belongs, erase doesn't remove it: it
+names the object, and --start with the time in its name chooses it.
 
 Erase refuses a recording that is under a legal hold or locked in the bucket,
 and then changes nothing. Reason and name are stored beside the archive under
-erasures/; the chain of receipts gets an entry without them.
+erasures/; the chain of receipts gets entries without them.
 
 It asks before it begins; --yes answers the question. You must remove the
 recording yourself from files that export wrote, and from backups and older
@@ -58,6 +67,7 @@ copies of the manifest or of a directory.`,
 	}
 	cmd.Flags().Int64Var(&f.what.ID, "id", 0, "the recording's `ID`")
 	cmd.Flags().StringVar(&f.start, "start", "", "the `TIME` at which the recording starts, as list --json shows it, if several have the same id")
+	cmd.Flags().Int64Var(&f.what.Bytes, "bytes", 0, "the `NUMBER` of bytes of its audio, if several with the same id start in the same second")
 	cmd.Flags().StringVar(&f.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&f.what.Owner, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
 	cmd.Flags().StringVar(&f.what.Reason, "reason", "", "the reason, as a `TEXT` for your colleagues")
@@ -68,6 +78,8 @@ copies of the manifest or of a directory.`,
 	manifestFlag(cmd, &f.path)
 	return cmd
 }
+
+const findsRecordings = "vbcvault list --text finds recordings by name and number"
 
 func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	ctx := cmd.Context()
@@ -97,24 +109,66 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 		return err
 	}
 	defer m.Close()
-	if _, err := m.Get(ctx, f.what.Key()); err != nil {
-		return usagef("vbcvault list --text finds recordings by name and number", "%v", err)
+	if _, err := m.Get(ctx, f.what.Key()); err != nil && (f.start == "" || !errors.Is(err, manifest.ErrUnknown)) {
+		return usagef(findsRecordings+"; --start chooses a recording that only the archive has", "%v", err)
 	}
 	store, eraser, err := f.open(ctx, m, cmd.Flags().Changed)
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if err := learnSiblings(ctx, m, log); err != nil {
+		return err
+	}
 	a, err := archive.Of(ctx, store, m, log) // holds and receipts that this manifest doesn't know come first
 	if err != nil {
 		return err
 	}
-	n, err := a.Erase(ctx, eraser, f.what, f.confirm(cmd.InOrStdin(), s.err))
+	done, err := a.Erase(ctx, eraser, f.what, f.confirm(cmd.InOrStdin(), s.err))
+	if errors.Is(err, manifest.ErrUnknown) {
+		return usagef(findsRecordings, "%v, and nothing in the archive has this id", err)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s recording %d is erased; objects and versions removed: %d\n", f.what.Kind, f.what.ID, n)
-	return err
+	if _, err := fmt.Fprintf(s.out, "%s recording %d is erased; objects and versions removed: %d\n", f.what.Kind, f.what.ID, done.Versions); err != nil {
+		return err
+	}
+	return errors.Join(tellOfCopies(f.path, log), stays(done))
+}
+
+// tellOfCopies names the copies of a manifest that were made before its format was
+// upgraded.
+func tellOfCopies(path string, log *slog.Logger) error {
+	dir, name := filepath.Split(path)
+	files, err := os.ReadDir(cmp.Or(dir, "."))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if strings.HasPrefix(file.Name(), name+".format") {
+			log.Warn("this copy of the manifest was made before an upgrade and still contains the call; remove it", "file", filepath.Join(dir, file.Name()))
+		}
+	}
+	return nil
+}
+
+// stays says what an erasure has left, and why.
+func stays(done archive.Erased) error {
+	var text strings.Builder
+	if len(done.Unclear) > 0 {
+		fmt.Fprintf(&text, "objects with this id are left, and nothing says whether they belong to the recording:\n  %s\n"+
+			"to erase one that does, run vbcvault erase again with the time in its name as --start; remove yourself what has no such name",
+			strings.Join(done.Unclear, "\n  "))
+	}
+	if len(done.Unfinished) > 0 {
+		fmt.Fprintf(&text, "%sunfinished uploads of the recording are left, which no listing shows; allow s3:AbortMultipartUpload and run the same command again, or abort them:\n  %s",
+			strings.Repeat("\n", min(text.Len(), 1)), strings.Join(done.Unfinished, "\n  "))
+	}
+	if text.Len() == 0 {
+		return nil
+	}
+	return &exitError{code: exitIncomplete, err: errors.New(text.String())}
 }
 
 // underWay says how many deletions at VBC a run is at, nil if none.
@@ -153,11 +207,18 @@ func (f *eraseFlags) open(ctx context.Context, m bound, changed func(string) boo
 }
 
 // confirm shows what is about to be erased, and asks.
-func (f *eraseFlags) confirm(in io.Reader, out io.Writer) func(manifest.Row, []string) error {
-	return func(row manifest.Row, keys []string) error {
-		fmt.Fprintf(out, "Erase permanently, with all versions: %s of %s\n", row.Recording, row.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
-		for _, key := range keys {
+func (f *eraseFlags) confirm(in io.Reader, out io.Writer) func(archive.Erasable) error {
+	return func(what archive.Erasable) error {
+		fmt.Fprintf(out, "Erase permanently, with all versions: %s of", f.what.Key())
+		for i, start := range what.Starts {
+			fmt.Fprintf(out, "%s %s", strings.Repeat(" and", min(i, 1)), start.UTC().Format("2006-01-02 15:04:05 UTC"))
+		}
+		fmt.Fprintf(out, " (names looked at: %d)\n", what.Looked)
+		for _, key := range what.Keys {
 			fmt.Fprintf(out, "  %s\n", key)
+		}
+		for _, key := range what.Unclear {
+			fmt.Fprintf(out, "  not erased, because nothing says to which recording it belongs: %s\n", key)
 		}
 		if f.yes {
 			return nil

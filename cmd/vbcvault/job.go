@@ -32,6 +32,15 @@ type job struct {
 	planFile      string // to write; "" = none
 	trustMount    bool   // delete although the destination is a network or FUSE mount
 	insecureHTTP  bool
+	simulated     bool // the account is, and has no other manifests
+}
+
+// siblings is pipeline.Parts.Siblings.
+func (j *job) siblings() func(context.Context, string) ([]manifest.HoldText, []error, error) {
+	if j.simulated {
+		return nil
+	}
+	return siblingsOf(j.manifest)
 }
 
 // pauses before a request is tried again, and before an export job is looked at,
@@ -77,7 +86,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	o.announce(j)
 	stats := &progress.Stats{}
 	stopProgress := o.progress(stats, client)
-	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats}, j.options)
+	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats, Siblings: j.siblings()}, j.options)
 	stopProgress()
 	o.summary(j, sum)
 	if err == nil && !sum.Complete() {
@@ -123,7 +132,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 		client.Expect(known.Pace)
 	}
 	stats := &progress.Stats{}
-	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats}
+	parts := pipeline.Parts{VBC: client, Log: o.log, Stats: stats, Siblings: j.siblings()}
 	if m != nil { // else there is none, which isn't a nil one
 		parts.Manifest = m
 	}

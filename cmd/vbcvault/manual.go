@@ -29,6 +29,8 @@ var topicsOf = map[string][]string{
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},
 	"audit":       {"evidence", "check"},
+	"prove":       {"evidence"},
+	"check-proof": {"evidence"},
 	"diff":        {"check", "recover"},
 	"manifest":    {"check", "evidence", "recover"},
 	"hold":        {"hold"},

@@ -118,14 +118,14 @@ func sources(t *testing.T) map[string]string {
 func TestReadmeIsTrue(t *testing.T) {
 	t.Parallel()
 	var help strings.Builder
-	for _, sub := range []string{"archive", "status", "verify", "audit", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "export", "restore", "rebuild", "diff", "manifest backup", "manifest check", "manifest trust", "demo", "help"} {
+	for _, sub := range []string{"archive", "status", "verify", "audit", "prove", "check-proof", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "export", "restore", "rebuild", "diff", "manifest backup", "manifest check", "manifest trust", "demo", "help"} {
 		out, err := exec.Command(program(t), append(strings.Fields(sub), "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
 		help.Write(out)
 	}
-	commands := regexp.MustCompile(`(?m)^  vbcvault ([a-z]+)`).FindAllStringSubmatch(help.String(), -1)
+	commands := regexp.MustCompile(`(?m)^  vbcvault ([a-z-]+)`).FindAllStringSubmatch(help.String(), -1)
 	for path, text := range documents(t) {
 		users := !strings.HasPrefix(path, "../../.github") && !strings.HasPrefix(path, "../../pipeline")
 		if users {
@@ -134,7 +134,7 @@ func TestReadmeIsTrue(t *testing.T) {
 					t.Errorf("%s: there is no flag %s", path, f)
 				}
 			}
-			for _, m := range regexp.MustCompile("`(?:\\./)?vbcvault ([a-z]+)").FindAllStringSubmatch(text, -1) {
+			for _, m := range regexp.MustCompile("`(?:\\./)?vbcvault ([a-z-]+)").FindAllStringSubmatch(text, -1) {
 				if !slices.ContainsFunc(commands, func(c []string) bool { return c[1] == m[1] }) {
 					t.Errorf("%s: there is no command %s", path, m[1])
 				}

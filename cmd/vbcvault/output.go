@@ -246,6 +246,9 @@ func (o *output) plan(j *job, p pipeline.Plan, client *vbc.Client) {
 	}
 	fmt.Fprintf(w, "already archived\t%s\t\n", humanize.Comma(p.AlreadyArchived))
 	fmt.Fprintf(w, "would archive\t%s\t%s\n", humanize.Comma(p.ToArchive), humanize.IBytes(uint64(p.ToArchiveBytes)))
+	if p.ToCompare > 0 {
+		fmt.Fprintf(w, "would compare\t%s\twith one download each: no signed receipt vouches for these copies\n", humanize.Comma(p.ToCompare))
+	}
 	if p.Transcripts > 0 {
 		fmt.Fprintf(w, "transcripts\t%s\twould be archived beside them\n", humanize.Comma(p.Transcripts))
 	}

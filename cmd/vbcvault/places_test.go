@@ -100,14 +100,14 @@ func (w *world) known(path string) map[string]string {
 	return known
 }
 
-// loseAll puts the manifest, and all that belongs to it, out of the way, and
-// says where it is now.
+// loseAll puts the manifest, and all that belongs to it save its key, out of the way,
+// and says where it is now.
 func (w *world) loseAll() string {
 	w.t.Helper()
 	path, away := w.manifest(), w.t.TempDir()
 	files, err := filepath.Glob(path + "*")
 	for _, f := range files {
-		if err == nil {
+		if err == nil && f != path+".key" {
 			err = os.Rename(f, filepath.Join(away, filepath.Base(f)))
 		}
 	}

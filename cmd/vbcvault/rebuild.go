@@ -9,9 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"text/tabwriter"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -23,6 +21,7 @@ import (
 type rebuildFlags struct {
 	from, path, account string
 	what                rebuild.Options
+	keys                []string
 	insecureHTTP        bool
 	out                 outputFlags
 }
@@ -30,7 +29,7 @@ type rebuildFlags struct {
 func newRebuild(s streams) *cobra.Command {
 	var f rebuildFlags
 	cmd := &cobra.Command{
-		Use:        "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--deep]",
+		Use:        "rebuild --from s3://BUCKET/PREFIX [--manifest FILE] [--account NUMBER] [--key KEY] [--deep]",
 		SuggestFor: []string{"recover"},
 		Short:      "Create a manifest from the archive",
 		Long: `Rebuild creates a manifest from what is in the bucket or directory: metadata,
@@ -40,10 +39,26 @@ the new manifest does nothing twice.
 
 A copy counts as verified when the destination confirms the size and SHA-256
 that are in the metadata beside it; --deep reads and hashes every byte, which a
-directory and large recordings need in any case. Receipts say what was deleted
-at VBC, whichever manifest they belong to; the new manifest begins its own
-chain. The next run checks recordings whose deletion was in progress when a run
-was interrupted.
+directory and large recordings need in any case.
+
+Whoever can write to the bucket can put files there, so rebuild believes what a
+known key has signed: the key file beside the lost manifest (MANIFEST.key), the
+key in VBCVAULT_SIGNING_KEY or VBCVAULT_SIGNING_KEY_FILE, and the keys that you
+give with --key. Other receipts count as far as they can do no harm: what they
+call deleted at VBC is not asked for again, what they call erased from the
+archive stays a recording, and a hold that they call removed stays in force.
+
+A copy that no signed receipt vouches for is in the manifest as "stored, not by
+us": a run with --delete downloads the recording once more and compares it,
+before it deletes it at VBC. That is one request for each such recording, once.
+A copy that is not what VBC sends stays where it is, and the recording is
+archived beside it. --trust-archive says that nobody else has written to the
+bucket: then all receipts count, and nothing is compared.
+
+The new manifest starts its own log of receipts. It writes down in it how far
+the other logs in the archive have come: if one of them becomes shorter, the
+next run names it. The next run also checks recordings whose deletion was in
+progress when a run was interrupted.
 
 The file must not exist, and is created only when it is complete. Without
 --manifest it is the one that archive uses without --account and with the VBC_…
@@ -58,13 +73,16 @@ It lists what does not belong to a copy, the first of each kind, and all with
   damaged   an object can't be read, or has the wrong content
   unknown   an object among the recordings that is not one; or audio without
             metadata
+  unsigned  something that only unsigned receipts or files say, and that the
+            archive contradicts, or that would end a hold; it is not believed
   begun     an erasure is unfinished
   beside    another copy of a recording; nothing is wrong
   foreign   an object beside the archive that does not belong to vbcvault
 
-The exit code is 1 if there is any of the first four: part of a recording may
+The exit code is 1 if there is any of the first five: part of a recording may
 be in danger. The manifest can be used in that case, too.`,
 		Example: `  vbcvault rebuild --from s3://my-bucket/recordings
+  vbcvault rebuild --from s3://my-bucket/recordings --key vault.key.txt
   vbcvault rebuild --from file:///mnt/archive --manifest /var/lib/vbcvault/acme.manifest --account 549825 --deep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,6 +93,8 @@ be in danger. The manifest can be used in that case, too.`,
 	fs.StringVar(&f.from, "from", "", "the archive, a `DESTINATION`: s3://BUCKET[/PREFIX] or file:///DIR")
 	fs.StringVar(&f.path, "manifest", "", "the `FILE` to create; it must not exist (default: where archive looks for it)")
 	fs.StringVar(&f.account, "account", "", "the account's `NUMBER`, if the archive has several")
+	fs.StringArrayVar(&f.keys, "key", nil, "count receipts that this `KEY` has signed: what vbcvault audit --key printed, or a file with it (repeatable)")
+	fs.BoolVar(&f.what.TrustArchive, "trust-archive", false, "trust everything in the archive: count unsigned receipts, and compare no copies with VBC")
 	fs.BoolVar(&f.what.Deep, "deep", false, "read and hash every byte")
 	fs.IntVar(&f.what.Workers, "workers", 8, "check `N` recordings at once")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to the S3 server")
@@ -90,6 +110,9 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 	}
 	store, err := d.open(ctx, f.what.Workers, f.insecureHTTP, o.log)
 	if err != nil {
+		return sum, err
+	}
+	if f.what.Keys, err = givenKeys(f.keys); err != nil {
 		return sum, err
 	}
 	if f.what.Account, err = f.theAccount(ctx, store); err != nil {
@@ -121,7 +144,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		f.print(o, sum)
 	}
 	if !sum.Whole() {
-		err = &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is created, but the archive has problems: %d lost, %d missing, %d damaged, %d unknown", sum.Lost, sum.Missing, sum.Damaged, sum.Unknown)}
+		err = &exitError{code: exitIncomplete, err: fmt.Errorf("the manifest is created, but the archive has problems: %d lost, %d missing, %d damaged, %d unknown, %d unsigned", sum.Lost, sum.Missing, sum.Damaged, sum.Unknown, sum.Unsigned)}
 	}
 	return sum, err
 }
@@ -181,30 +204,4 @@ func (f *rebuildFlags) theAccount(ctx context.Context, store storage.Explorer) (
 		return "", usagef("name one with --account", "%s contains several accounts: %s", f.from, strings.Join(numbers, ", "))
 	}
 	return numbers[0], nil
-}
-
-func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
-	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
-	row := func(name string, n int64, note string) {
-		if n > 0 {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", name, humanize.Comma(n), note)
-		}
-	}
-	fmt.Fprintf(w, "recordings\t%s\twith a verified copy (%s of audio)\n", humanize.Comma(sum.Recordings), humanize.IBytes(uint64(sum.Bytes)))
-	row("transcripts", sum.Transcripts, "recordings with a transcript")
-	row("deleted", sum.Purged, "no longer at VBC, according to receipts")
-	row("open", sum.Purging, "deletions with an unknown outcome; the next run checks")
-	row("to archive", sum.Listed, "known, without a verified copy; the next run archives them, if VBC still has them")
-	row("erased", sum.Erased, "from the archive, on request")
-	row("holds", sum.Holds, "in force")
-	row("receipts", sum.Receipts, fmt.Sprintf("entries; chains: %d", sum.Chains))
-	row("lost", sum.Lost, "")
-	row("missing", sum.Missing, "")
-	row("damaged", sum.Damaged, "")
-	row("unknown", sum.Unknown, "")
-	row("begun", sum.Begun, "")
-	row("beside", sum.Beside, "")
-	row("foreign", sum.Foreign, "")
-	w.Flush()
-	fmt.Fprintf(o.out, "The manifest is in %s\n", f.path)
 }

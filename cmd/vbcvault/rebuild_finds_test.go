@@ -103,16 +103,17 @@ func TestRebuildReadsAllChains(t *testing.T) {
 	w.archive(every...)
 	w.account.Add(last)
 	w.archive(append(every, "--since", last.Start.Format(time.RFC3339), "--manifest", other)...)
-	receipts := len(w.receipts())
+	before := w.receipts()
 	w.loseAll()
-	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"recordings": 6, "purged": 4, "chains": 3, "lost": 0})
+	w.want(w.run("rebuild", "--from", w.to, "--json", "--key", w.verifierOf(other)), 0,
+		map[string]int{"recordings": 6, "purged": 4, "chains": 3, "lost": 0, "receipts_signed": len(w.lines(before)), "unvouched": 0})
 	w.account.ResetCounts()
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"failed": 0, "downloads": 0})
 	if left := w.atVBC(); len(left) != 0 {
 		t.Errorf("%v are left at VBC", left)
 	}
-	if n := len(w.receipts()); n != receipts+1 {
-		t.Errorf("%d files of receipts, and %d before; want a chain of its own", n, receipts)
+	if n := len(chainsOf(w.receipts())); n != 4 {
+		t.Errorf("%d chains of receipts, and 3 before; want one of its own", n)
 	}
 	r := w.run("audit")
 	if r.code != 0 || strings.Count(r.stdout, "other chain") != 3 {

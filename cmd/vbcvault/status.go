@@ -81,6 +81,8 @@ type status struct {
 type left struct {
 	Archive  int64         `json:"archive"` // recordings
 	Delete   int64         `json:"delete"`  // if the next run deletes as the last one did
+	Held     int64         `json:"held"`    // stay at VBC for a legal hold; not in Delete
+	Compare  int64         `json:"compare"` // before their deletion: no signed receipt vouches for their copies
 	Requests pipeline.Cost `json:"requests"`
 	Interval float64       `json:"seconds_per_request"` // 0 = VBC has taught none
 }
@@ -94,6 +96,9 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 	if err != nil {
 		return l, err
 	}
+	if l.Compare, err = m.Unvouched(ctx); err != nil {
+		return l, err
+	}
 	var archived int64
 	for _, t := range st.States {
 		switch t.State {
@@ -103,12 +108,30 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *status) (l left, er
 			archived += t.Recordings
 		}
 	}
-	if len(st.Runs) > 0 {
-		if last := st.Runs[0].Options; last != nil && last.Delete {
-			l.Delete = l.Archive + archived
+	holds, err := m.Holds(ctx)
+	if err != nil {
+		return l, err
+	}
+	for row, err := range m.Covered(ctx, manifest.InForce(holds), manifest.Listed, manifest.Stored, manifest.Failed, manifest.Verified, manifest.Purging) {
+		if err != nil {
+			return l, err
+		}
+		l.Held++
+		if row.State == manifest.Failed && pipeline.OnlyDeletionFailed(row) { // so it is archived
+			l.Archive, archived = l.Archive-1, archived+1
 		}
 	}
-	l.Requests, l.Interval = pipeline.CostOf(l.Archive, l.Delete, 0), known.Pace.Seconds()
+	st.Holds = len(manifest.InForce(holds))
+	if len(st.Runs) > 0 {
+		if last := st.Runs[0].Options; last != nil && last.Delete {
+			l.Delete = l.Archive + archived - l.Held
+		}
+	}
+	downloads := l.Archive
+	if l.Delete > 0 {
+		downloads += l.Compare
+	}
+	l.Requests, l.Interval = pipeline.CostOf(downloads, l.Delete, 0), known.Pace.Seconds()
 	return l, nil
 }
 
@@ -177,11 +200,6 @@ func readStatus(ctx context.Context, path string) (*status, error) {
 	if st.Left, err = whatIsLeft(ctx, m, st); err != nil {
 		return nil, err
 	}
-	holds, err := m.Holds(ctx)
-	if err != nil {
-		return nil, err
-	}
-	st.Holds = len(manifest.InForce(holds))
 	if err := st.readTroubles(ctx, m); err != nil {
 		return nil, err
 	}

@@ -40,8 +40,12 @@ func (st *status) print(s streams) {
 		fmt.Fprintf(s.out, "\nLeft: %s to archive, %s to delete; %s\n", humanize.Comma(st.Left.Archive), humanize.Comma(st.Left.Delete),
 			estimate(st.Left.Requests, vbc.Quota{Interval: time.Duration(st.Left.Interval * float64(time.Second))}))
 	}
+	if st.Left.Compare > 0 {
+		fmt.Fprintf(s.out, "\nStored, not by us: %s; no signed receipt vouches for their copies, so a run with --delete compares each with one download first\n",
+			english.Plural(int(st.Left.Compare), "recording", ""))
+	}
 	if st.Holds > 0 {
-		fmt.Fprintf(s.out, "\nLegal holds in force: %d; recordings that they cover are not deleted at VBC (vbcvault hold list)\n", st.Holds)
+		fmt.Fprintf(s.out, "\nLegal holds in force: %d; they keep %s known recordings at VBC (vbcvault hold list)\n", st.Holds, humanize.Comma(st.Left.Held))
 	}
 	if st.Late != nil {
 		fmt.Fprintf(s.out, "\nLate at VBC: %s appeared %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))

@@ -43,6 +43,7 @@ type story struct {
 	State     manifest.State `json:"state"`
 	Means     string         `json:"means"` // the state in words
 
+	Unvouched bool   `json:"unvouched,omitempty"` // no signed receipt vouches for its copy, which was found in the archive
 	Displaced bool   `json:"displaced,omitempty"` // VBC shows another recording under its id
 	Damaged   string `json:"damaged,omitempty"`   // what is wrong with the copy of what VBC has no more
 
@@ -112,7 +113,7 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 // tellOne gathers what the manifest knows of one recording.
 func tellOne(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (story, error) {
 	st := story{Recording: row.Recording.String(), Kind: string(row.Kind), Owner: row.Owner, ID: row.ID, Start: row.Start, State: row.State,
-		Means: meaning[row.State], Displaced: row.Displaced, Damaged: row.Damaged}
+		Means: meaning[row.State], Unvouched: row.Unvouched, Displaced: row.Displaced, Damaged: row.Damaged}
 	if row.Copy.Known() {
 		st.Copy = &copyOf{Audio: row.Copy.Audio, Sidecar: row.Copy.Sidecar, Proven: !row.Copy.ArchivedAt.IsZero()}
 		if row.Copy.Transcript.Key != "" {
@@ -227,7 +228,7 @@ func (st *story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.R
 	// Of an erased recording nobody knows the caller any more, so every hold on a
 	// caller would cover it.
 	holds = slices.DeleteFunc(holds, func(h manifest.Hold) bool {
-		return row.State == manifest.Erased || !h.Covers(row.Recording)
+		return row.State == manifest.Erased || !h.Covers(row)
 	})
 	for _, h := range holds {
 		if !h.Lost {

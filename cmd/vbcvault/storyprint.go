@@ -44,6 +44,9 @@ func (st story) print(s streams) {
 			fmt.Fprintf(s.out, "  transcript: %s\n", c.Transcript.Key)
 		}
 	}
+	if st.Unvouched {
+		fmt.Fprintln(s.out, "stored, not by us: the copy was found in the archive, and no signed receipt vouches for it")
+	}
 	st.printEvents(s)
 	if st.Failure != nil {
 		fmt.Fprintf(s.out, "\nWhat to do about the failure: %s\n", st.Advice)

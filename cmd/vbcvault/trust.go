@@ -51,7 +51,10 @@ works at any time, also during a run.`,
 			if err := f.checkWho(); err != nil {
 				return err
 			}
-			return besideManifest(cmd.Context(), path, func(m *sqlite.Manifest) error {
+			if path, err = theManifest(path); err != nil {
+				return err
+			}
+			return beside(cmd.Context(), path, func(m *sqlite.Manifest) error {
 				own, err := m.Verifier(cmd.Context())
 				if err != nil {
 					return err

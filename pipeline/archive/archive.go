@@ -26,7 +26,7 @@ type Archive struct {
 	holds    []manifest.Hold
 
 	key       receipt.Key  // that signs the manifest's log
-	keys      receipt.Keys // whose signatures count: that one, and those that somebody trusts
+	own       receipt.Keys // that one alone
 	signed    bool         // a checkpoint of that log was signed before
 	stored    int64        // entries that were stored when this began
 	keyStored bool         // the verifier lies beside the archive

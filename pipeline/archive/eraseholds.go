@@ -2,22 +2,24 @@ package archive
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 // tellOfHolds says which holds that have ended keep the number of a caller whose
-// call is erased. A hold, and why it ended, is evidence of its own, so erasing a
+// call is erased, whichever of its rows they cover. A hold, and why it ended, is evidence of its own, so erasing a
 // recording leaves it; whoever has to remove the number as well must know where
 // it is.
-func (a *Archive) tellOfHolds(ctx context.Context, row manifest.Row) error {
+func (a *Archive) tellOfHolds(ctx context.Context, rows []manifest.Row) error {
 	holds, err := a.manifest.Holds(ctx)
 	if err != nil {
 		return err
 	}
 	for _, h := range holds {
-		if h.Removed == nil || h.CallerID == "" || !h.Covers(row.Recording) {
+		names := func(row manifest.Row) bool { return h.Names(row) }
+		if h.Removed == nil || !slices.ContainsFunc(rows, names) {
 			continue
 		}
 		key := layout.Holds(a.account) + h.Digest.String() + ".json"

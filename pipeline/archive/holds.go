@@ -62,7 +62,11 @@ func LearnHolds(
 	if all, err = m.Holds(ctx); err != nil || len(ends) == 0 {
 		return all, nil, err
 	}
-	if all, err = learnReleases(ctx, store, m, account, ends); err != nil {
+	before := all
+	if all, err = learnReleases(ctx, store, m, log, account, ends); err != nil && denied(err) {
+		all = before // a hold that stays in force does no harm
+		log.Warn(unreadReleases, "reason", err)
+	} else if err != nil {
 		return nil, nil, err
 	}
 	for _, h := range manifest.InForce(all) {
@@ -76,9 +80,13 @@ func LearnHolds(
 	return all, doubts, nil
 }
 
+const unreadReleases = "receipts of other manifests, which may say that a hold was removed, can't be read"
+
 // learnReleases looks in other manifests' logs for the releases of holds that have
 // ended, and returns all holds as they are then.
-func learnReleases(ctx context.Context, store storage.Store, m Learner, account string, ends []manifest.HoldText) ([]manifest.Hold, error) {
+func learnReleases(
+	ctx context.Context, store storage.Store, m Learner, log *slog.Logger, account string, ends []manifest.HoldText,
+) ([]manifest.Hold, error) {
 	all, err := m.Holds(ctx)
 	if err != nil {
 		return nil, err
@@ -101,7 +109,15 @@ func learnReleases(ctx context.Context, store storage.Store, m Learner, account 
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range logs.Strays {
+		if s.Kind == ledger.Unread {
+			log.Warn(unreadReleases, "key", s.Key, "reason", "it "+s.Why)
+		}
+	}
 	for _, g := range logs.Logs {
+		if g.Signed == 0 {
+			continue // it needn't be read once more
+		}
 		for line, err := range logs.Lines(ctx, g) {
 			if err != nil {
 				return nil, err

@@ -1,7 +1,7 @@
 package archive
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +53,7 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 	if a.key, err = a.manifest.SigningKey(); err != nil {
 		return unsigned(err)
 	}
-	if a.keys, err = Keys(ctx, a.manifest); err != nil {
+	if a.own, err = receipt.NewKeys(a.key.Verifier()); err != nil {
 		return err
 	}
 	checkpoint, err := a.manifest.Checkpoint(ctx)
@@ -80,6 +80,14 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		}
 	}
 	own := slices.DeleteFunc(slices.Clone(all), func(b layout.Bundle) bool { return b.Chain != c.ID })
+	if err := a.isAsSigned(ctx, c, own, checkpoint); err != nil {
+		return err
+	}
+	for _, err := range unstored(ctx, a.manifest) {
+		if err != nil {
+			return err // before anything is done that adds to it
+		}
+	}
 	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {
 		return err
 	}
@@ -96,6 +104,10 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 // isn't, it is stored again.
 func (a *Archive) readKey(ctx context.Context, o storage.Object) error {
 	text, err := layout.Read(ctx, a.store, o, maxVerifier)
+	if denied(err) {
+		a.keyStored = true // nobody needs it so much that a run would stop for it
+		return nil
+	}
 	if err != nil && !layout.Unreadable(err) {
 		return err
 	}
@@ -125,6 +137,95 @@ func unsigned(err error) error {
 	}
 }
 
+// isAsSigned refuses a manifest whose log isn't what its key has signed last: what
+// somebody has changed in its file gets no signature. Where a manifest remembers no
+// checkpoint, that of the archive counts, if there is one.
+func (a *Archive) isAsSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle, checkpoint []byte) error {
+	t, err := storedTree(ctx, a.manifest)
+	if err != nil {
+		return err
+	}
+	remembered := checkpoint != nil
+	if !remembered {
+		if checkpoint, err = a.lastSigned(ctx, c, own); err != nil {
+			return err
+		}
+	}
+	signed, _, err := a.own.Open(checkpoint)
+	if err != nil && !remembered {
+		return nil //nolint:nilerr // nobody has signed anything yet
+	}
+	if err == nil && signed.Size >= t.Size() {
+		t, err = grown(ctx, a.manifest, t, signed.Size)
+	} else if err == nil {
+		t, err = grown(ctx, a.manifest, receipt.Tree{}, signed.Size)
+	}
+	if err == nil && signed == receipt.CheckpointOf(c.ID, t) {
+		a.signed = true
+		return nil
+	}
+	return changed("the receipts in this manifest are not those that its key has signed")
+}
+
+// lastSigned is the last checkpoint in the archive that the manifest's key has signed,
+// and that speaks of entries which the manifest has; nil if there is none. The verifier
+// is stored before anything is signed: without it, the last bundle is enough.
+func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.Bundle) ([]byte, error) {
+	older := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last > c.Last })
+	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
+	for _, b := range older {
+		_, checkpoint, err := b.Read(ctx, a.store)
+		if err != nil && !isStrange(err) && !(denied(err) && !a.keyStored) {
+			return nil, unread(b, err)
+		}
+		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
+			return checkpoint, nil
+		}
+		if !a.keyStored {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// isStrange reports whether a bundle can't be what its name says.
+func isStrange(err error) bool {
+	_, broken := errors.AsType[*receipt.Break](err)
+	return broken || layout.Unreadable(err)
+}
+
+// denied reports whether a store doesn't give an object out as long as nobody does
+// something about it.
+func denied(err error) bool {
+	return errors.Is(err, storage.ErrCold) || errors.Is(err, storage.ErrRefused)
+}
+
+// unread says how to go on where a bundle of the manifest's own log can't be read. It
+// may be what the manifest lacks, and it may be anybody's.
+func unread(b layout.Bundle, err error) error {
+	reason := fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err)
+	remove := ". If no vbcvault of yours has written it, remove it"
+	switch {
+	case errors.Is(err, storage.ErrCold):
+		return &refusal.Refusal{
+			Code: code.Cold, Reason: reason,
+			Hint: "restore " + b.Object.Key + " from cold storage with the tools of the destination, and keep receipts/ out of rules that move it there" + remove,
+		}
+	case errors.Is(err, storage.ErrRefused):
+		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: "allow vbcvault to read " + b.Object.Key + remove}
+	}
+	return err
+}
+
+// changed refuses a manifest that somebody has changed.
+func changed(how string) error {
+	return &refusal.Refusal{
+		Code:   code.ReceiptsChanged,
+		Reason: how + ": somebody or something has changed the manifest",
+		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
+	}
+}
+
 // Doubts are what settling the archive has found that speaks against the receipts
 // or holds in the store, each in a sentence. Nothing of it was taken over.
 func (a *Archive) Doubts() []string { return a.doubts }
@@ -136,126 +237,8 @@ func (a *Archive) doubt(format string, args ...any) {
 	a.log.Warn(text + "; vbcvault audit shows details")
 }
 
-// way is one way in which the chain may go on: from what the manifest has, with
-// lines of the store that nobody has vouched for yet.
-type way struct {
-	receipt.Chain
-	tree  receipt.Tree
-	lines []byte
-}
-
-// takeOverReceipts adds to the manifest what the archive has of its chain and
-// it hasn't, as far as a known key has signed that: then it was restored from an
-// older copy. What nobody has signed is left alone, and so is a chain that can't be
-// continued; vbcvault audit says where it breaks.
-func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []layout.Bundle, trustArchive bool) error {
-	newer := slices.DeleteFunc(slices.Clone(own), func(b layout.Bundle) bool { return b.Last <= c.Last })
-	if len(newer) == 0 {
-		return nil
-	}
-	t, err := storedTree(ctx, a.manifest)
-	if err == nil {
-		t, err = grown(ctx, a.manifest, t, c.Last)
-	}
-	if err != nil {
-		return err
-	}
-	ways := []way{{Chain: c, tree: t}}
-	var strangers []string
-	for _, b := range newer {
-		if b.Last <= ways[0].Last {
-			continue
-		}
-		lines, checkpoint, err := b.Read(ctx, a.store)
-		if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
-			strangers = append(strangers, err.Error())
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		on, ok := follow(ways, b, lines)
-		switch {
-		case !ok:
-			strangers = append(strangers, b.Object.Key+" doesn't continue the log of this manifest")
-		case a.vouches(on, checkpoint):
-			if err := a.take(ctx, ways[0].Last, on, checkpoint); err != nil {
-				return err
-			}
-			on.lines = nil
-			ways = []way{on}
-		default:
-			ways = append(ways, on)
-		}
-	}
-	// The longest of what nobody has signed
-	last := slices.MaxFunc(ways, func(x, y way) int { return int(x.Last - y.Last) })
-	switch {
-	case last.Last == ways[0].Last:
-	case trustArchive && !a.signed:
-		return a.take(ctx, ways[0].Last, last, nil)
-	case !a.signed:
-		return a.untold(ways[0].Last+1, last.Last)
-	default:
-		a.doubt("the archive has receipts %d to %d of this manifest's log that no known key has signed; they are ignored", ways[0].Last+1, last.Last)
-	}
-	for _, s := range strangers {
-		a.doubt("the receipts in the destination don't match those of this manifest: %s", s)
-	}
-	return nil
-}
-
-// follow goes on with lines where one of the ways ends within or right before them.
-func follow(ways []way, b layout.Bundle, lines []byte) (on way, ok bool) {
-	for _, on = range slices.Backward(ways) {
-		if b.First > on.Last+1 || b.Last <= on.Last {
-			continue
-		}
-		rest, fits := layout.Behind(lines, on.Last-b.First+1), true
-		for line := range bytes.Lines(rest) {
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			if _, err := on.Next(line); err != nil {
-				fits = false
-				break
-			}
-			on.tree.Add(line)
-		}
-		if fits {
-			on.lines = slices.Concat(on.lines, rest)
-			return on, true
-		}
-	}
-	return way{}, false
-}
-
-// vouches reports whether a known key has signed just where a way ends.
-func (a *Archive) vouches(w way, checkpoint []byte) bool {
-	c, _, err := a.keys.Open(checkpoint)
-	return err == nil && c == receipt.CheckpointOf(w.ID, w.tree)
-}
-
-// take takes over what lies behind entry after.
-func (a *Archive) take(ctx context.Context, after int64, w way, checkpoint []byte) error {
-	if err := a.manifest.TakeOver(ctx, w.lines, w.tree, checkpoint); err != nil {
-		return err
-	}
-	a.signed = a.signed || checkpoint != nil
-	a.log.Info("this manifest is older than the archive; receipts were copied from the archive", "entries", w.Last-after)
-	return nil
-}
-
-// untold refuses entries that may be an earlier program's, or anybody's.
-func (a *Archive) untold(first, last int64) error {
-	return &refusal.Refusal{
-		Code: code.UnsignedReceipts,
-		Reason: fmt.Sprintf("the archive has receipts %d to %d of this manifest's log, which the manifest lacks and which no known key has signed. "+
-			"Versions of vbcvault before signatures wrote such receipts, so the manifest may be restored from an older copy; or somebody has put them there", first, last),
-		Hint: "if the manifest was restored from a backup, run this command once with --trust-archive; if not, find out who wrote to receipts/ in the destination",
-	}
-}
-
-// restore has the entries stored again that were stored before and are gone: the
-// manifest has them still. It goes by names alone.
+// restore stores the entries again that were stored before and are gone: the manifest
+// has them still. It goes by names alone. What can't be stored now, the next run stores.
 func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 	stored, err := a.manifest.ReceiptsStored(ctx)
 	if err != nil {
@@ -265,12 +248,33 @@ func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	a.doubt("receipts of this manifest's log were stored beside the archive and are missing now (entries %d to %d and on); they are stored again", missing[0][0], missing[0][1])
-	t, err := grown(ctx, a.manifest, receipt.Tree{}, missing[0][0]-1)
+	t, err := storedTree(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
-	return a.manifest.SetReceiptsStored(ctx, t, nil)
+	if whole, err := grown(ctx, a.manifest, receipt.Tree{}, stored); err != nil || whole.Root() != t.Root() {
+		return errors.Join(err, changed("the receipts in this manifest are not those that it has stored in the destination"))
+	}
+	what := fmt.Sprintf("receipts of this manifest's log were stored beside the archive and are missing now (entries %d to %d", missing[0][0], missing[0][1])
+	if n := len(missing) - 1; n > 0 {
+		what += fmt.Sprintf(", and others in %d more places", n)
+	}
+	t = receipt.Tree{}
+	for _, m := range missing {
+		if t, err = grown(ctx, a.manifest, t, m[0]-1); err != nil {
+			return err
+		}
+		err := a.putLines(ctx, t, between(ctx, a.manifest, m[0]-1, m[1]), func(receipt.Tree, []byte) error { return nil })
+		if refusal.Code(err) != "" || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			a.doubt("%s); they could not be stored again, and the next run tries it: %v", what, err)
+			return nil
+		}
+	}
+	a.doubt("%s); they were stored again from the manifest", what)
+	return nil
 }
 
 // lookAtTips compares the ends of the other manifests' logs with those that were seen
@@ -290,6 +294,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	}
 	var news []manifest.Tip
 	for _, chain := range slices.Sorted(maps.Keys(seen)) {
+		slices.SortFunc(seen[chain], func(a, b manifest.Tip) int { return cmp.Compare(a.Head.String(), b.Head.String()) })
 		if slices.Equal(ofChain(known, chain), seen[chain]) {
 			delete(seen, chain)
 			continue
@@ -305,7 +310,7 @@ func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundl
 	return a.manifest.SeeTips(ctx, slices.Collect(maps.Keys(seen)), news)
 }
 
-// ofChain are the tips of one chain, as a listing shows them.
+// ofChain are the tips of one chain, as a listing shows them, by their heads.
 func ofChain(all []manifest.Tip, chain string) (tips []manifest.Tip) {
 	for _, t := range all {
 		if t.Chain == chain {

@@ -2,8 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -15,7 +13,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/ledger"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -166,6 +163,31 @@ func TestRestoredManifestGoesOn(t *testing.T) {
 	}
 }
 
+// Where both go on at once, the log forks: each goes on by itself, and the one whose
+// log is shorter is told.
+func TestCopiedManifestForks(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, open(t, "directory"))
+	k.quiet(3)
+	other := k.copyTo(t)
+	m := other.open() // it has entries that it couldn't store before the first goes on
+	for n := range 3 {
+		if err := m.AddReceipt(t.Context(), notSent(50, int64(n+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.Close()
+	k.quiet(2)
+	other.quiet(1)
+	if doubts, err := k.night(1, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], "forks") {
+		t.Errorf("%q, %v", doubts, err)
+	}
+	logs := readLogs(t, k)
+	if len(logs.Logs) != 2 || len(logs.Strays) != 0 || logs.Logs[0].Signed != logs.Logs[0].Last || logs.Logs[1].Signed != logs.Logs[1].Last {
+		t.Errorf("%+v, %+v", logs.Logs, logs.Strays)
+	}
+}
+
 func readLogs(t *testing.T, k *keeper) *ledger.Ledger {
 	t.Helper()
 	m := k.open()
@@ -220,6 +242,34 @@ func TestPlantedReceiptsAreIgnored(t *testing.T) {
 				t.Errorf("%+v, it was %+v", c, before)
 			}
 		})
+	}
+}
+
+// Where both happens, a restored manifest and a planted object, the one isn't taken for
+// the other.
+func TestPlantedBesideWhatIsTakenOver(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, open(t, "directory"))
+	k.quiet(2)
+	older := k.copyTo(t)
+	k.quiet(2)
+	forge(t, k.at, receipt.Chain{ID: k.chain().ID, Last: 4, Head: storage.SumOf(nil)}, nil, 1)
+	if doubts, err := older.night(0, Options{}); err != nil || len(doubts) != 1 || strings.Contains(doubts[0], "forks") || older.chain() != k.chain() {
+		t.Errorf("%q, %v", doubts, err)
+	}
+}
+
+// However many objects somebody plants, a night names some of them and counts the rest.
+func TestManyPlantedObjects(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, open(t, "directory"))
+	k.quiet(2)
+	for n := range 15 {
+		forge(t, k.at, receipt.Chain{ID: k.chain().ID, Last: 4, Head: storage.SumOf([]byte{byte(n)})}, nil, 1)
+	}
+	doubts, err := k.night(0, Options{})
+	if err != nil || len(doubts) != 11 || !strings.HasPrefix(doubts[10], "5 more files") {
+		t.Errorf("%q, %v", doubts, err)
 	}
 }
 
@@ -287,157 +337,6 @@ func TestUnsignedLogIsContinued(t *testing.T) {
 	older.quiet(0)
 	if older.chain() != k.chain() {
 		t.Errorf("restored it is %+v, want %+v", older.chain(), k.chain())
-	}
-}
-
-// Receipts that are gone from the archive are stored again, and that they were gone
-// is said once.
-func TestMissingReceiptsAreStoredAgain(t *testing.T) {
-	t.Parallel()
-	at, dir := openDir(t)
-	k := newKeeper(t, at)
-	for range 3 {
-		k.quiet(2)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "receipts/*/*/*.jsonl"))
-	if err != nil || len(files) != 3 || os.Remove(files[1]) != nil {
-		t.Fatal(files, err)
-	}
-	if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], "3 to 4") {
-		t.Errorf("%q, %v", doubts, err)
-	}
-	k.quiet(0)
-	if logs := readLogs(t, k); len(logs.Logs) != 1 || logs.Logs[0].Signed != 6 {
-		t.Errorf("%+v", logs.Logs)
-	}
-}
-
-// Another manifest's log can't become shorter once it was seen.
-func TestOthersLogIsShorter(t *testing.T) {
-	t.Parallel()
-	at, dir := openDir(t)
-	k, other := newKeeper(t, at), newKeeper(t, at)
-	other.quiet(2)
-	other.quiet(2)
-	k.quiet(1)
-	other.quiet(1)
-	k.quiet(1)
-	files, err := filepath.Glob(filepath.Join(dir, "receipts/*/chain="+other.chain().ID+"/*.jsonl"))
-	if err != nil || len(files) != 3 || os.Remove(files[2]) != nil {
-		t.Fatal(files, err)
-	}
-	for range 2 { // until it is there again
-		if doubts, err := k.night(1, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], other.chain().ID) {
-			t.Errorf("%q, %v", doubts, err)
-		}
-	}
-	if _, err := other.night(0, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	k.quiet(1)
-}
-
-// Without the key that a manifest was made with nothing is stored, and nothing new is
-// made in its place.
-func TestMissingKey(t *testing.T) {
-	t.Parallel()
-	k := newKeeper(t, open(t, "directory"))
-	k.quiet(1)
-	secret, err := os.ReadFile(k.path + ".key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, what := range []string{"missing", "another"} {
-		if err := os.Remove(k.path + ".key"); err != nil {
-			t.Fatal(err)
-		}
-		other, err := receipt.NewKey()
-		if err == nil && what == "another" {
-			err = sqlite.WriteKey(k.path+".key", other)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = k.night(1, Options{})
-		if refusal.Code(err) != code.NoKey || strings.Contains(err.Error(), strings.TrimSpace(string(secret))) || k.chain().Last != 1 {
-			t.Errorf("%s: %v", what, err)
-		}
-		if err := os.WriteFile(k.path+".key", secret, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	k.quiet(1)
-}
-
-// The end of a hold in the archive counts with its signed release alone: that of the
-// own log, or of one whose key somebody trusts.
-func TestEndOfAHoldNeedsItsRelease(t *testing.T) {
-	t.Parallel()
-	at := open(t, "directory")
-	k, other := newKeeper(t, at), newKeeper(t, at)
-	on := func(k *keeper, do func(context.Context, *sqlite.Manifest) error) {
-		t.Helper()
-		m := k.open()
-		defer m.Close()
-		if err := do(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	inForce := func() (n int) {
-		on(k, func(ctx context.Context, m *sqlite.Manifest) error {
-			all, err := m.Holds(ctx)
-			n = len(manifest.InForce(all))
-			return err
-		})
-		return n
-	}
-	k.quiet(1)
-	on(k, func(ctx context.Context, m *sqlite.Manifest) error {
-		_, err := m.AddHold(ctx, manifest.Hold{IDs: []int64{7}, Reason: "why", By: "who"})
-		return err
-	})
-	k.quiet(0)
-	var digest storage.Digest
-	on(k, func(ctx context.Context, m *sqlite.Manifest) error {
-		all, err := m.Holds(ctx)
-		digest = all[0].Digest
-		return err
-	})
-	text, err := json.Marshal(manifest.Removal{Hold: digest, Reason: "none", By: "nobody", At: time.Unix(1, 0)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &Archive{store: at, log: slog.New(slog.DiscardHandler), account: testAccount}
-	planted := manifest.HoldText{Hold: digest, Ended: true, Text: text}
-	if err := a.putProven(t.Context(), layout.HoldKey(testAccount, planted), text, "application/json"); err != nil {
-		t.Fatal(err)
-	}
-	if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || inForce() != 1 {
-		t.Fatalf("%q, %v, in force: %d", doubts, err, inForce())
-	}
-	// Another machine removes it: its words lie beside the planted ones.
-	other.night(0, Options{})
-	on(other, func(ctx context.Context, m *sqlite.Manifest) error {
-		_, err := m.RemoveHold(ctx, 1, "over", "counsel")
-		return err
-	})
-	if _, err := other.night(0, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if doubts, err := k.night(0, Options{}); err != nil || len(doubts) != 1 || inForce() != 1 {
-		t.Fatalf("of an unknown key: %q, %v, in force: %d", doubts, err, inForce())
-	}
-	var verifier string
-	on(other, func(ctx context.Context, m *sqlite.Manifest) (err error) {
-		verifier, err = m.Verifier(ctx)
-		return err
-	})
-	on(k, func(ctx context.Context, m *sqlite.Manifest) error {
-		return m.Trust(ctx, manifest.Trusted{Verifier: verifier, Reason: "ours", By: "who", At: time.Unix(1, 0)})
-	})
-	k.quiet(0)
-	if inForce() != 0 {
-		t.Error("a hold that a trusted manifest has removed is in force")
 	}
 }
 

@@ -51,6 +51,7 @@ type Manifest interface {
 
 	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
 	Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error
+	ErasingFound(ctx context.Context, row *manifest.Row, begun receipt.Entry) error
 	Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error
 	Scrub(ctx context.Context) error
 

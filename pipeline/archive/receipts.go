@@ -3,9 +3,9 @@ package archive
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -37,6 +37,15 @@ func (a *Archive) signFromHereOn(ctx context.Context, run int64) error {
 	if a.stored == 0 || a.signed {
 		return nil
 	}
+	for line, err := range unstored(ctx, a.manifest) {
+		if err != nil {
+			return err
+		}
+		if line.Type == receipt.Signing && line.Verifier == a.key.Verifier() { // it could not be stored then
+			a.signed = true
+			return nil
+		}
+	}
 	e := receipt.Entry{Type: receipt.Signing, At: now(), Run: run, Account: a.account, Verifier: a.key.Verifier()}
 	if err := a.manifest.AddReceipt(ctx, e); err != nil {
 		return err
@@ -50,14 +59,22 @@ func (a *Archive) storeChain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var run int64
+	return a.putLines(ctx, t, unstored(ctx, a.manifest), func(t receipt.Tree, signed []byte) error {
+		return a.manifest.SetReceiptsStored(ctx, t, signed)
+	})
+}
+
+// putLines stores lines that come behind t, those of each run as an object of their own,
+// and says of each how far it goes.
+func (a *Archive) putLines(ctx context.Context, t receipt.Tree, all iter.Seq2[ownLine, error], stored func(t receipt.Tree, signed []byte) error) error {
 	var lines []byte
-	c := receipt.Chain{Last: t.Size()}
+	var last ownLine
 	first := t.Size() + 1
 	flush := func() error {
 		if len(lines) == 0 {
 			return nil
 		}
+		c := last.chain
 		signed, err := a.key.Sign(receipt.CheckpointOf(c.ID, t))
 		if err != nil {
 			return err
@@ -71,26 +88,72 @@ func (a *Archive) storeChain(ctx context.Context) error {
 			return err
 		}
 		lines, first = nil, c.Last+1
-		return a.manifest.SetReceiptsStored(ctx, t, signed)
+		return stored(t, signed)
 	}
-	for line, err := range a.manifest.Receipts(ctx, t.Size()) {
+	for line, err := range all {
 		if err != nil {
 			return err
 		}
-		var e receipt.Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return err
-		}
-		if e.Run != run || len(lines)+len(line) >= layout.MaxReceipts {
+		if line.Run != last.Run || len(lines)+len(line.text) >= layout.MaxReceipts {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
-		run, c.ID, c.Last, c.Head = e.Run, e.Chain, e.Seq, storage.SumOf(line)
-		lines = append(append(lines, line...), '\n')
-		t.Add(line)
+		last = line
+		lines = append(append(lines, line.text...), '\n')
+		t.Add(line.text)
 	}
 	return flush()
+}
+
+// ownLine is an entry of the manifest.
+type ownLine struct {
+	receipt.Entry
+	text  []byte
+	chain receipt.Chain // up to it
+}
+
+// unstored yields the entries that aren't beside the archive yet. The error is a
+// refusal if they don't continue what is: nobody may sign that.
+func unstored(ctx context.Context, m logReader) iter.Seq2[ownLine, error] {
+	return func(yield func(ownLine, error) bool) {
+		stored, err := m.ReceiptsStored(ctx)
+		if err != nil {
+			yield(ownLine{}, err)
+			return
+		}
+		between(ctx, m, stored, math.MaxInt64)(yield)
+	}
+}
+
+// between yields the entries behind after, up to last.
+func between(ctx context.Context, m logReader, after, last int64) iter.Seq2[ownLine, error] {
+	return func(yield func(ownLine, error) bool) {
+		c, err := m.Chain(ctx)
+		if err != nil {
+			yield(ownLine{}, err)
+			return
+		}
+		c.Last, c.Head = after, storage.Digest{}
+		for line, err := range m.Receipts(ctx, max(0, after-1)) {
+			if err == nil && after > 0 && c.Head.IsZero() {
+				c.Head = storage.SumOf(line) // of entry after
+				continue
+			}
+			if c.Last == last {
+				return
+			}
+			var e receipt.Entry
+			if err == nil {
+				if e, err = c.Next(line); err != nil {
+					err = changed(err.Error())
+				}
+			}
+			if !yield(ownLine{e, line, c}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // logReader is what is needed of a manifest to know how far its log has come.

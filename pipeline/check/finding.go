@@ -25,6 +25,9 @@ const (
 	Missing Kind = "missing" // a copy lacks an object
 	Damaged Kind = "damaged" // an object isn't what it should be
 	Unknown Kind = "unknown" // it lies among the recordings, and belongs to none
+	// It says that something has ended, or is gone, and no known key has signed that: it isn't believed.
+	Unsigned Kind = "unsigned"
+
 	Begun   Kind = "begun"   // a run, or an erasure, has begun something and not finished it
 	Beside  Kind = "beside"  // another copy of a recording, beside the one in the manifest; nothing is wrong
 	Foreign Kind = "foreign" // it lies beside the archive, and is none of vbcvault's; nothing is wrong

@@ -25,9 +25,15 @@ const (
 	StillAtVBC      = "still-at-vbc"
 	Retained        = "retained"
 	WhichOne        = "which-one"
+	HoldsUnread     = "holds-unread"
 
 	NoKey            = "no-signing-key"
 	UnsignedReceipts = "unsigned-receipts"
+	ReceiptsChanged  = "receipts-changed"
+	ReceiptsDiffer   = "receipts-differ"
+	NotArchived      = "not-archived"
+	NotIntact        = "copy-not-intact"
+	Unvouched        = "copy-unvouched"
 
 	Login           = "login"
 	ManifestWrite   = "manifest-write"
@@ -68,7 +74,13 @@ var Ended = []Entry{
 	{Retained, "the bucket has locked an object, so it can't be erased", ""},
 	{NoKey, "the key that signs the manifest's receipts is missing", ""},
 	{UnsignedReceipts, "the archive has receipts of this manifest's log that no known key has signed", ""},
+	{ReceiptsChanged, "the receipts in the manifest are not those that its key has signed", ""},
+	{ReceiptsDiffer, "the receipts are not those that were signed, or name another copy than the manifest", ""},
+	{NotArchived, "the recording is not in the archive", ""},
+	{NotIntact, "the copy in the archive is damaged or missing", ""},
+	{Unvouched, "no signed receipt vouches for the copy", ""},
 	{WhichOne, "several recordings have had this id, or none had it at that time", ""},
+	{HoldsUnread, "another manifest on this machine can't be read, and it may have a legal hold", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},
 	{ManifestWrite, "the manifest can't be written", ""},

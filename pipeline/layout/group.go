@@ -119,20 +119,30 @@ func (g *Group) Read(ctx context.Context, store storage.Store) (all []Said, err 
 	slices.SortStableFunc(whole, func(a, b storage.Object) int { return cmp.Compare(len(DigitsIn(a.Key)), len(DigitsIn(b.Key))) })
 	g.Transcripts = whole
 	for _, o := range g.Sidecars {
-		s := Said{Object: o}
-		body, err := Read(ctx, store, o, maxSidecar)
-		switch {
-		case Unreadable(err):
-			s.Wrong = err
-		case err != nil:
+		s, err := ReadSidecar(ctx, store, g.Stem, o)
+		if err != nil {
 			return nil, err
-		default:
-			s.Object.Content = storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
-			s.Wrong = s.parse(g.Stem, body)
 		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// ReadSidecar reads one sidecar under a stem, or one version of it. The error says
+// that the store can't be asked.
+func ReadSidecar(ctx context.Context, store storage.Store, stem string, o storage.Object) (Said, error) {
+	s := Said{Object: o}
+	body, err := Read(ctx, store, o, maxSidecar)
+	switch {
+	case Unreadable(err):
+		s.Wrong = err
+	case err != nil:
+		return s, err
+	default:
+		s.Object.Content = storage.Content{Size: int64(len(body)), SHA256: storage.SumOf(body)}
+		s.Wrong = s.parse(stem, body)
+	}
+	return s, nil
 }
 
 // mayBeTranscript reports whether a text may be what was stored as a transcript.

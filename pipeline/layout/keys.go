@@ -6,6 +6,7 @@ package layout
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -60,6 +61,32 @@ func ParseKey(key string) (rec vbc.Recording, base string, ok bool) {
 func IsOf(stem, key string) bool {
 	rest := strings.TrimPrefix(key, stem)
 	return strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-") // see Beside
+}
+
+// Collection is where the recordings of one collection lie: those of a kind, and of a
+// user where that has owners.
+func Collection(account string, kind vbc.Kind, owner string) string {
+	prefix := fmt.Sprintf("%skind=%s/", Recordings(account), kind)
+	if kind == vbc.OnDemand {
+		prefix += "user=" + owner + "/"
+	}
+	return prefix
+}
+
+// BearsID reports whether a name in a collection ends as those of a recording with
+// this id do, whatever comes before it.
+func BearsID(key string, id int64) bool {
+	name := path.Base(key)
+	mark := fmt.Sprintf("_%d", id)
+	for {
+		i := strings.Index(name, mark)
+		if i < 0 {
+			return false
+		}
+		if name = name[i+len(mark):]; strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") {
+			return true
+		}
+	}
 }
 
 // IsTranscript reports whether a key of a recording's is its transcript's.

@@ -48,3 +48,16 @@ func TestNamesBesideAreOfTheirRecording(t *testing.T) {
 		t.Error("a transcript beside is no transcript")
 	}
 }
+
+// Names that end in one id are told from those of longer ones.
+func TestBearsID(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]bool{
+		"a/20260512T101500Z_7.mp3": true, "a/20260512T101500Z_7-1a2b3c4d.json": true, "a/old_7.mp3": true, "a/_77_7.transcript.txt": true,
+		"a/20260512T101500Z_77.mp3": false, "a/20260512T101500Z_17.mp3": false, "a_7.b/20260512T101500Z_8.mp3": false, "a/7.mp3": false, "a/x_7": false,
+	} {
+		if has := BearsID(key, 7); has != want {
+			t.Errorf("%s: %v", key, has)
+		}
+	}
+}

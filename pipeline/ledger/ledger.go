@@ -52,6 +52,7 @@ const (
 	Loose                     // what it continues isn't there
 	Forged                    // its checkpoint bears a known key's name, and that key hasn't signed this
 	Unsigned                  // of a log of which a known key vouches for what comes before it
+	Unread                    // it can't be read before somebody restores it from cold storage
 )
 
 // Log is one log, from its first entry to its end.
@@ -145,6 +146,10 @@ func (l *Ledger) readChain(ctx context.Context, all []layout.Bundle, keys receip
 		lines, checkpoint, err := b.Read(ctx, l.store)
 		if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
 			l.Strays = append(l.Strays, Stray{b.Object.Key, id, Damaged, "can't be used: " + err.Error()})
+			continue
+		}
+		if errors.Is(err, storage.ErrCold) { // which anybody who may write can bring about
+			l.Strays = append(l.Strays, Stray{b.Object.Key, id, Unread, "can't be read: " + err.Error()})
 			continue
 		}
 		if err != nil {

@@ -95,12 +95,15 @@ type Filling interface {
 	// sets the Nth of each.
 	Put(ctx context.Context, rows ...Row) error
 	// Tell is Put for what somebody else's receipts tell, in their order. A row
-	// without a copy says only what has become of one that was told of before.
+	// without a copy says only what has become of one that was told of before, with
+	// the same SeenRun if there is one. One without a state is verified, unless its
+	// deletion was told of before.
 	Tell(ctx context.Context, rows []Row) error
 	// Drop forgets a recording.
 	Drop(ctx context.Context, r vbc.Recording) error
 	// Displace writes down, of recordings that have had the same id, that VBC has
-	// given it again to the one that was archived last. It is for the end.
+	// given it again to the one that was archived last, and has all rows of one call
+	// know what VBC has said in any of them. It is for the end.
 	Displace(ctx context.Context) error
 	// SuspectTwins has the next run ask VBC about recordings that have another
 	// one's audio, as far as VBC may have them. It is for the end.

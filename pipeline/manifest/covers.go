@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Hold is a legal hold: no run deletes at VBC what it covers. It covers the
@@ -21,6 +20,10 @@ type Hold struct {
 	Extension string    `json:"extension,omitempty"`
 	Since     time.Time `json:"since,omitzero"` // start at or after
 	Until     time.Time `json:"until,omitzero"` // and before
+
+	// Destination is the only one whose manifests have the hold, "" if all of the
+	// account's are to have it. What a manifest has holds there, whatever it says.
+	Destination string `json:"destination,omitempty"`
 
 	Reason string    `json:"reason"`
 	By     string    `json:"by"`
@@ -46,17 +49,51 @@ func (h Hold) Selects() bool {
 	return len(h.IDs) > 0 || h.CallerID != "" || h.Extension != "" || !h.Since.IsZero() || !h.Until.IsZero()
 }
 
-// Covers reports whether a recording is held. Where numbers may be written in
-// several ways it is generous: a recording held in vain is still there.
-func (h Hold) Covers(r vbc.Recording) bool {
+// Covers reports whether a recording is held: whether each of the criteria fits
+// something that VBC has ever said of it, so that no later answer of VBC takes out
+// of a hold what was under it. Where numbers may be written in several ways, and
+// where VBC names no caller or no extension at all, it is generous: a recording
+// held in vain is still there.
+func (h Hold) Covers(row Row) bool {
 	if h.Lost || !h.Selects() {
 		return true
 	}
-	unknown := isBare(string(r.Raw)) // nobody knows the call
-	return (len(h.IDs) == 0 || slices.Contains(h.IDs, r.ID)) &&
-		(h.CallerID == "" || unknown || sameCaller(h.CallerID, r.CallerID)) &&
-		(h.Extension == "" || unknown || slices.Contains(r.Extensions, h.Extension) || slices.Contains(r.Extensions, "")) &&
-		(h.Since.IsZero() || !r.Start.Before(h.Since)) && (h.Until.IsZero() || r.Start.Before(h.Until))
+	return (len(h.IDs) == 0 || slices.Contains(h.IDs, row.ID)) &&
+		(h.CallerID == "" || row.ever(h.fitsCaller)) &&
+		(h.Extension == "" || row.ever(h.fitsExtension)) &&
+		(h.Since.IsZero() && h.Until.IsZero() || row.ever(h.fitsStart))
+}
+
+func (h Hold) fitsCaller(s Said) bool {
+	return strings.TrimSpace(s.CallerID) == "" || sameCaller(h.CallerID, s.CallerID)
+}
+
+// fitsExtension takes an extension that can't be read for any.
+func (h Hold) fitsExtension(s Said) bool {
+	return len(s.Extensions) == 0 || slices.ContainsFunc(s.Extensions, func(e string) bool {
+		return e == h.Extension || strings.TrimSpace(e) == ""
+	})
+}
+
+func (h Hold) fitsStart(s Said) bool {
+	return s.Start.IsZero() ||
+		(h.Since.IsZero() || !s.Start.Before(h.Since)) && (h.Until.IsZero() || s.Start.Before(h.Until))
+}
+
+// Names reports whether a hold has the number of a caller whom VBC has named for
+// a recording, whatever else it asks for.
+func (h Hold) Names(row Row) bool {
+	return h.CallerID != "" && row.ever(func(s Said) bool {
+		return strings.TrimSpace(s.CallerID) != "" && sameCaller(h.CallerID, s.CallerID)
+	})
+}
+
+// ForLack reports whether a recording that is covered is so because VBC has named
+// no caller, or no extension, of it.
+func (h Hold) ForLack(row Row) bool {
+	return h.CallerID != "" && !h.Names(row) || h.Extension != "" && !row.ever(func(s Said) bool {
+		return slices.Contains(s.Extensions, h.Extension)
+	})
 }
 
 // How many digits make a telephone number that stands for itself, and how many
@@ -82,6 +119,15 @@ func sameCaller(a, b string) bool {
 	return strings.Contains(x, y[len(y)-n:]) || strings.Contains(y, x[len(x)-n:])
 }
 
+// Digits are the digits of a telephone number, however it is written; "" if it has
+// too few to be one.
+func Digits(caller string) string {
+	if all := digits(caller); len(all) >= fewestDigits {
+		return all
+	}
+	return ""
+}
+
 func digits(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
@@ -93,8 +139,8 @@ func digits(s string) string {
 
 // Covering returns the first of holds that covers a recording; ok is false if
 // none does.
-func Covering(holds []Hold, r vbc.Recording) (h Hold, ok bool) {
-	i := slices.IndexFunc(holds, func(h Hold) bool { return h.Removed == nil && h.Covers(r) })
+func Covering(holds []Hold, row Row) (h Hold, ok bool) {
+	i := slices.IndexFunc(holds, func(h Hold) bool { return h.Removed == nil && h.Covers(row) })
 	if i < 0 {
 		return Hold{}, false
 	}

@@ -2,8 +2,11 @@ package manifest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"iter"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -21,11 +24,21 @@ type Holds interface {
 	AddHold(ctx context.Context, h Hold) (Hold, error)
 	// RemoveHold ends a hold. The error is ErrNoHold if there is none.
 	RemoveHold(ctx context.Context, number int64, reason, by string) (Hold, error)
+	// ShareHold writes down, in the same words, how a hold was made or how it has
+	// ended that another manifest of the account has too: one on this machine, whose
+	// word is as good as this one's. It works as AddHold and RemoveHold do, and
+	// changes nothing that is known already. A making that can't be read holds
+	// everything; an end that can't be read, or of a hold that isn't known, ends
+	// nothing. The hold gets t's number, if that is free.
+	ShareHold(ctx context.Context, t HoldText) error
+	// Covered yields the recordings in one of these states that one of holds covers,
+	// which aren't asked whether they have ended.
+	Covered(ctx context.Context, holds []Hold, states ...State) iter.Seq2[Row, error]
 	// UnderWay counts the recordings covered by a hold whose deletion at VBC has
 	// been begun, and of which nobody knows yet what becomes of it.
 	UnderWay(ctx context.Context, h Hold) (int, error)
-	// Unheld is a *HeldError if a recording is under a hold now. Purging looks by
-	// itself; this is for afterwards.
+	// Unheld is a *HeldError if a recording is under a hold now, for anything that
+	// VBC has ever said of it. Purging looks by itself; this is for afterwards.
 	Unheld(ctx context.Context, r vbc.Recording) error
 
 	// NoteHolds adds the entries that the chain of receipts lacks. It is called by
@@ -66,6 +79,53 @@ type HoldText struct {
 	Hold  storage.Digest // of the hold: of the text of its making
 	Ended bool
 	Text  []byte // nil: it was there, and can't be read
+
+	Number int64 // of the hold, where the text is from; 0 = it has none there
+}
+
+// NewHold is h as it is made now, and the text of that.
+func NewHold(h Hold) (Hold, HoldText, error) {
+	if !h.Selects() {
+		return Hold{}, HoldText{}, errors.New("a hold needs at least one criterion")
+	}
+	h.Nonce, h.At, h.Removed = rand.Text(), time.Now().UTC(), nil
+	made, err := json.Marshal(h)
+	if err != nil {
+		return Hold{}, HoldText{}, err
+	}
+	h.Digest = storage.SumOf(made)
+	return h, HoldText{Hold: h.Digest, Text: made}, nil
+}
+
+// NewEnd is the text of a hold's end that is made now.
+func NewEnd(hold storage.Digest, reason, by string) (HoldText, error) {
+	ended, err := json.Marshal(Removal{Hold: hold, Reason: reason, By: by, At: time.Now().UTC()})
+	return HoldText{Hold: hold, Ended: true, Text: ended}, err
+}
+
+// Made is the hold that a making is of: one that holds everything if it can't be
+// read.
+func (t HoldText) Made() Hold {
+	var h Hold
+	if !t.Check() || json.Unmarshal(t.Text, &h) != nil {
+		h = Hold{Lost: true}
+	}
+	h.Number, h.Digest = t.Number, t.Hold
+	return h
+}
+
+// End is what an end says.
+func (t HoldText) End() (*Removal, error) {
+	var r Removal
+	err := json.Unmarshal(t.Text, &r)
+	return &r, err
+}
+
+// Concerns reports whether a text is about a hold that a manifest of a destination
+// is to have. Where nobody can tell, it is.
+func (t HoldText) Concerns(destination string) bool {
+	h := t.Made()
+	return t.Ended || h.Lost || h.Destination == "" || h.Destination == destination
 }
 
 // Check reports whether a text is what it is taken for.

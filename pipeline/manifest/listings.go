@@ -17,9 +17,14 @@ type Listings interface {
 	// What the listing shows under a known id may be another recording, or the same
 	// with a start that was corrected. What is known with a copy stays: it is
 	// displaced, which says that VBC has it no more under that id.
+	//
+	// The latest JSON is kept. What VBC has said before, as far as holds look at it,
+	// goes to Row.Said, in whatever rows its call has or gets; of another call that
+	// has had the id, nothing does.
 	Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]Sighting, error)
 	// Look says of a listed recording what Add would say, together with what is
-	// known of it, and changes nothing.
+	// known of it, and changes nothing. What VBC shows now is in Row.Said, if it is
+	// news.
 	Look(ctx context.Context, r vbc.Recording) (Row, Sighting, error)
 	// StillListed finds, among recordings that a listing of run shows, those that
 	// this manifest holds for purged, and takes that back: VBC has them still.

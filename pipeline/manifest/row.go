@@ -40,15 +40,9 @@ type Row struct {
 	Said []Said
 
 	// Unvouched says that the copy was found in the archive, and that no signed
-	// receipt vouches for it: VBC is asked once more before it may justify a purge.
+	// receipt vouches for it: it is stored, not by us. VBC is asked once more before
+	// it may justify a purge. Whatever VBC sends and is stored ends that.
 	Unvouched bool
-}
-
-// Said is what VBC once said of a call, as far as holds look at it.
-type Said struct {
-	Start      time.Time `json:"start"` // UTC
-	CallerID   string    `json:"caller_id,omitempty"`
-	Extensions []string  `json:"extensions,omitempty"`
 }
 
 // Alike says what is known of a recording whose audio is, byte for byte, that of

@@ -32,6 +32,9 @@ type Status interface {
 	// DamagedCopies returns purged recordings whose copy was last found damaged
 	// or missing.
 	DamagedCopies(ctx context.Context, limit int) ([]Row, error)
+	// Unvouched counts the recordings whose copy VBC is still to be asked about
+	// before it may justify a purge.
+	Unvouched(ctx context.Context) (int64, error)
 	// Check reads the whole manifest and returns what is wrong with it, nothing if
 	// nothing is. The chain of receipts is not part of it.
 	Check(ctx context.Context) (findings []string, err error)

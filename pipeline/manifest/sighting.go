@@ -35,6 +35,7 @@ type Known struct {
 	Copied    bool // a copy is at least intended
 	Displaced bool
 	SeenRun   int64
+	Said      []Said // see Row.Said
 }
 
 // Sighted is what is known of a recording that a listing shows.
@@ -44,44 +45,58 @@ type Sighted struct {
 	Raw    string // what its row has of VBC's JSON
 	Others bool   // another row seems to have the id
 
+	// Said is what its row is to have of what VBC has said of the call before, in
+	// whatever row that is, and Recalls whether that is more than it has.
+	Said    []Said
+	Recalls bool
+
 	found bool
 }
 
 // Recognize says what is known of a recording that a listing of run shows; known
 // are all rows that its id has had, by their Nth. A run of 0 has shown nothing yet.
 func Recognize(run int64, r vbc.Recording, known []Known) (s Sighted) {
+	had := 0
 	for _, k := range known {
 		if run != 0 && k.SeenRun == run {
 			s.Is, s.Nth = Repeated, k.Nth
 		}
-		if s.Is == Repeated || s.found {
+		if s.Is == Repeated {
 			s.Others = s.Others || !k.Displaced
 			continue
 		}
-		if is := k.sight(r); is != New {
-			s.Is, s.Nth, s.Raw, s.found = is, k.Nth, k.Raw, true
+		was, is := k.parsed(r.Key()), New
+		if !s.found {
+			is = k.sight(was, r)
+		}
+		if is != New || sameCall(was, r) {
+			s.Said = remember(s.Said, k.past(was, r)...)
+		}
+		if is != New {
+			s.Is, s.Nth, s.Raw, s.found, had = is, k.Nth, k.Raw, true, len(k.Said)
 			continue
 		}
 		s.Others = s.Others || !k.Displaced
 		switch {
+		case s.found:
 		case !k.stays(): // its place is free
-		case corrected(k.Raw, r):
+		case corrected(was, r):
 			s.Is, s.Nth = Corrected, k.Nth+1
 		default:
 			s.Nth = k.Nth + 1
 		}
 	}
+	s.Recalls = len(s.Said) > had
 	return s
 }
 
 // sight compares what a listing shows with one row under its id: New if that is
 // another recording, or one of which nothing but its end is known.
-func (k Known) sight(r vbc.Recording) Sighting {
-	raw := json.RawMessage(k.Raw)
+func (k Known) sight(was, r vbc.Recording) Sighting {
 	switch {
-	case (k.State == Erasing || k.State == Erased) && sameBare(raw, r):
+	case (k.State == Erasing || k.State == Erased) && sameBare(was, r):
 		return ErasedAgain
-	case !vbc.ParseRecording(r.Kind, r.Owner, raw).Same(r) && (!isBare(k.Raw) || !sameBare(raw, r)):
+	case !was.Same(r) && (!isBare(k.Raw) || !sameBare(was, r)):
 		return New // the copy that we know is not a copy of it
 	case k.State == Gone, k.State == Erasing, k.State == Erased:
 		return New
@@ -101,8 +116,7 @@ func (k Known) stays() bool { return k.Copied || k.State == Erasing || k.State =
 
 // corrected reports whether a listing shows a known recording with another
 // start: VBC has corrected it.
-func corrected(raw string, r vbc.Recording) bool {
-	was := vbc.ParseRecording(r.Kind, r.Owner, json.RawMessage(raw))
+func corrected(was, r vbc.Recording) bool {
 	return was.Unreadable == "" && !was.Start.Equal(r.Start) && alias(was, r)
 }
 
@@ -115,8 +129,7 @@ func alias(a, b vbc.Recording) bool {
 
 // sameBare reports whether a listing shows a recording of which only id, start
 // and size are known.
-func sameBare(raw json.RawMessage, r vbc.Recording) bool {
-	was := vbc.ParseRecording(r.Kind, r.Owner, raw)
+func sameBare(was, r vbc.Recording) bool {
 	return was.ID == r.ID && was.Start.Truncate(time.Second).Equal(r.Start.Truncate(time.Second)) && was.Size == r.Size
 }
 

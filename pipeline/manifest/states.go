@@ -72,7 +72,7 @@ var transitions = map[Step]transition{
 	StepFound:       {to: Purged, from: []State{Listed, Stored, Failed}},
 	StepFailed:      {to: Failed, from: []State{Listed, Stored, Verified, Failed}, stays: []State{Purging}},
 	StepGone:        {to: Gone, from: []State{Listed, Failed}},
-	StepErasing:     {to: Erasing, from: []State{Purged, Erasing}},
+	StepErasing:     {to: Erasing, from: []State{Purged, Gone, Erasing}},
 	StepErased:      {to: Erased, from: []State{Erasing}},
 }
 

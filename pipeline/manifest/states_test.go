@@ -11,7 +11,7 @@ import (
 // Which step leads where, for people: what isn't here is refused.
 const allTransitions = `
 Erased       erasing→erased
-Erasing      purged→erasing erasing→erasing
+Erasing      purged→erasing gone→erasing erasing→erasing
 Failed       listed→failed stored→failed verified→failed purging→purging failed→failed
 Found        listed→purged stored→purged failed→purged
 Gone         listed→gone failed→gone

@@ -17,7 +17,9 @@ import (
 type Steps interface {
 	// Stored writes down the intended copy, before it becomes visible in the
 	// store. It is an *AlikeError if another recording has the same audio, and
-	// then nothing is written: see StoredAlike.
+	// then nothing is written: see StoredAlike. What is stored comes from VBC, so
+	// the copy isn't unvouched any more; one that is the same, in the same place,
+	// keeps its age.
 	Stored(ctx context.Context, r vbc.Recording, c Copy) error
 	// StoredAlike is Stored for audio that another recording has, and that VBC has
 	// sent twice. The other one, if it may still be at VBC, is suspect from then on.
@@ -49,7 +51,8 @@ type Steps interface {
 	NotPurged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error
 	// Found writes down that a copy has been found in the store, and proven, of a
 	// recording that VBC has no more: another manifest, or a later state of this
-	// one, has archived it.
+	// one, has archived it. Nobody has compared it with what VBC sent: it is
+	// unvouched.
 	Found(ctx context.Context, r vbc.Recording, c Copy, outcome receipt.Entry) error
 
 	// Failed writes down that run could not do the recording: the Code, Reason and
@@ -80,6 +83,13 @@ type Doubts interface {
 	// Compared writes down what VBC, asked once more for a suspect recording, has
 	// shown of it.
 	Compared(ctx context.Context, r vbc.Recording, how Alike) error
+	// Comparing writes down that VBC is about to be asked once more for a recording
+	// whose copy is unvouched: it may be stored from then on. What was found stays
+	// known until then. A copy that is vouched for is left alone.
+	Comparing(ctx context.Context, r vbc.Recording) error
+	// VouchForAll writes down that somebody vouches for all unvouched copies, and
+	// returns how many there were.
+	VouchForAll(ctx context.Context) (int64, error)
 	// Redate has the age of a copy count from at. What was written down when it was
 	// archived was a wrong clock's time.
 	Redate(ctx context.Context, r vbc.Recording, at time.Time) error
@@ -88,15 +98,21 @@ type Doubts interface {
 	Acknowledge(ctx context.Context, r vbc.Recording, why string) error
 }
 
-// Erasures are the steps from purged on, which somebody has asked for.
+// Erasures are the steps from purged, or gone, on, which somebody has asked for.
 type Erasures interface {
 	// Erasing writes down that a recording is about to be erased from the archive.
 	// Only when it has returned nil may that be begun. It is a *HeldError if the
 	// recording is under a hold at that very moment, and then nothing is written.
 	Erasing(ctx context.Context, r vbc.Recording, begun receipt.Entry) error
+	// ErasingFound is Erasing for what lies in the archive and the manifest doesn't
+	// know. It gets a row of its own, whose Nth it sets: so an erasure is always one
+	// of a row, and whoever compares these with receipts finds both.
+	ErasingFound(ctx context.Context, row *Row, begun receipt.Entry) error
 	// Erased writes down that nothing of a recording is in the archive any more.
 	// The row keeps its id, its start, and sizes and digests of what was there.
-	// What VBC said of the call is on disk until Scrub.
+	// What quotes the call elsewhere in the manifest, in troubles, filters and the
+	// ends of runs, doesn't any more. What VBC said of it, then and before, is on
+	// disk until Scrub.
 	Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error
 	// Scrub leaves nothing on disk of rows as they once were. It may take as long,
 	// and as much room, as copying the manifest. Nothing else may use it meanwhile.

@@ -1,9 +1,7 @@
 package rebuild
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -11,32 +9,82 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
+	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 const tellAtOnce = 500 // entries in one commit
 
-// receipts writes down what the receipts say has become of each recording. The
-// last word counts, whichever chain has it. The chains stay what they are: the
-// new manifest begins one of its own, since continuing that of another machine
-// would fork it.
+// receipts writes down what the receipts say has become of each recording. What
+// nobody known has signed comes first, so that it can't replace anything that is
+// signed; of each of the two the last word counts, whichever log has it. The logs stay
+// what they are: the new manifest begins one of its own, since continuing that of
+// another machine would fork it.
 func (b *rebuild) receipts(ctx context.Context) error {
-	ids, err := b.chainsOf(ctx)
+	branches, err := b.branches(ctx)
 	if err != nil {
 		return err
 	}
-	var chains []iter.Seq2[receipt.Entry, error]
-	for _, id := range ids {
-		chains = append(chains, b.chain(ctx, id))
+	chains := map[string]bool{}
+	for _, one := range branches {
+		chains[one.Chain] = true
 	}
+	b.sum.Chains = int64(len(chains))
+	for _, counts := range []bool{false, true} {
+		var logs []iter.Seq2[ledger.Line, error]
+		for _, one := range branches {
+			logs = append(logs, b.linesOf(ctx, one, counts))
+		}
+		if err := b.tell(ctx, merged(logs), counts); err != nil {
+			return err
+		}
+	}
+	return b.compareSeen(ctx)
+}
+
+// linesOf yields those entries of a branch that count, or the others.
+func (b *rebuild) linesOf(ctx context.Context, one branch, counts bool) iter.Seq2[ledger.Line, error] {
+	return func(yield func(ledger.Line, error) bool) {
+		if counts && !b.trust && one.Signed <= one.after || !counts && (b.trust || one.Signed == one.Last) {
+			return // there are none, and nothing has to be read
+		}
+		for line, err := range b.logs.Lines(ctx, one.Log) {
+			if err == nil && (line.Seq <= one.after || (line.Signed || b.trust) != counts) {
+				continue
+			}
+			if err == nil {
+				b.tallyLine(one, line)
+			}
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
+}
+
+// tallyLine counts an entry.
+func (b *rebuild) tallyLine(one branch, line ledger.Line) {
+	b.sum.Receipts++
+	switch {
+	case line.Signed:
+		b.sum.ReceiptsSigned++
+	case one.Claims != "" && !b.keys.HasName(one.Claims):
+		b.sum.ReceiptsForeign++
+	default:
+		b.sum.ReceiptsUnsigned++
+	}
+}
+
+// tell writes down what entries tell, in their order.
+func (b *rebuild) tell(ctx context.Context, entries iter.Seq2[ledger.Line, error], counts bool) error {
 	var rows []manifest.Row
-	for e, err := range merged(chains) {
+	for e, err := range entries {
 		if err != nil {
 			return err
 		}
-		b.sum.Receipts++
-		row, ok := b.toldBy(e)
+		row, ok := b.toldBy(e.Entry, counts)
 		if !ok {
 			continue
 		}
@@ -50,43 +98,59 @@ func (b *rebuild) receipts(ctx context.Context) error {
 	return b.manifest.Tell(ctx, rows)
 }
 
-// toldBy is what one entry tells of a recording; ok is false if nothing.
-func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
+// place is what an archive tells recordings apart by.
+type place struct {
+	stem  string
+	bytes int64 // of audio
+}
+
+// toldBy is what one entry tells of a recording; ok is false if nothing. counts says
+// that a known key has signed it.
+func (b *rebuild) toldBy(e receipt.Entry, counts bool) (row manifest.Row, ok bool) {
 	row.SeenRun, row.Recording = toldOf, e.Recording()
+	if !counts {
+		row.SeenRun = rumoured
+	}
 	row.Copy.StoredAt = e.At // as long as nothing more is known, so that the last word counts
 	switch {
 	case e.Account != b.account:
 		b.found.Add(check.Damaged, layout.Receipts(b.account)+"chain="+e.Chain, check.None, fmt.Sprintf("entry %d belongs to account %s", e.Seq, e.Account))
 		return row, false
 	case e.Type == receipt.Held:
-		if !slices.Contains(b.held, e.Digest) {
-			b.held = append(b.held, e.Digest)
+		if !slices.ContainsFunc(b.held, func(h made) bool { return h.hold == e.Digest }) {
+			b.held = append(b.held, made{e.At, e.Digest})
 		}
+		return row, false
+	case e.Type == receipt.Seen && counts:
+		b.seenLogs = append(b.seenLogs, claim{e.Chain, *e.Log})
 		return row, false
 	case e.Type == receipt.Released, e.Type == receipt.Seen, e.Type == receipt.Signing:
 		return row, false
-	case e.Type == receipt.Intent:
-		row.State = manifest.Purging
-	case e.Type == receipt.Erasing:
-		row.State = manifest.Erasing
-	case e.Type == receipt.Erased:
-		row.State = manifest.Erased
-	case e.Type == receipt.Archived, e.Outcome == receipt.StillThere, e.Outcome == receipt.NotSent:
+	case e.Type == receipt.Intent && !counts:
+		// To go on with somebody's deletion would be to sign that its copy justifies it.
 		row.State = manifest.Verified
 	default:
-		row.State = manifest.Purged
+		row.State = stateAfter(e)
 	}
 	if e.Audio == nil {
 		return row, true
 	}
-	rec, _, ok := layout.ParseKey(e.Audio.Key)
+	rec, stem, ok := layout.ParseKey(e.Audio.Key)
 	if !ok || rec.Account != e.Account || rec.Kind != e.Kind || rec.Owner != e.Owner || rec.ID != e.ID {
 		b.found.Add(check.Damaged, e.Audio.Key, row.Recording, fmt.Sprintf("entry %d of the receipts %s names this as its copy", e.Seq, e.Chain))
 		return row, false
 	}
+	if at := (place{stem, e.Audio.Size}); row.State == manifest.Erasing || row.State == manifest.Erased {
+		if !counts {
+			b.erasures[at] = e.At
+			return row, false
+		}
+		delete(b.erasures, at) // which is known from somebody who is believed
+	}
 	rec.Size = e.Audio.Size
 	rec.Raw = manifest.Bare(rec.ID, rec.Start, rec.Size)
 	row.Recording, row.Copy.Audio, row.Copy.Sidecar, row.Copy.ArchivedAt = rec, *e.Audio, *e.Sidecar, e.Verified
+	row.Unvouched = !b.trust && (!counts || e.Found)
 	if e.Transcript != nil {
 		row.Copy.Transcript = *e.Transcript
 		b.transcribed.Store(true)
@@ -94,56 +158,33 @@ func (b *rebuild) toldBy(e receipt.Entry) (row manifest.Row, ok bool) {
 	return row, true
 }
 
-// chain yields the entries of one chain in the store. Where it breaks, that is
-// a finding, and what follows isn't believed.
-func (b *rebuild) chain(ctx context.Context, id string) iter.Seq2[receipt.Entry, error] {
-	return func(yield func(receipt.Entry, error) bool) {
-		c := receipt.Chain{ID: id}
-		for o, err := range b.store.List(ctx, layout.Receipts(b.account)+"chain="+id+"/") {
-			if err != nil {
-				yield(receipt.Entry{}, fmt.Errorf("list receipts: %w", err))
-				return
-			}
-			bundle, ok := layout.ParseBundle(o)
-			if !ok {
-				b.found.Add(check.Unknown, o.Key, check.None, "it is not a receipts file")
-				continue
-			}
-			lines, _, err := bundle.Read(ctx, b.store)
-			for line := range bytes.Lines(layout.Behind(lines, max(0, c.Last-bundle.First+1))) {
-				var e receipt.Entry
-				if e, err = c.Next(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-					break
-				}
-				if c.Last == 1 {
-					b.sum.Chains++
-				}
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if _, broken := errors.AsType[*receipt.Break](err); broken || layout.Unreadable(err) {
-				b.found.Add(check.Damaged, o.Key, check.None, err.Error()+"; later entries are not trusted, so the next run asks VBC")
-				return
-			}
-			if err != nil {
-				yield(receipt.Entry{}, err)
-				return
-			}
-		}
+// stateAfter is the state in which an entry leaves a recording, "" if as it was.
+func stateAfter(e receipt.Entry) manifest.State {
+	switch {
+	case e.Type == receipt.Intent:
+		return manifest.Purging
+	case e.Type == receipt.Erasing:
+		return manifest.Erasing
+	case e.Type == receipt.Erased:
+		return manifest.Erased
+	case e.Type == receipt.Archived:
+		return "" // it says nothing of VBC
+	case e.Outcome == receipt.StillThere, e.Outcome == receipt.NotSent:
+		return manifest.Verified
 	}
+	return manifest.Purged
 }
 
-// merged yields the entries of all chains by their times. Each chain keeps its
-// own order, and one file of each is in memory.
-func merged(chains []iter.Seq2[receipt.Entry, error]) iter.Seq2[receipt.Entry, error] {
+// merged yields the entries of all logs by their times. Each keeps its own order, and
+// one file of each is in memory.
+func merged(logs []iter.Seq2[ledger.Line, error]) iter.Seq2[ledger.Line, error] {
 	type head struct {
-		receipt.Entry
-		next func() (receipt.Entry, error, bool)
+		ledger.Line
+		next func() (ledger.Line, error, bool)
 	}
-	return func(yield func(receipt.Entry, error) bool) {
+	return func(yield func(ledger.Line, error) bool) {
 		var heads []head
-		for _, c := range chains {
+		for _, c := range logs {
 			next, stop := iter.Pull2(c)
 			defer stop()
 			heads = append(heads, head{next: next})
@@ -154,7 +195,7 @@ func merged(chains []iter.Seq2[receipt.Entry, error]) iter.Seq2[receipt.Entry, e
 				heads = append(heads[:i], heads[i+1:]...)
 				return nil
 			}
-			heads[i].Entry = e
+			heads[i].Line = e
 			return err
 		}
 		var err error
@@ -168,13 +209,13 @@ func merged(chains []iter.Seq2[receipt.Entry, error]) iter.Seq2[receipt.Entry, e
 					first = i
 				}
 			}
-			if !yield(heads[first].Entry, nil) {
+			if !yield(heads[first].Line, nil) {
 				return
 			}
 			err = advance(first)
 		}
 		if err != nil {
-			yield(receipt.Entry{}, err)
+			yield(ledger.Line{}, err)
 		}
 	}
 }
@@ -185,7 +226,7 @@ func merged(chains []iter.Seq2[receipt.Entry, error]) iter.Seq2[receipt.Entry, e
 func (b *rebuild) deletion(ctx context.Context, row manifest.Row, verified time.Time) error {
 	intent := receipt.New(receipt.Intent, 0, row.Recording)
 	audio, side := row.Copy.Audio, row.Copy.Sidecar
-	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = b.store.String(), &audio, &side, verified
+	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified, intent.Found = b.store.String(), &audio, &side, verified, row.Unvouched
 	if row.Copy.Transcript.Key != "" {
 		text := row.Copy.Transcript
 		intent.Transcript = &text
@@ -196,4 +237,10 @@ func (b *rebuild) deletion(ctx context.Context, row manifest.Row, verified time.
 		return err
 	}
 	return b.manifest.Purging(ctx, rows[0].Recording, row.Copy, intent)
+}
+
+// sameCopy reports whether two copies are the same objects, as far as they justify a
+// deletion: where its audio lies, what that is, and what its metadata says.
+func sameCopy(a, b manifest.Copy) bool {
+	return a.Audio.Key == b.Audio.Key && a.Audio.Content == b.Audio.Content && a.Sidecar.Content == b.Sidecar.Content && a.Sidecar.Content != storage.Content{}
 }

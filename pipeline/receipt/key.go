@@ -6,17 +6,19 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 )
 
 // Key signs the checkpoints of a log: an Ed25519 key in the form of
-// https://c2sp.org/signed-note. Nothing prints its secret but Secret. It may be used
-// by several goroutines.
+// https://c2sp.org/signed-note. Nothing prints its secret but Secret: neither itself nor
+// whatever it is part of. It may be used by several goroutines.
 type Key struct {
-	signer           note.Signer
-	secret, verifier string
+	signer   note.Signer
+	secret   func() string // package fmt shows strings of structs, whatever methods there are
+	verifier string
 }
 
 // NewKey makes a key, under a name that no other has.
@@ -30,9 +32,10 @@ func NewKey() (Key, error) {
 
 var errNoKey = errors.New("it is not a signing key: want one line that begins with PRIVATE+KEY+")
 
-// ParseKey reads what Secret has written. The error doesn't say what was read.
+// ParseKey reads what Secret has written, and what an editor has made of that: with a
+// mark of UTF-8 before it, and any line end behind. The error doesn't say what was read.
 func ParseKey(secret string) (Key, error) {
-	secret = strings.TrimSpace(secret)
+	secret = strings.TrimSpace(strings.TrimPrefix(secret, "\ufeff"))
 	signer, err := note.NewSigner(secret)
 	if err != nil {
 		return Key{}, errNoKey
@@ -52,11 +55,16 @@ func ParseKey(secret string) (Key, error) {
 	if err != nil {
 		return Key{}, errNoKey
 	}
-	return Key{signer, secret, verifier}, nil
+	return Key{signer, func() string { return secret }, verifier}, nil
 }
 
 // Secret is the key as it is kept: whoever knows it can sign.
-func (k Key) Secret() string { return k.secret }
+func (k Key) Secret() string {
+	if k.secret == nil {
+		return ""
+	}
+	return k.secret()
+}
 
 // Verifier is what everybody may know: with it the key's signatures are checked.
 func (k Key) Verifier() string { return k.verifier }
@@ -90,7 +98,9 @@ type Keys struct {
 func NewKeys(verifiers ...string) (Keys, error) {
 	var k Keys
 	for _, text := range verifiers {
-		text = strings.TrimSpace(text)
+		if text = strings.TrimSpace(text); k.Has(text) {
+			continue
+		}
 		v, err := note.NewVerifier(text)
 		if err != nil {
 			return Keys{}, fmt.Errorf("%.80q is not a key: want one line as in vbcvault/…+1a2b3c4d+…, which vbcvault audit --key prints", text)
@@ -105,12 +115,7 @@ func (k Keys) Texts() []string { return k.texts }
 
 // Has reports whether a verifier is among them.
 func (k Keys) Has(verifier string) bool {
-	for _, text := range k.texts {
-		if text == strings.TrimSpace(verifier) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(k.texts, strings.TrimSpace(verifier))
 }
 
 // ErrUnsigned says that none of the known keys has signed a checkpoint.

@@ -105,7 +105,7 @@ func TestSignedCheckpoint(t *testing.T) {
 	if twice, err := again.Sign(c); err != nil || string(twice) != string(signed) {
 		t.Errorf("signed twice it is %s and %s, %v", signed, twice, err)
 	}
-	keys, err := NewKeys(key.Verifier() + "\n")
+	keys, err := NewKeys(key.Verifier()+"\n", key.Verifier())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +150,9 @@ func TestKeyIsNotPrinted(t *testing.T) {
 	for _, form := range []string{"%v", "%+v", "%#v", "%s"} {
 		if text := fmt.Sprintf(form, key); strings.Contains(text, key.Secret()) || !strings.Contains(text, key.Verifier()) {
 			t.Errorf("%s: %s", form, text)
+		}
+		if text := fmt.Sprintf(form, struct{ of Key }{key}); strings.Contains(text, key.Secret()) {
+			t.Errorf("%s of what has it: %s", form, text)
 		}
 	}
 	if _, err := ParseKey(key.Secret() + "x"); err == nil || strings.Contains(err.Error(), key.Secret()) {

@@ -57,6 +57,10 @@ type Entry struct {
 	Transcript  *storage.Object `json:"transcript,omitempty"` // where there is one
 	Verified    time.Time       `json:"verified,omitzero"`
 
+	// Found says of a copy that it was found in the archive, and that nobody has
+	// compared it with what VBC sends: a deletion isn't justified by it.
+	Found bool `json:"found,omitempty"`
+
 	// Of an outcome: what was found, and the DELETE's HTTP status if it was
 	// one that told.
 	Outcome Outcome `json:"outcome,omitempty"`
@@ -143,6 +147,8 @@ func (e Entry) check() error {
 		if e.Verifier == "" || e.ID != 0 {
 			return errors.New("it doesn't name a key")
 		}
+	case e.Found && e.Audio == nil:
+		return errors.New("it names no copy that was found")
 	case e.Log != nil || e.Verifier != "":
 		return errors.New("it names a log, and is about something else")
 	case e.Type != Archived && e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:

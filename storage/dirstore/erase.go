@@ -19,14 +19,29 @@ var _ storage.Eraser = (*Eraser)(nil)
 func NewEraser(s *Store) *Eraser { return &Eraser{s} }
 
 // Keys implements storage.Eraser: a directory keeps no versions.
-func (e *Eraser) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+func (e *Eraser) Keys(ctx context.Context, prefix string, wanted func(string) bool) (keys []string, err error) {
 	for o, err := range e.store.List(ctx, prefix) {
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, o.Key)
+		if wanted == nil || wanted(o.Key) {
+			keys = append(keys, o.Key)
+		}
 	}
 	return keys, nil
+}
+
+// Versions implements storage.Eraser: there is one at most.
+func (e *Eraser) Versions(ctx context.Context, key string) (found []storage.Object, err error) {
+	for o, err := range e.store.List(ctx, key) {
+		if err != nil {
+			return nil, err
+		}
+		if o.Key == key {
+			found = append(found, o)
+		}
+	}
+	return found, nil
 }
 
 // Retained implements storage.Eraser: a directory locks nothing.

@@ -26,6 +26,7 @@ func NewEraser(s *Store) *Eraser { return &Eraser{s} }
 type version struct {
 	id     string
 	marker bool // it says that the object is deleted, and has no content
+	size   int64
 }
 
 // unversioned reports whether the bucket has never kept versions, as far as the
@@ -36,20 +37,36 @@ func (s *Store) unversioned(ctx context.Context) bool {
 }
 
 // Keys implements storage.Eraser.
-func (e *Eraser) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+func (e *Eraser) Keys(ctx context.Context, prefix string, wanted func(string) bool) (keys []string, err error) {
 	s := e.store
+	add := func(key string, _ version) {
+		if wanted == nil || wanted(key) {
+			keys = append(keys, key)
+		}
+	}
 	if s.unversioned(ctx) {
 		for o, err := range s.List(ctx, prefix) {
 			if err != nil {
 				return nil, err
 			}
-			keys = append(keys, o.Key)
+			add(o.Key, version{})
 		}
 		return keys, nil
 	}
-	err = e.eachVersion(ctx, prefix, func(key string, _ version) { keys = append(keys, key) })
+	err = e.eachVersion(ctx, prefix, add)
 	slices.Sort(keys)
 	return slices.Compact(keys), err
+}
+
+// Versions implements storage.Eraser.
+func (e *Eraser) Versions(ctx context.Context, key string) (found []storage.Object, err error) {
+	all, err := e.versions(ctx, key)
+	for _, v := range all {
+		if !v.marker {
+			found = append(found, storage.Object{Key: key, VersionID: v.id, Content: storage.Content{Size: v.size}})
+		}
+	}
+	return found, err
 }
 
 // versions finds all versions of an object. A bucket that never kept any has
@@ -57,14 +74,14 @@ func (e *Eraser) Keys(ctx context.Context, prefix string) (keys []string, err er
 func (e *Eraser) versions(ctx context.Context, key string) (found []version, err error) {
 	s := e.store
 	if s.unversioned(ctx) {
-		_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(key)})
+		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(key)})
 		if err != nil {
 			if err = s.explain("check", key, err); errors.Is(err, storage.ErrNotFound) {
 				err = nil
 			}
 			return nil, err
 		}
-		return []version{{}}, nil
+		return []version{{size: aws.ToInt64(out.ContentLength)}}, nil
 	}
 	err = e.eachVersion(ctx, key, func(has string, v version) {
 		if has == key { // and not a longer name
@@ -85,7 +102,7 @@ func (e *Eraser) eachVersion(ctx context.Context, prefix string, do func(key str
 			return s.explain("list the versions of", prefix, err)
 		}
 		for _, v := range out.Versions {
-			do(s.short(v.Key), version{id: aws.ToString(v.VersionId)})
+			do(s.short(v.Key), version{id: aws.ToString(v.VersionId), size: aws.ToInt64(v.Size)})
 		}
 		for _, m := range out.DeleteMarkers {
 			do(s.short(m.Key), version{id: aws.ToString(m.VersionId), marker: true})

@@ -53,8 +53,19 @@ func TestEraser(t *testing.T) {
 			if versioned {
 				keys = []string{"a/1", "a/1-0", "a/12"} // of which one is below a marker
 			}
-			if has, err := e.Keys(t.Context(), "a/1"); err != nil || !slices.Equal(has, keys) {
+			if has, err := e.Keys(t.Context(), "a/1", nil); err != nil || !slices.Equal(has, keys) {
 				t.Errorf("keys %q, %v; want %q", has, err, keys)
+			}
+			if has, err := e.Keys(t.Context(), "a/", func(key string) bool { return key == "a/12" }); err != nil || !slices.Equal(has, []string{"a/12"}) {
+				t.Errorf("keys that are wanted: %q, %v", has, err)
+			}
+			versions, err := e.Versions(t.Context(), "a/1")
+			if err != nil || len(versions) != (want+1)/2 || versions[len(versions)-1].Size != 10 || versioned && versions[0].Size != 0 {
+				t.Errorf("versions %+v, %v; want the newest first, and no markers", versions, err)
+			} else if text, err := s.Open(t.Context(), versions[len(versions)-1]); err != nil {
+				t.Errorf("the oldest can't be read: %v", err)
+			} else if err := text.Close(); err != nil {
+				t.Error(err)
 			}
 			if err := e.Retained(t.Context(), "a/1"); err != nil {
 				t.Errorf("retained: %v", err)

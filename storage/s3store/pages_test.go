@@ -75,7 +75,7 @@ func TestListingsEnd(t *testing.T) {
 					t.Errorf("Names ends after %d requests as if that were all", n)
 				}
 				n = 0
-				if _, err = s3store.NewEraser(s).Keys(t.Context(), ""); err == nil {
+				if _, err = s3store.NewEraser(s).Keys(t.Context(), "", nil); err == nil {
 					t.Errorf("the versions end after %d requests as if that were all", n)
 				}
 				n = 0

@@ -69,6 +69,11 @@ func takeOver(t *testing.T, places Places) {
 	if row := state(t, m, 1); row.State != manifest.Erased || string(row.Raw) != string(manifest.Bare(1, day, 1000)) {
 		t.Errorf("what was erased is %+v", row)
 	}
+	unknown := recording(9, day)
+	must(t, m.TakeOver(t.Context(), sealed(t, &c, erasureOf(unknown, receipt.Erasing), erasureOf(unknown, receipt.Erased)), treeOf(c.Last), nil))
+	if row := state(t, m, 9); row.State != manifest.Erased || !row.Start.Equal(day) || row.Copy.Audio != copyOf(unknown).Audio {
+		t.Errorf("what was erased and wasn't known is %+v", row)
+	}
 	if l, err := m.Learned(t.Context()); err != nil || !l.Transcripts {
 		t.Errorf("VBC has listed transcripts: %+v, %v", l, err)
 	}
@@ -76,15 +81,15 @@ func takeOver(t *testing.T, places Places) {
 	if !held {
 		t.Error("of a hold that nobody can read any more, not everything is held")
 	}
-	if p, err := m.TakenOver(t.Context()); err != nil || !slices.Equal(p, []manifest.Piece{{First: begun.Last + 1, Last: c.Last}}) {
+	if p, err := m.TakenOver(t.Context()); err != nil || !slices.Equal(p, []manifest.Piece{{First: begun.Last + 1, Last: c.Last - 2}, {First: c.Last - 1, Last: c.Last}}) {
 		t.Errorf("it was taken over: %v, %v", p, err)
 	}
 	ended := receipt.Entry{Type: receipt.Released, At: day.Add(time.Hour), Account: account, Hold: 1, Digest: lost.Digest, Removal: storage.SumOf([]byte("its end"))}
-	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended), treeOf(c.Last+1), nil))
+	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended), treeOf(c.Last), nil))
 	if _, held := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), other)); !held {
 		t.Error("an entry alone ends a hold")
 	}
-	if p, err := m.TakenOver(t.Context()); err != nil || len(p) != 2 || p[1] != (manifest.Piece{First: c.Last, Last: c.Last}) {
+	if p, err := m.TakenOver(t.Context()); err != nil || len(p) != 3 || p[2] != (manifest.Piece{First: c.Last, Last: c.Last}) {
 		t.Errorf("it was taken over: %v, %v", p, err)
 	}
 }

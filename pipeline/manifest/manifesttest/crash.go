@@ -15,6 +15,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -69,12 +70,24 @@ func deeds() []deed {
 			return err
 		}},
 		step(a, manifest.StepPurging), step(a, manifest.StepPurged), step(a, manifest.StepErasing), step(a, manifest.StepErased),
+		{"ErasingFound", func(ctx context.Context, m Manifest) error {
+			return m.ErasingFound(ctx, &manifest.Row{Recording: a, Copy: copyOf(a)}, erasureOf(a, receipt.Erasing))
+		}},
+		{"Comparing", func(ctx context.Context, m Manifest) error { return m.Comparing(ctx, c) }},
+		{"VouchForAll", func(ctx context.Context, m Manifest) error {
+			_, err := m.VouchForAll(ctx)
+			return err
+		}},
 		{"SetReceiptsStored", func(ctx context.Context, m Manifest) error {
 			return m.SetReceiptsStored(ctx, treeOf(3), []byte("signed"))
 		}},
 		{"RemoveHold", func(ctx context.Context, m Manifest) error {
 			_, err := m.RemoveHold(ctx, 1, "over", "who")
 			return err
+		}},
+		{"ShareHold", func(ctx context.Context, m Manifest) error {
+			text := []byte(`{"nonce":"n","ids":[4],"reason":"why","by":"who","at":"2026-05-12T10:15:00Z"}`)
+			return m.ShareHold(ctx, manifest.HoldText{Hold: storage.SumOf(text), Text: text})
 		}},
 		{"SetExport", func(ctx context.Context, m Manifest) error {
 			return m.SetExport(ctx, vbc.Company, "", manifest.Export{Job: "j"})

@@ -101,8 +101,10 @@ func (m *Manifest) Compared(ctx context.Context, r vbc.Recording, how manifest.A
 }
 
 func store(tx txn, r vbc.Recording, step manifest.Step, c manifest.Copy, how manifest.Alike) error {
-	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, archived_at = 0, alike = ?",
-		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), how)
+	// What is the same, in the same place, is as old as it was.
+	const age = "archived_at = iif(audio <> '' AND audio ->> '$.key' = ? AND audio ->> '$.sha256' = ?, archived_at, 0)"
+	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, "+age+", alike = ?, unvouched = 0",
+		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), c.Audio.Key, c.Audio.SHA256.String(), how)
 }
 
 func isSuspect(tx txn, r vbc.Recording) (is bool) {
@@ -135,9 +137,10 @@ func suspectTwins(tx txn) error {
 	return nil
 }
 
-// sharing are the recordings whose audio another row has.
+// sharing are the recordings whose audio another row has. Of what was erased unread
+// nobody knows which audio it was.
 func sharing(q rower) (map[storage.Digest][]vbc.Recording, error) {
-	rows, err := q.Query(`SELECT kind, owner, id, nth, raw, audio ->> '$.sha256' FROM recording WHERE audio <> '' AND ` + audioSum + ` IN
+	rows, err := q.Query(`SELECT kind, owner, id, nth, raw, audio ->> '$.sha256' FROM recording WHERE audio <> '' AND audio ->> '$.sha256' <> '' AND ` + audioSum + ` IN
 		(SELECT ` + audioSum + ` FROM recording WHERE audio <> '' GROUP BY 1 HAVING count(*) > 1)`)
 	if err != nil {
 		return nil, err

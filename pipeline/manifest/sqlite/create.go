@@ -123,11 +123,18 @@ func (m *Manifest) Put(ctx context.Context, rows ...manifest.Row) error {
 }
 
 // Tell is Put for what somebody else's receipts tell, in their order. A row
-// without a copy says only what has become of one that was told of before.
+// without a copy says only what has become of one that was told of before, with the
+// same SeenRun if there is one. One without a state is verified, unless its deletion
+// was told of before.
 func (m *Manifest) Tell(ctx context.Context, rows []manifest.Row) error {
 	return m.create(ctx, func(tx txn) error {
 		for _, r := range rows {
 			if r.Copy.Known() {
+				if r.State == "" {
+					if err := stateTold(tx, &r); err != nil {
+						return err
+					}
+				}
 				if err := put(tx, &r); err != nil {
 					return err
 				}
@@ -136,14 +143,23 @@ func (m *Manifest) Tell(ctx context.Context, rows []manifest.Row) error {
 			// Entries of earlier programs don't say which start: then it is about
 			// the copy that was told of last.
 			_, err := tx.Exec(`UPDATE recording SET state = ?, stored_at = ? WHERE kind = ? AND owner = ? AND id = ? AND state NOT IN ('erasing', 'erased')
-				AND nth = (SELECT nth FROM recording WHERE kind = ? AND owner = ? AND id = ? AND (? = 0 OR start / 1000 = ?) ORDER BY stored_at DESC, nth DESC LIMIT 1)`,
-				r.State, millis(r.Copy.StoredAt), r.Kind, r.Owner, r.ID, r.Kind, r.Owner, r.ID, second(r.Start), second(r.Start))
+				AND nth = (SELECT nth FROM recording WHERE kind = ? AND owner = ? AND id = ? AND (? = 0 OR start / 1000 = ?)
+					ORDER BY seen_run = ? DESC, stored_at DESC, nth DESC LIMIT 1)`,
+				r.State, millis(r.Copy.StoredAt), r.Kind, r.Owner, r.ID, r.Kind, r.Owner, r.ID, second(r.Start), second(r.Start), r.SeenRun)
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// stateTold gives a row the state that it was told to be in.
+func stateTold(tx txn, r *manifest.Row) error {
+	r.State = manifest.Verified
+	return tx.QueryRow(`SELECT coalesce(max(state), ?) FROM recording WHERE kind = ? AND owner = ? AND id = ? AND start / 1000 = ?
+		AND iif(audio <> '', audio ->> '$.size', size) = ? AND state IN ('purging', 'purged')`,
+		r.State, r.Kind, r.Owner, r.ID, second(r.Start), r.Copy.Audio.Size).Scan(&r.State)
 }
 
 // Drop forgets a recording, within Create.
@@ -176,9 +192,10 @@ func put(tx txn, r *manifest.Row) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
-		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted)
+	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted,
+		said, unvouched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
+		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted,
+		encodeSaid(r.Said), r.Unvouched)
 	return err
 }
 
@@ -192,13 +209,39 @@ func second(t time.Time) int64 {
 
 // Displace writes down, of recordings that have had the same id, that VBC has
 // given it again to the one that was archived last. It is for Create, when all
-// are written.
+// are written. Rows of one call know then what VBC has said in any of them.
 func (m *Manifest) Displace(ctx context.Context) error {
 	return m.create(ctx, func(tx txn) error {
 		_, err := tx.Exec(`UPDATE recording AS r SET displaced = -1 WHERE EXISTS (SELECT 1 FROM recording o WHERE o.kind = r.kind AND o.owner = r.owner AND o.id = r.id
 			AND (o.stored_at, o.nth) > (r.stored_at, r.nth))`)
+		if err != nil {
+			return err
+		}
+		several, err := givenAgain(tx)
+		for _, key := range several {
+			if err == nil {
+				err = share(tx, key)
+			}
+		}
 		return err
 	})
+}
+
+// givenAgain are the ids that several rows have.
+func givenAgain(q rower) (keys []vbc.Key, err error) {
+	rows, err := q.Query("SELECT DISTINCT kind, owner, id FROM recording WHERE nth > 0")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key vbc.Key
+		if err := rows.Scan(&key.Kind, &key.Owner, &key.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
 }
 
 // drop makes room for a row. Not OR REPLACE, which would leave out the trigger

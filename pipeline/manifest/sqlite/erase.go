@@ -22,8 +22,36 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 		if err := addEntry(tx, begun); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.StepErasing, erasingColumns)
+		return move(tx, r, manifest.StepErasing, erasingColumns+copyColumns, encodeObject(*begun.Audio), encodeObject(*begun.Sidecar))
 	})
+}
+
+// ErasingFound is Erasing for what lies in the archive and has no row: it gets one.
+func (m *Manifest) ErasingFound(ctx context.Context, row *manifest.Row, begun receipt.Entry) error {
+	return m.do(ctx, func(tx txn) error {
+		if err := unheld(tx, row.Recording); err != nil {
+			return err
+		}
+		if err := addEntry(tx, begun); err != nil {
+			return err
+		}
+		return insertErasing(tx, row)
+	})
+}
+
+// insertErasing adds a row behind those that its id has had. VBC has it no more under
+// that id, as far as anybody knows, so it counts as displaced.
+func insertErasing(tx txn, row *manifest.Row) error {
+	err := tx.QueryRow("SELECT coalesce(max(nth) + 1, 0) FROM recording WHERE kind = ? AND owner = ? AND id = ?", row.Kind, row.Owner, row.ID).Scan(&row.Nth)
+	if err == nil {
+		_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, displaced)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1)`, row.Kind, row.Owner, row.ID, row.Nth, row.Start.UnixMilli(), row.Size, string(row.Raw),
+			legible(row.Recording), manifest.Erasing, encodeObject(row.Copy.Audio), encodeObject(row.Copy.Sidecar), encodeObject(row.Copy.Transcript), millis(row.Copy.StoredAt))
+	}
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
 }
 
 // Erased writes down that nothing of a recording is in the archive any more.
@@ -34,32 +62,20 @@ func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Ent
 		if err := addEntry(tx, done); err != nil {
 			return err
 		}
-		// What is known of exports has digests of file names, which have numbers in them.
-		if _, err := tx.Exec("DELETE FROM export WHERE since <= ? AND until > ?", r.Start.UnixMilli(), r.Start.UnixMilli()); err != nil {
-			return writeError(err)
-		}
-		// Runs and listings that were narrowed to a caller say to which; earlier
-		// versions wrote it out. What is listed once more costs a few requests.
-		for _, text := range []string{"DELETE FROM listing WHERE filter <> ''", "DELETE FROM export WHERE filter <> ''",
-			"UPDATE run SET options = json_remove(options, '$.Filter') WHERE json_valid(options) AND json_type(options, '$.Filter') IS NOT NULL",
-			"UPDATE run SET options = json_set(options, '$.filter', '" + filterErased + "') WHERE json_valid(options) AND json_type(options, '$.filter') IS NOT NULL"} {
-			if _, err := tx.Exec(text); err != nil {
-				return writeError(err)
-			}
+		if err := forgetAround(tx, r); err != nil {
+			return err
 		}
 		return move(tx, r, manifest.StepErased, erasedColumns)
 	})
 }
 
-// filterErased is in place of a run's filter from an erasure on: that there was one
-// is left.
-const filterErased = "erased"
-
 // What it means that a recording is being erased, and that it is: of VBC's JSON
 // nothing about a call is left.
 const (
 	erasingColumns = "archived_at = 0, damaged = ''"
-	erasedColumns  = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
+	// What never had a copy has the place where the entries say that it would be.
+	copyColumns   = ", audio = iif(audio = '', ?, audio), sidecar = iif(sidecar = '', ?, sidecar)"
+	erasedColumns = erasingColumns + ", reappeared = 0, " + healed + `, odd = 0, said = '', raw = json_object('id', id, 'start', strftime('%Y-%m-%dT%H:%M:%S', start / 1000, 'unixepoch') ||
 		iif(start % 1000, printf('.%03d', start % 1000), '') || '+0000', 'file_size_in_bytes', size)`
 )
 
@@ -94,10 +110,22 @@ func takeOverErasure(tx txn, e receipt.Entry) error {
 	default:
 		return nil
 	}
-	_, err := tx.Exec("UPDATE recording SET state = ?, "+set+" WHERE kind = ? AND owner = ? AND id = ? AND json_extract(iif(audio = '', '{}', audio), '$.key') = ?",
-		state, e.Kind, e.Owner, e.ID, e.Audio.Key)
+	// By its copy, or, where the manifest knows of none or of another one, by what an
+	// archive tells recordings apart by.
+	done, err := tx.Exec("UPDATE recording SET state = ?, "+set+copyColumns+` WHERE kind = ? AND owner = ? AND id = ? AND
+		(audio <> '' AND audio ->> '$.key' = ? OR start / 1000 = ? AND (audio = '' OR audio ->> '$.size' = ?))`,
+		state, encodeObject(*e.Audio), encodeObject(*e.Sidecar), e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
 	if err != nil {
 		return writeError(err)
 	}
-	return nil
+	if n, err := done.RowsAffected(); err != nil || n > 0 || e.Start.IsZero() || state != manifest.Erasing {
+		return err
+	}
+	// It isn't known at all, and has to be, so that it isn't archived again.
+	row := manifest.Row{Recording: vbc.ParseRecording(e.Kind, e.Owner, manifest.Bare(e.ID, e.Start, e.Audio.Size))}
+	row.Copy.Audio, row.Copy.Sidecar = *e.Audio, *e.Sidecar
+	if e.Transcript != nil {
+		row.Copy.Transcript = *e.Transcript
+	}
+	return insertErasing(tx, &row)
 }

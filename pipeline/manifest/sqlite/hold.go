@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -13,46 +12,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
-
-// unheld is a *HeldError if a recording is under a hold at this moment of the
-// transaction.
-func unheld(tx queryer, r vbc.Recording) error {
-	holds, err := active(tx)
-	if err != nil {
-		return err
-	}
-	if h, held := manifest.Covering(holds, r); held {
-		return &manifest.HeldError{Recording: r, Number: h.Number}
-	}
-	return nil
-}
-
-// UnderWay counts the recordings covered by a hold whose deletion at VBC has been
-// begun, and of which nobody knows yet what becomes of it.
-func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
-	rows, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY by_state WHERE state = 'purging'`)
-	for _, row := range rows {
-		if h.Covers(row.Recording) {
-			n++
-		}
-	}
-	return n, err
-}
-
-// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
-// own transaction; this is for afterwards.
-func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
-	holds, err := m.Holds(ctx)
-	if err != nil {
-		return err
-	}
-	if h, held := manifest.Covering(holds, r); held {
-		return &manifest.HeldError{Recording: r, Number: h.Number}
-	}
-	return nil
-}
 
 // holdRow is a row of the table, as both ways of reading it have it.
 type holdRow struct {
@@ -123,20 +83,15 @@ func active(tx queryer) (holds []manifest.Hold, err error) {
 // on no purge of what it covers is begun, also not by a run that is going on.
 // Its receipt, and its copy beside the archive, are the next run's.
 func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold, error) {
-	if !h.Selects() {
-		return manifest.Hold{}, errors.New("a hold needs at least one criterion")
-	}
-	h.Nonce, h.At, h.Removed = rand.Text(), time.Now().UTC(), nil
-	made, err := json.Marshal(h)
+	h, text, err := manifest.NewHold(h)
 	if err != nil {
 		return manifest.Hold{}, err
 	}
-	h.Digest = storage.SumOf(made)
 	err = m.do(ctx, func(tx txn) error {
-		if err := tx.QueryRow("SELECT coalesce(max(number), 0) + 1 FROM hold").Scan(&h.Number); err != nil {
-			return writeError(err)
+		if err := shareHold(tx, text); err != nil {
+			return err
 		}
-		if _, err := tx.Exec("INSERT INTO hold (number, digest, made) VALUES (?, ?, ?)", h.Number, h.Digest.String(), string(made)); err != nil {
+		if err := tx.QueryRow("SELECT number FROM hold WHERE digest = ?", h.Digest.String()).Scan(&h.Number); err != nil {
 			return writeError(err)
 		}
 		return nil
@@ -156,15 +111,14 @@ func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by stri
 			return manifest.ErrNoHold
 		}
 		h = holds[i]
-		h.Removed = &manifest.Removal{Hold: h.Digest, Reason: reason, By: by, At: time.Now().UTC()}
-		ended, err := json.Marshal(h.Removed)
+		end, err := manifest.NewEnd(h.Digest, reason, by)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec("UPDATE hold SET ended = ? WHERE number = ?", string(ended), number); err != nil {
-			return writeError(err)
+		if err := json.Unmarshal(end.Text, &h.Removed); err != nil {
+			return err
 		}
-		return nil
+		return shareHold(tx, end)
 	})
 	return h, err
 }

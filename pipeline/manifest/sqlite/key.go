@@ -19,7 +19,7 @@ func KeyFile(path string) string { return path + ".key" }
 // WithKey is a signing key that is given by other means than the file beside the
 // manifest, as receipt.Key.Secret has it; "" is none.
 func WithKey(secret string) Option {
-	return func(m *Manifest) { m.givenKey = secret }
+	return func(m *Manifest) { m.givenKey = func() string { return secret } }
 }
 
 // keyAt is another place for the file.
@@ -54,19 +54,21 @@ func (m *Manifest) findKey(verifier string) (receipt.Key, error) {
 	missing := func(format string, args ...any) (receipt.Key, error) {
 		return receipt.Key{}, &manifest.KeyError{Verifier: verifier, File: m.keyFile, Why: fmt.Sprintf(format, args...)}
 	}
-	if m.givenKey != "" {
-		k, err := receipt.ParseKey(m.givenKey)
+	other := "" // what is said of a key that is given and isn't it
+	if given := m.givenKey(); given != "" {
+		k, err := receipt.ParseKey(given)
 		if err != nil {
 			return receipt.Key{}, err
 		}
 		if verifier == "" || k.Verifier() == verifier {
 			return k, nil
 		}
+		other = ", and the key that is given instead is another one (" + k.Verifier() + ")"
 	}
 	text, err := os.ReadFile(m.keyFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return missing("is missing")
+		return missing("is missing%s", other)
 	case err != nil:
 		return missing("can't be read: %v", err)
 	}

@@ -38,34 +38,50 @@ type rower interface {
 
 // look says what is known of a recording, in all rows that its id has had.
 func look(q rower, run int64, r vbc.Recording) (manifest.Sighted, error) {
-	rows, err := q.Query("SELECT nth, raw, state, archived_at <> 0, audio <> '', displaced <> 0, seen_run FROM recording WHERE kind = ? AND owner = ? AND id = ? ORDER BY nth",
-		r.Kind, r.Owner, r.ID)
+	known, err := rowsOf(q, r.Key())
 	if err != nil {
 		return manifest.Sighted{}, err
 	}
+	return manifest.Recognize(run, r, known), nil
+}
+
+// rowsOf are the rows that an id has had.
+func rowsOf(q rower, key vbc.Key) (known []manifest.Known, err error) {
+	rows, err := q.Query(`SELECT nth, raw, state, archived_at <> 0, audio <> '', displaced <> 0, seen_run, said
+		FROM recording WHERE kind = ? AND owner = ? AND id = ? ORDER BY nth`, key.Kind, key.Owner, key.ID)
+	if err != nil {
+		return nil, err
+	}
 	defer rows.Close()
-	var known []manifest.Known
 	for rows.Next() {
 		var k manifest.Known
-		if err := rows.Scan(&k.Nth, &k.Raw, &k.State, &k.Archived, &k.Copied, &k.Displaced, &k.SeenRun); err != nil {
-			return manifest.Sighted{}, err
+		var said string
+		if err := rows.Scan(&k.Nth, &k.Raw, &k.State, &k.Archived, &k.Copied, &k.Displaced, &k.SeenRun, &said); err != nil {
+			return nil, err
+		}
+		if k.Said, err = decodeSaid(said); err != nil {
+			return nil, err
 		}
 		known = append(known, k)
 	}
-	return manifest.Recognize(run, r, known), rows.Err()
+	return known, rows.Err()
 }
 
 // Look says of a listed recording what Add would say, together with what is
-// known of it, and changes nothing.
+// known of it, and changes nothing. What VBC shows now is among what it has said.
 func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (manifest.Row, manifest.Sighting, error) {
 	s, err := look(reading{ctx, m}, 0, r)
 	if err != nil {
 		return manifest.Row{}, s.Is, fmt.Errorf("read manifest: %w", err)
 	}
 	if r.Nth = s.Nth; s.Is.Unknown() {
-		return manifest.Row{Recording: r, State: manifest.Listed}, s.Is, nil
+		return manifest.Row{Recording: r, State: manifest.Listed, Said: s.Said}, s.Is, nil
 	}
 	row, err := m.Row(ctx, r.Key(), r.Nth)
+	if s.Is != manifest.ErasedAgain {
+		// Of what was written down and what is shown now, neither is forgotten.
+		row.Said = manifest.EverSaid(row.Recording, string(r.Raw), s.Said).Said
+	}
 	return row, s.Is, err
 }
 
@@ -92,22 +108,50 @@ func add(tx txn, run int64, r *vbc.Recording) (manifest.Sighting, error) {
 			return s.Is, err
 		}
 	}
-	switch s.Is {
-	case manifest.New, manifest.Corrected:
-		return s.Is, insert(tx, run, *r)
-	case manifest.Reappeared:
-		if err := reappear(tx, run, *r); err != nil {
-			return s.Is, err
+	if s.Is.Unknown() {
+		err = insert(tx, run, *r, s.Said)
+	} else {
+		err = show(tx, run, *r, s)
+	}
+	if err == nil && s.Recalls {
+		err = share(tx, r.Key())
+	}
+	return s.Is, err
+}
+
+// show writes down that a listing has shown what is known.
+func show(tx txn, run int64, r vbc.Recording, s manifest.Sighted) error {
+	if s.Is == manifest.Reappeared {
+		if err := reappear(tx, run, r); err != nil {
+			return err
 		}
 	}
 	if s.Raw == string(r.Raw) || s.Is == manifest.ErasedAgain { // spares writing all the indexes made of it
-		_, err = tx.Exec("UPDATE recording SET seen_run = ?, displaced = 0 WHERE "+thisRow, run, r.Kind, r.Owner, r.ID, r.Nth)
-		return s.Is, err
+		_, err := tx.Exec("UPDATE recording SET seen_run = ?, displaced = 0 WHERE "+thisRow, run, r.Kind, r.Owner, r.ID, r.Nth)
+		return err
 	}
-	// The latest JSON is kept: a download_url may have been renewed.
-	_, err = tx.Exec("UPDATE recording SET seen_run = ?, displaced = 0, raw = ?, odd = ? WHERE "+thisRow,
-		run, string(r.Raw), legible(*r), r.Kind, r.Owner, r.ID, r.Nth)
-	return s.Is, err
+	// The latest JSON is kept: a download_url may have been renewed. What holds look
+	// at isn't forgotten with the one before.
+	_, err := tx.Exec("UPDATE recording SET seen_run = ?, displaced = 0, raw = ?, odd = ?, said = ? WHERE "+thisRow,
+		run, string(r.Raw), legible(r), encodeSaid(s.Said), r.Kind, r.Owner, r.ID, r.Nth)
+	return err
+}
+
+// share has all rows of one call know what VBC has said in any of them.
+func share(tx txn, key vbc.Key) error {
+	known, err := rowsOf(tx, key)
+	if err != nil || len(known) < 2 {
+		return err
+	}
+	for i, said := range manifest.Share(key, known) {
+		if k := known[i]; len(said) > len(k.Said) && k.State != manifest.Erased {
+			_, err := tx.Exec("UPDATE recording SET said = ? WHERE "+thisRow, encodeSaid(said), key.Kind, key.Owner, key.ID, k.Nth)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // displace writes down that a listing has shown r under an id that other rows
@@ -135,12 +179,12 @@ func reappear(tx txn, run int64, r vbc.Recording) error {
 	return nil
 }
 
-// insert begins a recording anew.
-func insert(tx txn, run int64, r vbc.Recording) error {
+// insert begins a recording anew; said is what VBC has said of the call before.
+func insert(tx txn, run int64, r vbc.Recording, said []manifest.Said) error {
 	if err := drop(tx, r); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, seen_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r), manifest.Listed, run)
+	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, seen_run, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r), manifest.Listed, run, encodeSaid(said))
 	return err
 }

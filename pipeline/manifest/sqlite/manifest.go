@@ -41,7 +41,7 @@ type Manifest struct {
 
 	key      receipt.Key // none until it is needed, or was made
 	keyFile  string
-	givenKey string // by WithKey; "" = none
+	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 
 	ended struct { // uploads, and that isn't written down yet
 		sync.Mutex
@@ -138,7 +138,7 @@ func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifes
 }
 
 func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err error) {
-	m := &Manifest{path: path, lock: lock, keyFile: KeyFile(path)}
+	m := &Manifest{path: path, lock: lock, keyFile: KeyFile(path), givenKey: func() string { return "" }}
 	if at, err := resolve(path); err == nil {
 		m.keyFile = KeyFile(at)
 	}

@@ -46,7 +46,7 @@ func addEvidence(tx *sql.Tx) error {
 			return err
 		}
 	}
-	_, err := tx.Exec("DROP TABLE IF EXISTS log; DROP TABLE IF EXISTS trusted; DROP TABLE IF EXISTS release;" + logs)
+	_, err := tx.Exec("DROP INDEX IF EXISTS unvouched; DROP TABLE IF EXISTS log; DROP TABLE IF EXISTS trusted; DROP TABLE IF EXISTS release;" + logs + saidIndex)
 	return err
 }
 

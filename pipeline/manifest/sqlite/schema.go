@@ -81,7 +81,11 @@ const recordings = `(
 const indexes = `
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
 CREATE INDEX by_audio ON recording (` + audioSum + `) WHERE audio <> '';
+` + saidIndex + `
 `
+
+// saidIndex leads to what VBC has said different things of.
+const saidIndex = `CREATE INDEX IF NOT EXISTS said ON recording (start) WHERE said <> '';`
 
 const audioSum = `substr(audio ->> '$.sha256', 1, 16)`
 
@@ -209,8 +213,11 @@ CREATE TABLE trouble (
 ) WITHOUT ROWID;
 `
 
-// What the archive has of logs of receipts, and whose word is taken.
+// What the archive has of logs of receipts, and whose word is taken; and which
+// copies are nobody's word yet.
 const logs = `
+CREATE INDEX unvouched ON recording (start) WHERE unvouched = 1;
+
 CREATE TABLE log (             -- ends of logs that were seen beside the archive: none may become shorter
 	chain TEXT    NOT NULL,
 	last  INTEGER NOT NULL,      -- entries

@@ -92,7 +92,7 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...manifes
 		if err := refuse(tx, wrong); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.StepRelist, "audio = '', sidecar = '', archived_at = 0")
+		return move(tx, r, manifest.StepRelist, "audio = '', sidecar = '', archived_at = 0, unvouched = 0")
 	})
 }
 
@@ -140,7 +140,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c manifest.Copy, 
 		if err := addEntry(tx, outcome); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.StepFound, "stored_at = ?, "+verifiedColumns+", reappeared = 0, "+healed,
+		return move(tx, r, manifest.StepFound, "stored_at = ?, "+verifiedColumns+", reappeared = 0, unvouched = 1, "+healed,
 			append([]any{millis(c.StoredAt)}, verifiedValues(c, outcome.Verified)...)...)
 	})
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+func newHoldList(s streams) *cobra.Command {
+	var where holdWhere
+	var all, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Show the holds in force",
+		Long: `List shows the holds in force in the account's manifests in the state directory,
+each once: its number, and the first digits of what identifies it everywhere. A
+hold that was removed in some manifests and not in others is still in force.`,
+		Example: "  vbcvault hold list\n  vbcvault hold list --all --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			holds, unread, err := where.list(cmd.Context(), all)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = json.NewEncoder(s.out).Encode(map[string]any{"holds": shownCommon(holds)})
+			} else {
+				printHolds(s.out, holds)
+			}
+			return errors.Join(err, incompleteHolds(unread))
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also show removed holds")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	where.register(cmd)
+	return cmd
+}
+
+// list are the holds of the places, in force or all.
+func (w *holdWhere) list(ctx context.Context, all bool) ([]commonHold, []error, error) {
+	places, unread, err := w.places(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	holds := common(places)
+	if !all {
+		holds = slices.DeleteFunc(holds, func(h commonHold) bool { return h.Removed != nil })
+	}
+	return holds, unread, nil
+}
+
+// incompleteHolds says that there may be more holds than were seen.
+func incompleteHolds(unread []error) error {
+	if len(unread) == 0 {
+		return nil
+	}
+	return &exitError{code: exitIncomplete, err: fmt.Errorf("not every manifest can be read, so it may have holds that are not shown here: %w", errors.Join(unread...))}
+}
+
+// shownHold is a hold in JSON, with what isn't part of its text.
+type shownHold struct {
+	Number int64          `json:"number"`
+	Digest storage.Digest `json:"digest"`
+	manifest.Hold
+	Lost    bool              `json:"lost,omitempty"`
+	Removed *manifest.Removal `json:"removed,omitempty"`
+	InForce []shownPlace      `json:"in_force,omitempty"`
+}
+
+// shownPlace is where a hold is in force.
+type shownPlace struct {
+	Manifest    string `json:"manifest"`
+	Destination string `json:"destination"`
+}
+
+func shown(holds []manifest.Hold) []shownHold {
+	out := make([]shownHold, len(holds))
+	for i, h := range holds {
+		out[i] = shownHold{Number: h.Number, Digest: h.Digest, Hold: h, Lost: h.Lost, Removed: h.Removed}
+	}
+	return out
+}
+
+func shownCommon(holds []commonHold) []shownHold {
+	out := make([]shownHold, len(holds))
+	for i, h := range holds {
+		out[i] = shown([]manifest.Hold{h.Hold})[0]
+		for _, p := range h.in {
+			out[i].InForce = append(out[i].InForce, shownPlace{p.path, p.bound.Destination})
+		}
+	}
+	return out
+}
+
+func printHolds(out io.Writer, holds []commonHold) {
+	if len(holds) == 0 {
+		fmt.Fprintln(out, "no hold is in force")
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOLD\tSINCE\tBY\tCOVERS\tREASON")
+	for _, h := range holds {
+		reason := h.Reason
+		if h.Lost {
+			reason = "its criteria are lost: add the hold again, then remove this one"
+		}
+		switch {
+		case h.Removed != nil:
+			reason += fmt.Sprintf(" (removed %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
+		case len(h.over) > 0:
+			reason += fmt.Sprintf(" (removed in %s; to remove it everywhere, run vbcvault hold remove %s)", h.over[0], short(h.Digest))
+		}
+		since := "unknown"
+		if !h.Lost {
+			since = h.At.Format(time.DateOnly)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.label(), since, orNone(h.By), coveredWhere(h.Hold), reason)
+	}
+	w.Flush()
+}
+
+// coveredWhere is covered, with the only destination to which runs heed the hold.
+func coveredWhere(h manifest.Hold) string {
+	if h.Destination == "" {
+		return covered(h)
+	}
+	return covered(h) + ", in runs to " + h.Destination
+}

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// unheld is a *HeldError if a recording is under a hold at this moment of the
+// transaction. What VBC has said of it is read there too, whatever the caller knows.
+func unheld(tx queryer, r vbc.Recording) error {
+	holds, err := active(tx)
+	if err != nil || len(holds) == 0 {
+		return err
+	}
+	var raw, text string
+	row := manifest.Row{Recording: r}
+	err = tx.QueryRow("SELECT raw, said FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&raw, &text)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // nobody knows more of it
+	case err != nil:
+		return writeError(err)
+	default:
+		said, err := decodeSaid(text)
+		if err != nil {
+			return writeError(err)
+		}
+		row = manifest.EverSaid(r, raw, said)
+	}
+	if h, held := manifest.Covering(holds, row); held {
+		return &manifest.HeldError{Recording: r, Number: h.Number}
+	}
+	return nil
+}
+
+// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
+// own transaction; this is for afterwards.
+func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
+	return unheld(inContext{ctx, m.reads}, r)
+}
+
+// inContext reads outside of a transaction.
+type inContext struct {
+	ctx context.Context
+	db  *sql.DB
+}
+
+func (c inContext) QueryRow(text string, args ...any) *sql.Row {
+	return c.db.QueryRowContext(c.ctx, text, args...)
+}
+
+// UnderWay counts the recordings covered by a hold whose deletion at VBC has been
+// begun, and of which nobody knows yet what becomes of it.
+func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
+	rows, err := query(ctx, m, m.scan, `SELECT `+columns+` FROM recording INDEXED BY by_state WHERE state = 'purging'`)
+	for _, row := range rows {
+		if h.Covers(row) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// ShareHold writes down, in the same words, how a hold was made or how it has ended
+// that another manifest of the account has too. It changes nothing that is known
+// already.
+func (m *Manifest) ShareHold(ctx context.Context, t manifest.HoldText) error {
+	return m.do(ctx, func(tx txn) error { return shareHold(tx, t) })
+}
+
+func shareHold(tx txn, t manifest.HoldText) error {
+	switch {
+	case !t.Check() && t.Ended:
+		return nil
+	case !t.Check():
+		return learnHold(tx, t.Hold, "")
+	case t.Ended:
+		if _, err := tx.Exec("UPDATE hold SET ended = ? WHERE digest = ? AND ended = ''", string(t.Text), t.Hold.String()); err != nil {
+			return writeError(err)
+		}
+		return nil
+	}
+	// What was lost is to be stored beside the archive again.
+	_, err := tx.Exec(`INSERT INTO hold (number, digest, made) SELECT iif(?1 > 0 AND NOT EXISTS (SELECT 1 FROM hold WHERE number = ?1), ?1, coalesce(max(number), 0) + 1), ?2, ?3
+		FROM hold WHERE true ON CONFLICT (digest) DO UPDATE SET made = excluded.made, stored = 0 WHERE made = ''`, t.Number, t.Hold.String(), string(t.Text))
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// decodeSaid reads what a row has of what VBC has said before.
+func decodeSaid(text string) (said []manifest.Said, err error) {
+	if text != "" {
+		if err = json.Unmarshal([]byte(text), &said); err != nil {
+			err = fmt.Errorf("read what VBC has said of a recording: %w", err)
+		}
+	}
+	return said, err
+}
+
+func encodeSaid(said []manifest.Said) string {
+	if len(said) == 0 {
+		return ""
+	}
+	return asJSON(said)
+}

@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// firstWithHolds is the first format that has holds.
+const firstWithHolds = 4
+
+// ReadHolds reads what a manifest at path is about, and all that it knows of holds,
+// each making before its end. The manifest is neither locked nor changed, may be in
+// use, and may have an older format. One that a run is only just creating, or that
+// is bound to no account yet, has none. The error is fs.ErrNotExist (wrapped) if
+// there is no file, and ErrNewer (wrapped) if this program is too old to read it.
+func ReadHolds(ctx context.Context, path string) (b manifest.Binding, texts []manifest.HoldText, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return b, nil, fmt.Errorf("read the holds of a manifest: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(path, "ro", waitBusy))
+	if err == nil {
+		b, texts, err = readHolds(ctx, db)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		return manifest.Binding{}, nil, fmt.Errorf("read the holds of manifest %s: %w", path, err)
+	}
+	return b, texts, nil
+}
+
+func readHolds(ctx context.Context, db *sql.DB) (b manifest.Binding, texts []manifest.HoldText, err error) {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all of it at one moment
+	if err != nil {
+		return b, nil, err
+	}
+	defer tx.Rollback()
+	var v, tables int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return b, nil, err
+	}
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return b, nil, err
+	}
+	switch {
+	case v > format:
+		return b, nil, fmt.Errorf("%w (format %d, this program knows %d)", manifest.ErrNewer, v, format)
+	case v == 0 && tables > 0:
+		return b, nil, errors.New("it is an SQLite database, but not a vbcvault manifest")
+	case v == 0:
+		return b, nil, nil
+	}
+	for key, to := range map[string]*string{"account": &b.Account, "destination": &b.Destination, "identity": &b.Identity} {
+		err := tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(to)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return b, nil, err
+		}
+	}
+	if v < firstWithHolds {
+		return b, nil, nil
+	}
+	texts, err = readTexts(ctx, tx)
+	return b, texts, err
+}
+
+func readTexts(ctx context.Context, tx *sql.Tx) (texts []manifest.HoldText, err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT number, digest, made, ended FROM hold ORDER BY number")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t manifest.HoldText
+		var digest, made, ended string
+		if err := rows.Scan(&t.Number, &digest, &made, &ended); err != nil {
+			return nil, err
+		}
+		if t.Hold, err = storage.ParseDigest(digest); err != nil {
+			return nil, err
+		}
+		if made != "" {
+			t.Text = []byte(made)
+		}
+		texts = append(texts, t)
+		if ended != "" {
+			texts = append(texts, manifest.HoldText{Hold: t.Hold, Ended: true, Text: []byte(ended), Number: t.Number})
+		}
+	}
+	return texts, rows.Err()
+}

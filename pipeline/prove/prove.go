@@ -1,0 +1,199 @@
+// Package prove gathers what proves one recording to a stranger: the copy out of its
+// archive, and the receipts about it out of the logs, each with the proof that it is
+// in one. What it makes of them is a directory as in package proof. It asks VBC
+// nothing, and changes nothing but for Vouch, which adds a receipt where there is none.
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/proof"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/pipeline/refusal"
+	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+// Manifest is what gathering needs of a manifest. It is only read.
+type Manifest interface {
+	Binding(ctx context.Context) (manifest.Binding, error)
+	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
+	Holds(ctx context.Context) ([]manifest.Hold, error)
+	Chain(ctx context.Context) (receipt.Chain, error)
+	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	Checkpoint(ctx context.Context) ([]byte, error)
+	SigningKey() (receipt.Key, error)
+	Verifier(ctx context.Context) (string, error)
+	Trusted(ctx context.Context) ([]manifest.Trusted, error)
+}
+
+// Options say what is proven, and where to.
+type Options struct {
+	Which   Which
+	Dir     string // to make; it mustn't exist, or be empty
+	Open    func(dir string) (proof.Folder, error)
+	Program string // its version
+}
+
+// Result is what a proof has come to. Its JSON is a contract.
+type Result struct {
+	Directory string      `json:"directory"`
+	Recording string      `json:"recording"`
+	Erased    bool        `json:"erased"`
+	Receipts  int         `json:"receipts"`
+	Files     int64       `json:"files"`
+	Bytes     int64       `json:"bytes"`
+	Logs      []ResultLog `json:"logs"`
+}
+
+// ResultLog is a log that a proof has receipts of.
+type ResultLog struct {
+	Checkpoint string `json:"checkpoint"` // in one line
+	Verifier   string `json:"verifier"`
+}
+
+// ErrUnvouched says that no receipt vouches for a copy. Vouch adds one.
+var ErrUnvouched = errors.New("no receipt vouches for the copy")
+
+// identified is a store that can tell by reading whether it is the one that is meant.
+type identified interface{ Identify(known string) error }
+
+// Write makes the proof of one recording. Every byte of the copy is read, and compared
+// with what the newest receipt that vouches for one says, before the directory has its
+// name: it is whole and durable on nil, and else there is none. The error is
+// ErrUnvouched (wrapped) if no receipt vouches for the copy that the manifest has.
+func Write(ctx context.Context, store storage.Store, m Manifest, o Options) (Result, error) {
+	bound, err := m.Binding(ctx)
+	if s, ok := store.(identified); ok && err == nil {
+		err = s.Identify(bound.Identity)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	row, alone, err := o.Which.pick(ctx, m)
+	if err != nil {
+		return Result{}, err
+	}
+	g := gatherer{store: store, manifest: m, account: bound.Account, row: row, alone: alone}
+	logs, err := g.logs(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	parts, err := g.copied(logs)
+	if err != nil {
+		return Result{}, err
+	}
+	known := vbc.Recording{Account: bound.Account, Kind: row.Kind, Owner: row.Owner, ID: row.ID, Start: row.Start.UTC()}
+	r := Result{Directory: o.Dir, Recording: known.String(), Erased: row.State == manifest.Erased}
+	r.Files, r.Bytes, err = proof.Write(ctx, o.Dir, proof.Contents{Recording: known, Copy: parts, Logs: logs, Program: o.Program}, o.Open)
+	for _, l := range logs {
+		c, e := receipt.ParseCheckpoint(string(l.Checkpoint))
+		err = errors.Join(err, e)
+		r.Receipts += len(l.Lines)
+		r.Logs = append(r.Logs, ResultLog{c.String(), l.Verifier})
+	}
+	return r, explained(err, row)
+}
+
+// explained makes refusals of what keeps a copy from being proven.
+func explained(err error, row manifest.Row) error {
+	damaged, isDamaged := errors.AsType[*proof.DamagedError](err)
+	switch {
+	case err == nil:
+		return nil
+	case isDamaged:
+		return notIntact(row, damaged)
+	case errors.Is(err, storage.ErrNotFound):
+		return notIntact(row, err)
+	case errors.Is(err, storage.ErrCold):
+		return &refusal.Refusal{
+			Code:   code.Cold,
+			Reason: fmt.Sprintf("the copy of %s is in cold storage: %v", row.Recording, err),
+			Hint: fmt.Sprintf("vbcvault restore --id %d --thaw asks for it, which costs money; "+
+				"when it is ready, run the same command again", row.ID),
+		}
+	}
+	return err
+}
+
+func notIntact(row manifest.Row, err error) error {
+	return &refusal.Refusal{
+		Code:   code.NotIntact,
+		Reason: fmt.Sprintf("the copy of %s is damaged or missing, so there is no proof: %v", row.Recording, err),
+		Hint:   "vbcvault verify --deep checks all copies and says what to do",
+	}
+}
+
+// copied are the files of the copy, as the newest receipt that vouches for one has
+// them, and read where the manifest knows them to be.
+func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
+	row := g.row
+	switch {
+	case row.State == manifest.Erased:
+		return nil, nil
+	case row.State == manifest.Erasing:
+		return nil, &refusal.Refusal{
+			Code: code.NotArchived, Reason: fmt.Sprintf("%s is being erased from the archive", row.Recording),
+			Hint: "run vbcvault erase again, which finishes it",
+		}
+	case !row.Copy.Known() || !row.Copy.Audio.Proven() || !row.Copy.Sidecar.Proven():
+		return nil, &refusal.Refusal{
+			Code: code.NotArchived, Reason: fmt.Sprintf("%s is not in the archive: its state is %s", row.Recording, row.State),
+			Hint: "vbcvault status --id shows what is known of it",
+		}
+	}
+	v, ok := proof.Voucher(logs)
+	switch {
+	case ok && same(v, row.Copy):
+		return g.parts(v), nil
+	case ok && (row.State == manifest.Purged || row.State == manifest.Purging):
+		return nil, &refusal.Refusal{
+			Code: code.ReceiptsDiffer,
+			Reason: fmt.Sprintf("the manifest has another copy of %s than receipt %d of the log %s, which justified its deletion",
+				row.Recording, v.Seq, v.Chain),
+			Hint: "somebody may have changed the manifest; vbcvault audit shows details",
+		}
+	case row.Unvouched:
+		return nil, &refusal.Refusal{
+			Code: code.Unvouched,
+			Reason: fmt.Sprintf("the copy of %s was found in the archive, and no signed receipt vouches for it",
+				row.Recording),
+			Hint: "if you know the key of the manifest that archived it, trust it and make the manifest anew; " +
+				"if not, run vbcvault archive, which compares the copy with VBC's, then the same command again",
+		}
+	case row.Alike == manifest.Suspect:
+		return nil, &refusal.Refusal{
+			Code:   code.Unvouched,
+			Reason: fmt.Sprintf("another recording has the same audio as %s, and it is not known yet whether that is right", row.Recording),
+			Hint:   "run vbcvault archive, which asks VBC once more; then run the same command again",
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", row.Recording, ErrUnvouched)
+}
+
+// same reports whether an entry vouches for just this copy.
+func same(v receipt.Entry, c manifest.Copy) bool {
+	transcript := storage.Content{}
+	if v.Transcript != nil && v.Transcript.Key != "" {
+		transcript = v.Transcript.Content
+	}
+	has := storage.Content{}
+	if c.Transcript.Key != "" {
+		has = c.Transcript.Content
+	}
+	return v.Audio.Content == c.Audio.Content && v.Sidecar.Content == c.Sidecar.Content && transcript == has
+}
+
+func (g *gatherer) parts(v receipt.Entry) []proof.Part {
+	parts := proof.CopyOf(v)
+	for i, has := range []storage.Object{g.row.Copy.Audio, g.row.Copy.Sidecar, g.row.Copy.Transcript}[:len(parts)] {
+		parts[i].Open = func(ctx context.Context) (io.ReadCloser, error) { return g.store.Open(ctx, has) }
+	}
+	return parts
+}
