@@ -250,7 +250,7 @@ func (a *auditor) anotherLog() {
 	}
 	told := map[string]bool{}
 	for _, g := range a.logs.Logs {
-		if g.Chain == a.Chain || g.Verifier != a.Key || a.covered[g.Chain] > 0 || told[g.Chain] {
+		if _, known := a.covered[g.Chain]; known || g.Chain == a.Chain || g.Verifier != a.Key || told[g.Chain] {
 			continue
 		}
 		told[g.Chain] = true
