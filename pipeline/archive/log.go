@@ -153,7 +153,7 @@ func (a *Archive) isAsSigned(ctx context.Context, c receipt.Chain, own []layout.
 	}
 	signed, _, err := a.own.Open(checkpoint)
 	if err != nil && !remembered {
-		return nil //nolint:nilerr // nobody has signed anything yet
+		return nil // nobody has signed anything yet
 	}
 	if err == nil && signed.Size >= t.Size() {
 		t, err = grown(ctx, a.manifest, t, signed.Size)
@@ -175,7 +175,7 @@ func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.
 	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
 	for _, b := range older {
 		_, checkpoint, err := b.Read(ctx, a.store)
-		if err != nil && !isStrange(err) && !(denied(err) && !a.keyStored) {
+		if err != nil && !isStrange(err) && (!denied(err) || a.keyStored) {
 			return nil, unread(b, err)
 		}
 		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
