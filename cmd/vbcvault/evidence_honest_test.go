@@ -59,6 +59,27 @@ func TestUnsignedHistoryIsContinued(t *testing.T) {
 	w.nothingLost(all)
 }
 
+// A program of then took receipts over after a restore without saying so: that rows are
+// older than these speaks against nobody.
+func TestUnsignedHistoryThatWasTakenOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	history(w)
+	w.change(`UPDATE recording SET state = 'verified' WHERE id = (SELECT max(id) FROM recording WHERE state = 'purged')`)
+	w.audited([]string{"row-state"})
+	w.asFormat9()
+	if r := w.run("verify"); r.code != 0 {
+		t.Fatalf("exit %d", r.code)
+	}
+	w.remarked(nil, []string{"unsettled"})
+	w.want(w.archive("--older-than", "90d", "--full-scan"), 0, nil)
+	if f := w.remarked(nil, []string{"unsettled"}); f.Signed != f.Entries {
+		t.Errorf("%+v", f)
+	}
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, nil)
+	w.remarked(nil, nil)
+}
+
 // One that was restored from before the last entries has unsigned ones of its own in
 // the archive: anybody may have put them there, and somebody has to say that he hasn't.
 func TestUnsignedHistoryOfARestoredManifest(t *testing.T) {
