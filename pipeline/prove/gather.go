@@ -28,7 +28,7 @@ type gatherer struct {
 	holds []storage.Digest // of those that cover it, ended or not
 }
 
-// logs are the manifest's own log and those beside the archive that a trusted key has
+// logs are the manifest's own log and those beside the archive that a known key has
 // signed, as far as they have anything about the recording.
 func (g *gatherer) logs(ctx context.Context) (logs []proof.Log, err error) {
 	holds, err := g.manifest.Holds(ctx)
@@ -196,13 +196,9 @@ func proven(found []receipt.Entry, size int64, lines func() iter.Seq2[[]byte, er
 	return l, t, nil
 }
 
-// others has what the logs of other manifests have, as far as a trusted key vouches
-// for it.
+// others has what other logs have, as far as a known key vouches for it: those of other
+// manifests, and of a lost one whose key this one goes on with.
 func (g *gatherer) others(ctx context.Context) (logs []proof.Log, err error) {
-	trusted, err := g.manifest.Trusted(ctx)
-	if err != nil || len(trusted) == 0 {
-		return nil, err
-	}
 	keys, err := archive.Keys(ctx, g.manifest)
 	if err != nil {
 		return nil, err
