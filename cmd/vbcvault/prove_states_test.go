@@ -170,7 +170,6 @@ func TestProofWithARebuiltManifest(t *testing.T) {
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "2"), 0, map[string]int{"deleted": 2})
 	lost := w.key()
 	w.remade()
-	w.change("UPDATE recording SET unvouched = 1")
 	for _, id := range []string{"100001", "100003"} {
 		r := w.run("prove", "--id", id, "--out", filepath.Join(t.TempDir(), "proof"))
 		if r.code != 1 || !strings.Contains(r.stderr, "no signed receipt vouches for it") {
