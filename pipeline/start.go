@@ -12,6 +12,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/pipeline/retry"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -100,6 +101,14 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	told, err := r.siblingTexts(ctx, number) // not before it is bound, see archive.LearnSiblings
 	if err != nil {
 		return err
+	}
+	// What ends a hold in a manifest of this machine ends it in the archive as well.
+	for _, t := range told {
+		if t.Ended && t.Check() {
+			if err := r.manifest.Release(r.work, t.Hold, storage.SumOf(t.Text)); err != nil {
+				return err
+			}
+		}
 	}
 	r.archive, err = archive.Settle(r.work, r.store, r.manifest, r.log, number, archive.Options{Moved: r.policy.Moved, TrustArchive: r.policy.TrustArchive})
 	if err != nil {

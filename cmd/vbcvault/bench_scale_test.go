@@ -152,7 +152,15 @@ func TestNightAfterALongHistory(t *testing.T) {
 		w, path := after(t)
 		w.want(w.archive("--older-than", "90d", "--manifest", path), 0, map[string]int{"listed": 10, "archived": 10})
 		requests[name] = w.account.Counts().Total
-		w.want(w.run("manifest", "check", "--manifest", path), 0, nil)
+		// Its rows were written without receipts, which audit would miss.
+		m, err := sqlite.OpenReadOnly(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if findings, err := m.Check(t.Context()); err != nil || len(findings) > 0 {
+			t.Errorf("%s: %v, %v", name, findings, err)
+		}
+		m.Close()
 	}
 	if requests["a short history"] != requests["a long history"] || requests["a long history"] != 13 {
 		t.Errorf("%v requests; want a token, a page, one of transcripts and ten downloads", requests)

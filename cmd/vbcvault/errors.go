@@ -110,6 +110,9 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
 		return fmt.Sprintf("use another manifest with --manifest, or the %s that this manifest belongs to", e.What)
 	}
+	if e, ok := errors.AsType[*manifest.KeyError](err); ok {
+		return "put " + e.File + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE"
+	}
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
 		return "set AWS_ENDPOINT_URL_S3 (or the profile) as in earlier runs. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
 	}

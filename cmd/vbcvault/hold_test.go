@@ -43,7 +43,8 @@ func TestLegalHold(t *testing.T) {
 	t.Parallel()
 	for _, place := range []func(*world) *world{(*world).inDir, func(w *world) *world { return w.inS3(nil) }} {
 		w := place(newWorld(t, vbctest.Config{}))
-		all := calls(w)                                                                                     // of the sixth VBC names no caller: it is held in case it is theirs
+		// Of the sixth VBC names no caller: it is held in case it is theirs.
+		all := calls(w)
 		w.want(w.archive("--older-than", "90d", "--max-duration", "30s"), 0, map[string]int{"archived": 3}) // makes the manifest
 		w.hold(append([]string{"add", "--caller-id", "+1 (732) 555-0100"}, byCounsel...)...)
 		w.want(w.archive("--older-than", "90d", "--delete", "--dry-run"), 0, map[string]int{"to_delete": 3, "held_back": 5})

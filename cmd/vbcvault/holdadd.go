@@ -211,5 +211,6 @@ func (a *holdAdd) missing() error {
 		return nil
 	}
 	return &exitError{code: exitIncomplete, err: fmt.Errorf("the hold could not be written into every manifest: %w. "+
-		"A run with these manifests may delete what is held until its next start, when it reads the hold from the others", errors.Join(a.missed...))}
+		"A run in progress with one of them may still delete what is held; a run that starts later reads the hold from the other manifests first",
+		errors.Join(a.missed...))}
 }

@@ -88,7 +88,7 @@ func (f *proveFlags) prove(ctx context.Context, s streams) (prove.Result, error)
 	if !errors.Is(err, prove.ErrUnvouched) {
 		return r, err
 	}
-	log.Info("no receipt vouches for the copy; reading it and adding one")
+	log.Info("no signed receipt vouches for the copy yet; one is added")
 	if err := f.vouch(ctx, log); err != nil {
 		return r, err
 	}
@@ -145,7 +145,7 @@ func (f *proveFlags) vouch(ctx context.Context, log *slog.Logger) error {
 	if errors.Is(err, manifest.ErrLocked) {
 		return &refusal.Refusal{
 			Code:   code.AnotherRun,
-			Reason: "no receipt vouches for the copy yet, and another run of vbcvault is using the manifest, so none can be added now; nothing was written",
+			Reason: "no signed receipt vouches for the copy yet, and another run of vbcvault is using the manifest, so none can be added now; nothing was written",
 			Hint:   "run the same command again after that run; a run with --delete adds receipts about what it deletes",
 		}
 	}

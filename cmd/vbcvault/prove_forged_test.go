@@ -3,10 +3,12 @@ package main_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -291,4 +293,56 @@ func TestCheckProofNeedsTheKey(t *testing.T) {
 	if r := bare.run("check-proof", p.dir, "--key", another.key(), "--key", p.key); r.code != 0 {
 		t.Errorf("with several: exit %d", r.code)
 	}
+}
+
+// Whoever changes the manifest, and writes its chain on from there, gets no signature
+// for that.
+func TestProofOfAForgedLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1"), 0, map[string]int{"deleted": 2})
+	db, err := sql.Open("sqlite", w.manifest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var line string
+	if err := db.QueryRow("SELECT entry FROM receipt WHERE seq = 4").Scan(&line); err != nil {
+		t.Fatal(err)
+	}
+	forged := strings.Replace(line, `"status":204`, `"status":200`, 1)
+	next := strings.Replace(forged, `"seq":4`, `"seq":5`, 1)
+	next = regexp.MustCompile(`"prev":"[0-9a-f]*"`).ReplaceAllString(next, fmt.Sprintf(`"prev":"%x"`, sha256.Sum256([]byte(forged))))
+	for seq, text := range map[int]string{4: forged, 5: next} {
+		if _, err := db.Exec("INSERT OR REPLACE INTO receipt (seq, entry) VALUES (?, ?)", seq, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "proof")
+	if r := w.run("prove", "--id", "100002", "--out", out); r.code != 1 || !strings.Contains(r.stderr, "and it was signed as") {
+		t.Errorf("it is signed: exit %d", r.code)
+	}
+}
+
+// Receipts that an earlier program has stored unsigned are signed where the log says
+// so, and the proof does.
+func TestProofOfReceiptsNeverSigned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	for _, key := range w.receipts() { // as those programs have left it
+		if text := w.read(key); strings.HasSuffix(key, ".jsonl") {
+			if err := os.WriteFile(w.file(key), text[:bytes.Index(text, []byte(`{"checkpoint"`))], 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.change("DELETE FROM meta WHERE key IN ('checkpoint', 'tree')")
+	st := w.prove("--id", "100001").convinces("intent", "outcome", "signing")
+	if !strings.Contains(st.Events[2].Says, "Entries 1 to 4 of this log were not signed when they were written") {
+		t.Errorf("%+v", st)
+	}
+	w.want(w.run("audit", "--json"), 0, map[string]int{"entries": 5, "stored": 5})
 }

@@ -169,11 +169,7 @@ func TestProofWithARebuiltManifest(t *testing.T) {
 	w.someRecordings(3)
 	w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--max-deletes", "2"), 0, map[string]int{"deleted": 2})
 	lost := w.key()
-	w.loseAll()
-	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
-		t.Fatal("rebuild")
-	}
-	w.change("UPDATE recording SET unvouched = 1")
+	w.remade()
 	for _, id := range []string{"100001", "100003"} {
 		r := w.run("prove", "--id", id, "--out", filepath.Join(t.TempDir(), "proof"))
 		if r.code != 1 || !strings.Contains(r.stderr, "no signed receipt vouches for it") {
@@ -189,6 +185,39 @@ func TestProofWithARebuiltManifest(t *testing.T) {
 	p.convinces("intent", "outcome")
 	w.change("UPDATE recording SET unvouched = 0") // as a run leaves what it has compared with VBC's
 	w.prove("--id", "100003").convinces("archived")
+}
+
+// remade loses manifest and key, and makes a manifest anew, with a new key.
+func (w *world) remade() {
+	w.t.Helper()
+	file := w.manifest() + ".key"
+	w.loseAll()
+	_ = os.Remove(file) // it may be gone with the manifest
+	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
+		w.t.Fatal("rebuild")
+	}
+}
+
+// A manifest that was made anew with the key of the lost one knows its log without
+// being told.
+func TestProofWithTheSameKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	file := w.manifest() + ".key"
+	secret, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.loseAll()
+	if err := os.WriteFile(file, secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
+		t.Fatal("rebuild")
+	}
+	w.prove("--id", "100001").convinces("intent", "outcome")
 }
 
 // Without the key, what is stored and signed is proven, and nothing else.
@@ -243,10 +272,7 @@ func TestProofOfAnUnsignedEnd(t *testing.T) {
 	if err := os.WriteFile(last, text[:at+1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.loseAll()
-	if r := w.run("rebuild", "--from", w.to, "--json"); r.code > 1 {
-		t.Fatal("rebuild")
-	}
+	w.remade()
 	w.change("UPDATE recording SET unvouched = 1")
 	w.change("INSERT INTO trusted (verifier, reason, by, at) VALUES ('" + lost + "', 'lost', 'me', 0)")
 	p := w.prove("--id", signed)

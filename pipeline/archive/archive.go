@@ -52,7 +52,7 @@ func Settle(
 		return nil, err
 	}
 	a := &Archive{store: store, manifest: m, log: log, account: account}
-	if err := a.openLog(ctx, o.TrustArchive); err != nil {
+	if err := a.openLog(ctx, o); err != nil {
 		return nil, err
 	}
 	holds, doubts, err := LearnHolds(ctx, store, m, log, account)

@@ -48,7 +48,7 @@ func Keys(ctx context.Context, m interface {
 // openLog gets ready what signs the manifest's log, and looks at what the archive has
 // of all logs: what the own one lacks is taken over, if it is signed; and none may
 // have become shorter.
-func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
+func (a *Archive) openLog(ctx context.Context, o Options) error {
 	var err error
 	if a.key, err = a.manifest.SigningKey(); err != nil {
 		return unsigned(err)
@@ -66,16 +66,16 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 		return err
 	}
 	var all []layout.Bundle
-	for o, err := range a.store.List(ctx, layout.Receipts(a.account)) {
+	for object, err := range a.store.List(ctx, layout.Receipts(a.account)) {
 		if err != nil {
 			return fmt.Errorf("read the receipts in the destination: %w", err)
 		}
-		if o.Key == layout.VerifierKey(a.account, c.ID) {
-			if err := a.readKey(ctx, o); err != nil {
+		if object.Key == layout.VerifierKey(a.account, c.ID) {
+			if err := a.readKey(ctx, object); err != nil {
 				return err
 			}
 		}
-		if b, ok := layout.ParseBundle(o); ok {
+		if b, ok := layout.ParseBundle(object); ok {
 			all = append(all, b)
 		}
 	}
@@ -88,7 +88,7 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 			return err // before anything is done that adds to it
 		}
 	}
-	if err := a.takeOverReceipts(ctx, c, own, trustArchive); err != nil {
+	if err := a.takeOverReceipts(ctx, c, own, o.TrustArchive); err != nil {
 		return err
 	}
 	if err := a.restore(ctx, own); err != nil {
@@ -97,7 +97,7 @@ func (a *Archive) openLog(ctx context.Context, trustArchive bool) error {
 	if a.stored, err = a.manifest.ReceiptsStored(ctx); err != nil {
 		return err
 	}
-	return a.lookAtTips(ctx, c.ID, all)
+	return a.lookAtTips(ctx, c.ID, all, o.Moved)
 }
 
 // readKey looks whether the verifier that lies beside the archive is the key's. If it
@@ -153,7 +153,7 @@ func (a *Archive) isAsSigned(ctx context.Context, c receipt.Chain, own []layout.
 	}
 	signed, _, err := a.own.Open(checkpoint)
 	if err != nil && !remembered {
-		return nil //nolint:nilerr // nobody has signed anything yet
+		return nil // nobody has signed anything yet
 	}
 	if err == nil && signed.Size >= t.Size() {
 		t, err = grown(ctx, a.manifest, t, signed.Size)
@@ -175,7 +175,7 @@ func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.
 	slices.SortStableFunc(older, func(x, y layout.Bundle) int { return cmp.Compare(y.Last, x.Last) })
 	for _, b := range older {
 		_, checkpoint, err := b.Read(ctx, a.store)
-		if err != nil && !isStrange(err) && !(denied(err) && !a.keyStored) {
+		if err != nil && !isStrange(err) && (!denied(err) || a.keyStored) {
 			return nil, unread(b, err)
 		}
 		if signed, _, err := a.own.Open(checkpoint); err == nil && signed.Size == b.Last {
@@ -278,43 +278,86 @@ func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 }
 
 // lookAtTips compares the ends of the other manifests' logs with those that were seen
-// before, by their names, and remembers what is new.
-func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundle) error {
+// before, by their names, and remembers what is new. Logs that a known key has signed
+// must be there for ever. That another one is gone is said once: anybody may have put it
+// there, and somebody may have removed it for that.
+func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundle, moved bool) error {
 	known, looked, err := a.manifest.Tips(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := Keys(ctx, a.manifest)
 	if err != nil {
 		return err
 	}
 	seen := TipsOf(all)
 	delete(seen, own) // which the manifest has itself
+	var changed []string
+	var tips []manifest.Tip // of those
+	gone := func(t manifest.Tip) bool { return !hasTip(all, t) }
 	for _, t := range known {
-		if !hasTip(all, t) {
+		switch {
+		case !gone(t):
+			continue
+		case moved:
+			a.log.Warn("a log of receipts of another manifest did not move along with the archive; it is forgotten", "log", t.Chain, "entries", t.Last)
+		case t.Known:
 			a.doubt("the log of receipts %s of another manifest has become shorter: the file with its entry %d was beside the archive and is gone", t.Chain, t.Last)
 			delete(seen, t.Chain) // what is known of it stays known
+			tips = append(tips, t)
+			continue
+		default:
+			a.doubt("receipts of the log %s, which no known key has signed, were beside the archive and are gone (its entry %d); this is said once", t.Chain, t.Last)
 		}
+		changed = append(changed, t.Chain) // it is forgotten
 	}
-	var news []manifest.Tip
 	for _, chain := range slices.Sorted(maps.Keys(seen)) {
-		slices.SortFunc(seen[chain], func(a, b manifest.Tip) int { return cmp.Compare(a.Head.String(), b.Head.String()) })
-		if slices.Equal(ofChain(known, chain), seen[chain]) {
-			delete(seen, chain)
+		before := ofChain(known, chain)
+		isNew := func(t manifest.Tip) bool {
+			return !slices.ContainsFunc(before, func(b manifest.Tip) bool { return sameTip(b, t) })
+		}
+		if !slices.ContainsFunc(seen[chain], isNew) && !slices.Contains(changed, chain) {
 			continue
 		}
+		changed = append(changed, chain)
 		for _, t := range seen[chain] {
 			t.First = !looked
-			news = append(news, t)
+			if t.Known, err = a.isKnown(ctx, keys, all, t); err != nil {
+				return err
+			}
+			tips = append(tips, t)
+		}
+		// Whatever lies behind it that nobody has signed, an end that a known key has
+		// signed must stay.
+		if !slices.ContainsFunc(tips, func(t manifest.Tip) bool { return t.Chain == chain && t.Known }) {
+			tips = append(tips, slices.DeleteFunc(before, func(t manifest.Tip) bool { return !t.Known || gone(t) })...)
 		}
 	}
-	if looked && len(news) == 0 {
+	if looked && len(changed) == 0 {
 		return nil
 	}
-	return a.manifest.SeeTips(ctx, slices.Collect(maps.Keys(seen)), news)
+	return a.manifest.SeeTips(ctx, changed, slices.DeleteFunc(tips, func(t manifest.Tip) bool { return !slices.Contains(changed, t.Chain) }))
 }
 
-// ofChain are the tips of one chain, as a listing shows them, by their heads.
+// isKnown reports whether a known key has signed the end of a log. What can't be read is
+// looked at again when the log has become longer.
+func (a *Archive) isKnown(ctx context.Context, keys receipt.Keys, all []layout.Bundle, t manifest.Tip) (bool, error) {
+	i := slices.IndexFunc(all, func(b layout.Bundle) bool { return b.Chain == t.Chain && b.Last == t.Last && b.Head == t.Head })
+	_, checkpoint, err := all[i].Read(ctx, a.store)
+	if isStrange(err) || denied(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c, _, err := keys.Open(checkpoint)
+	return err == nil && c.Chain() == t.Chain && c.Size == t.Last, nil
+}
+
+// ofChain are the tips of one chain.
 func ofChain(all []manifest.Tip, chain string) (tips []manifest.Tip) {
 	for _, t := range all {
 		if t.Chain == chain {
-			t.First = false
 			tips = append(tips, t)
 		}
 	}

@@ -64,29 +64,49 @@ func TestMissingReceiptsAreStoredAgain(t *testing.T) {
 	}
 }
 
-// Another manifest's log can't become shorter once it was seen.
+// The log of a manifest that is trusted can't become shorter once it was seen, whatever
+// somebody puts behind it; that of another is missed once. Where the archive has moved
+// without it, it is forgotten.
 func TestOthersLogIsShorter(t *testing.T) {
 	t.Parallel()
-	at, dir := openDir(t)
-	k, other := newKeeper(t, at), newKeeper(t, at)
-	other.quiet(2)
-	other.quiet(2)
-	k.quiet(1)
-	other.quiet(1)
-	k.quiet(1)
-	files, err := filepath.Glob(filepath.Join(dir, "receipts/*/chain="+other.chain().ID+"/*.jsonl"))
-	if err != nil || len(files) != 3 || os.Remove(files[2]) != nil {
-		t.Fatal(files, err)
-	}
-	for range 2 { // until it is there again
-		if doubts, err := k.night(1, Options{}); err != nil || len(doubts) != 1 || !strings.Contains(doubts[0], other.chain().ID) {
-			t.Errorf("%q, %v", doubts, err)
+	for _, trusted := range []bool{true, false} {
+		at, dir := openDir(t)
+		k, other := newKeeper(t, at), newKeeper(t, at)
+		other.quiet(2)
+		k.quiet(1)
+		if trusted {
+			k.trust(t, other)
 		}
+		other.quiet(1)
+		k.quiet(1)
+		planted := forge(t, at, other.chain(), nil, 1)
+		k.quiet(1)
+		files, err := filepath.Glob(filepath.Join(dir, "receipts/*/chain="+other.chain().ID+"/*.jsonl"))
+		if err != nil || len(files) != 3 || !strings.HasSuffix(planted.Key(testAccount), filepath.Base(files[2])) {
+			t.Fatal(files, err)
+		}
+		for _, file := range files[1:] {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for night := range 3 { // until it is there again
+			doubts, err := k.night(1, Options{})
+			if err != nil || len(doubts) > 0 != (trusted || night == 0) || len(doubts) > 0 && !strings.Contains(doubts[0], other.chain().ID) {
+				t.Errorf("trusted: %v, night %d: %q, %v", trusted, night, doubts, err)
+			}
+		}
+		if trusted {
+			if doubts, err := k.night(0, Options{Moved: true}); err != nil || len(doubts) > 0 {
+				t.Errorf("it has moved: %q, %v", doubts, err)
+			}
+			k.quiet(1)
+		}
+		if _, err := other.night(0, Options{}); err != nil { // which stores it again
+			t.Fatal(err)
+		}
+		k.quiet(1)
 	}
-	if _, err := other.night(0, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	k.quiet(1)
 }
 
 // seeing counts how often ends of logs are written down.

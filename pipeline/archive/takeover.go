@@ -115,7 +115,7 @@ const maxStrangers = 10 // that are named; there may be as many as somebody like
 func (a *Archive) forks(ctx context.Context, c receipt.Chain) (bool, error) {
 	logs, err := ledger.Read(ctx, a.store, a.account, a.own, func(chain string) bool { return chain == c.ID })
 	if err != nil && denied(err) {
-		return false, nil //nolint:nilerr // it can't be told
+		return false, nil // it can't be told
 	}
 	if err != nil {
 		return false, err

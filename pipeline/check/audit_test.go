@@ -1,6 +1,8 @@
 package check
 
 import (
+	"context"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -280,4 +282,50 @@ func TestStoriesAreSmall(t *testing.T) {
 
 func bodyOf(text string) storage.Body {
 	return storage.Body{Reader: strings.NewReader(text), Size: int64(len(text))}
+}
+
+// busy is a manifest that a run is using: it deletes a recording at VBC right before
+// the rows are read.
+type busy struct {
+	Manifest
+	between func()
+}
+
+func (b busy) InOrder(ctx context.Context) iter.Seq2[manifest.Row, error] {
+	b.between()
+	return b.Manifest.InOrder(ctx)
+}
+
+// What a run adds to the log while an audit reads the manifest is no contradiction.
+func TestAuditBesideARun(t *testing.T) {
+	t.Parallel()
+	k := keep(t, t.TempDir())
+	k.night(attempts()...)
+	all := []vbc.Recording{vbc.ParseRecording(vbc.Company, "", manifest.Bare(7, time.Unix(1_700_000_000, 0), 3))}
+	all[0].Account = account
+	if _, err := k.m.Add(t.Context(), 1, all); err != nil {
+		t.Fatal(err)
+	}
+	intent, outcome := about(receipt.Intent, 7), about(receipt.Result, 7)
+	outcome.Outcome = receipt.Deleted
+	copied := manifest.Copy{Audio: *intent.Audio, Sidecar: *intent.Sidecar, StoredAt: time.Now()}
+	copied.Audio.Proof, copied.Sidecar.Proof = storage.ProofRead, storage.ProofRead
+	intent.Audio, intent.Sidecar = &copied.Audio, &copied.Sidecar
+	deletes := func() {
+		err := k.m.Stored(t.Context(), all[0], copied)
+		if err == nil {
+			err = k.m.Purging(t.Context(), all[0], copied, intent)
+		}
+		if err == nil {
+			err = k.m.Purged(t.Context(), all[0], outcome)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := Audit(t.Context(), busy{k.m, deletes}, k.at)
+	if err != nil || !a.Intact() {
+		t.Errorf("%+v, %v", a.Findings, err)
+	}
+	k.audited(nil, nil)
 }

@@ -55,6 +55,7 @@ type Tip struct {
 	Last  int64          // Seq of it
 	Head  storage.Digest // of its line
 	First bool           // it was there when the manifest saw its archive for the first time
+	Known bool           // a known key had signed it then, or the manifest's own log confirms it
 }
 
 // KeyError says that the key that signs a manifest's log can't be had.

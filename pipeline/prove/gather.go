@@ -28,7 +28,7 @@ type gatherer struct {
 	holds []storage.Digest // of those that cover it, ended or not
 }
 
-// logs are the manifest's own log and those beside the archive that a trusted key has
+// logs are the manifest's own log and those beside the archive that a known key has
 // signed, as far as they have anything about the recording.
 func (g *gatherer) logs(ctx context.Context) (logs []proof.Log, err error) {
 	holds, err := g.manifest.Holds(ctx)
@@ -86,14 +86,15 @@ func (f *filter) wants(e receipt.Entry) bool {
 }
 
 // own has what the manifest's log has, whether that is stored beside the archive yet
-// or not.
+// or not: but nothing of a log that isn't what its key has signed.
 func (g *gatherer) own(ctx context.Context) (proof.Log, error) {
-	verifier, err := g.manifest.Verifier(ctx)
+	verifier, at, signed, err := g.checkpoint(ctx)
 	if err != nil {
 		return proof.Log{}, err
 	}
-	f := filter{g: g}
+	f, asSigned := filter{g: g}, signed == nil
 	var c receipt.Chain
+	var tree receipt.Tree
 	for line, err := range g.manifest.Receipts(ctx, 0) {
 		if err != nil {
 			return proof.Log{}, err
@@ -103,68 +104,54 @@ func (g *gatherer) own(ctx context.Context) (proof.Log, error) {
 			return proof.Log{}, differ(err)
 		}
 		f.add(e)
+		tree.Add(line)
+		asSigned = asSigned || tree.Size() == at.Size && receipt.CheckpointOf(c.ID, tree) == at
 	}
-	if len(f.found) == 0 {
+	switch {
+	case !asSigned:
+		return proof.Log{}, differ(fmt.Errorf("the log of the manifest is %s, and it was signed as %s", receipt.CheckpointOf(c.ID, tree), at))
+	case len(f.found) == 0:
 		return proof.Log{}, nil
+	case at.Size < f.found[len(f.found)-1].Seq:
+		at = receipt.CheckpointOf(c.ID, tree)
+		if signed, err = g.sign(ctx, at, signed == nil); err != nil {
+			return proof.Log{}, err
+		}
 	}
-	at, signed, err := g.checkpoint(ctx, verifier, f.found[len(f.found)-1].Seq)
-	if err != nil {
-		return proof.Log{}, err
+	l, is, err := proven(f.found, at.Size, func() iter.Seq2[[]byte, error] { return g.manifest.Receipts(ctx, 0) })
+	if err == nil && receipt.CheckpointOf(c.ID, is) != at {
+		err = differ(errors.New("they change while they are read"))
 	}
-	lines := func() iter.Seq2[[]byte, error] { return g.manifest.Receipts(ctx, 0) }
-	return g.prove(f.found, c, at, signed, verifier, lines)
+	l.Name, l.Verifier, l.Checkpoint = c.ID, verifier, signed
+	return l, err
 }
 
-// checkpoint is the last one that was stored, if that has all that is needed: it is
-// what everybody else sees. at.Size is 0 if there is none, and one must be signed.
-func (g *gatherer) checkpoint(ctx context.Context, verifier string, last int64) (at receipt.Checkpoint, signed []byte, err error) {
+// checkpoint is the last one that was stored beside the archive, nil if there is none:
+// it is what everybody else sees.
+func (g *gatherer) checkpoint(ctx context.Context) (verifier string, at receipt.Checkpoint, signed []byte, err error) {
+	if verifier, err = g.manifest.Verifier(ctx); err != nil {
+		return "", at, nil, err
+	}
 	signed, err = g.manifest.Checkpoint(ctx)
 	if err != nil || signed == nil {
-		return at, nil, err
+		return verifier, at, nil, err
 	}
 	keys, err := receipt.NewKeys(verifier)
 	if err != nil {
-		return at, nil, err
+		return "", at, nil, err
 	}
 	if at, _, err = keys.Open(signed); err != nil {
-		return at, nil, differ(err)
+		err = differ(err)
 	}
-	if at.Size < last {
-		return receipt.Checkpoint{}, nil, nil
-	}
-	return at, signed, nil
+	return verifier, at, signed, err
 }
 
-// prove makes the proofs of entries of the manifest's own log, which ends at c.
-func (g *gatherer) prove(
-	found []receipt.Entry, c receipt.Chain, at receipt.Checkpoint, signed []byte, verifier string, lines func() iter.Seq2[[]byte, error],
-) (proof.Log, error) {
-	size := at.Size
-	switch {
-	case signed == nil:
-		size = c.Last
-	case size > c.Last:
-		return proof.Log{}, differ(fmt.Errorf("the log of the manifest has %d entries, and it was signed with %d", c.Last, size))
+// sign signs what isn't stored beside the archive yet. What an earlier program has
+// stored without signing it is not signed here: the log must say so first.
+func (g *gatherer) sign(ctx context.Context, c receipt.Checkpoint, first bool) ([]byte, error) {
+	if stored, err := g.manifest.ReceiptsStored(ctx); err != nil || first && stored > 0 {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w, and the log was never signed", g.row.Recording, ErrUnvouched))
 	}
-	l, tree, err := proven(found, size, lines)
-	if err != nil {
-		return l, err
-	}
-	is := receipt.CheckpointOf(c.ID, tree)
-	switch {
-	case signed == nil:
-		if signed, err = g.sign(is); err != nil {
-			return l, err
-		}
-	case is != at:
-		return l, differ(fmt.Errorf("the log of the manifest is %s, and it was signed as %s", is, at))
-	}
-	l.Name, l.Verifier, l.Checkpoint = c.ID, verifier, signed
-	return l, nil
-}
-
-// sign signs what isn't stored beside the archive yet.
-func (g *gatherer) sign(c receipt.Checkpoint) ([]byte, error) {
 	key, err := g.manifest.SigningKey()
 	if missing, ok := errors.AsType[*manifest.KeyError](err); ok {
 		return nil, &refusal.Refusal{
@@ -209,13 +196,9 @@ func proven(found []receipt.Entry, size int64, lines func() iter.Seq2[[]byte, er
 	return l, t, nil
 }
 
-// others has what the logs of other manifests have, as far as a trusted key vouches
-// for it.
+// others has what other logs have, as far as a known key vouches for it: those of other
+// manifests, and of a lost one whose key this one goes on with.
 func (g *gatherer) others(ctx context.Context) (logs []proof.Log, err error) {
-	trusted, err := g.manifest.Trusted(ctx)
-	if err != nil || len(trusted) == 0 {
-		return nil, err
-	}
 	keys, err := archive.Keys(ctx, g.manifest)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type Manifest interface {
 	Holds(ctx context.Context) ([]manifest.Hold, error)
 	Chain(ctx context.Context) (receipt.Chain, error)
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	ReceiptsStored(ctx context.Context) (seq int64, err error)
 	Checkpoint(ctx context.Context) ([]byte, error)
 	SigningKey() (receipt.Key, error)
 	Verifier(ctx context.Context) (string, error)
@@ -58,7 +59,8 @@ type ResultLog struct {
 	Verifier   string `json:"verifier"`
 }
 
-// ErrUnvouched says that no receipt vouches for a copy. Vouch adds one.
+// ErrUnvouched says that no receipt that is signed, or may be, vouches for a copy. Vouch
+// adds what is lacking.
 var ErrUnvouched = errors.New("no receipt vouches for the copy")
 
 // identified is a store that can tell by reading whether it is the one that is meant.

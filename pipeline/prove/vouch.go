@@ -21,6 +21,9 @@ func Vouch(ctx context.Context, store storage.Destination, m archive.Manifest, l
 	if err != nil {
 		return err
 	}
+	if err := a.StoreReceipts(ctx, 0); err != nil { // signed, and what was not before is said to be
+		return err
+	}
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return err

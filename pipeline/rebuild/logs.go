@@ -176,7 +176,7 @@ func (b *rebuild) crossSign(ctx context.Context) error {
 	var tips []manifest.Tip
 	for _, g := range b.logs.Logs {
 		chains = append(chains, g.Chain)
-		tips = append(tips, manifest.Tip{Chain: g.Chain, Last: g.Last, Head: g.Head, First: true})
+		tips = append(tips, manifest.Tip{Chain: g.Chain, Last: g.Last, Head: g.Head, First: true, Known: true})
 		seen := receipt.SeenLog{Chain: g.Chain, Size: g.Last, Head: g.Head, Root: g.Tree.Root()}
 		if g.Signed == g.Last {
 			seen.Verifier = g.Verifier

@@ -67,7 +67,7 @@ func TestNewLogSaysWhatItHasFound(t *testing.T) {
 		verifier string
 	}{{a, ""}, {b, s.known.Verifier()}, {unsigned, ""}} {
 		seen := receipt.SeenLog{Chain: want.ID, Size: want.Last, Head: want.Head, Root: want.tree.Root(), Verifier: want.verifier}
-		tip := manifest.Tip{Chain: want.ID, Last: want.Last, Head: want.Head, First: true}
+		tip := manifest.Tip{Chain: want.ID, Last: want.Last, Head: want.Head, First: true, Known: true}
 		if len(m.entries) != 3 || m.entries[i].Type != receipt.Seen || *m.entries[i].Log != seen || m.tips[i] != tip {
 			t.Errorf("entry %d: %+v, %+v; want %+v", i+1, m.entries, m.tips, seen)
 		}

@@ -43,7 +43,8 @@ func (t *Tree) add(line []byte, tell func(level int, n int64, h Root)) {
 		h = tlog.NodeHash(edge[len(edge)-1], h)
 		edge = edge[:len(edge)-1]
 	}
-	t.edge = append(edge, h)
+	edge = append(edge, h)
+	t.edge = edge
 	t.size++
 }
 

@@ -44,7 +44,7 @@ func whatIsKnownOfLogs(t *testing.T, places Places) {
 		t.Errorf("before anybody has looked: %v, %v, %v", tips, looked, err)
 	}
 	tip := func(chain string, last int64, first bool) manifest.Tip {
-		return manifest.Tip{Chain: chain, Last: last, Head: storage.SumOf([]byte{byte(last)}), First: first}
+		return manifest.Tip{Chain: chain, Last: last, Head: storage.SumOf([]byte{byte(last)}), First: first, Known: last%2 == 0}
 	}
 	must(t, m.SeeTips(t.Context(), []string{"A", "B"}, []manifest.Tip{tip("A", 1, true), tip("B", 2, true)}))
 	must(t, m.SeeTips(t.Context(), []string{"B", "C"}, []manifest.Tip{tip("B", 3, false), tip("B", 4, false), tip("C", 5, false)}))

@@ -53,11 +53,11 @@ func (m *Manifest) Tips(ctx context.Context) (tips []manifest.Tip, looked bool, 
 	}
 	tips, err = query(ctx, m, func(rows *sql.Rows) (t manifest.Tip, err error) {
 		var head string
-		if err = rows.Scan(&t.Chain, &t.Last, &head, &t.First); err == nil {
+		if err = rows.Scan(&t.Chain, &t.Last, &head, &t.First, &t.Known); err == nil {
 			t.Head, err = storage.ParseDigest(head)
 		}
 		return t, err
-	}, "SELECT chain, last, head, first FROM log ORDER BY chain, last, head")
+	}, "SELECT chain, last, head, first, known FROM log ORDER BY chain, last, head")
 	return tips, mark != "", err
 }
 
@@ -77,7 +77,8 @@ func (m *Manifest) SeeTips(ctx context.Context, chains []string, tips []manifest
 			}
 		}
 		for _, t := range slices.Compact(slices.Clone(tips)) {
-			_, err := tx.Exec("INSERT OR REPLACE INTO log (chain, last, head, first) VALUES (?, ?, ?, ?)", t.Chain, t.Last, t.Head.String(), t.First || first[t.Chain])
+			_, err := tx.Exec("INSERT OR REPLACE INTO log (chain, last, head, first, known) VALUES (?, ?, ?, ?, ?)",
+				t.Chain, t.Last, t.Head.String(), t.First || first[t.Chain], t.Known)
 			if err != nil {
 				return writeError(err)
 			}

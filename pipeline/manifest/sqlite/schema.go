@@ -223,6 +223,7 @@ CREATE TABLE log (             -- ends of logs that were seen beside the archive
 	last  INTEGER NOT NULL,      -- entries
 	head  TEXT    NOT NULL,      -- SHA-256 of the last one
 	first INTEGER NOT NULL,      -- 1 = it was there when this manifest saw its archive for the first time
+	known INTEGER NOT NULL,      -- 1 = a known key had signed it then, or this manifest's log confirms it
 	PRIMARY KEY (chain, head)
 ) WITHOUT ROWID;
 
