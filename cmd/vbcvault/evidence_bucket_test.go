@@ -171,19 +171,14 @@ func TestRemovedOfAnotherLog(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inS3(nil)
 			all := history(w)
 			w.want(w.archive("--older-than", "90d", "--delete", "--max-deletes", "1"), 0, map[string]int{"deleted": 1})
+			old := w.receipts()
 			w.loseAll()
-			r, old := w.run("rebuild", "--from", w.to), w.receipts()
-			if len(old) != 2 {
+			if r := w.run("rebuild", "--from", w.to); len(old) != 2 {
 				t.Fatalf("exit %d, %q", r.code, old)
 			}
 			w.archive("--older-than", "90d", "--delete", "--max-deletes", "0")
 			w.audited(nil)
-			if c.nth == 2 { // so that the last is left
-				old = old[:1]
-			} else {
-				old = old[1:2]
-			}
-			w.remove(old[0])
+			w.remove(old[len(old)-c.nth])
 			w.audited(c.wrong)
 			w.archive("--older-than", "90d", "--delete", "--max-deletes", "0")
 			w.audited(c.wrong)

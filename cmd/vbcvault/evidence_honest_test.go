@@ -18,7 +18,7 @@ import (
 // left.
 func (w *world) asFormat9() {
 	w.t.Helper()
-	w.change(`DROP TABLE log; DROP TABLE trusted; DROP TABLE release; DROP INDEX said; DROP INDEX unvouched; ALTER TABLE recording DROP COLUMN said; ALTER TABLE recording DROP COLUMN unvouched;
+	w.change(`DROP TABLE log; DROP TABLE trusted; DROP TABLE release; DROP INDEX IF EXISTS said; DROP INDEX IF EXISTS unvouched; ALTER TABLE recording DROP COLUMN said; ALTER TABLE recording DROP COLUMN unvouched;
 		DELETE FROM meta WHERE key IN ('verifier', 'checkpoint', 'tree', 'tips', 'taken_over'); PRAGMA user_version = 9`)
 	if err := os.Remove(w.manifest() + ".key"); err != nil {
 		w.t.Fatal(err)

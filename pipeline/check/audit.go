@@ -103,7 +103,7 @@ type auditor struct {
 	own     ownLog
 	stories stories
 	seen    []receipt.Entry  // of type Seen, in the own log and in those that a known key has signed
-	covered map[string]int64 // entries of other logs that the own one has confirmed, by chain
+	covered map[string]int64 // entries of other logs that the own one has confirmed, by chain; 0 = not as it is now
 	texts   []text
 	holds   heldLogs
 	expect  []expected

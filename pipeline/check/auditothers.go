@@ -21,6 +21,7 @@ func (a *auditor) compareOthers(ctx context.Context) error {
 		return nil
 	}
 	for _, e := range a.seen { // of the own log
+		a.covered[e.Log.Chain] += 0 // it is known, whatever has become of it
 		if a.logs.Has(e.Log.Chain, e.Log.Size, e.Log.Head) {
 			a.covered[e.Log.Chain] = max(a.covered[e.Log.Chain], e.Log.Size)
 		}

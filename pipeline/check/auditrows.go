@@ -249,11 +249,8 @@ func (a *auditor) anotherLog() {
 		return
 	}
 	told := map[string]bool{}
-	for _, e := range a.seen {
-		told[e.Log.Chain] = true // how far it had come, whether that is still there or not
-	}
 	for _, g := range a.logs.Logs {
-		if g.Chain == a.Chain || g.Verifier != a.Key || told[g.Chain] {
+		if _, known := a.covered[g.Chain]; known || g.Chain == a.Chain || g.Verifier != a.Key || told[g.Chain] {
 			continue
 		}
 		told[g.Chain] = true
