@@ -185,8 +185,10 @@ func nightAfterALongHistory(t testing.TB) (w *world, path string) {
 	w = newWorld(t, vbctest.Config{})
 	w.inDirectory(longHistory.to)
 	path = filepath.Join(w.state, "m")
-	if err := os.WriteFile(path, readFile(t, from), 0o600); err != nil {
-		t.Fatal(err)
+	for _, end := range []string{"", ".key"} {
+		if err := os.WriteFile(path+end, readFile(t, from+end), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.nextHour(longHistory.at)
 	return w, path
