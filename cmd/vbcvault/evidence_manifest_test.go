@@ -47,7 +47,7 @@ func TestChangedManifest(t *testing.T) {
 		"the checkpoint is gone":             {`DELETE FROM meta WHERE key = 'checkpoint'; UPDATE recording SET state = 'verified' WHERE state = 'purged'`, []string{"log-checkpoint", "row-state"}, []string{}},
 		"the key is another":                 {`UPDATE meta SET value = '` + anotherKey(t) + `' WHERE key = 'verifier'`, []string{"another-key", "key-file", "log-checkpoint"}, []string{"log-checkpoint"}},
 		"more counts as stored":              {`UPDATE meta SET value = 99 WHERE key = 'receipts_stored'`, []string{"log-shorter"}, nil},
-		"another log was longer":             {`INSERT INTO log VALUES ('ANOTHERONE', 7, printf('%064d', 7), 1)`, []string{"other-log-shorter"}, []string{}},
+		"another log was longer":             {`INSERT INTO log VALUES ('ANOTHERONE', 7, printf('%064d', 7), 1, 1)`, []string{"other-log-shorter"}, []string{}},
 		"a trusted key is none":              {`INSERT INTO trusted VALUES ('nonsense', '', '', 0)`, []string{"trusted-key"}, nil},
 		"a deletion was taken over, it says": {`UPDATE recording SET state = 'purged' WHERE id = 100001; INSERT INTO meta VALUES ('taken_over', '[{"First":1,"Last":99}]')`, []string{"no-receipt"}, nil},
 	} {
