@@ -493,6 +493,8 @@ var mutations = []mutation{
 	{"a proof may have other files", "pipeline/proof/checkstory.go", "\t\tif !known[name] && !logForm.MatchString(name) {", "\t\tif false {", "TestForgedProofs", "./cmd/vbcvault"},
 	{"SHA256SUMS isn't looked at", "pipeline/proof/check.go", "\tif string(sumsOf(has)) == string(text) {", "\tif true {", "TestEveryBitOfAProofCounts", "./cmd/vbcvault"},
 	{"a link is read as a file", "pipeline/proof/check.go", "\t\tcase !d.Type().IsRegular():", "\t\tcase false:", "TestProofHasFilesOnly", "./pipeline/proof"},
+	{"what is gone once more has no intent", "pipeline/check/auditstories.go", "&& s.last == gone && s.said(ownCopy)", "&& false", "TestGoneAgain", "./pipeline/check"},
+	{"what was there again needs no other intent", "pipeline/check/auditstories.go", "&& s.last == gone && s.said(ownCopy)", "&& s.said(ownCopy)", "TestGoneAgain", "./pipeline/check"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

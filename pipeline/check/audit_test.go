@@ -221,6 +221,24 @@ func TestHalfAStory(t *testing.T) {
 	k.audited([]string{code.NoIntent, code.RowMissing}, nil)
 }
 
+// A manifest that was restored finds out again what became of a deletion. Only what was
+// there again in between needs another intent.
+func TestGoneAgain(t *testing.T) {
+	t.Parallel()
+	k := keep(t, t.TempDir())
+	outcome := func(o receipt.Outcome) receipt.Entry {
+		e := about(receipt.Result, 7)
+		e.Outcome = o
+		return e
+	}
+	k.night(about(receipt.Intent, 7), outcome(receipt.Deleted))
+	k.night(outcome(receipt.NotThere))
+	k.audited([]string{code.RowMissing}, nil)
+	k.night(outcome(receipt.StillThere))
+	k.night(outcome(receipt.NotThere))
+	k.audited([]string{code.NoIntent, code.RowMissing}, nil)
+}
+
 // The end of a hold needs the receipt of just this text, in a log that counts; a hold of
 // another machine that isn't known yet is none of the manifest's faults.
 func TestHoldsOfOtherMachines(t *testing.T) {

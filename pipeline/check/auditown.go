@@ -63,13 +63,14 @@ func (a *auditor) readOwn(ctx context.Context) error {
 // audit began.
 func (a *auditor) take(e receipt.Entry, late bool) {
 	var size int64
-	var intended bool
+	var intended, again bool
 	start := startOf(e)
 	switch e.Type {
 	case receipt.Intent:
 		a.own.intents.open(e)
 	case receipt.Result:
 		start, size, intended = a.own.intents.end(e)
+		again = !intended && a.stories.goneAgain(e, start)
 	case receipt.Signing:
 		// What is before it was written by an earlier program, which didn't note what
 		// it took over.
@@ -77,7 +78,7 @@ func (a *auditor) take(e receipt.Entry, late bool) {
 	case receipt.Seen:
 		a.seen = append(a.seen, e)
 	}
-	if !late {
+	if !late && !again {
 		a.count(e, size, intended)
 	}
 	from := source{own: true, signed: true, loose: late || !a.own.binds || a.takenOver(e.Seq)}

@@ -77,6 +77,14 @@ type source struct {
 	loose  bool // the row may honestly be older: the entry was taken over, or is being added just now
 }
 
+// goneAgain reports whether an outcome says once more of a recording that it is no
+// longer at VBC, and an earlier one with its intent has said so: a manifest that was
+// restored finds out by itself what became of a deletion, whatever it has taken over.
+func (all stories) goneAgain(e receipt.Entry, start int64) bool {
+	s := all.of[identityOf(e.Kind, e.Owner, e.ID, start)]
+	return (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere) && e.Audio == nil && s.last == gone && s.said(ownCopy)
+}
+
 // tell takes one entry into the stories. start is in Unix seconds.
 func (all stories) tell(e receipt.Entry, start int64, from source) {
 	said, flag := nothing, uint16(0)
