@@ -8,14 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/check"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -170,8 +169,16 @@ func (h *histories) withManifest(do func(context.Context, *sqlite.Manifest) erro
 // dies with its only copy can't be proven by anybody.
 func (h *histories) settled() (all bool) {
 	h.withManifest(func(ctx context.Context, m *sqlite.Manifest) error {
-		owed, err := archive.Owed(ctx, m, false)
-		all = !owed
+		c, err := m.Chain(ctx)
+		if err != nil {
+			return err
+		}
+		stored, err := m.ReceiptsStored(ctx)
+		if err != nil {
+			return err
+		}
+		holds, err := m.HoldsSettled(ctx)
+		all = stored == c.Last && holds
 		return err
 	})
 	return all
@@ -232,11 +239,10 @@ func (h *histories) audit(i int) {
 	h.path = h.machines[i]
 	h.withManifest(func(ctx context.Context, m *sqlite.Manifest) error {
 		a, err := check.Audit(ctx, m, h.clean)
-		for _, b := range a.Breaks {
-			if h.forks && strings.Contains(b, "that the manifest lacks") {
-				continue
+		for _, f := range a.Findings {
+			if f.Wrong && !(h.forks && f.Code == code.Fork) {
+				h.t.Errorf("machine %d: %s: %s", i, f.Code, f.Means)
 			}
-			h.t.Errorf("machine %d: %s", i, b)
 		}
 		return err
 	})

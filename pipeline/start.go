@@ -131,14 +131,11 @@ func (r *run) settleAccount(ctx context.Context, number string) error {
 	return nil
 }
 
-// unstored gets the destination ready where there is nothing to do, but
-// receipts of an earlier run, holds, or files of the catalogue are still to be
-// stored there, or uploads to be aborted. They are the manifest's own, so VBC isn't asked whose they are.
+// unstored gets the destination ready where there is nothing to do: receipts of an
+// earlier run, holds, or files of the catalogue may still be to be stored there, or
+// uploads to be aborted; and what the archive says of receipts and holds may be news.
+// They are the manifest's own, so VBC isn't asked whose they are.
 func (r *run) unstored(ctx context.Context) error {
-	owed, err := archive.Owed(ctx, r.manifest, r.policy.Catalog)
-	if err != nil || !owed {
-		return err
-	}
 	bound, err := r.manifest.Binding(ctx)
 	if err != nil || bound.Account == "" {
 		return err

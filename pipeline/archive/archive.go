@@ -103,31 +103,3 @@ func identify(ctx context.Context, store storage.Destination, m Manifest, log *s
 	}
 	return m.Bind(ctx, manifest.Binding{Identity: identity})
 }
-
-// Owed reports whether a manifest has something that is still to be stored beside
-// its archive, or to be tidied there: receipts, holds, with catalog also files of the
-// catalogue, or uploads that weren't ended.
-func Owed(ctx context.Context, m Manifest, catalog bool) (bool, error) {
-	c, err := m.Chain(ctx)
-	if err != nil {
-		return false, err
-	}
-	stored, err := m.ReceiptsStored(ctx)
-	if err != nil {
-		return false, err
-	}
-	checkpoint, err := m.Checkpoint(ctx)
-	if err != nil {
-		return false, err
-	}
-	settled, err := m.HoldsSettled(ctx)
-	if err != nil {
-		return false, err
-	}
-	begun, err := m.Uploads(ctx)
-	if err != nil {
-		return false, err
-	}
-	stale, err := m.StaleMonths(ctx)
-	return len(begun) > 0 || stored != c.Last || c.Last > 0 && checkpoint == nil || !settled || catalog && len(stale) > 0, err
-}
