@@ -38,7 +38,6 @@ type Manifest interface {
 	AddReceipt(ctx context.Context, e receipt.Entry) error
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error
-	HoldsSettled(ctx context.Context) (settled bool, err error)
 	UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error)
 	HoldStored(ctx context.Context, t manifest.HoldText) error
 	NoteHolds(ctx context.Context, run int64) error
