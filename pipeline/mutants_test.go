@@ -459,7 +459,7 @@ var mutations = []mutation{
 	{"a witness vouches for what isn't intact", "cmd/vbcvault/audit.go", "if f.witness != \"\" && a.Intact() {", "if f.witness != \"\" {", "TestWitnessNeedsTheKey", "./cmd/vbcvault"},
 	{"a witness is of the last stored checkpoint, however old", "cmd/vbcvault/audit.go", "\tif a.Signed != a.Entries {\n", "\tif false {\n", "TestWitnessNeedsTheKey", "./cmd/vbcvault"},
 	{"a backup leaves the key behind", "cmd/vbcvault/manifest.go", "\t\terr = sqlite.WriteKey(keyTo, key)\n", "\t\terr = sqlite.WriteKey(keyTo+\".x\", key)\n", "TestKeysOfManifests", "./cmd/vbcvault"},
-	{"a secret key that is to be trusted is printed", "cmd/vbcvault/trust.go", "\t\tif strings.Contains(text, \"PRIVATE+KEY\") {\n", "\t\tif false {\n", "TestKeysOfManifests", "./cmd/vbcvault"},
+	{"a secret key that is to be trusted is printed", "cmd/vbcvault/givenkey.go", "\tif strings.Contains(text, \"PRIVATE+KEY\") {\n", "\tif false {\n", "TestKeysOfManifests", "./cmd/vbcvault"},
 	{"a manifest of an older format can't be upgraded by verify", "cmd/vbcvault/whichmanifest.go", "\tcase errors.Is(err, manifest.ErrOlder): ", "\tcase errors.Is(err, manifest.ErrOlder) && false: ", "TestUnsignedHistoryIsContinued", "./cmd/vbcvault"},
 	{"what is taken over isn't written down as that", "pipeline/manifest/sqlite/receipt.go", "\tif last < first {\n", "\tif true {\n", "TestContract/TakeOver", "./pipeline/manifest/sqlite"},
 	{"another key beside the archive stays", "pipeline/archive/log.go", "\tif a.keyStored = verifier == a.key.Verifier(); a.keyStored {\n", "\tif a.keyStored = true; a.keyStored {\n", "TestPlantedInTheBucket", "./cmd/vbcvault"},
