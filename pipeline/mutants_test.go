@@ -325,7 +325,7 @@ var mutations = []mutation{
 	{"an unsigned log takes over what may be anybody's", "pipeline/archive/takeover.go", "	case !a.signed:\n", "	case false:\n", "TestUnsignedLogIsContinued", "./pipeline/archive"},
 	{"a log of an earlier program stays unsigned", "pipeline/archive/receipts.go", "	if a.stored == 0 || a.signed {\n", "	if true {\n", "TestUnsignedLogIsContinued", "./pipeline/archive"},
 	{"receipts that are gone from the archive stay gone", "pipeline/archive/log.go", "	if len(missing) == 0 {\n", "	if true {\n", "TestMissingReceiptsAreStoredAgain", "./pipeline/archive"},
-	{"another manifest's log may become shorter", "pipeline/archive/log.go", "bool { return !hasTip(all, t) }", "bool { return false }", "TestOthersLogIsShorter", "./pipeline/archive"},
+	{"another manifest's log may become shorter", "pipeline/archive/tips.go", "bool { return !hasTip(all, t) }", "bool { return false }", "TestOthersLogIsShorter", "./pipeline/archive"},
 	{"a fork passes for what somebody has planted", "pipeline/archive/takeover.go", "			return true, nil // else it would have been taken over\n", "			return false, nil\n", "TestCopiedManifestForks", "./pipeline/archive"},
 	{"what was changed in a manifest is signed", "pipeline/archive/log.go", "	if err == nil && signed == receipt.CheckpointOf(c.ID, t) {\n", "	if true {\n", "TestChangedManifestIsNotSigned", "./pipeline/archive"},
 	{"any key signs for a manifest", "pipeline/manifest/sqlite/key.go", "	if verifier != \"\" && k.Verifier() != verifier {\n", "	if false {\n", "TestMissingKey", "./pipeline/archive"},
