@@ -19,17 +19,22 @@
 //
 // work.go leads each recording along it: next says, of all that may be known of
 // one, which step comes next, and mend.go what becomes of a copy that isn't what it
-// should be. policy.go decides what a run may do to a recording, by its options and
+// should be; found.go compares a copy that was found in the archive, and that nobody
+// vouches for, with what VBC sends, before it may justify anything. policy.go decides what a run may do to a recording, by its options and
 // by facts.go. Package retry is the only place that tries anything again, package
 // flow the only one with goroutines. run.go says what a run is and who owns what
-// of it, start.go and ending.go how it begins and ends, and lifetime.go when.
+// of it, start.go and ending.go how it begins and ends, and lifetime.go when. It
+// begins with the holds of the account's other manifests (siblings.go), and ends with
+// the checkpoint of its log of receipts, for somebody to keep.
 //
 // What belongs to an archive as a whole, such as receipts, holds and the catalogue,
 // is package archive's, and package layout says what lies where in it. Packages
 // check, rebuild and restore work with an archive without asking VBC anything.
 //
 //	layout   where everything lies in an archive, and what it is called
-//	archive  what belongs to an archive as a whole: receipts, holds, erasures, the catalogue
+//	archive  what belongs to an archive as a whole: receipts, holds, erasures, the catalogue;
+//	         here the log of receipts is signed, and what an archive says of it believed or not
+//	ledger   the logs of receipts beside an archive, and up to where which key vouches for each
 //	check    whether an archive is what its manifest holds it for
 //	rebuild  a manifest out of an archive
 //	restore  recordings back out of an archive

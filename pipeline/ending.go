@@ -38,14 +38,14 @@ func (r *run) end(l *listing, err error) error {
 		r.log.Warn("the run stops early", "code", sum.StoppedCode)
 	}
 	ctx := context.WithoutCancel(r.work)
-	head, e := archive.Head(ctx, r.manifest)
+	now, e := archive.Checkpoint(ctx, r.manifest)
 	if e == nil {
-		h := LogHead(head)
-		r.head, sum.Log = &h, &h
+		c := Checkpoint(now)
+		r.checkpoint, sum.Log = &c, &c
 	}
 	err = errors.Join(err, e, r.remember(ctx), r.manifest.EndRun(ctx, r.id, sum))
-	if r.head != nil { // in the last line, for whatever keeps log lines: see LogHead
-		r.log.Info("the run has ended", "log", r.head.Origin, "log_size", r.head.Size, "log_root", r.head.Root.String())
+	if r.checkpoint != nil { // in the last line, for whatever keeps log lines: see Checkpoint
+		r.log.Info("the run has ended", "log", r.checkpoint.Origin, "log_size", r.checkpoint.Size, "log_root", r.checkpoint.Root.String())
 	}
 	return err
 }

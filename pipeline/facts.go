@@ -18,7 +18,7 @@ type facts struct {
 	account string
 	holds   []manifest.Hold
 
-	head *LogHead // how far the log of receipts has come; set by end
+	checkpoint *Checkpoint // how far the log of receipts has come; set by end
 
 	users       userSet      // owners by number; grows as collections are listed, and has a lock
 	transcripts *transcripts // grows as they are listed; see there who may touch what

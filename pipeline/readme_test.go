@@ -18,7 +18,7 @@ func readmeText(t *testing.T, name string) string {
 	return string(b)
 }
 
-// The README's map has every room, its links lead somewhere, its table names
+// The README's map has every room, its links lead somewhere, its tables name
 // functions that are in the files that it names, and its steps are those of next, in
 // the same order.
 func TestReadmeIsTheMap(t *testing.T) {
@@ -48,7 +48,7 @@ func TestReadmeIsTheMap(t *testing.T) {
 	}
 
 	_, life, _ := strings.Cut(text, "## The life of a recording")
-	life, _, _ = strings.Cut(life, "\n## ")
+	life, _, _ = strings.Cut(life, "\n## Which step") // behind that of a receipt
 	named := 0
 	for line := range strings.Lines(life) {
 		columns := strings.Split(line, "|")
@@ -66,7 +66,7 @@ func TestReadmeIsTheMap(t *testing.T) {
 			}
 		}
 	}
-	if named < 20 {
+	if named < 40 {
 		t.Errorf("only %d functions are named", named)
 	}
 

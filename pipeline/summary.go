@@ -41,20 +41,20 @@ type Summary struct {
 	StoppedCode string `json:"stopped_code,omitempty"` // the code of that
 	// Log is how far the manifest's log of receipts has come: whoever keeps it
 	// elsewhere can prove with it, for ever, that nothing of it was changed or removed.
-	Log     *LogHead      `json:"log,omitempty"`
+	Log     *Checkpoint   `json:"log,omitempty"`
 	Elapsed time.Duration `json:"-"`
 	Seconds float64       `json:"seconds"`
 }
 
-// LogHead is the size and the root of a log of receipts; see receipt.Checkpoint.
-type LogHead struct {
+// Checkpoint is the size and the root of a log of receipts; see receipt.Checkpoint.
+type Checkpoint struct {
 	Origin string       `json:"origin"`
 	Size   int64        `json:"size"` // entries
 	Root   receipt.Root `json:"root"`
 }
 
 // String is what audit takes as a checkpoint.
-func (h LogHead) String() string { return receipt.Checkpoint(h).String() }
+func (c Checkpoint) String() string { return receipt.Checkpoint(c).String() }
 
 // Complete reports whether everything eligible is done, or held back on purpose.
 func (s Summary) Complete() bool {
@@ -69,6 +69,6 @@ func (r *run) summary() Summary {
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), HeldBackBy: s.HeldBackBy(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.report.notListed(), Troubles: r.report.count(), Problems: r.report.said(),
 		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
-		Log: r.head, Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
+		Log: r.checkpoint, Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}
 }

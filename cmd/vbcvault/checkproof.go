@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -57,17 +56,13 @@ func checkProof(ctx context.Context, dir string, given []string) (proof.Statemen
 		return st, usagef("ask the operator of the archive for the key, which vbcvault audit --key prints; then use --key",
 			"--key is required: the key.txt in the directory proves nothing by itself, because whoever made the directory wrote it")
 	}
-	var texts []string
-	for _, k := range given {
-		text, err := keyText(k)
-		if err != nil {
-			return st, err
-		}
-		texts = append(texts, text)
-	}
-	keys, err := receipt.NewKeys(texts...)
+	verifiers, err := givenKeys("--key", given)
 	if err != nil {
-		return st, usagef("give the key as one line, or the name of a file that contains it", "--key: %v", err)
+		return st, err
+	}
+	keys, err := receipt.NewKeys(verifiers...)
+	if err != nil {
+		return st, err
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return st, usagef("name the directory that vbcvault prove has written", "%s is not a directory that can be read", dir)
@@ -79,18 +74,6 @@ func checkProof(ctx context.Context, dir string, given []string) (proof.Statemen
 		err = &exitError{code: exitIncomplete, err: errors.New("this proves nothing; the first problem: " + st.Problems[0])}
 	}
 	return st, err
-}
-
-// keyText is a key that is given as it is, or in a file.
-func keyText(given string) (string, error) {
-	b, err := os.ReadFile(given)
-	switch {
-	case err == nil && len(b) > 1<<12:
-		return "", usagef("give the key as one line, or the name of a file that contains it", "--key: %s is not a file with a key", given)
-	case err == nil:
-		return strings.TrimSpace(string(b)), nil
-	}
-	return given, nil // whoever reads it says what is wrong with it
 }
 
 func printStatement(s streams, st proof.Statement) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
@@ -15,7 +16,7 @@ func diagnoseKey(m *sqlite.Manifest) storage.Finding {
 	key, err := m.SigningKey()
 	if missing, ok := errors.AsType[*manifest.KeyError](err); ok {
 		f := found(check, err, "")
-		f.Mend = "put the file of the key " + missing.Verifier + " back from a backup, or set VBCVAULT_SIGNING_KEY_FILE"
+		f.Mend = archive.KeyHint(missing)
 		return f
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -111,7 +112,7 @@ func hintFor(err error) string {
 		return fmt.Sprintf("use another manifest with --manifest, or the %s that this manifest belongs to", e.What)
 	}
 	if e, ok := errors.AsType[*manifest.KeyError](err); ok {
-		return "put " + e.File + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE"
+		return archive.KeyHint(e)
 	}
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
 		return "set AWS_ENDPOINT_URL_S3 (or the profile) as in earlier runs. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"

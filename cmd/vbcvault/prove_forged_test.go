@@ -273,6 +273,11 @@ func TestCheckProofNeedsTheKey(t *testing.T) {
 	another := newWorld(t, vbctest.Config{}).inDir()
 	another.someRecordings(1)
 	another.want(another.archive("--older-than", "90d"), 0, nil)
+	secret := strings.TrimSpace(string(readFile(t, another.manifest()+".key")))
+	r = bare.run("check-proof", p.dir, "--key", secret)
+	if r.code != 2 || !strings.Contains(r.stderr, "must stay secret") || strings.Contains(r.stderr+r.stdout, "PRIVATE") {
+		t.Errorf("a signing key by mistake: exit %d", r.code)
+	}
 	for what, args := range map[string][]string{
 		"another key": {p.dir, "--key", another.key()},
 		"a mixture":   {p.dir, "--key", another.key(), "--key", p.key[:len(p.key)-4] + "AAAA"},

@@ -112,7 +112,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return sum, err
 	}
-	if f.what.Keys, err = givenKeys(f.keys); err != nil {
+	if f.what.Keys, err = givenKeys("--key", f.keys); err != nil {
 		return sum, err
 	}
 	if f.what.Account, err = f.theAccount(ctx, store); err != nil {

@@ -1,19 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
@@ -73,46 +67,4 @@ func isOrAre(n int64) string {
 		return "is"
 	}
 	return "are"
-}
-
-const longestKeyFile = 64 << 10 // bytes
-
-// givenKeys reads what --key names: verifiers, or files with one.
-func givenKeys(args []string) (keys []string, err error) {
-	for _, arg := range args {
-		key, err := givenKey(arg)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
-func givenKey(arg string) (string, error) {
-	const hint = "it is the line that vbcvault audit --key printed, as in vbcvault/…+1a2b3c4d+…, or a file with that line"
-	if _, err := receipt.NewKeys(arg); err == nil {
-		return strings.TrimSpace(arg), nil
-	}
-	if strings.Contains(arg, "PRIVATE+KEY+") {
-		return "", usagef("give a signing key with VBCVAULT_SIGNING_KEY_FILE, and with --key what vbcvault audit --key printed", "--key: this is a signing key, which must stay secret")
-	}
-	file, err := os.Open(arg)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", usagef(hint, "--key %.80q is neither a key nor a file", arg)
-	}
-	if err != nil {
-		return "", fmt.Errorf("--key: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, longestKeyFile))
-	if err != nil {
-		return "", fmt.Errorf("--key: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if _, err := receipt.NewKeys(line); err == nil {
-			return strings.TrimSpace(line), nil
-		}
-	}
-	return "", usagef(hint, "--key: %s contains no key", arg)
 }

@@ -190,11 +190,15 @@ func TestSecretsStaySecret(t *testing.T) {
 	r := w.archive("--older-than", "90d", "--delete", "--log-level", "debug")
 	w.want(r, 1, nil)
 	everything := []string{r.stdout, r.stderr}
+	keyFile := w.manifest() + ".key"
+	key := strings.TrimSpace(string(readFile(t, keyFile)))
 	for _, dir := range []string{w.state, strings.TrimPrefix(w.to, "file://")} {
 		err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 			if err == nil && info.Mode().IsRegular() {
 				b, readErr := os.ReadFile(path)
-				everything, err = append(everything, string(b)), readErr
+				if err = readErr; path != keyFile {
+					everything = append(everything, string(b))
+				}
 				if info.Mode().Perm() != 0o600 {
 					t.Errorf("%s has mode %v", path, info.Mode())
 				}
@@ -213,6 +217,9 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 		if strings.Contains(text, "Bearer at-") {
 			t.Error("a token is shown")
+		}
+		if strings.Contains(text, key[strings.LastIndex(key, "+"):]) { // with the seed
+			t.Error("the signing key is shown")
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 func newManifestTrust(s streams) *cobra.Command {
@@ -44,7 +41,7 @@ works at any time, also during a run.`,
 					return printTrusted(s.out, all, asJSON)
 				})
 			}
-			key, err := verifier(args[0])
+			key, err := givenKey("KEY", args[0])
 			if err != nil {
 				return err
 			}
@@ -78,25 +75,6 @@ works at any time, also during a run.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as one JSON array")
 	manifestFlag(cmd, &path)
 	return cmd
-}
-
-// verifier is the key that is given, or the one in the file that is.
-func verifier(given string) (string, error) {
-	text := given
-	if b, err := os.ReadFile(given); err == nil {
-		text = string(b)
-	}
-	text = strings.TrimSpace(text)
-	if _, err := receipt.NewKeys(text); err != nil {
-		shown := given
-		if strings.Contains(text, "PRIVATE+KEY") {
-			shown = "a signing key, which is secret"
-		}
-		return "", usagef(
-			"run vbcvault audit --key on the other machine, and give what it prints, or a file with it",
-			"%.80s is not a key to trust", shown)
-	}
-	return text, nil
 }
 
 func printTrusted(out io.Writer, all []manifest.Trusted, asJSON bool) error {

@@ -18,8 +18,7 @@ func (a *Archive) tellOfHolds(ctx context.Context, rows []manifest.Row) error {
 		return err
 	}
 	for _, h := range holds {
-		names := func(row manifest.Row) bool { return h.Names(row) }
-		if h.Removed == nil || !slices.ContainsFunc(rows, names) {
+		if h.Removed == nil || !slices.ContainsFunc(rows, h.Names) {
 			continue
 		}
 		key := layout.Holds(a.account) + h.Digest.String() + ".json"

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -123,20 +121,6 @@ func (a *Archive) readKey(ctx context.Context, o storage.Object) error {
 
 const maxVerifier = 1 << 16 // bytes
 
-// unsigned says how to mend that there is no key.
-func unsigned(err error) error {
-	missing, ok := errors.AsType[*manifest.KeyError](err)
-	if !ok {
-		return err
-	}
-	return &refusal.Refusal{
-		Code:   code.NoKey,
-		Reason: fmt.Sprintf("%v; nothing was changed", missing),
-		Hint: "put the file of the key " + missing.Verifier + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE; " +
-			"if it is lost, move the manifest away and make a new one with vbcvault rebuild",
-	}
-}
-
 // isAsSigned refuses a manifest whose log isn't what its key has signed last: what
 // somebody has changed in its file gets no signature. Where a manifest remembers no
 // checkpoint, that of the archive counts, if there is one.
@@ -188,44 +172,6 @@ func (a *Archive) lastSigned(ctx context.Context, c receipt.Chain, own []layout.
 	return nil, nil
 }
 
-// isStrange reports whether a bundle can't be what its name says.
-func isStrange(err error) bool {
-	_, broken := errors.AsType[*receipt.Break](err)
-	return broken || layout.Unreadable(err)
-}
-
-// denied reports whether a store doesn't give an object out as long as nobody does
-// something about it.
-func denied(err error) bool {
-	return errors.Is(err, storage.ErrCold) || errors.Is(err, storage.ErrRefused)
-}
-
-// unread says how to go on where a bundle of the manifest's own log can't be read. It
-// may be what the manifest lacks, and it may be anybody's.
-func unread(b layout.Bundle, err error) error {
-	reason := fmt.Sprintf("receipts of this manifest's log are in the destination and can't be read, so it is unknown whether the manifest lacks them: %v", err)
-	remove := ". If no vbcvault of yours has written it, remove it"
-	switch {
-	case errors.Is(err, storage.ErrCold):
-		return &refusal.Refusal{
-			Code: code.Cold, Reason: reason,
-			Hint: "restore " + b.Object.Key + " from cold storage with the tools of the destination, and keep receipts/ out of rules that move it there" + remove,
-		}
-	case errors.Is(err, storage.ErrRefused):
-		return &refusal.Refusal{Code: code.StoreRefused, Reason: reason, Hint: "allow vbcvault to read " + b.Object.Key + remove}
-	}
-	return err
-}
-
-// changed refuses a manifest that somebody has changed.
-func changed(how string) error {
-	return &refusal.Refusal{
-		Code:   code.ReceiptsChanged,
-		Reason: how + ": somebody or something has changed the manifest",
-		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
-	}
-}
-
 // Doubts are what settling the archive has found that speaks against the receipts
 // or holds in the store, each in a sentence. Nothing of it was taken over.
 func (a *Archive) Doubts() []string { return a.doubts }
@@ -275,114 +221,4 @@ func (a *Archive) restore(ctx context.Context, own []layout.Bundle) error {
 	}
 	a.doubt("%s); they were stored again from the manifest", what)
 	return nil
-}
-
-// lookAtTips compares the ends of the other manifests' logs with those that were seen
-// before, by their names, and remembers what is new. Logs that a known key has signed
-// must be there for ever. That another one is gone is said once: anybody may have put it
-// there, and somebody may have removed it for that.
-func (a *Archive) lookAtTips(ctx context.Context, own string, all []layout.Bundle, moved bool) error {
-	known, looked, err := a.manifest.Tips(ctx)
-	if err != nil {
-		return err
-	}
-	keys, err := Keys(ctx, a.manifest)
-	if err != nil {
-		return err
-	}
-	seen := TipsOf(all)
-	delete(seen, own) // which the manifest has itself
-	var changed []string
-	var tips []manifest.Tip // of those
-	gone := func(t manifest.Tip) bool { return !hasTip(all, t) }
-	for _, t := range known {
-		switch {
-		case !gone(t):
-			continue
-		case moved:
-			a.log.Warn("a log of receipts of another manifest did not move along with the archive; it is forgotten", "log", t.Chain, "entries", t.Last)
-		case t.Known:
-			a.doubt("the log of receipts %s of another manifest has become shorter: the file with its entry %d was beside the archive and is gone", t.Chain, t.Last)
-			delete(seen, t.Chain) // what is known of it stays known
-			tips = append(tips, t)
-			continue
-		default:
-			a.doubt("receipts of the log %s, which no known key has signed, were beside the archive and are gone (its entry %d); this is said once", t.Chain, t.Last)
-		}
-		changed = append(changed, t.Chain) // it is forgotten
-	}
-	for _, chain := range slices.Sorted(maps.Keys(seen)) {
-		before := ofChain(known, chain)
-		isNew := func(t manifest.Tip) bool {
-			return !slices.ContainsFunc(before, func(b manifest.Tip) bool { return sameTip(b, t) })
-		}
-		if !slices.ContainsFunc(seen[chain], isNew) && !slices.Contains(changed, chain) {
-			continue
-		}
-		changed = append(changed, chain)
-		for _, t := range seen[chain] {
-			t.First = !looked
-			if t.Known, err = a.isKnown(ctx, keys, all, t); err != nil {
-				return err
-			}
-			tips = append(tips, t)
-		}
-		// Whatever lies behind it that nobody has signed, an end that a known key has
-		// signed must stay.
-		if !slices.ContainsFunc(tips, func(t manifest.Tip) bool { return t.Chain == chain && t.Known }) {
-			tips = append(tips, slices.DeleteFunc(before, func(t manifest.Tip) bool { return !t.Known || gone(t) })...)
-		}
-	}
-	if looked && len(changed) == 0 {
-		return nil
-	}
-	return a.manifest.SeeTips(ctx, changed, slices.DeleteFunc(tips, func(t manifest.Tip) bool { return !slices.Contains(changed, t.Chain) }))
-}
-
-// isKnown reports whether a known key has signed the end of a log. What can't be read is
-// looked at again when the log has become longer.
-func (a *Archive) isKnown(ctx context.Context, keys receipt.Keys, all []layout.Bundle, t manifest.Tip) (bool, error) {
-	i := slices.IndexFunc(all, func(b layout.Bundle) bool { return b.Chain == t.Chain && b.Last == t.Last && b.Head == t.Head })
-	_, checkpoint, err := all[i].Read(ctx, a.store)
-	if isStrange(err) || denied(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	c, _, err := keys.Open(checkpoint)
-	return err == nil && c.Chain() == t.Chain && c.Size == t.Last, nil
-}
-
-// ofChain are the tips of one chain.
-func ofChain(all []manifest.Tip, chain string) (tips []manifest.Tip) {
-	for _, t := range all {
-		if t.Chain == chain {
-			tips = append(tips, t)
-		}
-	}
-	return tips
-}
-
-func sameTip(a, b manifest.Tip) bool {
-	return a.Chain == b.Chain && a.Head == b.Head && a.Last == b.Last
-}
-
-func hasTip(all []layout.Bundle, t manifest.Tip) bool {
-	return slices.ContainsFunc(all, func(b layout.Bundle) bool { return b.Chain == t.Chain && b.Last == t.Last && b.Head == t.Head })
-}
-
-// TipsOf are the ends of the logs that have these bundles, as their names say them.
-func TipsOf(all []layout.Bundle) map[string][]manifest.Tip {
-	tips := map[string][]manifest.Tip{}
-	for _, b := range all {
-		t := manifest.Tip{Chain: b.Chain, Last: b.Last, Head: b.Head}
-		switch has := tips[b.Chain]; {
-		case len(has) == 0 || has[0].Last < t.Last:
-			tips[b.Chain] = []manifest.Tip{t}
-		case has[0].Last == t.Last && !slices.ContainsFunc(has, func(h manifest.Tip) bool { return sameTip(h, t) }):
-			tips[b.Chain] = append(has, t)
-		}
-	}
-	return tips
 }

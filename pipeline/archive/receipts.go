@@ -194,10 +194,10 @@ func grown(ctx context.Context, m logReader, t receipt.Tree, last int64) (receip
 	return t, fmt.Errorf("the manifest has %d receipts where it should have %d; vbcvault audit shows details", t.Size(), last)
 }
 
-// Head is how far a manifest's log has come, whether that is stored beside its archive
+// Checkpoint is how far a manifest's log has come, whether that is stored beside its archive
 // yet or not: to be kept somewhere else, where nobody who can write to the archive or
 // the manifest can change it.
-func Head(ctx context.Context, m logReader) (receipt.Checkpoint, error) {
+func Checkpoint(ctx context.Context, m logReader) (receipt.Checkpoint, error) {
 	c, err := m.Chain(ctx)
 	if err != nil {
 		return receipt.Checkpoint{}, err

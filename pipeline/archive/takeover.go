@@ -83,10 +83,16 @@ func (a *Archive) takeOverReceipts(ctx context.Context, c receipt.Chain, own []l
 	default:
 		a.doubt("the archive has receipts %d to %d of this manifest's log that the manifest's key has not signed; they are ignored", ways[0].Last+1, last.Last)
 	}
+	return a.nameStrangers(ctx, ways[0].Chain, strangers)
+}
+
+// nameStrangers says what it means that bundles don't continue the manifest's log: a
+// fork, or something that isn't its own.
+func (a *Archive) nameStrangers(ctx context.Context, c receipt.Chain, strangers []string) error {
 	if len(strangers) == 0 {
 		return nil
 	}
-	forked, err := a.forks(ctx, ways[0].Chain)
+	forked, err := a.forks(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package check
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/ledger"
@@ -43,9 +45,10 @@ func (a *auditor) compareStories(ctx context.Context) error {
 	if err := a.everyEntry(ctx, name); err != nil {
 		return err
 	}
-	for c, n := range map[string]int64{code.RowMissing: lost, code.NoErasing: ended} {
-		if named[c] == namedRows && n > namedRows {
-			a.wrong(c, a.Chain, "%s: %d in all", c, n)
+	all := map[string]int64{code.RowMissing: lost, code.NoErasing: ended}
+	for _, c := range slices.Sorted(maps.Keys(all)) { // so that two reports of the same are the same
+		if named[c] == namedRows && all[c] > namedRows {
+			a.wrong(c, a.Chain, "%s: %d in all", c, all[c])
 		}
 	}
 	return nil

@@ -109,9 +109,6 @@ func VerifierKey(account, chain string) string {
 	return Receipts(account) + "chain=" + chain + "/key.txt"
 }
 
-// IsVerifier reports whether a key is such a file's.
-func IsVerifier(key string) bool { return VerifierOf(key) != "" }
-
 // VerifierOf is the chain whose file of that kind has a key, "" if it is none.
 func VerifierOf(key string) string {
 	m := verifierName.FindStringSubmatch(key)

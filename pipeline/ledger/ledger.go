@@ -47,12 +47,11 @@ type Stray struct {
 type StrayKind int
 
 const (
-	Foreign  StrayKind = iota // its name is none of vbcvault's
-	Damaged                   // it isn't what its name says
-	Loose                     // what it continues isn't there
-	Forged                    // its checkpoint bears a known key's name, and that key hasn't signed this
-	Unsigned                  // of a log of which a known key vouches for what comes before it
-	Unread                    // it can't be read before somebody restores it from cold storage
+	Foreign StrayKind = iota // its name is none of vbcvault's
+	Damaged                  // it isn't what its name says
+	Loose                    // what it continues isn't there
+	Forged                   // its checkpoint bears a known key's name, and that key hasn't signed this
+	Unread                   // it can't be read before somebody restores it from cold storage
 )
 
 // Log is one log, from its first entry to its end.

@@ -157,8 +157,8 @@ func (g *gatherer) sign(ctx context.Context, c receipt.Checkpoint, first bool) (
 		return nil, &refusal.Refusal{
 			Code:   code.NoKey,
 			Reason: fmt.Sprintf("%v; the newest receipts about this recording are not signed yet, so nothing was written", missing),
-			Hint: "put the file of the key " + missing.Verifier + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE; " +
-				"or run the same command again after the next vbcvault archive, which signs them",
+			Hint: archive.KeyHint(missing) +
+				"; or run the same command again after the next vbcvault archive, which signs them",
 		}
 	}
 	if err != nil {

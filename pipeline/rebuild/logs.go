@@ -38,7 +38,7 @@ func (b *rebuild) openLogs(ctx context.Context) error {
 		switch s.Kind {
 		case ledger.Foreign:
 			b.found.Add(check.Unknown, s.Key, check.None, "it "+s.Why)
-		case ledger.Forged, ledger.Unsigned:
+		case ledger.Forged:
 			b.found.Add(check.Unsigned, s.Key, check.None, "it "+s.Why)
 		default:
 			b.found.Add(check.Damaged, s.Key, check.None, "it "+s.Why+"; later entries are not trusted, so the next run asks VBC")

@@ -16,6 +16,11 @@
 // ends with one. An Inclusion proves that one line is in the log that a checkpoint
 // speaks of, without the rest of it.
 //
+// So these words mean one thing each: entry and line, its bytes; chain, the entries by
+// their digests; log, a chain with its tree and checkpoints; head, the digest of the
+// last line; root, that of the tree; checkpoint, size and root. A log that forks has
+// several ends, and tip is what package manifest calls one that it has seen.
+//
 // Entries hold no caller's data, since they may lie under Object Lock for
 // longer than the recordings may.
 package receipt
