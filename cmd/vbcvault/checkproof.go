@@ -67,7 +67,7 @@ func checkProof(ctx context.Context, dir string, given []string) (proof.Statemen
 	}
 	keys, err := receipt.NewKeys(texts...)
 	if err != nil {
-		return st, usagef("give the key as one line, or the name of a file that contains it", "--key: %v", err)
+		return st, usagef("give what vbcvault audit --key prints, as one line or as the name of a file that contains it", "--key: %v", err)
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return st, usagef("name the directory that vbcvault prove has written", "%s is not a directory that can be read", dir)

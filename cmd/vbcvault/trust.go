@@ -90,7 +90,7 @@ func verifier(given string) (string, error) {
 	if _, err := receipt.NewKeys(text); err != nil {
 		shown := given
 		if strings.Contains(text, "PRIVATE+KEY") {
-			shown = "a signing key, which is secret"
+			shown = "a signing key, which must stay secret,"
 		}
 		return "", usagef(
 			"run vbcvault audit --key on the other machine, and give what it prints, or a file with it",
