@@ -15,7 +15,8 @@ func diagnoseKey(m *sqlite.Manifest) storage.Finding {
 	key, err := m.SigningKey()
 	if missing, ok := errors.AsType[*manifest.KeyError](err); ok {
 		f := found(check, err, "")
-		f.Mend = "put the file of the key " + missing.Verifier + " back from a backup, or set VBCVAULT_SIGNING_KEY_FILE"
+		f.Mend = "put this file back from a backup of the manifest (there it is FILE.key), or set VBCVAULT_SIGNING_KEY_FILE; " +
+			"the key is " + missing.Verifier + "; if it is lost: vbcvault help evidence"
 		return f
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func (f *finder) whichOne(e Erasure) error {
 	}
 	return &refusal.Refusal{
 		Code: code.WhichOne, Reason: text.String(),
-		Hint: "choose one with --start, and if they start in the same second also with --bytes; nothing was changed",
+		Hint: "nothing was changed; choose one with --start, or with --bytes if both have had that start",
 	}
 }
 
