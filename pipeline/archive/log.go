@@ -133,7 +133,7 @@ func unsigned(err error) error {
 		Code:   code.NoKey,
 		Reason: fmt.Sprintf("%v; nothing was changed", missing),
 		Hint: "put this file back from a backup of the manifest (there it is FILE.key), or name its place with VBCVAULT_SIGNING_KEY_FILE; " +
-			"if the key is lost, move the manifest away with its -wal and -shm, and make a new one with vbcvault rebuild --key " + missing.Verifier,
+			"if the key is lost, move the manifest away with its -wal and -shm, if it has them, and make a new one with vbcvault rebuild --key " + missing.Verifier,
 	}
 }
 
@@ -222,7 +222,7 @@ func changed(how string) error {
 	return &refusal.Refusal{
 		Code:   code.ReceiptsChanged,
 		Reason: how + ": somebody or something has changed the manifest",
-		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away with its -wal and -shm and make a new one with vbcvault rebuild",
+		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away with its -wal and -shm, if it has them, and make a new one with vbcvault rebuild",
 	}
 }
 

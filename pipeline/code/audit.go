@@ -51,7 +51,7 @@ const (
 
 const (
 	whoWrote = "find out who wrote to the bucket, then remove the objects"
-	restored = "find out who changed the manifest; then restore a backup of it, or move it away with its -wal and -shm, " +
+	restored = "find out who changed the manifest; then restore a backup of it, or move it away with its -wal and -shm if it has them, " +
 		"and create a new one with vbcvault rebuild"
 )
 
