@@ -12,11 +12,21 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/code"
 )
 
+// widestAudited is how wide the column of values may become.
+const widestAudited = 24
+
 // print prints the report.
 func (f *auditFlags) print(out io.Writer, path string, a check.AuditResult) {
 	fmt.Fprintf(out, "Receipts of recordings deleted at VBC\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name string, value any, note string) { fmt.Fprintf(w, "%s\t%v\t%s\n", name, value, note) }
+	row := func(name string, value any, note string) {
+		text := fmt.Sprint(value)
+		if len(text) > widestAudited { // a column as wide as a key would move all notes out of sight
+			fmt.Fprintf(w, "%s\t%s  %s\n", name, text, note)
+			return
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", name, text, note)
+	}
 	row("account", orNone(a.Account), "")
 	row("destination", orNone(a.Destination), "")
 	row("manifest", path, "")
@@ -94,7 +104,7 @@ func printLog(row func(name string, value any, note string), a check.AuditResult
 
 // printAdvice says once what to do about each kind of finding.
 func printAdvice(out io.Writer, a check.AuditResult) {
-	fmt.Fprintln(out, "\nWhat to do (vbcvault help evidence says more):")
+	fmt.Fprintln(out, "\nWhat to do (vbcvault help evidence says more; no run takes over what isn't signed):")
 	told := map[string]bool{}
 	for _, found := range a.Findings {
 		if e := code.About(code.Audited, found.Code); found.Wrong && !told[found.Code] {

@@ -30,7 +30,8 @@ archive or from an earlier report, but not out of the directory: whoever made
 the directory also wrote the key.txt in it. If the proof has receipts of several
 logs with different keys, give --key several times.
 
-The exit code is 1 if anything is wrong: each problem names a file.`,
+The exit code is 1 if anything is wrong: each problem names a file. The page
+index.html is not signed, so rely on what check-proof prints.`,
 		Example: `  vbcvault check-proof case-4711 --key vbcvault/k3x…+1a2b3c4d+AS…
   vbcvault check-proof case-4711 --key operator-key.txt --json`,
 		Args: cobra.ExactArgs(1),
@@ -71,7 +72,8 @@ func checkProof(ctx context.Context, dir string, given []string) (proof.Statemen
 		return st, stopped(ctx.Err(), err)
 	}
 	if !st.Intact {
-		err = &exitError{code: exitIncomplete, err: errors.New("this proves nothing; the first problem: " + st.Problems[0])}
+		err = &exitError{code: exitIncomplete, err: errors.New("this proves nothing; the first problem: " + st.Problems[0] +
+			". Check that --key is the key of this log; if it is, ask for the directory again, from its maker")}
 	}
 	return st, err
 }
@@ -105,5 +107,6 @@ func printStatement(s streams, st proof.Statement) {
 	for _, e := range st.Events {
 		fmt.Fprintf(s.out, "%s  %s\n", e.At.Format(time.RFC3339), e.Says)
 	}
-	fmt.Fprintf(s.out, "\n%s\nThe proof is intact: every byte was checked.\n", st.Summary)
+	fmt.Fprintf(s.out, "\n%s\nThe proof is intact: every byte of the copy and of the receipts was checked.\n"+
+		"The page index.html is not signed: rely on the text above.\n", st.Summary)
 }

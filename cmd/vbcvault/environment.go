@@ -28,7 +28,9 @@ const environmentHelp = `Environment:
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server instead of AWS
   AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
   VBCVAULT_STATE_DIR  directory of manifests (default $XDG_STATE_HOME/vbcvault,
-                      else ~/.local/state/vbcvault)`
+                      else ~/.local/state/vbcvault)
+  VBCVAULT_SIGNING_KEY  the key that signs receipts, if it is not in the file
+                      MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE`
 
 // vbcOptions reads what the environment says about VBC. All that is missing is
 // named at once.

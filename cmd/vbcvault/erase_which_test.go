@@ -57,6 +57,10 @@ func TestEraseAsksWhich(t *testing.T) {
 			if left := w.of("_7."); len(left) != 2 {
 				t.Errorf("%v", left)
 			}
+			for _, again := range [][]string{{"--start", s.starts[3].Format(time.RFC3339)}, {"--bytes", "9000"}} { // the other isn't meant
+				r = w.nothingChanges(3, func() result { return w.erase(append([]string{"--id", "7"}, again...)...) })
+				w.says(r, "is already erased")
+			}
 			r = w.nothingChanges(3, func() result { return w.erase("--id", "7") })
 			w.says(r, "2025-08-01T10:00:00Z, bytes 9500, no longer at VBC", "bytes 9000, erased")
 			w.want(w.erase("--id", "7", "--start", "2025-08-01T10:00:00Z"), 0, nil)

@@ -116,7 +116,9 @@ func (w *holdWhere) remove(ctx context.Context, s streams, which whichHold, f ho
 	if len(missed) == len(h.in) {
 		return errors.Join(missed...)
 	}
-	fmt.Fprintf(s.out, "hold %s is removed; it covered %s.\n", h.label(), coveredWhere(h.Hold))
+	fmt.Fprintf(s.out, "hold %s is removed; it covered %s.\n"+
+		"A run with --delete may now delete these at VBC. Other machines learn of it after the next run of vbcvault archive here.\n",
+		h.label(), coveredWhere(h.Hold))
 	if missed = append(missed, unread...); len(missed) > 0 {
 		return &exitError{code: exitIncomplete, err: fmt.Errorf("the hold may still be in force elsewhere: %w. "+
 			"Run the same command again with the first digits, %s, once these manifests can be written", errors.Join(missed...), short(h.Digest))}

@@ -100,7 +100,7 @@ func incomplete(s pipeline.Summary) error {
 	if s.Failed+s.Resting > 0 {
 		return errors.New("some recordings failed and stay at VBC; vbcvault status lists them")
 	}
-	return errors.New("no recording failed, but something could not be listed or stored; see the warnings above and vbcvault status")
+	return errors.New("no recording failed, but something could not be listed, stored or believed; see the warnings above and vbcvault status")
 }
 
 // plan is a dry run.

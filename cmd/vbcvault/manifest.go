@@ -78,8 +78,8 @@ func newManifestCheck(s streams) *cobra.Command {
 		Long: `Check reads every page and row of the manifest, and does what vbcvault audit
 --offline does: it compares the receipts with the recordings and holds. It
 changes nothing. The exit code is 1 if something is wrong; then restore a
-backup, or move the manifest away and create a new one from the archive with
-vbcvault rebuild.`,
+backup, or move the manifest away with its -wal and -shm, if it has them, and
+create a new one from the archive with vbcvault rebuild.`,
 		Example: `  vbcvault manifest check`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,16 +58,38 @@ func writeCodes(b *strings.Builder, table []code.Entry) {
 	}
 }
 
+// writeFindings writes an advice that many codes share once, above the table of these.
+func writeFindings(b *strings.Builder, table []code.Entry) {
+	const many = 3
+	shared := map[string][]code.Entry{}
+	var advices []string
+	for _, e := range table {
+		if len(shared[e.Advice]) == 0 {
+			advices = append(advices, e.Advice)
+		}
+		shared[e.Advice] = append(shared[e.Advice], code.Entry{Code: e.Code, Meaning: e.Meaning})
+	}
+	for _, advice := range advices {
+		if len(shared[advice]) >= many {
+			fmt.Fprintf(b, "%s%s:\n\n", strings.ToUpper(advice[:1]), advice[1:])
+			writeCodes(b, shared[advice])
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString("The others:\n\n")
+	writeCodes(b, slices.DeleteFunc(slices.Clone(table), func(e code.Entry) bool { return len(shared[e.Advice]) >= many }))
+}
+
 // auditPage is what the manual says of what audit finds.
 func auditPage() string {
 	var b strings.Builder
 	b.WriteString(`## What audit finds
 
 ` + "`audit`" + ` names each finding with a code, a short word that stays the same in every version; ` + "`--json`" + ` has them in
-` + "`findings`" + `. These speak against the receipts, and the exit code is 1:
+` + "`findings`" + `. These speak against the receipts, and the exit code is 1. No run takes over what isn't signed.
 
 `)
-	writeCodes(&b, code.Audited)
+	writeFindings(&b, code.Audited)
 	b.WriteString("\nThese are remarks, and the exit code is 0:\n\n")
 	writeCodes(&b, code.Remarked)
 	return b.String()

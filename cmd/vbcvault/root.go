@@ -26,7 +26,8 @@ const (
 const exitCodes = `Exit codes:
   0    everything eligible is done, or held back on purpose
   1    finished, but some recordings failed and stay at VBC, or VBC's listings
-       are not reliable (see vbcvault status);
+       are not reliable (see vbcvault status), or the archive has something that
+       no known key has signed (see the warnings in the log);
        for commands that check or fetch: something is wrong or missing
   2    usage or configuration error; no request was sent
   3    stopped early: credentials or destination refused, another run in

@@ -16,11 +16,11 @@ import (
 
 // KeyHint says how to mend that a manifest's signing key can't be had.
 func KeyHint(e *manifest.KeyError) string {
-	which := e.File
+	hint := "put this file back from a backup of the manifest (there it is FILE.key), or name its place with VBCVAULT_SIGNING_KEY_FILE"
 	if e.Verifier != "" {
-		which = "the file of the key " + e.Verifier
+		hint += "; the key is " + e.Verifier
 	}
-	return "put " + which + " back from a backup, or give the key with VBCVAULT_SIGNING_KEY_FILE"
+	return hint
 }
 
 // unsigned refuses to go on without the key.
@@ -32,7 +32,7 @@ func unsigned(err error) error {
 	return &refusal.Refusal{
 		Code:   code.NoKey,
 		Reason: fmt.Sprintf("%v; nothing was changed", missing),
-		Hint:   KeyHint(missing) + "; if it is lost, move the manifest away and make a new one with vbcvault rebuild",
+		Hint:   KeyHint(missing) + "; if it is lost, move the manifest away with its -wal and -shm, if it has them, and make a new one with vbcvault rebuild --key " + missing.Verifier,
 	}
 }
 
@@ -70,6 +70,6 @@ func changed(how string) error {
 	return &refusal.Refusal{
 		Code:   code.ReceiptsChanged,
 		Reason: how + ": somebody or something has changed the manifest",
-		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away and make a new one with vbcvault rebuild",
+		Hint:   "vbcvault audit shows details; restore a backup of the manifest, or move it away with its -wal and -shm, if it has them, and make a new one with vbcvault rebuild",
 	}
 }

@@ -15,10 +15,12 @@ import (
 // was chosen before. Whose objects nobody knows, and what the manifest doesn't know at
 // all, has to be named by its start.
 func (f *finder) pick(e Erasure) (recordingOf, error) {
-	var left []recordingOf // to choose from
+	var left, erased []recordingOf // to choose from, and what else may be meant
 	for _, one := range f.all {
 		if one.fits(e) && !one.over() {
 			left = append(left, one)
+		} else if one.fits(e) {
+			erased = append(erased, one)
 		}
 	}
 	named := !e.Start.IsZero() || e.Bytes > 0
@@ -30,8 +32,8 @@ func (f *finder) pick(e Erasure) (recordingOf, error) {
 		return merged(left), nil
 	case len(left) == 1 && (named || len(f.all) == 1 && len(left[0].rows) > 0):
 		return left[0], nil
-	case len(left) == 0 && (!named || slices.ContainsFunc(f.all, func(one recordingOf) bool { return one.fits(e) })):
-		return recordingOf{rows: merged(f.all).rows, told: true}, nil // all of it is erased
+	case len(left) == 0 && len(erased) > 0:
+		return recordingOf{rows: merged(erased).rows, told: true}, nil // the others are not meant
 	}
 	return recordingOf{}, f.whichOne(e)
 }
@@ -73,7 +75,7 @@ func (f *finder) whichOne(e Erasure) error {
 	}
 	return &refusal.Refusal{
 		Code: code.WhichOne, Reason: text.String(),
-		Hint: "choose one with --start, and if they start in the same second also with --bytes; nothing was changed",
+		Hint: "nothing was changed; choose one with --start, or with --bytes if both have had that start",
 	}
 }
 

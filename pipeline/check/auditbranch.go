@@ -114,7 +114,7 @@ func (a *auditor) compareBranch(ctx context.Context, g *ledger.Log) error {
 	case g.Signed > common && extends:
 		a.wrong(code.Older, own.ID,
 			"destination: it has entries %d to %d of this manifest's log, signed, that the manifest lacks: "+
-				"the manifest was restored from a backup (the next run that has something to do repairs this), "+
+				"the manifest was restored from a backup (the next run repairs this), "+
 				"or entries were removed from it", common+1, g.Signed)
 	case g.Signed > common:
 		a.wrong(code.Fork, own.ID,

@@ -50,9 +50,9 @@ const (
 )
 
 const (
-	whoWrote = "find out who wrote to the bucket; the next run takes nothing of it over"
-	restored = "restore a backup of the manifest, or move the manifest away and create a new one with vbcvault rebuild; " +
-		"find out who changed the file"
+	whoWrote = "find out who wrote to the bucket, then remove the objects"
+	restored = "find out who changed the manifest; then restore a backup of it, or move it away with its -wal and -shm if it has them, " +
+		"and create a new one with vbcvault rebuild"
 )
 
 // Audited are the findings that speak against the receipts.
@@ -63,7 +63,7 @@ var Audited = []Entry{
 	{AnotherLog, "recordings were deleted by a log that this manifest's key has signed, and that is not the manifest's log any more", restored},
 	{AnotherKey, "the archive has the manifest's log signed by another key than the manifest's", restored},
 	{Older, "the archive has signed entries that the manifest lacks, as after a restore from a backup",
-		"the next run that has something to do copies them into the manifest; if no backup was restored, " + restored},
+		"the next run copies them into the manifest; if no backup was restored, find out who changed the manifest"},
 	{Fork, "a log has two ends, both signed by a known key: its manifest was copied, or restored while its newer state was still in use",
 		"use one of the two manifests only; nothing is lost, and both ends stay evidence"},
 	{UnsignedReceipts, "the archive has entries that the manifest lacks, and no known key has signed them",
@@ -73,9 +73,9 @@ var Audited = []Entry{
 	{Removed, "receipts were stored beside the archive and are missing",
 		"the next run stores those of this manifest again; get those of another from a version or a copy of the bucket"},
 	{DamagedBundle, "an object with receipts does not have the content that its name says",
-		"get it from a version or a copy of the bucket"},
+		"get it from a version or a copy of the bucket; if there is none with this name, " + whoWrote},
 	{OtherShorter, "the log of another manifest is shorter than it once was, or another one is in its place",
-		"get the missing objects from a version or a copy of the bucket"},
+		"get the missing objects from a version or a copy of the bucket; if you have removed a planted log, the next run forgets it"},
 	{UnknownLog, "a log has appeared beside the archive that no known key has signed",
 		"if it is another machine's, compare its key with what vbcvault audit --key prints there, " +
 			"then run vbcvault manifest trust; if not, " + whoWrote},

@@ -166,8 +166,8 @@ func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
 			Code: code.Unvouched,
 			Reason: fmt.Sprintf("the copy of %s was found in the archive, and no signed receipt vouches for it",
 				row.Recording),
-			Hint: "if you know the key of the manifest that archived it, trust it and make the manifest anew; " +
-				"if not, run vbcvault archive, which compares the copy with VBC's, then the same command again",
+			Hint: "run vbcvault archive with --delete, which compares the copy with VBC's before it deletes the recording there; " +
+				"or, if nobody else has written to the archive, vbcvault archive --trust-archive; then run the same command again",
 		}
 	case row.Alike == manifest.Suspect:
 		return nil, &refusal.Refusal{

@@ -102,6 +102,9 @@ func NewKeys(verifiers ...string) (Keys, error) {
 			continue
 		}
 		v, err := note.NewVerifier(text)
+		if err != nil && strings.Contains(text, "PRIVATE+KEY") {
+			return Keys{}, errors.New("this is a signing key, which must stay secret")
+		}
 		if err != nil {
 			return Keys{}, fmt.Errorf("%.80q is not a key: want one line as in vbcvault/…+1a2b3c4d+…, which vbcvault audit --key prints", text)
 		}

@@ -158,6 +158,11 @@ func TestKeyIsNotPrinted(t *testing.T) {
 	if _, err := ParseKey(key.Secret() + "x"); err == nil || strings.Contains(err.Error(), key.Secret()) {
 		t.Errorf("%v", err)
 	}
+	for _, given := range []string{key.Secret(), key.Secret() + "x", key.Secret()[:70]} {
+		if _, err := NewKeys(given); err == nil || strings.Contains(err.Error(), "PRIVATE") {
+			t.Errorf("given as a verifier: %v", err)
+		}
+	}
 	for _, bad := range []string{"", "PRIVATE+KEY+", key.Verifier(), "\x00"} {
 		if _, err := ParseKey(bad); err == nil {
 			t.Errorf("%q is a key", bad)
