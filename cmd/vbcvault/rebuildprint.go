@@ -94,7 +94,7 @@ func givenKey(arg string) (string, error) {
 	if _, err := receipt.NewKeys(arg); err == nil {
 		return strings.TrimSpace(arg), nil
 	}
-	if strings.Contains(arg, "PRIVATE+KEY+") {
+	if receipt.LooksSecret(arg) {
 		return "", usagef("give a signing key with VBCVAULT_SIGNING_KEY_FILE, and with --key what vbcvault audit --key printed", "--key: this is a signing key, which must stay secret")
 	}
 	file, err := os.Open(arg)

@@ -89,7 +89,7 @@ func verifier(given string) (string, error) {
 	text = strings.TrimSpace(text)
 	if _, err := receipt.NewKeys(text); err != nil {
 		shown := given
-		if strings.Contains(text, "PRIVATE+KEY") {
+		if receipt.LooksSecret(text) {
 			shown = "a signing key, which is secret"
 		}
 		return "", usagef(
