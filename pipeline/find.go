@@ -21,6 +21,11 @@ func (r *run) find(row *item) (found bool, err error) {
 	}
 	known := row.Copy
 	for _, row.Copy = range candidates {
+		// What the archive has once had of what VBC sent is known: something else in
+		// its place is no copy of it, whatever the metadata beside that says.
+		if !known.ArchivedAt.IsZero() && !row.Unvouched && row.Copy.Audio.Content != known.Audio.Content {
+			continue
+		}
 		ev, err := r.prove(row)
 		if isA[*evidence.Mismatch](err) {
 			continue // a damaged copy is none; a whole one may lie beside it

@@ -124,6 +124,9 @@ func (f *auditFlags) open(ctx context.Context, m *sqlite.Manifest) (storage.Stor
 // them.
 func (f *auditFlags) expected() (texts []string, err error) {
 	for _, given := range f.expect {
+		if receipt.LooksSecret(given) {
+			return nil, usagef("give a checkpoint, or a file with one", "--expect: this is a signing key, which must stay secret")
+		}
 		text := given
 		if b, err := os.ReadFile(given); err == nil {
 			text = string(b)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -89,6 +90,9 @@ func setting(name string) (string, error) {
 		return value, nil
 	case value != "":
 		return "", usagef("unset one of them", "both %s and %s_FILE are set", name, name)
+	}
+	if receipt.LooksSecret(file) {
+		return "", usagef("write the key into a file, and give its name", "%s_FILE: this is a signing key and not the name of a file; it must stay secret", name)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {

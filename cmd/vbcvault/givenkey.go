@@ -48,7 +48,7 @@ func givenKey(what, given string) (string, error) {
 			return strings.TrimSpace(line), nil
 		}
 	}
-	if strings.Contains(text, "PRIVATE+KEY") {
+	if receipt.LooksSecret(text) {
 		shown = "a signing key, which must stay secret,"
 	}
 	return "", usagef(hint, "%s: %.80s is not a key, nor a file with one", what, shown)

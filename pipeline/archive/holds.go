@@ -58,9 +58,13 @@ func LearnHolds(
 		if err := m.LearnHold(ctx, t); err != nil {
 			return nil, nil, err
 		}
+		if h := known[t.Hold]; h.Changed && !t.Ended && t.Check() {
+			doubts = append(doubts, fmt.Sprintf("the text of hold %d in the manifest was changed; it was read again from the archive", h.Number))
+			log.Warn(doubts[len(doubts)-1] + ". Find out who changed the manifest's file")
+		}
 	}
 	if all, err = m.Holds(ctx); err != nil || len(ends) == 0 {
-		return all, nil, err
+		return all, doubts, err
 	}
 	before := all
 	if all, err = learnReleases(ctx, store, m, log, account, ends); err != nil && denied(err) {

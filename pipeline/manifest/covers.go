@@ -33,6 +33,10 @@ type Hold struct {
 	// covers everything.
 	Lost bool `json:"-"`
 
+	// Changed says that it is lost since the manifest has another text of it than the
+	// one that it was made with.
+	Changed bool `json:"-"`
+
 	Removed *Removal `json:"-"` // nil as long as it holds
 }
 

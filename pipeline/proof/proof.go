@@ -97,9 +97,10 @@ type Line struct {
 func (l Line) name() string { return fmt.Sprintf("%012d", l.Seq) }
 
 // Vouches reports whether an entry says of a whole copy that its store has confirmed
-// it.
+// it. One that was found in the archive, and that nobody has compared with what VBC
+// sends, anybody may have put there: the log says so, and vouches for nothing.
 func Vouches(e receipt.Entry) bool {
-	return (e.Vouches() || e.Type == receipt.Result) && e.Audio != nil && e.Sidecar != nil && e.Audio.Proven() && e.Sidecar.Proven() &&
+	return !e.Found && (e.Vouches() || e.Type == receipt.Result) && e.Audio != nil && e.Sidecar != nil && e.Audio.Proven() && e.Sidecar.Proven() &&
 		(e.Transcript == nil || e.Transcript.Proven())
 }
 

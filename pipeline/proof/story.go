@@ -108,7 +108,7 @@ func (s story) verified() time.Time {
 func says(e receipt.Entry) string {
 	switch e.Type {
 	case receipt.Intent:
-		return "The deletion at VBC was started. Before that, " + confirmed(e)
+		return "The deletion at VBC was started. Before that, " + confirmed(e) + whoseWord(e)
 	case receipt.Archived:
 		return "Somebody asked for a receipt about the copy. For this, " + confirmed(e)
 	case receipt.Result:
@@ -116,7 +116,7 @@ func says(e receipt.Entry) string {
 		if Vouches(e) {
 			text += " The archive had a verified copy at that time."
 		}
-		return text
+		return text + whoseWord(e)
 	case receipt.Erasing:
 		return fmt.Sprintf("The erasure of the recording from the archive was started, on request. The SHA-256 of the request is %s.", e.Digest)
 	case receipt.Erased:
@@ -129,6 +129,14 @@ func says(e receipt.Entry) string {
 		return fmt.Sprintf("Entries 1 to %d of this log were not signed when they were written. They are signed from here on.", e.Seq-1)
 	}
 	return "Entry of type " + string(e.Type) + "."
+}
+
+// whoseWord says where nothing but the archive says what a copy is.
+func whoseWord(e receipt.Entry) string {
+	if !e.Found {
+		return ""
+	}
+	return " The copy was found in the archive, and nobody has compared it with what VBC sends."
 }
 
 // confirmed says how and when the copy was made sure of.

@@ -161,6 +161,13 @@ func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
 				row.Recording, v.Seq, v.Chain),
 			Hint: "somebody may have changed the manifest; vbcvault audit shows details",
 		}
+	case row.Unvouched && row.State == manifest.Purged:
+		return nil, &refusal.Refusal{
+			Code: code.Unvouched,
+			Reason: fmt.Sprintf("the copy of %s was found in the archive, and no signed receipt vouches for it; "+
+				"VBC no longer has the recording, so nobody can compare them", row.Recording),
+			Hint: "if you know the key of the manifest that archived it, trust it and make the manifest anew",
+		}
 	case row.Unvouched:
 		return nil, &refusal.Refusal{
 			Code: code.Unvouched,

@@ -87,6 +87,10 @@ func (k Key) Sign(c Checkpoint) ([]byte, error) {
 	return signed, nil
 }
 
+// LooksSecret reports whether a text may have a signing key in it, so that no message
+// shows any of it.
+func LooksSecret(text string) bool { return strings.Contains(text, "PRIVATE+KEY") }
+
 // Keys are those whose signatures count. The zero Keys are none. They may be used by
 // several goroutines.
 type Keys struct {
@@ -102,8 +106,8 @@ func NewKeys(verifiers ...string) (Keys, error) {
 			continue
 		}
 		v, err := note.NewVerifier(text)
-		if err != nil && strings.Contains(text, "PRIVATE+KEY") {
-			return Keys{}, errors.New("this is a signing key, which must stay secret")
+		if err != nil && LooksSecret(text) {
+			return Keys{}, errors.New("it is a signing key, which must stay secret: want what vbcvault audit --key prints")
 		}
 		if err != nil {
 			return Keys{}, fmt.Errorf("%.80q is not a key: want one line as in vbcvault/…+1a2b3c4d+…, which vbcvault audit --key prints", text)

@@ -20,18 +20,22 @@ type holdRow struct {
 	Digest, Made, Ended string
 }
 
+// hold is what it says. Where its text isn't the one that it was made with, nobody
+// knows what it covers, and it is lost.
 func (r holdRow) hold() (h manifest.Hold, err error) {
-	if h.Lost = r.Made == ""; !h.Lost {
+	digest, err := storage.ParseDigest(r.Digest)
+	if err != nil {
+		return h, err
+	}
+	if h.Lost = !(manifest.HoldText{Hold: digest, Text: []byte(r.Made)}).Check(); !h.Lost {
 		err = json.Unmarshal([]byte(r.Made), &h)
 	}
+	h.Changed = h.Lost && r.Made != ""
 	if err == nil && r.Ended != "" {
 		h.Removed = &manifest.Removal{}
 		err = json.Unmarshal([]byte(r.Ended), h.Removed)
 	}
-	if err == nil {
-		h.Digest, err = storage.ParseDigest(r.Digest)
-	}
-	h.Number = r.Number
+	h.Digest, h.Number = digest, r.Number
 	return h, err
 }
 
@@ -186,10 +190,11 @@ func takeOverHold(tx txn, e receipt.Entry) error {
 }
 
 // learnHold writes down a hold of another manifest, or of a later state of
-// this one; made is "" if nobody knows what it covers.
+// this one, in the place of what isn't the text that it was made with; made is "" if
+// nobody knows what it covers.
 func learnHold(tx txn, digest storage.Digest, made string) error {
 	_, err := tx.Exec(`INSERT INTO hold (number, digest, made, noted, stored) SELECT coalesce(max(number), 0) + 1, ?, ?, 1, 1 FROM hold WHERE true
-		ON CONFLICT (digest) DO UPDATE SET made = excluded.made WHERE made = ''`, digest.String(), made)
+		ON CONFLICT (digest) DO UPDATE SET made = excluded.made WHERE excluded.made <> ''`, digest.String(), made)
 	if err != nil {
 		return writeError(err)
 	}
