@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 func newAcknowledge(s streams) *cobra.Command {
@@ -41,12 +40,9 @@ It changes only the manifest.`,
 			if trouble != "" {
 				return acknowledgeTrouble(cmd.Context(), s, path, trouble, reason)
 			}
-			kinds, err := parseKinds([]string{kind})
+			key, err := parseKey(kind, user, id)
 			if err != nil {
 				return err
-			}
-			if kinds[0] == vbc.OnDemand && user == "" {
-				return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
 			}
 			if path, err = theManifest(path); err != nil {
 				return err
@@ -56,12 +52,12 @@ It changes only the manifest.`,
 				return err
 			}
 			defer m.Close()
-			rows, err := m.All(cmd.Context(), vbc.Key{Kind: kinds[0], Owner: user, ID: id})
+			rows, err := m.All(cmd.Context(), key)
 			if err != nil {
 				return err
 			}
 			if len(rows) == 0 {
-				return usagef("vbcvault status lists what failed", "%s recording %d is %v", kinds[0], id, manifest.ErrUnknown)
+				return usagef("vbcvault status lists what failed", "%s recording %d is %v", key.Kind, id, manifest.ErrUnknown)
 			}
 			i := slices.IndexFunc(rows, func(r manifest.Row) bool { return r.Failure.Reason != "" && r.Failure.Permanent })
 			if i < 0 {

@@ -20,7 +20,6 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // eraseFlags are the flags of erase.
@@ -86,13 +85,11 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 	if f.what.ID <= 0 || strings.TrimSpace(f.what.Reason) == "" || strings.TrimSpace(f.what.By) == "" {
 		return usagef("see vbcvault erase --help", "--id, --reason and --by are required")
 	}
-	kinds, err := parseKinds([]string{f.kind})
+	key, err := parseKey(f.kind, f.what.Owner, f.what.ID)
 	if err != nil {
 		return err
 	}
-	if f.what.Kind = kinds[0]; f.what.Kind == vbc.OnDemand && f.what.Owner == "" {
-		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
-	}
+	f.what.Kind = key.Kind
 	if f.start != "" {
 		if f.what.Start, err = parseMoment("start", f.start); err != nil {
 			return err

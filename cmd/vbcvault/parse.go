@@ -88,6 +88,18 @@ func parseKinds(words []string) ([]vbc.Kind, error) {
 	return kinds, nil
 }
 
+// parseKey is the key of one recording: --kind, --user and --id.
+func parseKey(kind, user string, id int64) (vbc.Key, error) {
+	kinds, err := parseKinds([]string{kind})
+	if err != nil {
+		return vbc.Key{}, err
+	}
+	if kinds[0] == vbc.OnDemand && user == "" {
+		return vbc.Key{}, usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
+	}
+	return vbc.Key{Kind: kinds[0], Owner: user, ID: id}, nil
+}
+
 var number = regexp.MustCompile(`^[0-9]{1,18}$`)
 
 func parseAccount(s string) error {

@@ -17,7 +17,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/prove"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // proveFlags are the flags of prove.
@@ -100,12 +99,10 @@ func (f *proveFlags) check() error {
 	if f.what.Which.Key.ID <= 0 || strings.TrimSpace(f.what.Dir) == "" {
 		return usagef("see vbcvault prove --help", "--id and --out are required")
 	}
-	kinds, err := parseKinds([]string{f.kind})
-	if err != nil {
+	key := &f.what.Which.Key
+	var err error
+	if *key, err = parseKey(f.kind, key.Owner, key.ID); err != nil {
 		return err
-	}
-	if f.what.Which.Key.Kind = kinds[0]; f.what.Which.Key.Kind == vbc.OnDemand && f.what.Which.Key.Owner == "" {
-		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
 	}
 	if f.start != "" {
 		if f.what.Which.Start, err = parseMoment("start", f.start); err != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // whichOne says which recording status is about.
@@ -75,20 +74,17 @@ type event struct {
 
 // tell shows the stories of the recordings that have had an id.
 func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON bool) error {
-	kinds, err := parseKinds([]string{which.kind})
+	key, err := parseKey(which.kind, which.user, which.id)
 	if err != nil {
 		return err
 	}
-	if kinds[0] == vbc.OnDemand && which.user == "" {
-		return usagef("as in --kind on-demand --user 745249", "--user is required for on-demand recordings")
-	}
 	return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
-		rows, err := m.All(ctx, vbc.Key{Kind: kinds[0], Owner: which.user, ID: which.id})
+		rows, err := m.All(ctx, key)
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
-			return usagef("vbcvault list --text finds recordings by name and number", "%s recording %d is %v", kinds[0], which.id, manifest.ErrUnknown)
+			return usagef("vbcvault list --text finds recordings by name and number", "%s recording %d is %v", key.Kind, key.ID, manifest.ErrUnknown)
 		}
 		b, err := m.Binding(ctx)
 		if err != nil {

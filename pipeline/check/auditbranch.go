@@ -58,7 +58,7 @@ func (a *auditor) compareSignatures() {
 		a.wrong(code.AnotherKey, a.Chain,
 			"destination: this manifest's log is signed there by the key %s, and not by the manifest's: the "+
 				"manifest's key was replaced", claims)
-	case signed < a.signed.Size:
+	case signed < a.signed.Size && !slices.ContainsFunc(a.unread(a.Chain), a.isSame):
 		a.wrong(code.Removed, a.Chain,
 			"destination: the checkpoint of this manifest's first %d entries was stored there but is "+
 				"missing now", a.signed.Size)
@@ -68,7 +68,7 @@ func (a *auditor) compareSignatures() {
 // sameBundles are those in the archive that have entries of the manifest's log.
 func (a *auditor) sameBundles(ctx context.Context) (same []layout.Bundle, err error) {
 	for _, b := range a.logs.Bundles {
-		if b.Chain == a.Chain && b.Last <= a.own.Last && a.own.at[b.Last].head == b.Head && !a.damaged(b) {
+		if b.Chain == a.Chain && a.isSame(b) && !a.damaged(b) {
 			same = append(same, b)
 		}
 	}
@@ -87,6 +87,12 @@ func (a *auditor) sameBundles(ctx context.Context) (same []layout.Bundle, err er
 		}
 	}
 	return same, nil
+}
+
+// isSame reports whether a bundle of the own chain says by its name that it is of the
+// manifest's log.
+func (a *auditor) isSame(b layout.Bundle) bool {
+	return b.Last <= a.own.Last && a.own.at[b.Last].head == b.Head
 }
 
 // damaged reports whether a bundle isn't what its name says.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -163,7 +164,7 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 		}
 		means := fmt.Sprintf(
 			"destination: the text of the hold that entry %d of the log %s names is missing beside the "+
-				"archive, or changed (holds/…/%s.json)", c.seq, c.chain, digest)
+				"archive, changed, or in cold storage (holds/…/%s.json)", c.seq, c.chain, digest)
 		if ended[digest] {
 			a.remark(code.HoldTextLost, c.chain, "%s; the hold has ended", means)
 		} else {
@@ -175,7 +176,7 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 			if !hasText(holds, digest, r.removal) {
 				a.wrong(code.HoldText, r.chain,
 					"destination: the text of the end of a hold that entry %d of the log %s names is missing beside "+
-						"the archive, or changed (holds/…/%s.removed.json)",
+						"the archive, changed, or in cold storage (holds/…/%s.removed.json)",
 					r.seq, r.chain, digest)
 			}
 		}
@@ -190,7 +191,7 @@ func (a *auditor) compareTexts(ctx context.Context) error {
 	for _, t := range a.texts {
 		if erasures[fmt.Sprintf("%s%s.json", layout.Erasures(a.Account), t.digest)] != t.digest {
 			a.wrong(t.code, t.chain,
-				"destination: %s is missing beside the archive, or changed; entry %d of the log %s names it "+
+				"destination: %s is missing beside the archive, changed, or in cold storage; entry %d of the log %s names it "+
 					"(erasures/…/%s.json)", t.what, t.seq, t.chain, t.digest)
 		}
 	}
@@ -205,6 +206,10 @@ func (a *auditor) textsUnder(ctx context.Context, prefix string) (map[string]sto
 			return nil, fmt.Errorf("read what lies beside the archive: %w", err)
 		}
 		body, err := layout.Read(ctx, a.store, o, layout.MaxHold)
+		if errors.Is(err, storage.ErrCold) {
+			sums[o.Key] = storage.Digest{} // nobody knows
+			continue
+		}
 		if err != nil && !layout.Unreadable(err) {
 			return nil, err
 		}

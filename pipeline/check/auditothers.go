@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 // compareOthers looks at the logs of other manifests, and at what belongs to no log.
@@ -36,7 +37,7 @@ func (a *auditor) compareOthers(ctx context.Context) error {
 	}
 	a.strays()
 	for _, t := range a.tips {
-		if t.Chain != a.Chain && !a.logs.Has(t.Chain, t.Last, t.Head) {
+		if t.Chain != a.Chain && !a.isThere(t.Chain, t.Last, t.Head) {
 			a.wrong(code.OtherShorter, t.Chain,
 				"destination: the log %s of another manifest had an entry %d that is missing now, or that is "+
 					"another one: "+
@@ -163,36 +164,6 @@ func broken(err error) error {
 	return err
 }
 
-// strays names what belongs to no log.
-func (a *auditor) strays() {
-	for _, s := range a.logs.Strays {
-		switch text := "destination: " + s.Key + " " + s.Why; s.Kind {
-		case ledger.Foreign:
-			a.remark(code.NotReceipts, s.Chain, "%s", text)
-		case ledger.Forged:
-			a.wrong(code.Forged, s.Chain, "%s", text)
-		case ledger.Damaged:
-			a.wrong(code.DamagedBundle, s.Chain, "%s", text)
-		case ledger.Loose:
-			switch {
-			case a.isOwn(s.Key):
-			case s.Chain == a.Chain && !a.own.broken:
-				a.wrong(code.Planted, s.Chain, "%s in this manifest's log, which has no such entries: it was put there", text)
-			default:
-				a.wrong(code.Removed, s.Chain, "%s: what comes before it was removed, or it was put there", text)
-			}
-		}
-	}
-}
-
-// isOwn reports whether a bundle is the manifest's, and only what comes before it is
-// missing, which is named by itself.
-func (a *auditor) isOwn(key string) bool {
-	return slices.ContainsFunc(a.logs.Bundles, func(b layout.Bundle) bool {
-		return b.Object.Key == key && b.Chain == a.Chain && a.own.at[b.Last].head == b.Head
-	})
-}
-
 // compareKeyFile looks at the file that says, for people, which key signs the own log.
 func (a *auditor) compareKeyFile(ctx context.Context) error {
 	o, there := a.logs.Verifiers[a.Chain]
@@ -206,14 +177,14 @@ func (a *auditor) compareKeyFile(ctx context.Context) error {
 		return nil
 	}
 	text, err := layout.Read(ctx, a.store, o, 1<<16)
-	if err != nil && !layout.Unreadable(err) {
+	if err != nil && !layout.Unreadable(err) && !errors.Is(err, storage.ErrCold) {
 		return err
 	}
 	verifier := strings.TrimSpace(string(text))
 	switch _, bad := receipt.NewKeys(verifier); {
 	case a.Key == "" || verifier == a.Key:
 	case bad != nil:
-		a.remark(code.KeyFileMissing, a.Chain, "%s is damaged; no program needs it, and the next run stores it again", o.Key)
+		a.remark(code.KeyFileMissing, a.Chain, "%s is damaged or in cold storage; no program needs it, and the next run stores it again", o.Key)
 	default:
 		a.wrong(code.KeyFile, a.Chain, "destination: %s names another key than this manifest's", o.Key)
 	}
@@ -234,7 +205,7 @@ func (a *auditor) compareSeen(ctx context.Context) error {
 			}
 			continue
 		}
-		if !a.logs.Has(log.Chain, log.Size, log.Head) {
+		if !a.isThere(log.Chain, log.Size, log.Head) {
 			a.wrong(code.OtherShorter, log.Chain,
 				"destination: the log %s had %d entries when entry %d of the log %s confirmed it, and is "+
 					"shorter now, or another one is in its place",
