@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/ledger"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -90,6 +91,8 @@ type auditor struct {
 	store storage.Store // nil: only the manifest is looked at
 	keys  receipt.Keys  // whose signatures count
 	logs  *ledger.Ledger
+
+	unread map[string][]layout.Bundle // of the logs, see unreadOf
 
 	// What the manifest says of logs beside its entries. It is read before anything
 	// else: a run may be adding to all of it.
@@ -216,6 +219,8 @@ func (a *auditor) readLogs(ctx context.Context) (err error) {
 	if a.store == nil {
 		return nil
 	}
-	a.logs, err = ledger.Read(ctx, a.store, a.Account, a.keys, nil)
+	if a.logs, err = ledger.Read(ctx, a.store, a.Account, a.keys, nil); err == nil {
+		a.unread = unreadOf(a.logs)
+	}
 	return err
 }

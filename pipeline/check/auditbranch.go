@@ -58,7 +58,7 @@ func (a *auditor) compareSignatures() {
 		a.wrong(code.AnotherKey, a.Chain,
 			"destination: this manifest's log is signed there by the key %s, and not by the manifest's: the "+
 				"manifest's key was replaced", claims)
-	case signed < a.signed.Size && !slices.ContainsFunc(a.unread(a.Chain), a.isSame):
+	case signed < a.signed.Size && !slices.ContainsFunc(a.unread[a.Chain], a.isSame):
 		a.wrong(code.Removed, a.Chain,
 			"destination: the checkpoint of this manifest's first %d entries was stored there but is "+
 				"missing now", a.signed.Size)

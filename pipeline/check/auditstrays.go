@@ -41,12 +41,16 @@ func (a *auditor) isOwn(key string) bool {
 	})
 }
 
-// unread are the bundles of a chain that can't be read now, which is named.
-func (a *auditor) unread(chain string) (all []layout.Bundle) {
-	for _, b := range a.logs.Bundles {
-		is := func(s ledger.Stray) bool { return s.Kind == ledger.Unread && s.Key == b.Object.Key }
-		if b.Chain == chain && slices.ContainsFunc(a.logs.Strays, is) {
-			all = append(all, b)
+// unreadOf are the bundles that can't be read now, which is named, by their chains.
+// Somebody may have put many there.
+func unreadOf(logs *ledger.Ledger) map[string][]layout.Bundle {
+	unread, all := map[string]bool{}, map[string][]layout.Bundle{}
+	for _, s := range logs.Strays {
+		unread[s.Key] = unread[s.Key] || s.Kind == ledger.Unread
+	}
+	for _, b := range logs.Bundles {
+		if unread[b.Object.Key] {
+			all[b.Chain] = append(all[b.Chain], b)
 		}
 	}
 	return all
@@ -54,9 +58,9 @@ func (a *auditor) unread(chain string) (all []layout.Bundle) {
 
 // behindUnread reports whether what a stray continues may be in what can't be read.
 func (a *auditor) behindUnread(s ledger.Stray) bool {
-	return slices.ContainsFunc(a.logs.Bundles, func(b layout.Bundle) bool {
-		before := func(cold layout.Bundle) bool { return cold.Last < b.First }
-		return b.Object.Key == s.Key && slices.ContainsFunc(a.unread(b.Chain), before)
+	cold := a.unread[s.Chain]
+	return len(cold) > 0 && slices.ContainsFunc(a.logs.Bundles, func(b layout.Bundle) bool {
+		return b.Object.Key == s.Key && cold[0].Last < b.First // they are sorted by their first entries
 	})
 }
 
@@ -64,5 +68,5 @@ func (a *auditor) behindUnread(s ledger.Stray) bool {
 // read, has a bundle whose name says so.
 func (a *auditor) isThere(chain string, last int64, head storage.Digest) bool {
 	named := func(b layout.Bundle) bool { return b.Chain == chain && b.Last == last && b.Head == head }
-	return a.logs.Has(chain, last, head) || len(a.unread(chain)) > 0 && slices.ContainsFunc(a.logs.Bundles, named)
+	return a.logs.Has(chain, last, head) || len(a.unread[chain]) > 0 && slices.ContainsFunc(a.logs.Bundles, named)
 }
