@@ -28,7 +28,8 @@ nothing else: no manifest, no archive, no network.
 --key is the key, or a file that contains it. Get it from the operator of the
 archive or from an earlier report, but not out of the directory: whoever made
 the directory also wrote the key.txt in it. If the proof has receipts of several
-logs with different keys, give --key several times.
+logs with different keys, give --key several times, or a file with a key in
+each line.
 
 The exit code is 1 if anything is wrong: each problem names a file. The page
 index.html is not signed, so rely on what check-proof prints.`,
@@ -73,7 +74,7 @@ func checkProof(ctx context.Context, dir string, given []string) (proof.Statemen
 	}
 	if !st.Intact {
 		err = &exitError{code: exitIncomplete, err: errors.New("this proves nothing; the first problem: " + st.Problems[0] +
-			". Check that --key is the key of this log; if it is, ask for the directory again, from its maker")}
+			". Check that --key gives the right key, and one for each log; if so, ask for the directory again")}
 	}
 	return st, err
 }

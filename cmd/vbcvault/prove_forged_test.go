@@ -298,6 +298,9 @@ func TestCheckProofNeedsTheKey(t *testing.T) {
 	if r := bare.run("check-proof", p.dir, "--key", another.key(), "--key", p.key); r.code != 0 {
 		t.Errorf("with several: exit %d", r.code)
 	}
+	if r := bare.run("check-proof", p.dir, "--key", another.key()+"\n"+p.key); r.code != 0 {
+		t.Errorf("with several lines: exit %d", r.code)
+	}
 }
 
 // Whoever changes the manifest, and writes its chain on from there, gets no signature

@@ -47,11 +47,11 @@ func (f *rebuildFlags) printTrust(o *output, sum rebuild.Result) {
 	case doubtful == 0 || f.what.TrustArchive:
 	case sum.ReceiptsForeign == 0:
 		fmt.Fprintf(o.out, "%s %s not signed: versions of vbcvault before signatures wrote such receipts, and anybody who can write to the archive can.\n"+
-			"  They only spare requests. If nobody else can write to the archive, move the new manifest away and run this again with --trust-archive.\n",
+			"  They only spare requests. If nobody else can write to the archive, move the new manifest away (with its -wal and -shm, if it has them) and run this again with --trust-archive.\n",
 			english.Plural(int(doubtful), "receipt", ""), isOrAre(doubtful))
 	default:
 		fmt.Fprintf(o.out, "%s %s not signed with a key that this command knows: they only spare requests.\n"+
-			"  If the key is yours, move the new manifest away and run this again with --key KEY.\n", english.Plural(int(doubtful), "receipt", ""), isOrAre(doubtful))
+			"  If the key is yours, move the new manifest away (with its -wal and -shm, if it has them) and run this again with --key KEY.\n", english.Plural(int(doubtful), "receipt", ""), isOrAre(doubtful))
 	}
 	for _, key := range sum.ForeignKeys {
 		fmt.Fprintf(o.out, "  The archive names this key; compare it with what vbcvault audit --key printed when the manifest was there:\n    %s\n", key)
