@@ -500,6 +500,8 @@ var mutations = []mutation{
 	{"the manifest's text of a hold is believed", "pipeline/manifest/sqlite/hold.go", "h.Lost = !(manifest.HoldText{Hold: digest, Text: []byte(r.Made)}).Check(); !h.Lost {", "h.Lost = r.Made == \"\"; !h.Lost {", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
 	{"a changed text of a hold stays", "pipeline/manifest/sqlite/hold.go", "made = excluded.made WHERE excluded.made <> ''`", "made = excluded.made WHERE made = ''`", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
 	{"a signing key is shown", "pipeline/receipt/key.go", "if err != nil && LooksSecret(text) {", "if err != nil && text == \"\" {", "TestSigningKeyIsNeverShown", "./cmd/vbcvault"},
+	{"other metadata of a deleted recording isn't named", "pipeline/rebuild/prove.go", "\t\t\t\tif wanted.Known() && !told.Unvouched && !sameCopy(told.Copy, c) {", "\t\t\t\tif wanted.Known() && told.Unvouched && !sameCopy(told.Copy, c) {", "TestOtherMetadataOfADeletedRecording", "./cmd/vbcvault"},
+	{"the lost text of a hold isn't stored again", "pipeline/archive/holdsback.go", "|| len(h.Ended) > 0 ||", "|| len(h.Ended) >= 0 ||", "TestRemovedFromTheBucket", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

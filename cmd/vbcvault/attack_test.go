@@ -187,3 +187,30 @@ func (w *world) manifestFilesBut(ending string) (all []byte) {
 	}
 	return all
 }
+
+// Who may add objects gives a recording that is deleted at VBC other metadata, and the
+// manifest is lost. Its signed receipt names what it was: making the manifest anew says
+// so, until that is back, and nobody proves what it says now.
+func TestOtherMetadataOfADeletedRecording(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	one := w.account.Deleted()[0]
+	side := key(one, "json")
+	text := string(w.read(side))
+	w.remove(side)
+	w.place(side, strings.Replace(text, `"recording"`, `"note":1,"recording"`, 1))
+	w.loseAll()
+	r := w.run("rebuild", "--from", w.to, "--json")
+	w.want(r, 1, map[string]int{"damaged": 1, "purged": 2})
+	w.mustSay(r, "damaged", side, "signed receipt")
+	if r := w.run("prove", "--id", fmt.Sprint(one.ID), "--out", filepath.Join(t.TempDir(), "proof")); r.code != 1 {
+		t.Errorf("prove: exit %d", r.code)
+	}
+	w.remove(side)
+	w.place(side, text)
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"damaged": 0, "purged": 2})
+	w.audited(nil)
+}
