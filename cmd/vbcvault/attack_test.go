@@ -214,3 +214,26 @@ func TestOtherMetadataOfADeletedRecording(t *testing.T) {
 	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"damaged": 0, "purged": 2})
 	w.audited(nil)
 }
+
+// What is held costs no request, also where nobody vouches for its copy: it is compared
+// when the hold has ended, once.
+func TestHeldCopyIsComparedWhenItsHoldEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := history(w)
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"unvouched": 4})
+	for range 2 { // what is left is held at first, and not then
+		w.account.ResetCounts()
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2, "downloads": 2})
+		if n := w.account.Counts().ByKind[vbctest.Audio]; n != 2 {
+			t.Errorf("%d downloads", n)
+		}
+		if len(w.atVBC()) > 0 {
+			w.wantLeft(100001, 100002)
+			w.hold(removeHold("1")[1:]...)
+		}
+	}
+	w.audited(nil)
+	w.nothingLost(all)
+}
