@@ -502,6 +502,7 @@ var mutations = []mutation{
 	{"a signing key is shown", "pipeline/receipt/key.go", "if err != nil && LooksSecret(text) {", "if err != nil && text == \"\" {", "TestSigningKeyIsNeverShown", "./cmd/vbcvault"},
 	{"other metadata of a deleted recording isn't named", "pipeline/rebuild/prove.go", "\t\t\t\tif wanted.Known() && !told.Unvouched && !sameCopy(told.Copy, c) {", "\t\t\t\tif wanted.Known() && told.Unvouched && !sameCopy(told.Copy, c) {", "TestOtherMetadataOfADeletedRecording", "./cmd/vbcvault"},
 	{"the lost text of a hold isn't stored again", "pipeline/archive/holdsback.go", "|| len(h.Ended) > 0 ||", "|| len(h.Ended) >= 0 ||", "TestRemovedFromTheBucket", "./cmd/vbcvault"},
+	{"a plan of nothing is for no account", "pipeline/planfile.go", "return p.Account == \"\" && p.Count == 0 }", "return p.Account == \"-\" && p.Count == 0 }", "TestPlanOfNothing", "./cmd/vbcvault"},
 }
 
 // Each mutation still fits the code: the list doesn't rot.

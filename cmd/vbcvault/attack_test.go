@@ -237,3 +237,16 @@ func TestHeldCopyIsComparedWhenItsHoldEnds(t *testing.T) {
 	w.audited(nil)
 	w.nothingLost(all)
 }
+
+// A night on which there is nothing to delete is no trouble, also where its plan is
+// confirmed and receipts are to be stored: a plan that lists nothing needs no account.
+func TestPlanOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	plan := filepath.Join(t.TempDir(), "plan.jsonl")
+	w.want(w.archive("--older-than", "90d", "--delete", "--dry-run", "--plan", plan), 0, map[string]int{"to_delete": 0})
+	w.want(w.archive("--older-than", "90d", "--delete", "--confirm-plan", plan), 0, map[string]int{"deleted": 0})
+	w.mustHold(all...)
+}
