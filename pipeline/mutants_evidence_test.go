@@ -184,4 +184,7 @@ var evidenceMutations = []mutation{
 	{"a changed text of a hold stays", "pipeline/manifest/sqlite/hold.go", "made = excluded.made WHERE excluded.made <> ''`", "made = excluded.made WHERE made = ''`", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
 	{"a signing key is shown", "pipeline/receipt/key.go", "if err != nil && LooksSecret(text) {", "if err != nil && text == \"\" {", "TestSigningKeyIsNeverShown", "./cmd/vbcvault"},
 	{"an audit passes over receipts in cold storage", "pipeline/check/auditstrays.go", "\t\tcase ledger.Unread: ", "\t\tcase ledger.Unread + 99: ", "TestAuditOfColdReceipts", "./pipeline/check"},
+	{"other metadata of a deleted recording isn't named", "pipeline/rebuild/prove.go", "\t\t\t\tif wanted.Known() && !told.Unvouched && !sameCopy(told.Copy, c) {", "\t\t\t\tif wanted.Known() && told.Unvouched && !sameCopy(told.Copy, c) {", "TestOtherMetadataOfADeletedRecording", "./cmd/vbcvault"},
+	{"the lost text of a hold isn't stored again", "pipeline/archive/holdsback.go", "|| len(h.Ended) > 0 ||", "|| len(h.Ended) >= 0 ||", "TestRemovedFromTheBucket", "./cmd/vbcvault"},
+	{"a plan of nothing is for no account", "pipeline/planfile.go", "return p.Account == \"\" && p.Count == 0 }", "return p.Account == \"-\" && p.Count == 0 }", "TestPlanOfNothing", "./cmd/vbcvault"},
 }

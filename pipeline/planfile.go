@@ -68,6 +68,10 @@ func (p *PlanFile) Lists(r vbc.Recording) bool {
 	return ok && l == planned{r.Start.UnixMilli(), r.Size}
 }
 
+// isOfNothing reports whether a plan lists nothing, and was made where nothing told
+// which account it is for: it allows nothing anywhere.
+func (p *PlanFile) isOfNothing() bool { return p.Account == "" && p.Count == 0 }
+
 // planWriter writes a plan line by line.
 type planWriter struct {
 	w     io.Writer

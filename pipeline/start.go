@@ -86,7 +86,7 @@ func (r *run) login(ctx context.Context) error {
 // nothing stored yet.
 func (r *run) settleAccount(ctx context.Context, number string) error {
 	r.account = number
-	if p := r.policy.Plan; p != nil && p.Account != number && p.Account != "" { // one of nothing names none
+	if r.policy.Plan != nil && r.policy.Plan.Account != number && !r.policy.Plan.isOfNothing() {
 		return &refusal.Refusal{Code: code.PlanAccount, Reason: fmt.Sprintf("the confirmed plan is for account %s, but this is account %s", r.policy.Plan.Account, number), Hint: "write a plan for this account with --dry-run --plan"}
 	}
 	if r.manifest == nil { // a dry run

@@ -187,3 +187,66 @@ func (w *world) manifestFilesBut(ending string) (all []byte) {
 	}
 	return all
 }
+
+// Who may add objects gives a recording that is deleted at VBC other metadata, and the
+// manifest is lost. Its signed receipt names what it was: making the manifest anew says
+// so, until that is back, and nobody proves what it says now.
+func TestOtherMetadataOfADeletedRecording(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	one := w.account.Deleted()[0]
+	side := key(one, "json")
+	text := string(w.read(side))
+	w.remove(side)
+	w.place(side, strings.Replace(text, `"recording"`, `"note":1,"recording"`, 1))
+	w.loseAll()
+	r := w.run("rebuild", "--from", w.to, "--json")
+	w.want(r, 1, map[string]int{"damaged": 1, "purged": 2})
+	w.mustSay(r, "damaged", side, "signed receipt")
+	if r := w.run("prove", "--id", fmt.Sprint(one.ID), "--out", filepath.Join(t.TempDir(), "proof")); r.code != 1 {
+		t.Errorf("prove: exit %d", r.code)
+	}
+	w.remove(side)
+	w.place(side, text)
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"damaged": 0, "purged": 2})
+	w.audited(nil)
+}
+
+// What is held costs no request, also where nobody vouches for its copy: it is compared
+// when the hold has ended, once.
+func TestHeldCopyIsComparedWhenItsHoldEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := history(w)
+	w.loseAll()
+	w.want(w.run("rebuild", "--from", w.to, "--json"), 0, map[string]int{"unvouched": 4})
+	for range 2 { // what is left is held at first, and not then
+		w.account.ResetCounts()
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2, "downloads": 2})
+		if n := w.account.Counts().ByKind[vbctest.Audio]; n != 2 {
+			t.Errorf("%d downloads", n)
+		}
+		if len(w.atVBC()) > 0 {
+			w.wantLeft(100001, 100002)
+			w.hold(removeHold("1")[1:]...)
+		}
+	}
+	w.audited(nil)
+	w.nothingLost(all)
+}
+
+// A night on which there is nothing to delete is no trouble, also where its plan is
+// confirmed and receipts are to be stored: a plan that lists nothing needs no account.
+func TestPlanOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+	plan := filepath.Join(t.TempDir(), "plan.jsonl")
+	w.want(w.archive("--older-than", "90d", "--delete", "--dry-run", "--plan", plan), 0, map[string]int{"to_delete": 0})
+	w.want(w.archive("--older-than", "90d", "--delete", "--confirm-plan", plan), 0, map[string]int{"deleted": 0})
+	w.mustHold(all...)
+}

@@ -60,6 +60,9 @@ func Settle(
 		return nil, err // without it something might be deleted that is held
 	}
 	a.holds, a.doubts = holds, append(a.doubts, doubts...)
+	if err := a.restoreHolds(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.tidy(ctx); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type Manifest interface {
 	AddReceipt(ctx context.Context, e receipt.Entry) error
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error
+	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
 	UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error)
 	HoldStored(ctx context.Context, t manifest.HoldText) error
 	NoteHolds(ctx context.Context, run int64) error

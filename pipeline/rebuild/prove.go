@@ -93,6 +93,10 @@ func (b *rebuild) whole(
 				if c.ArchivedAt = c.StoredAt; c.ArchivedAt.IsZero() {
 					c.ArchivedAt = ev.At()
 				}
+				if wanted.Known() && !told.Unvouched && !sameCopy(told.Copy, c) {
+					b.found.Add(check.Damaged, c.Sidecar.Key, s.Recording, "the metadata is not what the signed receipt of the deletion names; "+
+						"get that from a version or a copy of the archive, and run vbcvault rebuild again")
+				}
 				return manifest.Row{Recording: s.Recording, State: manifest.Verified, Copy: c, Unvouched: unvouched}, why, nil
 			case errors.Is(err, storage.ErrCold):
 				row, usable = manifest.Row{Recording: s.Recording, State: manifest.Stored, Copy: c, Unvouched: unvouched}, false
