@@ -187,4 +187,8 @@ var evidenceMutations = []mutation{
 	{"other metadata of a deleted recording isn't named", "pipeline/rebuild/prove.go", "\t\t\t\tif wanted.Known() && !told.Unvouched && !sameCopy(told.Copy, c) {", "\t\t\t\tif wanted.Known() && told.Unvouched && !sameCopy(told.Copy, c) {", "TestOtherMetadataOfADeletedRecording", "./cmd/vbcvault"},
 	{"the lost text of a hold isn't stored again", "pipeline/archive/holdsback.go", "|| len(h.Ended) > 0 ||", "|| len(h.Ended) >= 0 ||", "TestRemovedFromTheBucket", "./cmd/vbcvault"},
 	{"a plan of nothing is for no account", "pipeline/planfile.go", "return p.Account == \"\" && p.Count == 0 }", "return p.Account == \"-\" && p.Count == 0 }", "TestPlanOfNothing", "./cmd/vbcvault"},
+	{"whoever can write to the manifest ends a hold", "pipeline/archive/holdsback.go", "		if len(h.Ended) == 0 || a.own.HoldEnd(", "		if true || a.own.HoldEnd(", "TestHoldEndsWithTheKeyAlone", "./cmd/vbcvault"},
+	{"an audit believes whoever can write to the manifest", "pipeline/check/auditholds.go", "	case !r.Noted && !a.signedEnd(r, sum):\n", "	case false:\n", "TestHoldEndsWithTheKeyAlone", "./cmd/vbcvault"},
+	{"whoever can write to another manifest ends a hold here", "pipeline/manifest/sqlite/siblings.go", "if ended != \"\" && (!signs || keys", "if ended != \"\" && (true || keys", "TestSiblingEndsAHoldWithItsKeyAlone", "./cmd/vbcvault"},
+	{"ends of holds that an earlier program has written are forgotten", "pipeline/manifest/sqlite/key.go", "	if err == nil && isNew {", "	if false {", "TestUnsignedHistory|TestHoldsOfAnEarlierProgram", "./cmd/vbcvault"},
 }

@@ -116,6 +116,45 @@ func TestHoldIsReadAgainFromTheArchive(t *testing.T) {
 	}
 }
 
+// Who may write to the manifest's file, and doesn't have its key, ends no hold, neither
+// as hold remove would have it nor as if the log had its release: the run has it in force
+// again, says so once, and deletes nothing that it covers. What hold remove says counts.
+func TestHoldEndsWithTheKeyAlone(t *testing.T) {
+	t.Parallel()
+	const ended = `ended = '{"hold":"' || digest || '","reason":"closed","by":"x","at":"2026-01-01T00:00:00Z"}'`
+	for _, statement := range []string{
+		`UPDATE hold SET ` + ended, `UPDATE hold SET noted = 2, stored = 2, ` + ended,
+		`UPDATE hold SET signed = (SELECT value FROM meta WHERE key = 'checkpoint'), ` + ended,
+	} {
+		w := newWorld(t, vbctest.Config{}).inDir()
+		all := history(w)
+		w.change(statement)
+		w.audited([]string{"hold-ended"})
+		r := w.archive("--older-than", "90d", "--delete")
+		w.want(r, 1, map[string]int{"deleted": 2})
+		w.says(r, "this manifest's key has not signed that", "vbcvault hold remove again")
+		w.wantLeft(100001, 100002)
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 0})
+		w.audited(nil)
+		w.hold(append([]string{"remove", "1"}, byCounsel...)...)
+		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
+		w.audited(nil)
+		w.nothingLost(all)
+	}
+}
+
+// A sibling's end counts with the sibling's key alone, too.
+func TestSiblingEndsAHoldWithItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	all := history(w)
+	w.change(`UPDATE hold SET ended = '{"hold":"' || digest || '","reason":"closed","by":"x","at":"2026-01-01T00:00:00Z"}'`)
+	w.inDirectory(t.TempDir()) // another destination, and a manifest of its own
+	w.archive("--older-than", "90d", "--delete")
+	w.wantLeft(100001, 100002)
+	w.nothingLost(all[:2])
+}
+
 // Whatever somebody mistakes the key that signs for, nothing of it is ever shown or
 // stored.
 func TestSigningKeyIsNeverShown(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // left.
 func (w *world) asFormat9() {
 	w.t.Helper()
-	w.change(`DROP TABLE log; DROP TABLE trusted; DROP TABLE release; DROP INDEX IF EXISTS said; DROP INDEX IF EXISTS unvouched; ALTER TABLE recording DROP COLUMN said; ALTER TABLE recording DROP COLUMN unvouched;
+	w.change(`DROP TABLE log; DROP TABLE trusted; DROP TABLE release; DROP INDEX IF EXISTS said; DROP INDEX IF EXISTS unvouched; ALTER TABLE recording DROP COLUMN said; ALTER TABLE recording DROP COLUMN unvouched; ALTER TABLE hold DROP COLUMN signed;
 		DELETE FROM meta WHERE key IN ('verifier', 'checkpoint', 'tree', 'tips', 'taken_over'); PRAGMA user_version = 9`)
 	if err := os.Remove(w.manifest() + ".key"); err != nil {
 		w.t.Fatal(err)
@@ -256,6 +256,20 @@ func TestAuditDuringARun(t *testing.T) {
 	if audits.Load() != 8 {
 		t.Errorf("%d audits", audits.Load())
 	}
+	w.audited(nil)
+	w.nothingLost(all)
+}
+
+// What an earlier program has written of holds that have ended counts when its manifest
+// gets a key, and only then.
+func TestHoldsOfAnEarlierProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inS3(nil)
+	all := history(w)
+	w.hold(append([]string{"remove", "1"}, byCounsel...)...)
+	w.want(w.archive("--older-than", "90d"), 0, nil)
+	w.asFormat9()
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 4})
 	w.audited(nil)
 	w.nothingLost(all)
 }

@@ -29,7 +29,7 @@ func (p holdPlace) String() string {
 // readHoldPlace reads a manifest of any format.
 func readHoldPlace(ctx context.Context, path string) (holdPlace, error) {
 	p := holdPlace{path: path}
-	b, texts, err := sqlite.ReadHolds(ctx, path)
+	b, texts, err := readHolds(ctx, path)
 	if err != nil {
 		return p, err
 	}
@@ -133,7 +133,11 @@ func severalAccounts(accounts map[string]bool) error {
 
 // beside opens an existing manifest for a short change, also while a run uses it.
 func beside(ctx context.Context, path string, do func(*sqlite.Manifest) error) error {
-	m, err := sqlite.OpenBeside(ctx, path)
+	key, err := signingKey()
+	if err != nil {
+		return err
+	}
+	m, err := sqlite.OpenBeside(ctx, path, key)
 	if sqlite.Missing(err) {
 		return noManifest(path)
 	}

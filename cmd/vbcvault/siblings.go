@@ -52,7 +52,7 @@ func siblingsOf(own string) func(context.Context, string) ([]manifest.HoldText, 
 					continue
 				}
 				seen = append(seen, path)
-				b, texts, err := sqlite.ReadHolds(ctx, path)
+				b, texts, err := readHolds(ctx, path)
 				switch {
 				case ctx.Err() != nil:
 					return nil, nil, context.Cause(ctx)
@@ -94,4 +94,13 @@ func learnSiblings(ctx context.Context, m *sqlite.Manifest, log *slog.Logger) er
 	}
 	_, err = archive.LearnSiblings(ctx, m, log, b.Destination, texts)
 	return err
+}
+
+// readHolds reads what a manifest knows of holds; their ends are signed with its key.
+func readHolds(ctx context.Context, path string) (b manifest.Binding, texts []manifest.HoldText, err error) {
+	key, err := signingKey()
+	if err != nil {
+		return b, nil, err
+	}
+	return sqlite.ReadHolds(ctx, path, key)
 }

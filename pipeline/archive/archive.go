@@ -55,6 +55,9 @@ func Settle(
 	if err := a.openLog(ctx, o); err != nil {
 		return nil, err
 	}
+	if err := a.reviveHolds(ctx); err != nil {
+		return nil, err
+	}
 	holds, doubts, err := LearnHolds(ctx, store, m, log, account)
 	if err != nil {
 		return nil, err // without it something might be deleted that is held

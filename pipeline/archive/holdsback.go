@@ -55,3 +55,24 @@ func (a *Archive) restoreHolds(ctx context.Context) error {
 	}
 	return nil
 }
+
+// reviveHolds has holds in force again whose end is in the manifest without its
+// signature: somebody has changed the file. What has really ended is learned from the
+// archive, where it has the signed release of that.
+func (a *Archive) reviveHolds(ctx context.Context) error {
+	texts, err := a.manifest.HoldTexts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range texts {
+		if len(h.Ended) == 0 || a.own.HoldEnd(h.Digest, storage.SumOf(h.Ended), h.Signed) {
+			continue
+		}
+		if err := a.manifest.Revive(ctx, h.Digest); err != nil {
+			return err
+		}
+		a.doubt("the manifest says that hold %d was removed, but this manifest's key has not signed that: somebody has changed the manifest. "+
+			"The hold is in force again; if you removed it, run vbcvault hold remove again", h.Number)
+	}
+	return nil
+}

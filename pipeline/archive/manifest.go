@@ -39,6 +39,7 @@ type Manifest interface {
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error
 	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
+	Revive(ctx context.Context, hold storage.Digest) error
 	UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error)
 	HoldStored(ctx context.Context, t manifest.HoldText) error
 	NoteHolds(ctx context.Context, run int64) error

@@ -119,12 +119,21 @@ func (a *auditor) compareHolds(context.Context) error {
 	return nil
 }
 
+// signedEnd reports whether the manifest's key has signed the end of a hold.
+func (a *auditor) signedEnd(r manifest.HoldRecord, sum storage.Digest) bool {
+	own, err := receipt.NewKeys(a.Key)
+	return err == nil && own.HoldEnd(r.Digest, sum, r.Signed)
+}
+
 // compareEnd looks for the receipt of just the end that a hold has in the manifest.
 func (a *auditor) compareEnd(r manifest.HoldRecord) {
 	sum := storage.SumOf(r.Ended)
 	isIt := func(e receipt.Entry) bool { return e.Digest == r.Digest && e.Removal == sum }
 	switch {
 	case slices.ContainsFunc(a.holds.released[r.Digest], func(e release) bool { return e.removal == sum }):
+	case !r.Noted && !a.signedEnd(r, sum):
+		a.wrong(code.HoldEnded, "",
+			"hold %d has ended in the manifest, and the manifest's key has not signed that", r.Number)
 	case !r.Noted:
 		a.remark(code.HoldPending, "",
 			"hold %d was removed in the manifest, and its receipt is not written yet: the next run writes "+

@@ -52,6 +52,9 @@ type Holds interface {
 	// HoldTexts returns what the manifest knows of each hold, in the order of their
 	// numbers, word by word.
 	HoldTexts(ctx context.Context) ([]HoldRecord, error)
+	// Revive has a hold in force again of whose end there is no good signature. Ends
+	// that this manifest was told of, or has learned, have one.
+	Revive(ctx context.Context, hold storage.Digest) error
 	// UnstoredHolds returns what isn't beside the archive yet.
 	UnstoredHolds(ctx context.Context) ([]HoldText, error)
 	// HoldStored writes down that a text is beside the archive.
@@ -70,6 +73,7 @@ type HoldRecord struct {
 	Digest storage.Digest // by which it is known
 	Made   []byte         // empty: nobody knows what it covers
 	Ended  []byte         // empty: it is in force
+	Signed string         // the manifest's signature of Ended; see receipt.Key
 	Noted  bool           // the chain has its end, or somebody else's has
 }
 

@@ -86,6 +86,17 @@ func releaseEndsAHold(t *testing.T, places Places) {
 	inForce(true, "with other words")
 	must(t, m.LearnHold(t.Context(), end("over")))
 	inForce(false, "with its release")
+	key, err := m.SigningKey()
+	must(t, err)
+	keys, err := receipt.NewKeys(key.Verifier())
+	must(t, err)
+	if texts, err := m.HoldTexts(t.Context()); err != nil || !keys.HoldEnd(h.Digest, storage.SumOf(end("over").Text), texts[0].Signed) {
+		t.Errorf("its end isn't signed: %+v, %v", texts, err)
+	}
+	must(t, m.Revive(t.Context(), h.Digest))
+	inForce(true, "revived")
+	must(t, m.LearnHold(t.Context(), end("over")))
+	inForce(false, "learned again")
 	must(t, m.NoteHolds(t.Context(), 1))
 	if c, err := m.Chain(t.Context()); err != nil || c.Last != 2 {
 		t.Errorf("the chain has %d entries, and not the hold and its release, %v", c.Last, err)

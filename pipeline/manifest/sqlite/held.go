@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -70,17 +71,39 @@ func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err er
 // that another manifest of the account has too. It changes nothing that is known
 // already.
 func (m *Manifest) ShareHold(ctx context.Context, t manifest.HoldText) error {
-	return m.do(ctx, func(tx txn) error { return shareHold(tx, t) })
+	signed, err := m.signEnd(t)
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, func(tx txn) error { return shareHold(tx, t, signed) })
 }
 
-func shareHold(tx txn, t manifest.HoldText) error {
+// signEnd signs the text of a hold's end, which somebody who is trusted has told; "" if
+// it is none.
+func (m *Manifest) signEnd(t manifest.HoldText) (string, error) {
+	if !t.Ended || !t.Check() {
+		return "", nil
+	}
+	key, err := m.SigningKey()
+	if err != nil {
+		return "", err
+	}
+	return key.SignHoldEnd(t.Hold, storage.SumOf(t.Text))
+}
+
+// Revive has a hold in force again of whose end there is no good signature.
+func (m *Manifest) Revive(ctx context.Context, hold storage.Digest) error {
+	return m.exec(ctx, "UPDATE hold SET ended = '', signed = '', noted = min(noted, 1), stored = min(stored, 1) WHERE digest = ?", hold.String())
+}
+
+func shareHold(tx txn, t manifest.HoldText, signed string) error {
 	switch {
 	case !t.Check() && t.Ended:
 		return nil
 	case !t.Check():
 		return learnHold(tx, t.Hold, "")
 	case t.Ended:
-		if _, err := tx.Exec("UPDATE hold SET ended = ? WHERE digest = ? AND ended = ''", string(t.Text), t.Hold.String()); err != nil {
+		if _, err := tx.Exec("UPDATE hold SET ended = ?, signed = ? WHERE digest = ? AND ended = ''", string(t.Text), signed, t.Hold.String()); err != nil {
 			return writeError(err)
 		}
 		return nil

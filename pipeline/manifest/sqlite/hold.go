@@ -55,11 +55,11 @@ func (m *Manifest) Holds(ctx context.Context) ([]manifest.Hold, error) {
 func (m *Manifest) HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error) {
 	return query(ctx, m, func(rows *sql.Rows) (r manifest.HoldRecord, err error) {
 		var digest string
-		if err = rows.Scan(&r.Number, &digest, &r.Made, &r.Ended, &r.Noted); err == nil {
+		if err = rows.Scan(&r.Number, &digest, &r.Made, &r.Ended, &r.Signed, &r.Noted); err == nil {
 			r.Digest, err = storage.ParseDigest(digest)
 		}
 		return r, err
-	}, "SELECT number, digest, made, ended, noted > 1 FROM hold ORDER BY number")
+	}, "SELECT number, digest, made, ended, signed, noted > 1 FROM hold ORDER BY number")
 }
 
 // active returns the holds that hold at this moment of the transaction.
@@ -92,7 +92,7 @@ func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold,
 		return manifest.Hold{}, err
 	}
 	err = m.do(ctx, func(tx txn) error {
-		if err := shareHold(tx, text); err != nil {
+		if err := shareHold(tx, text, ""); err != nil {
 			return err
 		}
 		if err := tx.QueryRow("SELECT number FROM hold WHERE digest = ?", h.Digest.String()).Scan(&h.Number); err != nil {
@@ -103,8 +103,13 @@ func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold,
 	return h, err
 }
 
-// RemoveHold ends a hold. The error is ErrNoHold if there is none.
+// RemoveHold ends a hold. The error is ErrNoHold if there is none, a *KeyError if the
+// key that signs the end can't be had.
 func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by string) (h manifest.Hold, err error) {
+	key, err := m.SigningKey()
+	if err != nil {
+		return h, err
+	}
 	err = m.do(ctx, func(tx txn) error {
 		holds, err := active(tx)
 		if err != nil {
@@ -122,7 +127,11 @@ func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by stri
 		if err := json.Unmarshal(end.Text, &h.Removed); err != nil {
 			return err
 		}
-		return shareHold(tx, end)
+		signed, err := key.SignHoldEnd(end.Hold, storage.SumOf(end.Text))
+		if err != nil {
+			return err
+		}
+		return shareHold(tx, end, signed)
 	})
 	return h, err
 }
@@ -205,6 +214,10 @@ func learnHold(tx txn, digest storage.Digest, made string) error {
 // can't be read holds everything; an end that can't be read, or of which no receipt
 // that is trusted has the release, ends nothing.
 func (m *Manifest) LearnHold(ctx context.Context, t manifest.HoldText) error {
+	signed, err := m.signEnd(t)
+	if err != nil {
+		return err
+	}
 	return m.do(ctx, func(tx txn) error {
 		switch {
 		case !t.Ended && t.Check():
@@ -213,8 +226,8 @@ func (m *Manifest) LearnHold(ctx context.Context, t manifest.HoldText) error {
 			return learnHold(tx, t.Hold, "")
 		case t.Check():
 			// The chain may lack its release, where another manifest has ended it.
-			if _, err := tx.Exec("UPDATE hold SET ended = ?, stored = 2 WHERE digest = ? AND ended = '' AND EXISTS (SELECT 1 FROM release WHERE hold = digest AND removal = ?)",
-				string(t.Text), t.Hold.String(), storage.SumOf(t.Text).String()); err != nil {
+			if _, err := tx.Exec("UPDATE hold SET ended = ?, signed = ?, stored = 2 WHERE digest = ? AND ended = '' AND EXISTS (SELECT 1 FROM release WHERE hold = digest AND removal = ?)",
+				string(t.Text), signed, t.Hold.String(), storage.SumOf(t.Text).String()); err != nil {
 				return writeError(err)
 			}
 		}
@@ -257,11 +270,11 @@ const waitBeside = 2 * time.Minute
 
 // OpenBeside opens an existing manifest for a short change that may be made
 // while a run is using it, such as a hold. It doesn't take the lock.
-func OpenBeside(ctx context.Context, path string) (*Manifest, error) {
+func OpenBeside(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	if err := Place(path); err != nil {
 		return nil, err
 	}
-	m, err := OpenReadOnly(ctx, path) // refuses formats that would have to be changed
+	m, err := OpenReadOnly(ctx, path, options...) // refuses formats that would have to be changed
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
 )
 
 // KeyFile is where the key of the manifest at path lies, unless it is given by other
@@ -92,17 +93,45 @@ func (m *Manifest) pinKey(ctx context.Context) error {
 		return err
 	}
 	m.key, err = m.findKey("")
+	isNew := err == nil && m.givenKey() != ""
 	if _, absent := errors.AsType[*manifest.KeyError](err); absent {
 		if _, e := os.Lstat(m.keyFile); !errors.Is(e, fs.ErrNotExist) {
 			return err
 		}
 		m.key, err = writeKey(m.keyFile)
+		isNew = err == nil
+	}
+	if err == nil && isNew { // else somebody may have taken the pin away
+		err = m.signOlderEnds(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	if _, err := m.writes.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('verifier', ?)", m.key.Verifier()); err != nil {
 		return writeError(err)
+	}
+	return nil
+}
+
+// signOlderEnds signs the ends of holds that an earlier program has written down: once,
+// when a manifest gets its key. A crash right before that leaves these holds in force
+// again: held in vain is still there.
+func (m *Manifest) signOlderEnds(ctx context.Context) error {
+	all, err := m.HoldTexts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if len(r.Ended) == 0 {
+			continue
+		}
+		signed, err := m.key.SignHoldEnd(r.Digest, storage.SumOf(r.Ended))
+		if err != nil {
+			return err
+		}
+		if _, err := m.writes.ExecContext(ctx, "UPDATE hold SET signed = ? WHERE digest = ?", signed, r.Digest.String()); err != nil {
+			return writeError(err)
+		}
 	}
 	return nil
 }

@@ -42,9 +42,12 @@ var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3:
 // has said of a call, and of each copy it is known whether anything vouches for it.
 func addEvidence(tx *sql.Tx) error {
 	for _, column := range []string{"said TEXT NOT NULL DEFAULT ''", "unvouched INTEGER NOT NULL DEFAULT 0"} {
-		if err := addColumn(tx, column); err != nil {
+		if err := addColumn(tx, "recording", column); err != nil {
 			return err
 		}
+	}
+	if err := addColumn(tx, "hold", "signed TEXT NOT NULL DEFAULT ''"); err != nil {
+		return err
 	}
 	_, err := tx.Exec("DROP INDEX IF EXISTS unvouched; DROP TABLE IF EXISTS log; DROP TABLE IF EXISTS trusted; DROP TABLE IF EXISTS release;" + logs + saidIndex)
 	return err
@@ -56,20 +59,20 @@ func addEvidence(tx *sql.Tx) error {
 // manifest of format 6 or older has got the columns with its new rows, see addNth.
 func addCodes(tx *sql.Tx) error {
 	for _, column := range []string{"code TEXT NOT NULL DEFAULT ''", "acknowledging_code TEXT NOT NULL DEFAULT ''"} {
-		if err := addColumn(tx, column); err != nil {
+		if err := addColumn(tx, "recording", column); err != nil {
 			return err
 		}
 	}
 	return readCodes(tx)
 }
 
-// addColumn adds a column of recordings, unless new rows have brought it, see addNth.
-func addColumn(tx *sql.Tx, column string) error {
+// addColumn adds a column to a table, unless that was made with it: see addNth, addHolds.
+func addColumn(tx *sql.Tx, table, column string) error {
 	name, _, _ := strings.Cut(column, " ")
 	var there bool
-	err := tx.QueryRow("SELECT count(*) FROM pragma_table_info('recording') WHERE name = ?", name).Scan(&there)
+	err := tx.QueryRow("SELECT count(*) FROM pragma_table_info(?) WHERE name = ?", table, name).Scan(&there)
 	if err == nil && !there {
-		_, err = tx.Exec("ALTER TABLE recording ADD COLUMN " + column)
+		_, err = tx.Exec("ALTER TABLE " + table + " ADD COLUMN " + column)
 	}
 	return err
 }

@@ -164,6 +164,7 @@ CREATE TABLE hold (            -- legal holds
 	digest TEXT    NOT NULL UNIQUE,      -- of made
 	made   TEXT    NOT NULL,             -- JSON; '' = nobody knows what it covers
 	ended  TEXT    NOT NULL DEFAULT '',  -- JSON; '' = it is in force
+	signed TEXT    NOT NULL DEFAULT '',  -- the manifest's signature of ended
 	noted  INTEGER NOT NULL DEFAULT 0,   -- 1 = the chain has its making, 2 = its end too
 	stored INTEGER NOT NULL DEFAULT 0    -- the same of the archive
 );
