@@ -190,5 +190,5 @@ var evidenceMutations = []mutation{
 	{"whoever can write to the manifest ends a hold", "pipeline/archive/holdsback.go", "		if len(h.Ended) == 0 || a.own.HoldEnd(", "		if true || a.own.HoldEnd(", "TestHoldEndsWithTheKeyAlone", "./cmd/vbcvault"},
 	{"an audit believes whoever can write to the manifest", "pipeline/check/auditholds.go", "	case !r.Noted && !a.signedEnd(r, sum):\n", "	case false:\n", "TestHoldEndsWithTheKeyAlone", "./cmd/vbcvault"},
 	{"whoever can write to another manifest ends a hold here", "pipeline/manifest/sqlite/siblings.go", "if ended != \"\" && (!signs || keys", "if ended != \"\" && (true || keys", "TestSiblingEndsAHoldWithItsKeyAlone", "./cmd/vbcvault"},
-	{"ends of holds that an earlier program has written are forgotten", "pipeline/manifest/sqlite/key.go", "	if err == nil && isNew {", "	if false {", "TestUnsignedHistory|TestHoldsOfAnEarlierProgram", "./cmd/vbcvault"},
+	{"ends of holds that an earlier program has written are forgotten", "pipeline/manifest/sqlite/key.go", "	if err == nil && isNew {", "	if err == nil && isNew && m.path == \"\" {", "TestUnsignedHistory|TestHoldsOfAnEarlierProgram", "./cmd/vbcvault"},
 }
