@@ -65,6 +65,18 @@ func unread(b layout.Bundle, err error) error {
 	return err
 }
 
+// contradicted refuses a manifest that has never signed anything, as far as it knows,
+// while its key has signed something else than it says.
+func contradicted() error {
+	return &refusal.Refusal{
+		Code: code.ReceiptsChanged,
+		Reason: "the receipts in this manifest are not those in the destination that its key has signed: " +
+			"a copy of this manifest was in use beside it, or somebody or something has changed the manifest",
+		Hint: "vbcvault audit shows details; move the manifest away with its -wal and -shm, if it has them, and make a new one with vbcvault rebuild: " +
+			"nothing is lost by that",
+	}
+}
+
 // changed refuses a manifest that somebody has changed.
 func changed(how string) error {
 	return &refusal.Refusal{

@@ -97,7 +97,7 @@ func (a *Archive) nameStrangers(ctx context.Context, c receipt.Chain, strangers 
 		return err
 	}
 	if forked && !a.signed { // a manifest that goes on by itself remembers what it has signed
-		return changed("the receipts in this manifest are not those in the destination that its key has signed")
+		return contradicted()
 	}
 	if forked {
 		a.doubt("the log of this manifest forks: a copy of the manifest, or an older state of it, was in use beside it. " +
