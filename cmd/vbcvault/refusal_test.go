@@ -218,7 +218,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		if strings.Contains(text, "Bearer at-") {
 			t.Error("a token is shown")
 		}
-		if strings.Contains(text, key[strings.LastIndex(key, "+"):]) { // with the seed
+		if strings.Contains(text, strings.SplitN(key, "+", 5)[4]) { // with the seed
 			t.Error("the signing key is shown")
 		}
 	}
