@@ -67,10 +67,12 @@ func (l *lab) endAt(m moment, end bool) {
 	})
 }
 
-// mustHaveDied ends the test if the process has never come to that moment.
+// mustHaveDied ends the test if the process has never come to that moment. Writes
+// to the manifest that come at the same time share a commit, so that one run may have
+// a step or two fewer than another; it hasn't died at the last one then, but ended.
 func (l *lab) mustHaveDied(m moment, sum Summary, err error) {
 	l.t.Helper()
-	if !l.dead {
+	if ended := err == nil && l.steps < m.step && m.step <= l.steps+2; !l.dead && !ended {
 		l.t.Fatalf("it never came to %s: %+v, %v", m, sum, err)
 	}
 }
