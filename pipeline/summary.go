@@ -32,13 +32,17 @@ type Summary struct {
 	// Problems are what kept whole listings from being read.
 	Problems []string `json:"problems,omitempty"`
 
-	Exported    int64  `json:"exported"` // fetched by export, not one by one
-	Downloads   int64  `json:"downloads"`
-	ReadBack    int64  `json:"read_back"`              // copies read once more before their purge, at the store and not at VBC
-	ReadBytes   int64  `json:"read_back_bytes"`        // their bytes
-	Throttled   int64  `json:"throttled"`              // requests refused for the quota
-	Stopped     string `json:"stopped,omitempty"`      // why the run ended before its end
-	StoppedCode string `json:"stopped_code,omitempty"` // the code of that
+	Exported  int64 `json:"exported"` // fetched by export, not one by one
+	Downloads int64 `json:"downloads"`
+	ReadBack  int64 `json:"read_back"`       // copies read once more before their purge, at the store and not at VBC
+	ReadBytes int64 `json:"read_back_bytes"` // their bytes
+	Throttled int64 `json:"throttled"`       // requests refused for the quota
+	// Requests counts what VBC was asked, by the HTTP status of its answers; those
+	// without any are under "none".
+	Requests    map[string]int64 `json:"requests,omitempty"`
+	QuotaWait   float64          `json:"quota_wait_seconds,omitempty"` // for the quota, of all requests together
+	Stopped     string           `json:"stopped,omitempty"`            // why the run ended before its end
+	StoppedCode string           `json:"stopped_code,omitempty"`       // the code of that
 	// Log is how far the manifest's log of receipts has come: whoever keeps it
 	// elsewhere can prove with it, for ever, that nothing of it was changed or removed.
 	Log     *Checkpoint   `json:"log,omitempty"`

@@ -147,7 +147,7 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 // run turns the flags into a job and carries it out. Everything that can be
 // wrong with them is found before a file is opened or a request sent.
 func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
-	j, err := f.job(time.Now(), cmd.Flags().Changed)
+	j, err := f.job(time.Now(), cmd.Flags().Changed, environment())
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,10 @@ func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
 	return j.run(cmd.Context(), o)
 }
 
-func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, error) {
-	j := &job{dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, trustMount: f.trustMount, insecureHTTP: f.insecureHTTP}
+// job is the run that the flags and what is around them ask for. It reads files, and
+// changes nothing.
+func (f *archiveFlags) job(now time.Time, changed func(string) bool, around surroundings) (*job, error) {
+	j := &job{around: around, dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, trustMount: f.trustMount, insecureHTTP: f.insecureHTTP}
 	var err error
 	if j.options, err = f.pipelineOptions(now, changed); err != nil {
 		return nil, err
@@ -179,7 +181,7 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 	if err = j.trust(j.destination); err != nil {
 		return nil, err
 	}
-	if j.vbc, err = vbcOptions(); err != nil {
+	if j.vbc, err = around.vbcOptions(); err != nil {
 		return nil, err
 	}
 	if j.vbc.Interval, err = parseRate(f.rate); err != nil {
@@ -196,7 +198,7 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool) (*job, erro
 		j.planFile = f.plan
 	}
 	if j.manifest == "" {
-		dir, err := stateDir()
+		dir, err := around.stateDir()
 		if err != nil {
 			return nil, err
 		}

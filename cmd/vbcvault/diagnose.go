@@ -118,14 +118,14 @@ func diagnoseNetwork(api string) []storage.Finding {
 }
 
 // diagnoseDestination has the destination look at itself.
-func diagnoseDestination(ctx context.Context, to destination, insecureHTTP bool) []storage.Finding {
-	store, err := to.open(ctx, 1, insecureHTTP, slog.New(slog.DiscardHandler))
+func (d *doctor) diagnoseDestination(ctx context.Context, to destination) []storage.Finding {
+	store, err := to.openAs(ctx, d.around, 1, d.insecureHTTP, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []storage.Finding{{Check: "destination", Level: storage.Failure, Means: err.Error(), Mend: "check --to, and the address of the S3 server"}}
 	}
 	var out []storage.Finding
-	if d, ok := store.(storage.Diagnoser); ok {
-		out = d.Diagnose(ctx)
+	if s, ok := store.(storage.Diagnoser); ok {
+		out = s.Diagnose(ctx)
 		for i, f := range out {
 			if f.Check == s3store.LifecycleRules && f.Level == storage.Failure {
 				out[i].Mend += "; archive --allow-expiring deletes at VBC although copies expire"
@@ -161,12 +161,12 @@ func diagnoseMount(to destination) storage.Finding {
 
 // diagnoseManifest looks where the manifest lies, or would lie, and at what it
 // is about.
-func diagnoseManifest(ctx context.Context, path string, to destination) ([]storage.Finding, manifest.Learned) {
+func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destination) ([]storage.Finding, manifest.Learned) {
 	const check = "manifest"
 	var f storage.Finding
 	var habits []storage.Finding
 	var known manifest.Learned
-	key, err := signingKey()
+	key, err := d.around.signingKey()
 	if err != nil {
 		return []storage.Finding{found("signing key", err, "")}, known
 	}
@@ -191,7 +191,7 @@ func diagnoseManifest(ctx context.Context, path string, to destination) ([]stora
 			err = &manifest.BoundError{What: "destination", Bound: b.Destination, Wanted: to.String()}
 		}
 		if err == nil && to.dir == "" {
-			if store, e := to.open(ctx, 1, true, slog.New(slog.DiscardHandler)); e == nil { // it sends nothing
+			if store, e := to.openAs(ctx, d.around, 1, true, slog.New(slog.DiscardHandler)); e == nil { // it sends nothing
 				err = sameBucket(ctx, m, store)
 			}
 		}

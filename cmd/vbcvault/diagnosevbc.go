@@ -20,6 +20,7 @@ import (
 
 // vbcDoctor looks whether VBC lets a run do what it has to.
 type vbcDoctor struct {
+	around            surroundings
 	options           vbc.Options
 	manifest, account string
 	client            *vbc.Client
@@ -58,7 +59,7 @@ func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
 	for _, address := range tokenAddresses(d.options, vbc.AsError(err) == nil && authError(err) == nil) {
 		o := d.options
 		o.TokenURL = address
-		client, e := newClient(o, d.manifest)
+		client, e := d.around.newClient(o, d.manifest)
 		if e != nil {
 			continue
 		}
@@ -138,7 +139,7 @@ func (d *vbcDoctor) api(ctx context.Context) storage.Finding {
 	for _, root := range otherRoots(cmp.Or(d.options.Root, vbc.DefaultRoot)) {
 		o := d.options
 		o.Root = root
-		client, e := newClient(o, d.manifest)
+		client, e := d.around.newClient(o, d.manifest)
 		if e != nil {
 			continue
 		}

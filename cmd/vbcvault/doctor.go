@@ -20,10 +20,11 @@ type doctor struct {
 	to, account, manifest string
 	insecureHTTP, json    bool
 	protect               protectFlags
+	around                surroundings
 }
 
 func newDoctor(s streams) *cobra.Command {
-	var d doctor
+	d := doctor{around: environment()}
 	cmd := &cobra.Command{
 		Use:        "doctor --to DESTINATION",
 		SuggestFor: []string{"check", "test"},
@@ -81,27 +82,27 @@ func (d *doctor) examine(ctx context.Context, changed func(string) bool) ([]stor
 	if err := parseAccount(d.account); err != nil {
 		return nil, err
 	}
-	options, err := vbcOptions()
+	options, err := d.around.vbcOptions()
 	if err != nil {
 		return nil, err
 	}
 	options.InsecureHTTP = d.insecureHTTP
 	path := d.manifest
 	if path == "" {
-		dir, err := stateDir()
+		dir, err := d.around.stateDir()
 		if err != nil {
 			return nil, err
 		}
 		path = manifestPath(dir, d.account, options.Username, options.URL, to)
 	}
-	vbcs := vbcDoctor{options: options, manifest: path, account: d.account}
-	if vbcs.client, err = newClient(options, path); err != nil {
+	vbcs := vbcDoctor{around: d.around, options: options, manifest: path, account: d.account}
+	if vbcs.client, err = d.around.newClient(options, path); err != nil {
 		return nil, err
 	}
-	ours, known := diagnoseManifest(ctx, path, to)
+	ours, known := d.diagnoseManifest(ctx, path, to)
 	out := diagnoseNetwork(cmp.Or(options.URL, vbc.DefaultURL))
 	out = append(out, vbcs.diagnose(ctx, known)...)
-	out = append(out, diagnoseDestination(ctx, to, d.insecureHTTP)...)
+	out = append(out, d.diagnoseDestination(ctx, to)...)
 	return append(out, ours...), context.Cause(ctx)
 }
 

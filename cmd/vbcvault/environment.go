@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -33,9 +35,24 @@ const environmentHelp = `Environment:
   VBCVAULT_SIGNING_KEY  the key that signs receipts, if it is not in the file
                       MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE`
 
-// vbcOptions reads what the environment says about VBC. All that is missing is
-// named at once.
-func vbcOptions() (vbc.Options, error) {
+// surroundings are where a run takes from what is no flag: the environment, or an
+// account of a configuration file.
+type surroundings struct {
+	// setting is the value of one of the names of environmentHelp, "" if there is none.
+	setting func(name string) (string, error)
+	// stateDir is where manifests lie unless --manifest says otherwise.
+	stateDir func() (string, error)
+	// aws is how to reach S3; nil is the standard chain.
+	aws func(ctx context.Context) (*s3store.Access, error)
+	// missing is what to do about settings that are missing; "" = set them in the environment.
+	missing string
+}
+
+// environment is what the process was started in.
+func environment() surroundings { return surroundings{setting: setting, stateDir: stateDir} }
+
+// vbcOptions reads what is set about VBC. All that is missing is named at once.
+func (a surroundings) vbcOptions() (vbc.Options, error) {
 	o := vbc.Options{UserAgent: "vbcvault/" + programVersion()}
 	var missing []string
 	for _, v := range []struct {
@@ -54,7 +71,7 @@ func vbcOptions() (vbc.Options, error) {
 		{"VBC_CLIENT_SECRET", &o.ClientSecret, true},
 	} {
 		var err error
-		if *v.to, err = setting(v.name); err != nil {
+		if *v.to, err = a.setting(v.name); err != nil {
 			return vbc.Options{}, err
 		}
 		if v.required && *v.to == "" {
@@ -62,7 +79,7 @@ func vbcOptions() (vbc.Options, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return vbc.Options{}, usagef("set each of them, or name a file with its value, as in "+missing[0]+"_FILE=/path",
+		return vbc.Options{}, usagef(cmp.Or(a.missing, "set each of them, or name a file with its value, as in "+missing[0]+"_FILE=/path"),
 			"not set: %s", strings.Join(missing, ", "))
 	}
 	if (o.ProvisioningClientID == "") != (o.ProvisioningClientSecret == "") {
@@ -72,8 +89,8 @@ func vbcOptions() (vbc.Options, error) {
 }
 
 // newClient makes a client that remembers refused logins beside the manifest.
-func newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
-	o.Memory = rememberedFor(manifest)
+func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
+	o.Memory = a.rememberedFor(manifest)
 	client, err := vbc.New(o)
 	if err != nil {
 		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}

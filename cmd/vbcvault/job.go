@@ -23,6 +23,7 @@ import (
 
 // job is one run with everything decided.
 type job struct {
+	around        surroundings
 	options       pipeline.Options
 	vbc           vbc.Options
 	destination   destination
@@ -40,7 +41,7 @@ func (j *job) siblings() func(context.Context, string) ([]manifest.HoldText, []e
 	if j.simulated {
 		return nil
 	}
-	return siblingsOf(j.manifest)
+	return j.around.siblingsOf(j.manifest)
 }
 
 // pauses before a request is tried again, and before an export job is looked at,
@@ -57,7 +58,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := signingKey()
+	key, err := j.around.signingKey()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return pipeline.Summary{}, unwritable(err)
 	}
 	defer m.Close()
-	store, err := j.destination.open(ctx, j.options.Workers, j.insecureHTTP, o.log)
+	store, err := j.destination.openAs(ctx, j.around, j.options.Workers, j.insecureHTTP, o.log)
 	if err != nil {
 		return pipeline.Summary{}, err
 	}
@@ -154,7 +155,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 func (j *job) client(o *output) (*vbc.Client, error) {
 	j.vbc.Logger = o.log
 	j.options.Pauses, j.options.PollPause = pauses.tries, pauses.poll
-	return newClient(j.vbc, j.manifest)
+	return j.around.newClient(j.vbc, j.manifest)
 }
 
 // writePlan lets do write to the plan's file, a new one. Where that is cut off,
@@ -180,8 +181,13 @@ func (j *job) writePlan(do func(io.Writer) (pipeline.Plan, error)) (pipeline.Pla
 	return plan, err
 }
 
-// open opens a destination. It sends nothing.
+// open opens a destination as the environment says.
 func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, log *slog.Logger) (storage.Destination, error) {
+	return d.openAs(ctx, environment(), workers, insecureHTTP, log)
+}
+
+// openAs opens a destination. It sends nothing.
+func (d destination) openAs(ctx context.Context, around surroundings, workers int, insecureHTTP bool, log *slog.Logger) (storage.Destination, error) {
 	if d.dir != "" {
 		s, err := dirstore.Open(d.dir)
 		if err != nil {
@@ -190,9 +196,16 @@ func (d destination) open(ctx context.Context, workers int, insecureHTTP bool, l
 		return s, nil
 	}
 	boundMemory(workers)
+	var access *s3store.Access
+	if around.aws != nil {
+		var err error
+		if access, err = around.aws(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s, err := s3store.Open(ctx, s3store.Options{
 		Bucket: d.bucket, Prefix: d.prefix, Connections: workers, AskConditions: true, InsecureHTTP: insecureHTTP, Logger: log,
-		Protection: d.protection,
+		Protection: d.protection, Access: access,
 	})
 	if err != nil {
 		return nil, err

@@ -37,9 +37,9 @@ type refusedLogins struct {
 type refusedEverywhere []*refusedLogins
 
 // rememberedFor is where refused logins are kept for runs with that manifest.
-func rememberedFor(manifest string) (all refusedEverywhere) {
+func (a surroundings) rememberedFor(manifest string) (all refusedEverywhere) {
 	dirs := []string{filepath.Dir(manifest)}
-	if dir, err := stateDir(); err == nil && filepath.Clean(dir) != filepath.Clean(dirs[0]) {
+	if dir, err := a.stateDir(); err == nil && filepath.Clean(dir) != filepath.Clean(dirs[0]) {
 		dirs = append(dirs, dir)
 	}
 	for _, dir := range dirs {

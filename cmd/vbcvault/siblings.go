@@ -32,13 +32,13 @@ func manifestsIn(dir string) (paths []string, err error) {
 
 // siblingsOf tells of the holds of an account's manifests in the state directory, and
 // in the directory of this one, which is left out.
-func siblingsOf(own string) func(context.Context, string) ([]manifest.HoldText, []error, error) {
+func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]manifest.HoldText, []error, error) {
 	return func(ctx context.Context, account string) (all []manifest.HoldText, unread []error, err error) {
 		dirs := []string{filepath.Dir(own)}
 		if real, err := filepath.EvalSymlinks(own); err == nil { // it may be a link from elsewhere
 			dirs = append(dirs, filepath.Dir(real))
 		}
-		if dir, err := stateDir(); err == nil { // else --manifest says where it lies, and there are no others
+		if dir, err := a.stateDir(); err == nil { // else --manifest says where it lies, and there are no others
 			dirs = append(dirs, dir)
 		}
 		seen := []string{own}
@@ -85,7 +85,7 @@ func learnSiblings(ctx context.Context, m *sqlite.Manifest, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
-	texts, unread, err := siblingsOf(m.Path())(ctx, b.Account)
+	texts, unread, err := environment().siblingsOf(m.Path())(ctx, b.Account)
 	if err != nil {
 		return err
 	}

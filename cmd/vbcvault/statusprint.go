@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -28,7 +29,7 @@ var meaning = map[manifest.State]string{
 	manifest.Erased:   "erased from the archive on request, deleted at VBC",
 }
 
-func (st *status) print(s streams) {
+func printStatus(s streams, st *overview.Overview) {
 	fmt.Fprintf(s.out, "manifest     %s\naccount      %s\ndestination  %s\n\n", st.Manifest, orNone(st.Account), orNone(st.Destination))
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, t := range st.States {
@@ -50,7 +51,7 @@ func (st *status) print(s streams) {
 	if st.Late != nil {
 		fmt.Fprintf(s.out, "\nLate at VBC: %s appeared %s after it should have been listed (the latest so far)\n", st.Late.Recording, days(st.Late.By))
 	}
-	st.printTroubles(s)
+	printTroubles(s, st)
 	for i, r := range st.Runs {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nLatest runs:")
@@ -74,18 +75,18 @@ func (st *status) print(s streams) {
 		}
 		fmt.Fprintf(s.out, "  %s of %s: %s\n", f.Recording, f.Start.Format(time.RFC3339), f.Reason)
 	}
-	if len(st.Failures) == shownFailures {
-		fmt.Fprintf(s.out, "  There may be more: only the latest %d are shown\n", shownFailures)
+	if len(st.Failures) == overview.Shown {
+		fmt.Fprintf(s.out, "  There may be more: only the latest %d are shown\n", overview.Shown)
 	}
 }
 
 // printTroubles lists what keeps the account from being done for sure.
-func (st *status) printTroubles(s streams) {
+func printTroubles(s streams, st *overview.Overview) {
 	for i, t := range st.Troubles {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nTrouble with VBC's listings (exit code 1 until it ends, or is acknowledged):")
 		}
-		if i == shownFailures {
+		if i == overview.Shown {
 			fmt.Fprintf(s.out, "  and %d more; --json lists all\n", len(st.Troubles)-i)
 			return
 		}
@@ -124,7 +125,7 @@ func describe(summary json.RawMessage) string {
 }
 
 // advice says what to do about a failure.
-func advice(f failure) string {
+func advice(f overview.Failure) string {
 	switch about := code.About(code.Failures, f.Code); {
 	case f.Acknowledged != "":
 		return "acknowledged: " + f.Acknowledged

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -46,13 +47,13 @@ type story struct {
 	Displaced bool   `json:"displaced,omitempty"` // VBC shows another recording under its id
 	Damaged   string `json:"damaged,omitempty"`   // what is wrong with the copy of what VBC has no more
 
-	Copy     *copyOf          `json:"copy,omitempty"` // where it lies, or lay
-	Events   []event          `json:"events"`         // in the order of time
-	Failure  *failure         `json:"failure,omitempty"`
-	Advice   string           `json:"advice,omitempty"` // about the failure
-	Holds    []shownHold      `json:"holds"`            // that cover it, in force
-	Troubles []trouble        `json:"troubles"`         // of its listing, or about it
-	Next     pipeline.Outlook `json:"next"`             // what the next run would do with it
+	Copy     *copyOf            `json:"copy,omitempty"` // where it lies, or lay
+	Events   []event            `json:"events"`         // in the order of time
+	Failure  *overview.Failure  `json:"failure,omitempty"`
+	Advice   string             `json:"advice,omitempty"` // about the failure
+	Holds    []shownHold        `json:"holds"`            // that cover it, in force
+	Troubles []overview.Trouble `json:"troubles"`         // of its listing, or about it
+	Next     pipeline.Outlook   `json:"next"`             // what the next run would do with it
 }
 
 // copyOf is where a recording's copy lies, and what it is.
@@ -117,7 +118,7 @@ func tellOne(ctx context.Context, m *sqlite.Manifest, row manifest.Row) (story, 
 		}
 	}
 	if row.Failure.Reason != "" {
-		f := failureOf(row)
+		f := overview.FailureOf(row)
 		st.Failure, st.Advice = &f, advice(f)
 	}
 	steps := []func() ([]event, error){
@@ -248,7 +249,7 @@ func (st *story) troublesOf(ctx context.Context, m *sqlite.Manifest, row manifes
 	if err != nil {
 		return err
 	}
-	st.Troubles = []trouble{}
+	st.Troubles = []overview.Trouble{}
 	for _, t := range all {
 		owner := t.Owner
 		if owner == "self" {
@@ -257,7 +258,7 @@ func (st *story) troublesOf(ctx context.Context, m *sqlite.Manifest, row manifes
 		if t.Kind != "" && (t.Kind != row.Kind || owner != "" && owner != row.Owner) || t.Code == manifest.Unreadable && t.Item != strconv.FormatInt(row.ID, 10) {
 			continue
 		}
-		st.Troubles = append(st.Troubles, troubleOf(t))
+		st.Troubles = append(st.Troubles, overview.TroubleOf(t))
 	}
 	return nil
 }

@@ -69,10 +69,13 @@ func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	return sqlite.Open(ctx, path, key)
 }
 
-// signingKey is the key that signs receipts, if it is given by the environment: else
-// it lies beside its manifest.
-func signingKey() (sqlite.Option, error) {
-	secret, err := setting("VBCVAULT_SIGNING_KEY")
+// signingKey is environment's.
+func signingKey() (sqlite.Option, error) { return environment().signingKey() }
+
+// signingKey is the key that signs receipts, if it is given: else it lies beside its
+// manifest.
+func (a surroundings) signingKey() (sqlite.Option, error) {
+	secret, err := a.setting("VBCVAULT_SIGNING_KEY")
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func configure(ctx context.Context, o Options) (aws.Config, error) {
 		cfg = o.AWS.Copy()
 	} else {
 		var err error
-		cfg, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient(o.Connections, stalled)), config.WithRetryer(newRetryer))
+		cfg, err = config.LoadDefaultConfig(ctx, append(o.Access.options(), config.WithHTTPClient(httpClient(o.Connections, stalled)), config.WithRetryer(newRetryer))...)
 		if err != nil {
 			return cfg, fmt.Errorf("%w: the AWS configuration can't be read: %w", storage.ErrRefused, err)
 		}

@@ -46,6 +46,10 @@ type Options struct {
 	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included.
 	AWS *aws.Config
 
+	// Access is how to reach S3 where it isn't as the environment says; nil = as it
+	// says. It has no effect if AWS is set.
+	Access *Access
+
 	// PathStyle puts the bucket's name into the path instead of the host.
 	// It is implied by an endpoint of one's own (AWS_ENDPOINT_URL_S3,
 	// AWS_ENDPOINT_URL, endpoint_url of the profile).
@@ -140,6 +144,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
 	s.parts = newBuffers(Buffers(o.Connections), s.partSize)
 	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
+		if o.AWS == nil && o.Access != nil && o.Access.Endpoint != "" {
+			so.BaseEndpoint = &o.Access.Endpoint // here, since the environment's comes before the configuration's
+		}
 		s.foreign = !isAmazon(so.BaseEndpoint)
 		so.UsePathStyle = o.PathStyle || s.foreign
 		// Every upload carries a SHA-256 of ours; the SDK's own CRC would

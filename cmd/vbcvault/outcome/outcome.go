@@ -1,0 +1,61 @@
+// Package outcome says what became of one account's run, for all that tells of it: the
+// exit code, a line of JSON, metrics, notifications and reports.
+package outcome
+
+import (
+	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline"
+)
+
+// Outcome is what one run over one account came to. Its JSON is a contract: a line of
+// archive --config --json, and the body of a webhook. It holds no data of callers and
+// no secret.
+type Outcome struct {
+	Account     string    `json:"account"` // its name in the configuration
+	Destination string    `json:"destination"`
+	Manifest    string    `json:"manifest"` // path
+	Run         string    `json:"run"`      // a UUID, the same in all that is told of this run
+	Began       time.Time `json:"began"`    // UTC
+	Ended       time.Time `json:"ended"`    // UTC
+
+	pipeline.Summary
+
+	// Skipped says that another run had the manifest, and that this was left to it.
+	Skipped bool `json:"skipped,omitempty"`
+
+	ExitCode  int    `json:"exit_code"` // as of vbcvault archive
+	Error     string `json:"error,omitempty"`
+	ErrorCode string `json:"error_code,omitempty"` // one of package code's Ended
+	Hint      string `json:"hint,omitempty"`       // how to mend the error
+}
+
+// Interrupted is the exit code of a run that was told to stop: neither success nor
+// failure, since somebody goes on with it.
+const Interrupted = 130
+
+// OK reports whether everything eligible is done, or held back on purpose.
+func (o Outcome) OK() bool { return o.ExitCode == 0 }
+
+// Worst is the worst of several exit codes: what was not even begun for a mistake of
+// the configuration, then what stopped early, then what is incomplete. An interruption
+// is worse than all of them, since then nothing is known of the rest.
+func Worst(codes ...int) (worst int) {
+	rank := func(code int) int {
+		switch code {
+		case Interrupted:
+			return 4
+		case 2, 3:
+			return 3
+		case 0:
+			return 0
+		}
+		return 1
+	}
+	for _, c := range codes {
+		if rank(c) > rank(worst) || rank(c) == rank(worst) && c > worst {
+			worst = c
+		}
+	}
+	return worst
+}
