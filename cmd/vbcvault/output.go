@@ -20,6 +20,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -46,6 +47,7 @@ type output struct {
 	log     *slog.Logger
 	bars    bool
 	printer *interleaver
+	watch   func(*progress.Stats) // gets the counts of a run when it begins; may be nil
 }
 
 // finish runs f, then prints its result and, last, the error. With --json the
