@@ -89,7 +89,9 @@ func (s *Service) riverConfig() *river.Config {
 }
 
 // places are River's places for work.
-func (s *Service) places() river.QueueConfig { return river.QueueConfig{MaxWorkers: max(s.config.AccountsAtOnce, 1)} }
+func (s *Service) places() river.QueueConfig {
+	return river.QueueConfig{MaxWorkers: max(s.config.AccountsAtOnce, 1)}
+}
 
 // Run serves until ctx has ended and all that was under way has come to its end, or the
 // state fails. What has ended then is stored, and the rest goes on with the next start.
@@ -198,8 +200,12 @@ func (h onlyWarnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
 }
 
-func (h onlyWarnings) WithAttrs(attrs []slog.Attr) slog.Handler { return onlyWarnings{h.Handler.WithAttrs(attrs)} }
-func (h onlyWarnings) WithGroup(name string) slog.Handler       { return onlyWarnings{h.Handler.WithGroup(name)} }
+func (h onlyWarnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return onlyWarnings{h.Handler.WithAttrs(attrs)}
+}
+func (h onlyWarnings) WithGroup(name string) slog.Handler {
+	return onlyWarnings{h.Handler.WithGroup(name)}
+}
 
 // signal wakes all who wait, as often as one likes.
 type signal struct {
