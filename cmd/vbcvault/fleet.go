@@ -15,6 +15,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/spelling"
 	"github.com/vbcvault/vbcvault/pipeline"
 )
 
@@ -146,7 +147,7 @@ func named(all []configured, names []string, file string) ([]configured, error) 
 			continue
 		}
 		text := fmt.Sprintf("no account %q", name)
-		if n := nearest(name, has); n != "" {
+		if n := spelling.Nearest(name, has); n != "" {
 			text += fmt.Sprintf(" (did you mean %s?)", n)
 		}
 		unknown = append(unknown, text)
