@@ -112,6 +112,7 @@ func (c configured) archive(ctx context.Context, o *output) outcome.Outcome {
 		var done any
 		done, err = j.run(ctx, o)
 		out.Summary, _ = done.(pipeline.Summary)
+		out.Skipped = j.skipped
 	}
 	out.Ended, out.ExitCode = time.Now().UTC(), codeOf(err)
 	if err != nil {

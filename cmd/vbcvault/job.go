@@ -34,6 +34,7 @@ type job struct {
 	trustMount    bool   // delete although the destination is a network or FUSE mount
 	insecureHTTP  bool
 	simulated     bool // the account is, and has no other manifests
+	skipped       bool // another run had the manifest, and this one was left to it
 }
 
 // siblings is pipeline.Parts.Siblings.
