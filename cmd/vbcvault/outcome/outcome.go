@@ -21,8 +21,9 @@ type Outcome struct {
 
 	pipeline.Summary
 
-	// Skipped says that another run had the manifest, and that this was left to it.
-	Skipped bool `json:"skipped,omitempty"`
+	// Skipped says that another run had the manifest, and that this was left to it. In
+	// JSON it isn't called skipped, as the count of what was held back is.
+	Skipped bool `json:"left_to_another_run,omitempty"`
 
 	ExitCode  int    `json:"exit_code"` // as of vbcvault archive
 	Error     string `json:"error,omitempty"`

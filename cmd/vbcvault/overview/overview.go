@@ -26,6 +26,7 @@ type Overview struct {
 	Late        *manifest.Late   `json:"late,omitempty"`
 	Left        Left             `json:"left"`
 	Holds       int              `json:"holds"` // legal holds in force
+	InForce     []int64          `json:"-"`     // their numbers
 }
 
 // Left is what there is still to do, as far as the manifest knows.
@@ -72,7 +73,9 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *Overview) (l Left, 
 			l.Archive, archived = l.Archive-1, archived+1
 		}
 	}
-	st.Holds = len(manifest.InForce(holds))
+	for _, h := range manifest.InForce(holds) {
+		st.Holds, st.InForce = st.Holds+1, append(st.InForce, h.Number)
+	}
 	if len(st.Runs) > 0 {
 		if last := st.Runs[0].Options; last != nil && last.Delete {
 			l.Delete = l.Archive + archived - l.Held
