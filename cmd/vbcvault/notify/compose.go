@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,22 +34,25 @@ func (f facts) wanted(on []string, m Message) bool {
 }
 
 // tell composes the message for somebody who has been told that much (nil: nothing),
-// and says what it will have been told then; nil if that doesn't change.
-func (f facts) tell(before *state, o Occasion) (Message, *state) {
+// and says what it will have been told then.
+func (f facts) tell(before *state, o Occasion) (Message, state) {
 	out := o.Outcome
 	m := Message{ID: prefix + out.Run, Account: out.Account, Job: o.Job, At: out.Ended, Counts: countsOf(out), Commands: commandsFor(o), Outcome: scrubbed(out)}
 	if out.Log != nil {
 		m.Checkpoint = oneLine(out.Log.String())
 	}
 	then := before.next(f, out)
-	news := f.newsFor(before, then, out)
+	var news []Point
+	if f.settled { // else there will be another run soon, and it tells
+		news = f.newsFor(before, then, out)
+	}
 	m.News = len(news) > 0
 	switch {
 	case !f.settled:
-		m.Kind, then = Interrupted, nil
+		m.Kind = Interrupted
 	case f.failing:
 		m.Kind, m.fresh = Failure, before.isFresh(f, out.Ended)
-		m.Points = f.points
+		m.Points = slices.Clone(f.points)
 		if m.fresh {
 			then.Said = out.Ended
 		}
@@ -60,7 +64,9 @@ func (f facts) tell(before *state, o Occasion) (Message, *state) {
 		m.Kind = Done
 	}
 	for _, p := range news {
-		if !slices.ContainsFunc(m.Points, func(q Point) bool { return q.Code == p.Code && q.Text == p.Text }) {
+		if i := slices.IndexFunc(m.Points, func(q Point) bool { return q.Code == p.Code && q.Text == p.Text }); i >= 0 {
+			m.Points[i].New = p.New
+		} else {
 			m.Points = append(m.Points, p)
 		}
 	}
@@ -70,13 +76,14 @@ func (f facts) tell(before *state, o Occasion) (Message, *state) {
 }
 
 // newsFor is what somebody hasn't been told.
-func (f facts) newsFor(before, then *state, out outcome.Outcome) (news []Point) {
+func (f facts) newsFor(before *state, then state, out outcome.Outcome) (news []Point) {
 	for _, t := range f.known {
 		if before == nil || !slices.Contains(before.Known, t.name) {
-			p := t.point
-			p.Text = "new: " + p.Text
-			news = add(news, p)
+			news = add(news, t.point)
 		}
+	}
+	for i := range news {
+		news[i].New = news[i].Count
 	}
 	if f.failing && before.isFresh(f, out.Ended) && (out.ErrorCode == code.Clock || out.ErrorCode == code.Login) {
 		news = append(news, f.points[0])
@@ -90,7 +97,7 @@ func (f facts) newsFor(before, then *state, out outcome.Outcome) (news []Point) 
 	}{{"added", before.Holds, then.Holds}, {"ended", then.Holds, before.Holds}} {
 		some := slices.DeleteFunc(slices.Clone(change.since), func(h string) bool { return slices.Contains(change.from, h) })
 		if len(some) > 0 {
-			news = append(news, Point{Count: len(some), Advice: "vbcvault hold list shows all",
+			news = append(news, Point{New: 1, Advice: "vbcvault hold list shows all",
 				Text: fmt.Sprintf("legal holds were %s (%s); %d are in force", change.what, strings.Join(some, ", "), len(then.Holds))})
 		}
 	}
@@ -118,7 +125,10 @@ func titleOf(m Message, o Occasion) string {
 	case Recovery:
 		what = "well again: " + doneOf(o)
 	case News:
-		what = m.Points[0].counted()
+		what = "new: " + m.Points[0].Text
+		if n := m.Points[0].Count; n > 1 {
+			what += " (" + strconv.Itoa(n) + ")"
+		}
 		if n := len(m.Points); n > 1 {
 			what += fmt.Sprintf("; and %d more", n-1)
 		}

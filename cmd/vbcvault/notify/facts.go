@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -27,6 +28,7 @@ type facts struct {
 // thing is something to know once. Its name tells it from all others, and says
 // nothing to whoever doesn't know it.
 type thing struct {
+	kind  string // damaged, failure or trouble
 	name  string
 	point Point
 }
@@ -60,7 +62,7 @@ func (f *facts) look(after *overview.Overview) {
 	}
 	for _, l := range after.Failures {
 		if l.Acknowledged == "" && l.Permanent {
-			f.know(Point{Code: l.Code, Text: "recordings fail and stay at VBC, and this will not end by itself: " + meaning(code.Failures, l.Code),
+			f.know(Point{Code: l.Code, Text: "recordings fail, and this will not end by itself: " + meaning(code.Failures, l.Code),
 				Advice: adviceFor(l)}, "failure", l.Recording, l.Code)
 		}
 	}
@@ -72,13 +74,13 @@ func (f *facts) look(after *overview.Overview) {
 	}
 }
 
-// know notes something with a name of its own.
+// know notes something with a name of its own, which begins with its kind.
 func (f *facts) know(p Point, of ...string) {
 	h := sha256.New()
 	for _, s := range of {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
-	f.known = append(f.known, thing{name: hex.EncodeToString(h.Sum(nil)[:8]), point: p})
+	f.known = append(f.known, thing{kind: of[0], name: hex.EncodeToString(h.Sum(nil)[:8]), point: p})
 }
 
 // why says what a run failed for: what ended it, then what is left undone.
@@ -104,14 +106,16 @@ func (f *facts) why(o Occasion) {
 		if l.Acknowledged != "" {
 			continue
 		}
-		text := "recordings failed and stay at VBC: "
+		text := "recordings failed: "
 		if l.Permanent {
-			text = "recordings fail and stay at VBC, and this will not end by itself: "
+			text = "recordings fail, and this will not end by itself: "
 		}
 		f.fails("failure/"+l.Code, Point{Code: l.Code, Text: text + meaning(code.Failures, l.Code), Advice: adviceFor(l)})
 	}
 	for _, t := range f.known {
-		f.fails("known/"+t.point.Code, t.point)
+		if t.kind != "failure" {
+			f.fails(t.kind+"/"+t.point.Code, t.point)
+		}
 	}
 }
 
@@ -134,8 +138,18 @@ func add(all []Point, p Point) []Point {
 	return all
 }
 
+// status is the code of an answer of VBC.
+var status = regexp.MustCompile(`^vbc-(\d+)(?:-(\d+))?$`)
+
 // meaning is a code in words.
 func meaning(table []code.Entry, c string) string {
+	if m := status.FindStringSubmatch(c); m != nil {
+		text := "VBC answered with HTTP " + m[1]
+		if m[2] != "" {
+			text += " and its code " + m[2]
+		}
+		return text
+	}
 	if m := code.About(table, c).Meaning; m != "" {
 		return m
 	}
@@ -157,8 +171,8 @@ func adviceFor(f overview.Failure) string {
 func endedBecause(o Occasion) string {
 	c := o.Outcome.ErrorCode
 	for _, table := range [][]code.Entry{code.Ended, code.Failures} {
-		if e := code.About(table, c); e.Meaning != "" && c != code.Failed {
-			return e.Meaning
+		if code.About(table, c).Meaning != "" && c != code.Failed {
+			return meaning(table, c)
 		}
 	}
 	return job(o.Job) + " failed; its log says why"

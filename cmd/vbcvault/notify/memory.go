@@ -42,12 +42,14 @@ type state struct {
 const mostKnown = 1000
 
 // next is what a notifier will have been told after a run.
-func (s *state) next(f facts, out outcome.Outcome) *state {
-	n := state{}
+func (s *state) next(f facts, out outcome.Outcome) (n state) {
 	if s != nil {
 		n = *s
 	}
 	n.Run, n.At = out.Run, out.Ended
+	if !f.settled {
+		return n
+	}
 	if f.looked {
 		var known []string
 		for _, t := range f.known {
@@ -63,12 +65,12 @@ func (s *state) next(f facts, out outcome.Outcome) *state {
 	}
 	if n.Failing = f.failing; !f.failing {
 		n.Codes, n.Said = nil, time.Time{}
-		return &n
+		return n
 	}
 	n.Codes = append(slices.Clone(n.Codes), f.codes...)
 	slices.Sort(n.Codes)
 	n.Codes = slices.Compact(n.Codes)
-	return &n
+	return n
 }
 
 // isFresh reports whether a failure is to be told: it is one since this run, it has a
@@ -78,9 +80,10 @@ func (s *state) isFresh(f facts, now time.Time) bool {
 		slices.ContainsFunc(f.codes, func(c string) bool { return !slices.Contains(s.Codes, c) })
 }
 
-// overtakes reports whether a letter that leads to then is none to send any more.
-func (s *state) overtakes(then state) bool {
-	return s != nil && (s.At.After(then.At) || s.Run == then.Run && s.At.Equal(then.At))
+// overtakes reports whether there is nothing to tell of a run any more: it was told, or
+// a later one was.
+func (s *state) overtakes(run string, at time.Time) bool {
+	return s != nil && (s.At.After(at) || s.Run == run && s.At.Equal(at))
 }
 
 // told is the file: by notifier, by account and job.
@@ -144,7 +147,7 @@ func (m *Memory) put(entries ...entry) (err error) {
 		if all[e.notifier] == nil {
 			all[e.notifier] = map[string]*state{}
 		}
-		if s := slot(e.account, e.job); !all[e.notifier][s].overtakes(e.state) {
+		if s := slot(e.account, e.job); !all[e.notifier][s].overtakes(e.state.Run, e.state.At) {
 			all[e.notifier][s] = &e.state
 		}
 	}

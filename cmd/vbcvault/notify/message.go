@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +46,9 @@ type Message struct {
 
 // Point is one thing to know.
 type Point struct {
-	Code   string `json:"code,omitempty"` // one of package code's
-	Count  int    `json:"count,omitempty"`
+	Code   string `json:"code,omitempty"`  // one of package code's
+	Count  int    `json:"count,omitempty"` // how often
+	New    int    `json:"new,omitempty"`   // how many of them weren't told before
 	Text   string `json:"text"`
 	Advice string `json:"advice,omitempty"` // what to do
 }
@@ -108,8 +110,11 @@ const keepThis = "Keep this line; vbcvault audit --expect can prove with it that
 
 // counted is a point's text with how often it is so.
 func (p Point) counted() string {
-	if p.Count > 1 {
-		return p.Text + " (" + strconv.Itoa(p.Count) + ")"
+	switch {
+	case p.New > 0 && p.New < p.Count:
+		return fmt.Sprintf("%s (%d, of which %d new)", p.Text, p.Count, p.New)
+	case p.Count > 1:
+		return fmt.Sprintf("%s (%d)", p.Text, p.Count)
 	}
 	return p.Text
 }

@@ -17,6 +17,7 @@ package notify
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -129,10 +130,14 @@ func (t *Teller) Started(ctx context.Context, account, run string) {
 	all.Wait()
 }
 
-// Plan says who is to be told what of a run. What there is nothing to tell of is
-// remembered at once; the rest, once Send has delivered it. Whoever keeps letters may
-// send each one again, also after others: what has been overtaken is not sent.
+// Plan says who is to be told what of a run, and hasn't been. What there is nothing to
+// tell of is remembered at once; the rest, once Send has delivered it. Whoever keeps
+// letters may send each one again, also after others: what has been overtaken is not
+// sent. The error says that nothing could be remembered.
 func (t *Teller) Plan(o Occasion) (letters []Letter, err error) {
+	if o.Job == "archive" {
+		o.Job = ""
+	}
 	f := factsOf(o)
 	account := o.Outcome.Account
 	var quiet []entry
@@ -144,18 +149,17 @@ func (t *Teller) Plan(o Occasion) (letters []Letter, err error) {
 		if !concerns(n, account) {
 			continue
 		}
-		if n.Healthchecks != nil {
-			if m, _ := f.tell(nil, o); o.Job == "" {
-				letters = append(letters, Letter{Notifier: n.Name, Message: m})
-			}
+		before := known.of(n.Name, account, o.Job)
+		if before.overtakes(o.Outcome.Run, o.Outcome.Ended) {
 			continue
 		}
-		before := known.of(n.Name, account, o.Job)
 		m, then := f.tell(before, o)
-		if f.wanted(n.On, m) {
-			letters = append(letters, Letter{Notifier: n.Name, Message: m, Then: then})
-		} else if then != nil {
-			quiet = append(quiet, entry{n.Name, account, o.Job, *then})
+		switch {
+		case n.Healthchecks != nil && o.Job != "": // its checks are about runs
+		case n.Healthchecks != nil || f.wanted(n.On, m):
+			letters = append(letters, Letter{Notifier: n.Name, Message: m, Then: &then})
+		default:
+			quiet = append(quiet, entry{n.Name, account, o.Job, then})
 		}
 	}
 	return letters, t.memory.put(quiet...)
@@ -171,7 +175,7 @@ func (t *Teller) Send(ctx context.Context, l Letter) error {
 	}
 	if l.Then != nil {
 		known, err := t.memory.read()
-		if err == nil && known.of(n.Name, l.Message.Account, l.Message.Job).overtakes(*l.Then) {
+		if err == nil && known.of(n.Name, l.Message.Account, l.Message.Job).overtakes(l.Then.Run, l.Then.At) {
 			return nil
 		}
 	}
@@ -217,6 +221,30 @@ func (t *Teller) Tell(ctx context.Context, o Occasion) []Result {
 		t.log.Warn("what the notifiers have been told can't be kept: they may be told again", "error", err)
 	}
 	return t.SendAll(ctx, letters)
+}
+
+// TellOnce tells those who haven't been told of a run, with one try each, for whoever
+// calls it again later: whoever was told isn't told again. The error names those for
+// whom it is worth it; what is refused for good is a warning in the log.
+func (t *Teller) TellOnce(ctx context.Context, o Occasion) error {
+	letters, err := t.Plan(o)
+	if err != nil {
+		return fmt.Errorf("keep what the notifiers have been told: %w", err)
+	}
+	failed := make([]error, len(letters))
+	var all sync.WaitGroup
+	for i, l := range letters {
+		all.Go(func() {
+			switch err := t.Send(ctx, l); {
+			case Final(err):
+				t.log.Warn("a notifier could not be told", "notifier", l.Notifier, "account", l.Message.Account, "error", err)
+			case err != nil:
+				failed[i] = fmt.Errorf("notifier %s: %w", l.Notifier, err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 // SendAll sends letters, each with several tries, all at the same time.
