@@ -65,5 +65,6 @@ func (j *job) yield(ctx context.Context, o *output, locked error) (any, error) {
 		attrs = append(attrs, "no_progress_for", other.idle())
 	}
 	o.log.Info("another run is in progress; skipping this one", attrs...)
+	j.skipped = true
 	return pipeline.Summary{}, nil
 }

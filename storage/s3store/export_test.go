@@ -1,13 +1,21 @@
 package s3store
 
 import (
+	"context"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/logging"
 )
 
 // HTTPClient is for tests of stalled connections.
-var HTTPClient = httpClient
+func HTTPClient(connections int, stalled time.Duration) *awshttp.BuildableClient {
+	return httpClient(connections, stalled, &lines{})
+}
+
+// Take and Give are for tests of how stores share buffers.
+func (s *Share) Take(ctx context.Context) ([]byte, error) { return s.take(ctx) }
+func (s *Share) Give(buffer []byte)                       { s.give(buffer) }
 
 // Signed is for the benchmark that shows what it saves.
 var Signed = signed
