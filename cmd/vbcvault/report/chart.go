@@ -184,7 +184,7 @@ func (f figures) scale() scale {
 	if most == 0 {
 		most = 1
 	}
-	s.step = roundUp(most / 4)
+	s.step = roundUp(most / 5)
 	if s.unit == "recordings" || s.unit == "bytes" {
 		s.step = math.Max(s.step, 1) // there is no half of one
 	}

@@ -63,7 +63,7 @@ func deedCharts(id string, months []Month) []chart {
 
 // callChart draws what has become of the calls.
 func callChart(id string, calls []CallMonth) chart {
-	f := figures{id: id + "-calls", title: "What has become of the calls", what: "Recordings by the start of the call", stacked: true,
+	f := figures{id: id + "-calls", title: "Recordings by the start of the call", what: "Recordings by the start of the call", stacked: true,
 		series: []string{"archived", "not archived yet", "missing at VBC", "erased"}, values: make([][]int64, 4)}
 	for _, m := range calls {
 		f.names = append(f.names, m.Month)

@@ -96,6 +96,18 @@ func (h *history) remove(r vbc.Recording, c manifest.Copy, at time.Time, outcome
 	h.must(h.m.Purged(h.t.Context(), r, result))
 }
 
+// erase erases what VBC has no more from the archive.
+func (h *history) erase(r vbc.Recording, c manifest.Copy) {
+	h.t.Helper()
+	begun, done := receipt.New(receipt.Erasing, 1, r), receipt.New(receipt.Erased, 1, r)
+	for _, e := range []*receipt.Entry{&begun, &done} {
+		e.Audio, e.Sidecar = &c.Audio, &c.Sidecar
+	}
+	begun.Digest = storage.SumOf([]byte("reason"))
+	h.must(h.m.Erasing(h.t.Context(), r, begun))
+	h.must(h.m.Erased(h.t.Context(), r, done))
+}
+
 // fail has a run fail on a recording.
 func (h *history) fail(r vbc.Recording, code, reason string, permanent bool) {
 	h.t.Helper()

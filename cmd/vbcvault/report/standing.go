@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -23,10 +24,10 @@ var standings = []Standing{Good, Attention, Action, Unreadable}
 
 func (s Standing) rank() int { return slices.Index(standings, s) }
 
-// String is the standing for people.
-func (s Standing) String() string {
+// Says is the standing for people.
+func (s Standing) Says() string {
 	return map[Standing]string{
-		Good: "Good", Attention: "Needs attention", Action: "Needs action now", Unreadable: "Can't be read",
+		Good: "Good", Attention: "Needs attention", Action: "Needs action now", Unreadable: "Can’t be read",
 	}[s]
 }
 
@@ -137,9 +138,9 @@ func span(seconds float64) string {
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%.0f min", d.Minutes())
 	case d < 2*day:
-		return fmt.Sprintf("%.1f hours", d.Hours())
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Hours()), ".0") + " hours"
 	case d < 10*day:
-		return fmt.Sprintf("%.1f days", d.Hours()/24)
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Hours()/24), ".0") + " days"
 	}
 	return humanize.Comma(int64(d.Hours()/24+0.5)) + " days"
 }

@@ -24,7 +24,7 @@ func (r *Report) Text() string {
 				}
 			}
 			if n > 0 {
-				fmt.Fprintf(&b, "%s: %d\n", standings[i], n)
+				fmt.Fprintf(&b, "%s: %d\n", standings[i].Says(), n)
 			}
 		}
 		b.WriteString("\n")
@@ -46,7 +46,7 @@ func (r *Report) Text() string {
 
 // text writes one account.
 func (s Section) text(b *strings.Builder) {
-	fmt.Fprintf(b, "%s: %s\n", oneLine(s.Name), s.Standing)
+	fmt.Fprintf(b, "%s: %s\n", oneLine(s.Name), s.Standing.Says())
 	if s.Error != "" {
 		fmt.Fprintf(b, "  The manifest could not be read: %s\n\n", oneLine(s.Error))
 		return
