@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/spelling"
 	"github.com/vbcvault/vbcvault/pipeline"
 )
 
@@ -101,12 +101,9 @@ func (f *fleetFlags) load(cmd *cobra.Command, names []string) ([]configured, err
 
 // loadAccounts reads the accounts of a file.
 func loadAccounts(file string) ([]configured, error) {
-	c, err := config.Load(file, func() *pflag.FlagSet { return archiveFlagSet(&archiveFlags{}) })
+	c, err := loadConfig(file)
 	if err != nil {
-		return nil, usagef("see vbcvault help config", "%w", err)
-	}
-	if len(c.Accounts) == 0 {
-		return nil, usagef("add some; see vbcvault help config", "%s has no accounts", file)
+		return nil, err
 	}
 	return accountsOf(c), nil
 }
@@ -146,7 +143,7 @@ func named(all []configured, names []string, file string) ([]configured, error) 
 			continue
 		}
 		text := fmt.Sprintf("no account %q", name)
-		if n := nearest(name, has); n != "" {
+		if n := spelling.Nearest(name, has); n != "" {
 			text += fmt.Sprintf(" (did you mean %s?)", n)
 		}
 		unknown = append(unknown, text)
