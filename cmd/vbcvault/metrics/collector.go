@@ -142,7 +142,10 @@ func (a *Accounts) Describe(to chan<- *prometheus.Desc) {
 }
 
 // Collect is prometheus.Collector's.
-func (a *Accounts) Collect(to chan<- prometheus.Metric) {
+func (a *Accounts) Collect(to chan<- prometheus.Metric) { a.collect(to, true) }
+
+// collect sends all that there is, with what is in progress or without.
+func (a *Accounts) collect(to chan<- prometheus.Metric, live bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for name, of := range a.byName {
@@ -156,7 +159,9 @@ func (a *Accounts) Collect(to chan<- prometheus.Metric) {
 		if of.view != nil {
 			s.view(of.view)
 		}
-		s.live(of.live)
+		if live {
+			s.live(of.live)
+		}
 	}
 }
 
