@@ -91,6 +91,9 @@ func (s *simulated) start(c *config.Config) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if _, err := st.db.ExecContext(s.t.Context(), "PRAGMA synchronous = OFF"); err != nil { // no power is cut here
+		s.t.Fatal(err)
+	}
 	q, err := newRivers(st, &river.Config{Logger: quiet})
 	if err != nil {
 		s.t.Fatal(err)
