@@ -18,7 +18,7 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
-	"destinations", "requests", "formats", "troubleshooting",
+	"destinations", "requests", "config", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -39,6 +39,7 @@ var topicsOf = map[string][]string{
 	"export":      {"find"},
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
+	"config":      {"config"},
 }
 
 // topic is one page of the manual.
