@@ -67,6 +67,7 @@ type Client struct {
 	zones     atomic.Bool // times are written with +0000: VBC refuses them with Z
 	pacer     *pacer
 	clock     *clock
+	tally     *tally
 	pageSizes sync.Map // of each kind of listing, see pageSizes
 
 	mu      sync.Mutex
@@ -111,12 +112,13 @@ func New(o Options) (*Client, error) {
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
 		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret, basicAuth(o.ClientID, o.ClientSecret), basicAuth(o.ProvisioningClientID, o.ProvisioningClientSecret)},
 	}
-	c.clock = &clock{}
+	c.clock, c.tally = &clock{}, &tally{}
 	t := transport(o.Connections)
+	here := func(way http.RoundTripper) http.RoundTripper { return &tallied{c.clock.watch(way), c.tally} }
 	g := gated(t)
 	c.lines = []*http.Transport{t, g}
-	c.http = &http.Client{Transport: &elsewhere{c.clock.watch(t), t}, CheckRedirect: c.checkRedirect}
-	c.deletes = &http.Client{Transport: c.clock.watch(g), CheckRedirect: c.checkRedirect}
+	c.http = &http.Client{Transport: &elsewhere{here(t), t}, CheckRedirect: c.checkRedirect}
+	c.deletes = &http.Client{Transport: here(g), CheckRedirect: c.checkRedirect}
 	l := &logins{
 		url: tokenURL, username: login(o.Username), password: o.Password, http: c.http, pacer: c.pacer,
 		redact: c.redact, shown: c.shown, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),

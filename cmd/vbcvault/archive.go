@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline"
 )
 
@@ -45,6 +46,7 @@ type archiveFlags struct {
 	choose                   chooseFlags
 	protect                  protectFlags
 	insecureHTTP             bool
+	metricsFile              string
 	output                   outputFlags
 }
 
@@ -165,21 +167,30 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "skip VBC's transcripts of calls; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "update the catalogue beside the archive, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server, although others on the network can read it")
+	fs.StringVar(&f.metricsFile, "metrics-file", "", "when the run ends, write metrics for Prometheus to this `FILE`.prom, for node_exporter; see vbcvault help monitoring")
 	f.output.register(fs)
 }
 
 // run turns the flags into a job and carries it out. Everything that can be
 // wrong with them is found before a file is opened or a request sent.
 func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
+	if err := checkMetricsFile(f.metricsFile); err != nil {
+		return nil, err
+	}
+	out := outcome.Outcome{Account: f.account, Manifest: f.manifest, Began: time.Now().UTC()}
 	j, err := f.job(time.Now(), cmd.Flags().Changed, environment())
 	if err != nil {
+		f.writeMetrics(cmd.Context(), out, nil, err, o.log)
 		return nil, err
 	}
 	j.warnOfMount(o.log)
 	if j.dryRun {
 		return j.plan(cmd.Context(), o)
 	}
-	return j.run(cmd.Context(), o)
+	done, err := j.run(cmd.Context(), o)
+	out.Manifest, out.Destination, out.Skipped = j.manifest, j.destination.String(), j.skipped
+	f.writeMetrics(cmd.Context(), out, done, err, o.log)
+	return done, err
 }
 
 // job is the run that the flags and what is around them ask for. It reads files, and

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -46,10 +47,11 @@ func (j *job) siblings() func(context.Context, string) ([]manifest.HoldText, []e
 }
 
 // pauses before a request is tried again, and before an export job is looked at,
-// are the pipeline's own; tests shorten them.
+// are the pipeline's own, and those of vbcvault serve the service's; tests shorten them.
 var pauses struct {
-	tries []time.Duration
-	poll  time.Duration
+	tries   []time.Duration
+	poll    time.Duration
+	service service.Pauses
 }
 
 // run archives. The lock comes first: whoever doesn't get it has asked VBC for
@@ -91,6 +93,9 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	}
 	o.announce(j)
 	stats := &progress.Stats{}
+	if o.watch != nil {
+		o.watch(stats)
+	}
 	stopProgress := o.progress(stats, client)
 	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats, Siblings: j.siblings()}, j.options)
 	stopProgress()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -49,6 +50,8 @@ type output struct {
 
 	account string // whose this is, where there are several; "" = there is one
 	crowd   *crowd // of several accounts
+
+	watch func(*progress.Stats) // gets the counts of a run when it begins; may be nil
 }
 
 // finish runs f, then prints its result and, last, the error. With --json the

@@ -165,6 +165,9 @@ func open(ctx context.Context, path string, lock *flock.Flock, options []Option)
 		if err := prepare(ctx, m.writes, path, false); err != nil {
 			return nil, err
 		}
+		if _, err := m.writes.ExecContext(ctx, lockedIndex); err != nil {
+			return nil, err
+		}
 	}
 	if m.reads, err = sql.Open("sqlite", m.dsn("ro")); err != nil {
 		return nil, err
