@@ -146,7 +146,7 @@ func open(ctx context.Context, path string) (_ *state, err error) {
 	}()
 	if err := prepare(ctx, db); err != nil {
 		if notOurs(err) {
-			err = errors.Join(ErrDamaged, err)
+			err = fmt.Errorf("%w (%w)", ErrDamaged, err)
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
