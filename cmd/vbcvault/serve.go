@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,7 +118,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 // onHangup calls f at each SIGHUP until stop is called.
 func onHangup(f func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, hangup)
+	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it
 	done := make(chan struct{})
 	go func() {
 		for {
