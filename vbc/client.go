@@ -61,6 +61,7 @@ type Client struct {
 	stall     time.Duration
 	http      *http.Client
 	deletes   *http.Client // whose connections can be gated
+	lines     []*http.Transport
 	tokens    *tokens
 	beside    *tokens     // for the Provisioning API; mostly the same
 	zones     atomic.Bool // times are written with +0000: VBC refuses them with Z
@@ -114,8 +115,10 @@ func New(o Options) (*Client, error) {
 	c.clock, c.tally = &clock{}, &tally{}
 	t := transport(o.Connections)
 	here := func(way http.RoundTripper) http.RoundTripper { return &tallied{c.clock.watch(way), c.tally} }
+	g := gated(t)
+	c.lines = []*http.Transport{t, g}
 	c.http = &http.Client{Transport: &elsewhere{here(t), t}, CheckRedirect: c.checkRedirect}
-	c.deletes = &http.Client{Transport: here(gated(t)), CheckRedirect: c.checkRedirect}
+	c.deletes = &http.Client{Transport: here(g), CheckRedirect: c.checkRedirect}
 	l := &logins{
 		url: tokenURL, username: login(o.Username), password: o.Password, http: c.http, pacer: c.pacer,
 		redact: c.redact, shown: c.shown, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),
@@ -126,6 +129,14 @@ func New(o Options) (*Client, error) {
 		c.beside = &tokens{logins: l, id: o.ProvisioningClientID, secretKey: o.ProvisioningClientSecret, beside: true}
 	}
 	return c, nil
+}
+
+// Close closes the connections that no request uses: whoever has many clients, one
+// after the other, would keep those of all of them for a while.
+func (c *Client) Close() {
+	for _, t := range c.lines {
+		t.CloseIdleConnections()
+	}
 }
 
 // transport is the standard one (HTTPS_PROXY, SSL_CERT_FILE), with as many

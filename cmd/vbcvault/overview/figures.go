@@ -69,7 +69,9 @@ func Brief(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.Holds = len(manifest.InForce(holds))
+	for _, h := range manifest.InForce(holds) {
+		st.Holds, st.InForce = st.Holds+1, append(st.InForce, h.Number)
+	}
 	if err := st.readTroubles(ctx, m); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type Overview struct {
 	Late        *manifest.Late   `json:"late,omitempty"`
 	Left        Left             `json:"left"`
 	Holds       int              `json:"holds"` // legal holds in force
+	InForce     []int64          `json:"-"`     // their numbers
 	Figures
 }
 
