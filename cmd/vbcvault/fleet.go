@@ -33,7 +33,7 @@ func (f *fleetFlags) register(fs *pflag.FlagSet) {
 
 // own are the flags of archive --config that are about the command and not about its
 // accounts.
-var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "help"}
+var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "metrics-file", "help"}
 
 // apart are the flags of archive that don't go with several accounts, and why.
 var apart = []struct {
@@ -108,13 +108,19 @@ func loadAccounts(file string) ([]configured, error) {
 	return accountsOf(c), nil
 }
 
-// run is archive --config.
-func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, names []string) (any, error) {
+// run is archive --config; one are the flags of each account's run.
+func (f *fleetFlags) run(cmd *cobra.Command, o *output, one archiveFlags, names []string) (any, error) {
+	if err := checkMetricsFile(one.metricsFile); err != nil {
+		return fleetSummary{}, err
+	}
 	accounts, err := f.load(cmd, names)
 	if err != nil {
 		return fleetSummary{}, err
 	}
-	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
+	all := &fleet{output: o, accounts: accounts, dryRun: one.dryRun}
+	if one.metricsFile != "" && !one.dryRun {
+		all.atEnd = func(outcomes []carriedOut) { f.writeMetrics(cmd.Context(), one.metricsFile, o.log, outcomes) }
+	}
 	return all.run(cmd.Context(), accounts[0].shared.atOnce)
 }
 
@@ -169,6 +175,8 @@ type fleet struct {
 	accounts []configured
 	dryRun   bool
 	turn     sync.Mutex // whose holder prints about an account
+
+	atEnd func([]carriedOut) // is told of all outcomes; nil = nobody is
 }
 
 // run does one run over each account, several at once. What becomes of one is nothing
@@ -187,6 +195,9 @@ func (f *fleet) run(ctx context.Context, atOnce int) (any, error) {
 	}
 	all.Wait()
 	f.crowd.end()
+	if f.atEnd != nil {
+		f.atEnd(outcomes)
+	}
 	sum := sumUp(outcomes)
 	if !f.json && !f.dryRun && len(outcomes) > 1 {
 		f.table(outcomes)

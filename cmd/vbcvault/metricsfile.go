@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,19 @@ func checkMetricsFile(path string) error {
 		return usagef("name it as in /var/lib/node_exporter/textfile/vbcvault.prom", "--metrics-file %s: node_exporter reads only files whose names end in .prom", path)
 	}
 	return nil
+}
+
+// manifestAnyhow is where the manifest lies, "" if that can't be said, where something is
+// wrong with flags or settings: so much of them may be right.
+func (f *archiveFlags) manifestAnyhow() string {
+	to, err := parseDestination(f.to)
+	if err != nil {
+		return f.manifest
+	}
+	user, _ := setting("VBC_USERNAME")
+	api, _ := setting("VBC_API_URL")
+	path, _ := f.manifestFile(environment(), user, api, to)
+	return path
 }
 
 // writeMetrics writes the metrics of one run, whose account is called by its number, or
@@ -63,6 +78,32 @@ func writeMetricsFile(ctx context.Context, path string, log *slog.Logger, name f
 	if err := all.WriteFile(path); err != nil {
 		log.Warn("the metrics could not be written; the file that is there is of an earlier run", "file", path, "reason", err)
 	}
+}
+
+// writeMetrics writes the metrics of all accounts of the file: of those that had no run, as
+// their manifests have them, so that they stay in the metrics.
+func (f *fleetFlags) writeMetrics(ctx context.Context, path string, log *slog.Logger, outcomes []carriedOut) {
+	had := map[string]outcome.Outcome{}
+	for _, o := range outcomes {
+		had[o.Account] = o.Outcome
+	}
+	all, err := loadAccounts(f.config)
+	if err != nil { // somebody has changed it meanwhile
+		log.Warn("the configuration file can't be read; the metrics tell only of the accounts that had a run", "reason", err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	var outs []outcome.Outcome
+	for _, a := range all {
+		o, ok := had[a.Name]
+		if delete(had, a.Name); !ok {
+			o = outcome.Outcome{Account: a.Name}
+		}
+		if o.Manifest == "" {
+			o.Manifest, _, _ = a.manifestFile(ctx)
+		}
+		outs = append(outs, o)
+	}
+	writeMetricsFile(ctx, path, log, nil, append(outs, slices.Collect(maps.Values(had))...)...)
 }
 
 // briefly reads a manifest for metrics, nil if there is none.
