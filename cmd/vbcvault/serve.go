@@ -86,6 +86,13 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	if err != nil {
 		return err
 	}
+	systemd := service.NewSystemd(o.log)
+	defer systemd.Close()
+	listener, err := listen(ctx, c.Service.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	w := &worker{output: o}
 	w.use(c)
 	svc, err := service.New(ctx, service.Options{
@@ -96,10 +103,12 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 		},
 		Overview: readOverview,
 		Hooks:    service.Hooks{Reloaded: w.use},
+		Notifier: systemd,
 	})
 	if err != nil {
 		return serviceError(err)
 	}
+	answer(listener, o.log, systemd, svc, state)
 	stop := onHangup(svc.Reload)
 	defer stop()
 	return svc.Run(ctx)
