@@ -122,7 +122,7 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
 	outcomes := all.run(cmd.Context(), accounts[0].shared.atOnce)
 	if metricsFile != "" && !dryRun {
-		all.writeMetrics(cmd.Context(), metricsFile, outcomes, others)
+		all.writeMetrics(context.WithoutCancel(cmd.Context()), metricsFile, outcomes, others)
 	}
 	return all.result(outcomes)
 }
@@ -199,6 +199,7 @@ type fleet struct {
 	accounts []configured
 	dryRun   bool
 	turn     sync.Mutex // whose holder prints about an account
+
 }
 
 // run does one run over each account, several at once. What becomes of one is nothing
