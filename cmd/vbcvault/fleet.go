@@ -119,6 +119,9 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, names []str
 		return fleetSummary{}, err
 	}
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
+	if !dryRun {
+		all.telling = tellerFor(accounts[0], o.log)
+	}
 	return all.run(cmd.Context(), accounts[0].shared.atOnce)
 }
 
@@ -173,6 +176,7 @@ type fleet struct {
 	accounts []configured
 	dryRun   bool
 	turn     sync.Mutex // whose holder prints about an account
+	telling  *telling   // nil = nobody is told
 }
 
 // run does one run over each account, several at once. What becomes of one is nothing
@@ -191,6 +195,7 @@ func (f *fleet) run(ctx context.Context, atOnce int) (any, error) {
 	}
 	all.Wait()
 	f.crowd.end()
+	f.telling.wait()
 	sum := sumUp(outcomes)
 	if !f.json && !f.dryRun && len(outcomes) > 1 {
 		f.table(outcomes)
@@ -213,7 +218,9 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 	if ctx.Err() != nil {
 		out = notBegun(a)
 	} else {
+		a.begins = f.telling.begins(ctx, a.Name)
 		out = a.carryOut(ctx, o)
+		f.telling.tell(ctx, a, out.Outcome)
 	}
 	f.turn.Lock()
 	defer f.turn.Unlock()

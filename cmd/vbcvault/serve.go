@@ -88,6 +88,8 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	}
 	w := &worker{output: o}
 	w.use(c)
+	tells := &serviceTelling{state: state, config: f.config, log: o.log}
+	tells.use(c)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
@@ -95,7 +97,10 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 			return c, err
 		},
 		Overview: readOverview,
-		Hooks:    service.Hooks{Reloaded: w.use},
+		Hooks: service.Hooks{Began: tells.began, Tell: tells.tell, Reloaded: func(c *config.Config) {
+			w.use(c)
+			tells.use(c)
+		}},
 	})
 	if err != nil {
 		return serviceError(err)
