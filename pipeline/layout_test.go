@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/overview": {"pipeline", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/receipt"},
 	"cmd/vbcvault/metrics":  {"cmd/vbcvault/outcome", "cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/progress"},
 	"cmd/vbcvault/notify":   {"cmd/vbcvault/config", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/retry"},
-	"cmd/vbcvault/report":   {"cmd/vbcvault/outcome", "cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite"},
+	"cmd/vbcvault/report":   {"cmd/vbcvault/overview", "pipeline", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/receipt"},
 	"cmd/vbcvault/schedule": {},
 	"cmd/vbcvault/service":  {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress"},
 

@@ -86,7 +86,7 @@ To see it work without an account, a bucket or a server:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
-	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newDoctor(s), newDemo(s))
+	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
 	group(root, "serve", "Many accounts, unattended:", newServe(s), newJobs(s), newRun(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newErase(s), newManifest(s))

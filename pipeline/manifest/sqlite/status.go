@@ -70,17 +70,7 @@ func (m *Manifest) DamagedCopies(ctx context.Context, limit int) ([]manifest.Row
 
 // Runs returns the latest runs, the latest first.
 func (m *Manifest) Runs(ctx context.Context, limit int) ([]manifest.Run, error) {
-	return query(ctx, m, func(rows *sql.Rows) (r manifest.Run, err error) {
-		var started, finished int64
-		var options, summary string
-		err = rows.Scan(&r.ID, &started, &finished, &options, &summary)
-		r.Started, r.Finished = fromMillis(started), fromMillis(finished)
-		r.Options = manifest.ReadOptions([]byte(options))
-		if summary != "" {
-			r.Summary = json.RawMessage(summary)
-		}
-		return r, err
-	}, `SELECT id, started, finished, options, summary FROM run ORDER BY id DESC LIMIT ?`, limit)
+	return query(ctx, m, scanRun, `SELECT id, started, finished, options, summary FROM run ORDER BY id DESC LIMIT ?`, limit)
 }
 
 func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
