@@ -108,7 +108,9 @@ func TestRunsAreTold(t *testing.T) {
 		var told []string
 		_, bodies := people.said()
 		for _, b := range bodies {
-			var got struct{ Data struct{ Kind, Account string } }
+			var got struct {
+				Data struct{ Kind, Account string }
+			}
 			if err := json.Unmarshal([]byte(b), &got); err != nil || got.Data.Account != "a1" {
 				t.Errorf("night %d: %v: %s", night, err, b)
 			}
