@@ -65,6 +65,7 @@ func accountsOf(c *config.Config) (all []configured) {
 func archiveFlagSet(f *archiveFlags) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("archive", pflag.ContinueOnError)
 	f.register(fs)
+	checkEach(fs)
 	return fs
 }
 
@@ -87,7 +88,7 @@ func (c configured) around(ctx context.Context) surroundings {
 			}
 			value, err := s.Resolve(ctx)
 			if err != nil {
-				return "", usagef("see vbcvault help config", "%s: account %s: %w", c.path, c.Name, err)
+				return "", usagef(s.Mend(), "%s: account %s: %w", config.At(c.path, s.Line), c.Name, err)
 			}
 			return value, nil
 		},
@@ -120,7 +121,7 @@ func (c configured) access(ctx context.Context) (*s3store.Access, error) {
 		}
 		var err error
 		if *s.to, err = s.from.Resolve(ctx); err != nil {
-			return nil, usagef("see vbcvault help config", "%s: account %s: %w", c.path, c.Name, err)
+			return nil, usagef(s.from.Mend(), "%s: account %s: %w", config.At(c.path, s.from.Line), c.Name, err)
 		}
 	}
 	return a, nil
@@ -187,7 +188,8 @@ func (c configured) job(ctx context.Context, now time.Time) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.job(now, fs.Changed, c.around(ctx))
+	j, err := f.job(now, fs.Changed, c.around(ctx))
+	return j, c.located(err)
 }
 
 // manifestFile is where the account's manifest lies, and what it is for. Secrets aren't

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/spelling"
 	"github.com/vbcvault/vbcvault/pipeline"
@@ -102,12 +101,9 @@ func (f *fleetFlags) load(cmd *cobra.Command, names []string) ([]configured, err
 
 // loadAccounts reads the accounts of a file.
 func loadAccounts(file string) ([]configured, error) {
-	c, err := config.Load(file, func() *pflag.FlagSet { return archiveFlagSet(&archiveFlags{}) })
+	c, err := loadConfig(file)
 	if err != nil {
-		return nil, usagef("see vbcvault help config", "%w", err)
-	}
-	if len(c.Accounts) == 0 {
-		return nil, usagef("add some; see vbcvault help config", "%s has no accounts", file)
+		return nil, err
 	}
 	return accountsOf(c), nil
 }

@@ -58,7 +58,7 @@ func newFleet(t testing.TB, n int, change func(w *world), config func(i int) vbc
 		if config != nil {
 			cfg = config(i)
 		}
-		cfg.Account = 600000 + int64(i)
+		cfg.Account, cfg.Username = 600000+int64(i), fmt.Sprintf("bot%d@vbc.prod", i)
 		a := vbctest.New(cfg)
 		api := httptest.NewServer(a)
 		t.Cleanup(func() {
@@ -77,6 +77,11 @@ func newFleet(t testing.TB, n int, change func(w *world), config func(i int) vbc
 	return f
 }
 
+// reach is the line of the file that says how to reach a member's account.
+func (m *member) reach(password string) string {
+	return fmt.Sprintf("vbc: {api-url: %q, username: bot%d, password: %s, client-id: client, client-secret: {env: SECRET}}", m.url, m.number-600000, password)
+}
+
 // write writes the configuration file.
 func (f *fleet) write() *fleet {
 	f.t.Helper()
@@ -89,7 +94,7 @@ func (f *fleet) write() *fleet {
 	for _, m := range f.members {
 		lines := append([]string{
 			fmt.Sprintf("account: %q", fmt.Sprint(m.number)), "to: " + m.to,
-			fmt.Sprintf("vbc: {api-url: %q, username: admin, password: {env: PASSWORD}, client-id: client, client-secret: {env: SECRET}}", m.url),
+			m.reach("{env: PASSWORD}"),
 		}, m.lines...)
 		last := map[string]string{} // of the lines of one key the last
 		for _, line := range lines {
@@ -166,9 +171,9 @@ func inDir(w *world) { w.inDir() }
 func TestOneAccountsTrouble(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 6, inDir, nil)
-	f.members[1].lines = []string{fmt.Sprintf("vbc: {api-url: %q, username: admin, password: {env: WRONG}, client-id: client, client-secret: {env: SECRET}}", f.members[1].url)}
+	f.members[1].lines = []string{f.members[1].reach("{env: WRONG}")}
 	f.setenv("WRONG", "not the one")
-	f.members[2].lines = []string{fmt.Sprintf("vbc: {api-url: %q, username: admin, password: {file: /nowhere}, client-id: client, client-secret: {env: SECRET}}", f.members[2].url)}
+	f.members[2].lines = []string{f.members[2].reach("{file: /nowhere}")}
 	f.members[3].to = f.to + "/none"
 	f.members[4].lines = []string{"manifest: " + filepath.Join(f.state, "own.manifest")}
 	f.write()

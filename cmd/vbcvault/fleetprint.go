@@ -91,6 +91,8 @@ type fleetSummary struct {
 	Failed          int64 `json:"failed"`
 	Skipped         int64 `json:"skipped"`
 	Bytes           int64 `json:"bytes"`
+	ToArchive       int64 `json:"to_archive,omitempty"` // as dry runs say
+	ToDelete        int64 `json:"to_delete,omitempty"`
 
 	worst int
 }
@@ -120,6 +122,9 @@ func sumUp(outcomes []carriedOut) (s fleetSummary) {
 		s.Accounts[o.ending()] = append(s.Accounts[o.ending()], o.Account)
 		s.worst = outcome.Worst(s.worst, o.ExitCode)
 		s.Listed, s.Archived, s.AlreadyArchived = s.Listed+o.Listed, s.Archived+o.Archived, s.AlreadyArchived+o.AlreadyArchived
+		if o.plan != nil {
+			s.ToArchive, s.ToDelete = s.ToArchive+o.plan.ToArchive, s.ToDelete+o.plan.ToDelete
+		}
 		s.Deleted, s.Failed, s.Skipped, s.Bytes = s.Deleted+o.Deleted, s.Failed+o.Failed, s.Skipped+o.Skips(), s.Bytes+o.Bytes
 	}
 	return s
@@ -179,9 +184,9 @@ func (out carriedOut) whatToDo() string {
 	case "incomplete":
 		return "see vbcvault status --manifest " + out.Manifest
 	}
-	text := out.Error
-	if out.Hint != "" {
-		text += ": " + out.Hint
+	text := bracketed(out.ErrorCode) + cmp.Or(out.Hint, out.Error)
+	if out.ExitCode == exitUsage {
+		text = out.Error + "; " + out.Hint
 	}
 	return strings.ReplaceAll(text, "\n", " ")
 }

@@ -87,11 +87,11 @@ To see it work without an account, a bucket or a server:
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
 	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
-	group(root, "serve", "Many accounts, unattended:", newServe(s), newJobs(s), newRun(s), newNotify(s))
+	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newJobs(s), newRun(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newErase(s), newManifest(s))
 	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))
-	group(root, "other", "Other:", newVersion(s))
+	group(root, "other", "Other:", newMetrics(s), newVersion(s))
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {

@@ -112,7 +112,7 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 		fmt.Sprintf("mail: {on: [always], email: {host: %q, from: a@example.com, to: [b@example.com], username: archive, password: {file: %s/mail}, tls: none}}", strings.TrimPrefix(closed.URL, "http://"), files),
 		"hc: {healthchecks: {url: {env: CHECK}}}",
 		fmt.Sprintf("log: {on: [always], command: [/bin/sh, -c, 'env >> %s/told; cat >> %s/told']}", f.state, f.state))
-	var mu sync.Mutex // guards secrets, known and n
+	var mu sync.Mutex                  // guards secrets, known and n
 	known := slices.Clone(secrets[:4]) // to VBC, which repeats them
 	n := 0
 	m.Inject(func(r *http.Request) *vbctest.Fault {

@@ -94,3 +94,25 @@ func TestSharedBuffersAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// What is smaller than a part is bounded too, by its bytes.
+func TestSmallBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := s3store.NewPool(8) // and 20 MiB
+		a, b := pool.Join(), pool.Join()
+		held := 0
+		for a.TrySmall(t.Context(), 1<<20) {
+			held++
+		}
+		if held != 18 { // one is left for b, which may need a byte more
+			t.Errorf("one of two stores has %d MiB, want 18", held)
+		}
+		if !b.TrySmall(t.Context(), 1<<20) {
+			t.Error("the other one has to wait")
+		}
+		if !a.TrySmall(t.Context(), 1<<20) || b.TrySmall(t.Context(), 1) {
+			t.Error("what is free isn't used, or more than that")
+		}
+	})
+}

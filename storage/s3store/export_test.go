@@ -17,6 +17,14 @@ func HTTPClient(connections int, stalled time.Duration) *awshttp.BuildableClient
 func (s *Share) Take(ctx context.Context) ([]byte, error) { return s.take(ctx) }
 func (s *Share) Give(buffer []byte)                       { s.give(buffer) }
 
+// TrySmall takes a small buffer unless that would have to wait.
+func (s *Share) TrySmall(ctx context.Context, n int) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := s.takeSmall(ctx, n)
+	return err == nil
+}
+
 // Signed is for the benchmark that shows what it saves.
 var Signed = signed
 

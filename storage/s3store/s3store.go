@@ -146,7 +146,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
 	if s.parts = o.Parts; s.parts == nil {
-		s.parts = newPool(Buffers(o.Connections), s.partSize).Join()
+		s.parts = newPool(Buffers(o.Connections), s.partSize, unbounded).Join()
 	}
 	s.partSize = s.parts.pool.size
 	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {

@@ -140,3 +140,7 @@ func (r *reader) flagValue(f *pflag.Flag, n *yaml.Node, at place) (string, bool)
 	}
 	return value, true
 }
+
+// Refused says why a flag of vbcvault archive is no key of the file, and what to do
+// instead; "" if it is one.
+func Refused(flag string) string { return refused[flag] }

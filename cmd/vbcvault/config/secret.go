@@ -167,7 +167,20 @@ func (s Secret) Doubt() string {
 	if err != nil || info.Mode().Perm()&0o007 == 0 {
 		return ""
 	}
-	return fmt.Sprintf("every user of this machine can read %s (mode %04o); chmod 600 changes that", s.File, info.Mode().Perm())
+	return fmt.Sprintf("every user of this machine can read %s (mode %04o)", s.File, info.Mode().Perm())
+}
+
+// Mend says what to do if the secret can't be fetched.
+func (s Secret) Mend() string {
+	switch {
+	case s.Env != "":
+		return "set it for vbcvault: a service or cron has another environment than a terminal"
+	case s.File != "":
+		return "the file must exist, and the user that vbcvault runs as must be able to read it"
+	case len(s.Exec) > 0:
+		return "run the program as the user that vbcvault runs as; it must print the secret and nothing else"
+	}
+	return "check the ARN, and that the AWS credentials in the environment may call secretsmanager:GetSecretValue"
 }
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,199}$`)

@@ -169,7 +169,7 @@ func TestSecretsThatOthersCanRead(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if d := s.Doubt(); !strings.Contains(d, "chmod 600") {
+	if d := s.Doubt(); !strings.Contains(d, "mode 0644") {
 		t.Errorf("%q", d)
 	}
 }
