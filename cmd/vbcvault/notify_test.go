@@ -78,7 +78,7 @@ func (f *fleet) tells(lines ...string) {
 func TestRunsAreTold(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 2, inDir, nil)
-	f.members[1].lines = []string{fmt.Sprintf("vbc: {api-url: %q, username: admin, password: {env: LATER}, client-id: client, client-secret: {env: SECRET}}", f.members[1].url)}
+	f.members[1].lines = []string{f.members[1].reach("{env: LATER}")}
 	f.write()
 	checks, people, dead := newHooks(t), newHooks(t), newHooks(t)
 	dead.answer = 500

@@ -105,7 +105,7 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 	}
 	f.setenv("PASSWORD", "pass/word&1")
 	f.setenv("CHECK", people.URL+"/CH3CK-1-2-3-4")
-	m.lines = []string{fmt.Sprintf("vbc: {api-url: %q, username: admin, password: {env: PASSWORD}, client-id: client, client-secret: {exec: [cat, %s/client]}}", m.url, files)}
+	m.lines = []string{fmt.Sprintf("vbc: {api-url: %q, username: bot0, password: {env: PASSWORD}, client-id: client, client-secret: {exec: [cat, %s/client]}}", m.url, files)}
 	f.write().tells(
 		fmt.Sprintf("people: {on: [always], webhook: {url: {file: %s/people}, secret: {exec: [cat, %s/key]}}}", files, files),
 		fmt.Sprintf("dead: {on: [always], webhook: {url: {file: %s/dead}}}", files),
