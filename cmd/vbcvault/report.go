@@ -121,7 +121,8 @@ func (f *reportFlags) write(s streams, do func(io.Writer) error) error {
 
 // period is what --since and --until say.
 func (f *reportFlags) period(now time.Time) (p reports.Period, err error) {
-	if p.Until = now.UTC().Truncate(time.Second); f.until != "" {
+	// What was done until now is in it, also in this very second.
+	if p.Until = now.UTC().Truncate(time.Second).Add(time.Second); f.until != "" {
 		if p.Until, err = parseMoment("until", f.until); err != nil {
 			return p, err
 		}

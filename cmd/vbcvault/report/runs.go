@@ -29,6 +29,7 @@ type Runs struct {
 	DaysWithout int       `json:"days_without_success"`
 	Last        time.Time `json:"last,omitzero"`         // the last run that began, at any time
 	LastSuccess time.Time `json:"last_success,omitzero"` // the end of the last that succeeded, at any time
+	LastEnd     time.Time `json:"last_end,omitzero"`     // of the last that came to its end, complete or not, at any time
 	LastFailed  bool      `json:"last_failed"`           // the last run that ended has not succeeded
 }
 
@@ -90,6 +91,9 @@ func (g *gathering) runs(ctx context.Context) error {
 		s, how := endOf(r)
 		if !r.Finished.IsZero() {
 			g.lastEnded, g.Runs.LastFailed = &r, how == incomplete || how == stopped
+		}
+		if how == succeeded || how == incomplete {
+			g.Runs.LastEnd = r.Finished
 		}
 		if how == succeeded {
 			g.Runs.LastSuccess = r.Finished
