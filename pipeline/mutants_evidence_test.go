@@ -44,7 +44,7 @@ var evidenceMutations = []mutation{
 	{"a number that means several holds ends one of them", "cmd/vbcvault/holdremove.go", "	switch len(found) {", "	switch min(len(found), 1) {", "TestHoldNumbersThatDiffer", "./cmd/vbcvault"},
 	{"the accounts of a directory are one", "cmd/vbcvault/holdwhere.go", "	case len(accounts) > 1:", "	case false:", "TestHoldOfOneAccount", "./cmd/vbcvault"},
 	{"another account's holds are taken over", "cmd/vbcvault/siblings.go", "				case b.Account == account:", "				case b.Account == account || true:", "TestHoldOfOneAccount", "./cmd/vbcvault"},
-	{"what is held is left to delete", "cmd/vbcvault/status.go", "l.Archive + archived - l.Held", "l.Archive + archived", "TestHeldIsNotLeftToDo", "./cmd/vbcvault"},
+	{"what is held is left to delete", "cmd/vbcvault/overview/overview.go", "l.Archive + archived - l.Held", "l.Archive + archived", "TestHeldIsNotLeftToDo", "./cmd/vbcvault"},
 	{"a deletion that a hold has made superfluous is waited for", "pipeline/ending.go", ", r.policy.held(row) && OnlyDeletionFailed(row):", ":", "TestHeldIsNotLeftToDo", "./cmd/vbcvault"},
 	{"what is held and reappears is a failure", "pipeline/work.go", "	case row.Reappeared && !row.granted && !r.policy.held(row.Row):", "	case row.Reappeared && !row.granted:", "TestHeldMayReappear", "./cmd/vbcvault"},
 	{"the progress of a run waits for what is held", "pipeline/tasks.go", "			if err == nil && r.rests(row) {", "			if false {", "TestHeldIsNoProgress", "./pipeline"},

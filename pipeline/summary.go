@@ -37,10 +37,10 @@ type Summary struct {
 	ReadBack  int64 `json:"read_back"`       // copies read once more before their purge, at the store and not at VBC
 	ReadBytes int64 `json:"read_back_bytes"` // their bytes
 	Throttled int64 `json:"throttled"`       // requests refused for the quota
-	// Requests counts what VBC was asked, by the HTTP status of its answers; those
-	// without any are under "none".
+	// Requests counts what VBC was asked, requests for tokens included, by the HTTP
+	// status of its answers; those without any are under "none".
 	Requests    map[string]int64 `json:"requests,omitempty"`
-	QuotaWait   float64          `json:"quota_wait_seconds,omitempty"` // for the quota, of all requests together
+	QuotaWait   float64          `json:"quota_wait_seconds,omitempty"` // for their turn, of all requests together
 	Stopped     string           `json:"stopped,omitempty"`            // why the run ended before its end
 	StoppedCode string           `json:"stopped_code,omitempty"`       // the code of that
 	// Log is how far the manifest's log of receipts has come: whoever keeps it
@@ -68,11 +68,13 @@ func (s Summary) Complete() bool {
 func (r *run) summary() Summary {
 	s := r.stats
 	elapsed := time.Since(r.started)
+	quota := r.vbc.Quota()
 	return Summary{
 		Listed: s.Listed.Load(), Archived: s.Archived.Load(), AlreadyArchived: s.AlreadyArchived.Load(),
 		Deleted: s.Deleted.Load(), Failed: s.Failed.Load(), Resting: s.Resting.Load(), Acknowledged: s.Acknowledged.Load(), Skipped: s.Skipped.Load(), HeldBackBy: s.HeldBackBy(), Bytes: s.Bytes.Load(), Transcripts: s.Transcripts.Load(),
 		Unreadable: s.Unreadable.Load(), NotListed: r.report.notListed(), Troubles: r.report.count(), Problems: r.report.said(),
-		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(r.vbc.Quota().Throttled),
+		Exported: s.Exported.Load(), Downloads: s.Downloads.Load(), ReadBack: s.ReadBack.Load(), ReadBytes: s.ReadBackBytes.Load(), Throttled: int64(quota.Throttled),
+		Requests: r.vbc.Requests(), QuotaWait: quota.Waited.Round(time.Millisecond).Seconds(),
 		Log: r.checkpoint, Elapsed: elapsed, Seconds: elapsed.Round(time.Millisecond).Seconds(),
 	}
 }

@@ -61,11 +61,13 @@ type Client struct {
 	stall     time.Duration
 	http      *http.Client
 	deletes   *http.Client // whose connections can be gated
+	lines     []*http.Transport
 	tokens    *tokens
 	beside    *tokens     // for the Provisioning API; mostly the same
 	zones     atomic.Bool // times are written with +0000: VBC refuses them with Z
 	pacer     *pacer
 	clock     *clock
+	tally     *tally
 	pageSizes sync.Map // of each kind of listing, see pageSizes
 
 	mu      sync.Mutex
@@ -110,10 +112,13 @@ func New(o Options) (*Client, error) {
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
 		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret, basicAuth(o.ClientID, o.ClientSecret), basicAuth(o.ProvisioningClientID, o.ProvisioningClientSecret)},
 	}
-	c.clock = &clock{}
+	c.clock, c.tally = &clock{}, &tally{}
 	t := transport(o.Connections)
-	c.http = &http.Client{Transport: &elsewhere{c.clock.watch(t), t}, CheckRedirect: c.checkRedirect}
-	c.deletes = &http.Client{Transport: c.clock.watch(gated(t)), CheckRedirect: c.checkRedirect}
+	here := func(way http.RoundTripper) http.RoundTripper { return &tallied{c.clock.watch(way), c.tally} }
+	g := gated(t)
+	c.lines = []*http.Transport{t, g}
+	c.http = &http.Client{Transport: &elsewhere{here(t), t}, CheckRedirect: c.checkRedirect}
+	c.deletes = &http.Client{Transport: here(g), CheckRedirect: c.checkRedirect}
 	l := &logins{
 		url: tokenURL, username: login(o.Username), password: o.Password, http: c.http, pacer: c.pacer,
 		redact: c.redact, shown: c.shown, secret: c.secret, memory: o.Memory, log: o.Logger, turn: make(chan struct{}, 1),
@@ -124,6 +129,14 @@ func New(o Options) (*Client, error) {
 		c.beside = &tokens{logins: l, id: o.ProvisioningClientID, secretKey: o.ProvisioningClientSecret, beside: true}
 	}
 	return c, nil
+}
+
+// Close closes the connections that no request uses: whoever has many clients, one
+// after the other, would keep those of all of them for a while.
+func (c *Client) Close() {
+	for _, t := range c.lines {
+		t.CloseIdleConnections()
+	}
 }
 
 // transport is the standard one (HTTPS_PROXY, SSL_CERT_FILE), with as many

@@ -29,6 +29,7 @@ func (s *Slot) Delete(ctx context.Context, r Recording, last func() error) (stat
 	}
 	g := &gate{last: last}
 	defer g.end()
+	ctx = context.WithValue(ctx, gateKey{}, g)
 	resp, err := s.do(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: g.guard}), op, http.MethodDelete, u)
 	if err != nil {
 		if refused := g.refused(); refused != nil {
@@ -61,6 +62,9 @@ type gate struct {
 	refuse atomic.Pointer[error]
 	passed atomic.Bool
 }
+
+// gateKey is what a request's context has its gate under.
+type gateKey struct{}
 
 var errUnguarded = errors.New("the connection can't be watched")
 

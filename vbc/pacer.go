@@ -46,8 +46,9 @@ type pacer struct {
 
 	lessons
 
-	sent      int // requests in all that weren't refused
-	throttled int // 429s
+	sent      int           // requests in all that weren't refused
+	throttled int           // 429s
+	waited    time.Duration // of all requests together, until they were granted or given up
 }
 
 // waiter is a request in the queue.
@@ -76,10 +77,16 @@ func (p *pacer) expect(pace time.Duration) {
 // Each turn must be ended with ended or giveBack.
 func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 	w := &waiter{rank: rank, grant: make(chan time.Time, 1)}
+	came := time.Now()
 	p.mu.Lock()
 	p.queue = append(p.queue, w)
 	p.dispatch()
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waited += time.Since(came)
+	}()
 	select {
 	case at := <-w.grant:
 		// A closed context wins over a free turn: after cancellation no

@@ -246,10 +246,11 @@ type Quota struct {
 	ClosedUntil time.Time     // zero or past: open
 	Sent        int           // requests so far that weren't refused
 	Throttled   int           // and those that were
+	Waited      time.Duration // of all requests together, for their turn
 }
 
 func (p *pacer) quota() Quota {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Quota{Interval: p.interval, Learned: p.best, Limited: p.limited, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled}
+	return Quota{Interval: p.interval, Learned: p.best, Limited: p.limited, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled, Waited: p.waited}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline"
 )
 
@@ -45,13 +46,15 @@ type archiveFlags struct {
 	choose                   chooseFlags
 	protect                  protectFlags
 	insecureHTTP             bool
+	metricsFile              string
 	output                   outputFlags
 }
 
 func newArchive(s streams) *cobra.Command {
 	var f archiveFlags
+	var many fleetFlags
 	cmd := &cobra.Command{
-		Use:        "archive (--older-than AGE | --before TIME) --to DESTINATION",
+		Use:        "archive (--older-than AGE | --before TIME) --to DESTINATION | --config FILE (NAME... | --all)",
 		SuggestFor: []string{"run", "backup", "sync"},
 		Short:      "Archive recordings, and with --delete delete them at VBC once verified",
 		Long: `Archive lists the recordings that start before a cutoff and copies each one's
@@ -66,7 +69,12 @@ other.
 
 Progress is saved in a manifest. After any interruption, run the same command
 again: it resumes where it stopped, and downloads nothing again that is intact
-in the destination.`,
+in the destination.
+
+With --config it does one run over each account of a configuration file that is
+named, or over all, several at once. Each account has its own settings in the
+file; flags of the command line count for all of them instead of the file's.
+The exit code is the highest of all. See vbcvault help config.`,
 		Example: `  # Show what would be done; change nothing.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --dry-run
 
@@ -88,14 +96,32 @@ in the destination.`,
 
   # Once: archive everything before August 2026 to a directory, with 10 requests
   # a minute, and with exports (ZIPs from VBC) on another disk.
-  vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  vbcvault archive --before 2026-08-01 --to file:///mnt/archive --rate 10/m --spool-dir /mnt/scratch
+
+  # All accounts of a configuration file, or some of them.
+  vbcvault archive --config vbcvault.yaml --all
+  vbcvault archive --config vbcvault.yaml acme globex --dry-run`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if many.config == "" {
+				return cobra.NoArgs(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, names []string) error {
 			f.output.limited = cmd.Flags().Changed("max-deletes")
-			return f.output.finish(s, func(o *output) (any, error) { return f.run(cmd, o) })
+			return f.output.finish(s, func(o *output) (any, error) {
+				if err := many.check(cmd, names); err != nil {
+					return nil, err
+				}
+				if many.config != "" {
+					return many.run(cmd, o, f.dryRun, names)
+				}
+				return f.run(cmd, o)
+			})
 		},
 	}
 	f.register(cmd.Flags())
+	many.register(cmd.Flags())
 	cmd.SetUsageTemplate(cmd.UsageTemplate() + "\n" + environmentHelp + "\n\n" + exitCodes + "\n")
 	return cmd
 }
@@ -141,27 +167,36 @@ func (f *archiveFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.noTranscripts, "no-transcripts", false, "skip VBC's transcripts of calls; deleting a recording may delete its transcript")
 	fs.BoolVar(&f.catalog, "catalog", false, "update the catalogue beside the archive, as Parquet; see vbcvault export --help")
 	fs.BoolVar(&f.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server, although others on the network can read it")
+	fs.StringVar(&f.metricsFile, "metrics-file", "", "when the run ends, write metrics for Prometheus to this `FILE`.prom, for node_exporter; see vbcvault help monitoring")
 	f.output.register(fs)
 }
 
 // run turns the flags into a job and carries it out. Everything that can be
 // wrong with them is found before a file is opened or a request sent.
 func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
+	if err := checkMetricsFile(f.metricsFile); err != nil {
+		return nil, err
+	}
+	out := outcome.Outcome{Account: f.account, Manifest: f.manifest, Began: time.Now().UTC()}
 	j, err := f.job(time.Now(), cmd.Flags().Changed, environment())
 	if err != nil {
+		f.writeMetrics(cmd.Context(), out, nil, err, o.log)
 		return nil, err
 	}
 	j.warnOfMount(o.log)
 	if j.dryRun {
 		return j.plan(cmd.Context(), o)
 	}
-	return j.run(cmd.Context(), o)
+	done, err := j.run(cmd.Context(), o)
+	out.Manifest, out.Destination, out.Skipped = j.manifest, j.destination.String(), j.skipped
+	f.writeMetrics(cmd.Context(), out, done, err, o.log)
+	return done, err
 }
 
 // job is the run that the flags and what is around them ask for. It reads files, and
 // changes nothing.
 func (f *archiveFlags) job(now time.Time, changed func(string) bool, around surroundings) (*job, error) {
-	j := &job{around: around, dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", manifest: f.manifest, trustMount: f.trustMount, insecureHTTP: f.insecureHTTP}
+	j := &job{around: around, dryRun: f.dryRun, skipIfRunning: f.ifRunning == "skip", trustMount: f.trustMount, insecureHTTP: f.insecureHTTP}
 	var err error
 	if j.options, err = f.pipelineOptions(now, changed); err != nil {
 		return nil, err
@@ -197,15 +232,26 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool, around surr
 		}
 		j.planFile = f.plan
 	}
-	if j.manifest == "" {
-		dir, err := around.stateDir()
-		if err != nil {
-			return nil, err
-		}
-		j.manifest = manifestPath(dir, f.account, j.vbc.Username, j.vbc.URL, j.destination)
+	if j.manifest, err = f.manifestFile(around, j.vbc.Username, j.vbc.URL, j.destination); err != nil {
+		return nil, err
 	}
 	return j, nil
 }
+
+// manifestFile is the manifest that is named, or the one of account and destination.
+func (f *archiveFlags) manifestFile(around surroundings, user, api string, d destination) (string, error) {
+	if f.manifest != "" {
+		return f.manifest, nil
+	}
+	dir, err := around.stateDir()
+	if err != nil {
+		return "", err
+	}
+	return manifestPath(dir, f.account, user, api, d), nil
+}
+
+// mostWorkers is more than a bucket needs.
+const mostWorkers = 256
 
 // confirmed reads the plan of --confirm-plan.
 func (f *archiveFlags) confirmed(d destination) (*pipeline.PlanFile, error) {
@@ -275,7 +321,7 @@ func (f *archiveFlags) pipelineOptions(now time.Time, changed func(string) bool)
 	if !f.delete && (f.deleteAfter != "" || changed("max-deletes")) {
 		return o, usagef("add --delete, or remove them", "--delete-after and --max-deletes limit what to delete, but --delete is missing")
 	}
-	if f.workers < 1 || f.workers > 256 {
+	if f.workers < 1 || f.workers > mostWorkers {
 		return o, usagef("between 1 and 256", "--workers %d", f.workers)
 	}
 	if changed("page-size") && (f.pageSize < 1 || f.pageSize > 10000) {

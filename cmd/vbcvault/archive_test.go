@@ -281,7 +281,9 @@ func TestRequestsOfAMigration(t *testing.T) {
 		for i := range int64(n) {
 			w.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Minute), Size: 2000})
 		}
-		w.want(w.archive("--older-than", "90d", "--delete", "--fetch", fetch, "--workers", "64"), 0, map[string]int{"deleted": n})
+		r := w.archive("--older-than", "90d", "--delete", "--fetch", fetch, "--workers", "64")
+		w.want(r, 0, map[string]int{"deleted": n})
+		w.countedAsVBC(r)
 		c := w.account.Counts()
 		per := float64(c.Total) / n
 		t.Logf("%s: %.4f requests per recording: %v", fetch, per, c.ByKind)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,13 +22,39 @@ type configured struct {
 	config.Account
 	path  string // of the file
 	state string // its state directory; "" = as without a file
+
+	over   []*pflag.Flag // flags that were given on the command line: they beat the file
+	shared *together     // with the file's other accounts
+}
+
+// together is what the accounts of one process share.
+type together struct {
+	buffers int // of parts
+	atOnce  int
+	parts   *s3store.Pool
+	bound   bindings
+	once    sync.Once
+}
+
+// join lets an account have its part of it until leave.
+func (t *together) join() (share *s3store.Share, leave func()) {
+	t.once.Do(func() { boundMemory(t.buffers, t.atOnce) })
+	share = t.parts.Join()
+	return share, share.Leave
 }
 
 // accountsOf are the accounts of a configuration, in its order.
 func accountsOf(c *config.Config) (all []configured) {
+	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault)}
 	for _, a := range c.Accounts {
-		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir})
+		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir, shared: shared})
+		for _, f := range a.Flags {
+			if n, err := strconv.Atoi(f.Value); f.Name == "workers" && err == nil && n <= mostWorkers {
+				shared.buffers = max(shared.buffers, s3store.Buffers(n))
+			}
+		}
 	}
+	shared.parts = s3store.NewPool(shared.buffers)
 	return all
 }
 
@@ -33,6 +62,7 @@ func accountsOf(c *config.Config) (all []configured) {
 func archiveFlagSet(f *archiveFlags) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("archive", pflag.ContinueOnError)
 	f.register(fs)
+	checkEach(fs)
 	return fs
 }
 
@@ -55,7 +85,7 @@ func (c configured) around(ctx context.Context) surroundings {
 			}
 			value, err := s.Resolve(ctx)
 			if err != nil {
-				return "", usagef("see vbcvault help config", "%s: account %s: %w", c.path, c.Name, err)
+				return "", usagef(s.Mend(), "%s: account %s: %w", config.At(c.path, s.Line), c.Name, err)
 			}
 			return value, nil
 		},
@@ -66,6 +96,9 @@ func (c configured) around(ctx context.Context) surroundings {
 			return stateDir()
 		},
 		missing: fmt.Sprintf("add them to vbc of account %s in %s", c.Name, c.path),
+	}
+	if c.shared != nil {
+		a.bound = &c.shared.bound
 	}
 	if !c.S3.IsZero() {
 		a.aws = c.access
@@ -85,56 +118,145 @@ func (c configured) access(ctx context.Context) (*s3store.Access, error) {
 		}
 		var err error
 		if *s.to, err = s.from.Resolve(ctx); err != nil {
-			return nil, usagef("see vbcvault help config", "%s: account %s: %w", c.path, c.Name, err)
+			return nil, usagef(s.from.Mend(), "%s: account %s: %w", config.At(c.path, s.from.Line), c.Name, err)
 		}
 	}
 	return a, nil
 }
 
-// job is the run that the file asks for.
-func (c configured) job(ctx context.Context, now time.Time) (*job, error) {
-	var f archiveFlags
-	fs := archiveFlagSet(&f)
+// flags are what the file says, and what the command line says instead. They are read,
+// and not yet judged.
+func (c configured) flags() (*archiveFlags, *pflag.FlagSet, error) {
+	f := &archiveFlags{}
+	fs := archiveFlagSet(f)
+	beaten := c.beaten()
 	for _, flag := range c.Flags {
+		if beaten[flag.Name] {
+			continue
+		}
 		if err := fs.Set(flag.Name, flag.Value); err != nil {
-			return nil, usagef("see vbcvault archive --help", "%s:%d: %s: %q: %v", c.path, flag.Line, flag.Name, flag.Value, err)
+			return nil, nil, usagef("see vbcvault archive --help", "%s:%d: %s: %q: %v", c.path, flag.Line, flag.Name, flag.Value, err)
 		}
 	}
-	return f.job(now, fs.Changed, c.around(ctx))
+	for _, flag := range c.over {
+		its := fs.Lookup(flag.Name)
+		var err error
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			err = its.Value.(pflag.SliceValue).Replace(list.GetSlice())
+		} else {
+			err = its.Value.Set(flag.Value.String())
+		}
+		if err != nil {
+			return nil, nil, usagef("see vbcvault archive --help", "--%s: %v", flag.Name, err)
+		}
+		its.Changed = true
+	}
+	return f, fs, nil
+}
+
+// beaten are the flags of the file that don't count: those of the command line, and
+// what has no meaning beside them.
+func (c configured) beaten() map[string]bool {
+	beaten := map[string]bool{}
+	deletes := true
+	for _, flag := range c.Flags {
+		deletes = deletes && (flag.Name != "delete" || flag.Value != "false")
+	}
+	for _, flag := range c.over {
+		beaten[flag.Name] = true
+		switch flag.Name {
+		case "older-than":
+			beaten["before"] = true
+		case "before":
+			beaten["older-than"] = true
+		case "delete":
+			deletes = flag.Value.String() != "false"
+		}
+	}
+	if !deletes { // what limits deletions for all accounts doesn't concern one that deletes nothing
+		beaten["delete-after"], beaten["max-deletes"] = true, true
+	}
+	return beaten
+}
+
+// job is the run that the file asks for.
+func (c configured) job(ctx context.Context, now time.Time) (*job, error) {
+	f, fs, err := c.flags()
+	if err != nil {
+		return nil, err
+	}
+	j, err := f.job(now, fs.Changed, c.around(ctx))
+	return j, c.located(err)
+}
+
+// manifestFile is where the account's manifest lies, and what it is for. Secrets aren't
+// fetched.
+func (c configured) manifestFile(ctx context.Context) (path string, to destination, err error) {
+	f, _, err := c.flags()
+	if err != nil {
+		return "", to, err
+	}
+	if to, err = parseDestination(f.to); err != nil {
+		return "", to, err
+	}
+	path, err = f.manifestFile(c.around(ctx), c.VBC.Username, c.VBC.APIURL, to)
+	return path, to, err
 }
 
 // archive does one run over the account.
 func (c configured) archive(ctx context.Context, o *output) outcome.Outcome {
-	out := outcome.Outcome{Account: c.Name, Run: uuid.NewString(), Began: time.Now().UTC()}
+	return c.carryOut(ctx, o).Outcome
+}
+
+// carriedOut is an outcome with what else there is to tell.
+type carriedOut struct {
+	outcome.Outcome
+	plan *pipeline.Plan // of a dry run
+	err  error
+}
+
+// carryOut does one run over the account, or a dry run. A panic isn't caught: it is a
+// mistake of the program, which the other accounts run too, with things that they
+// share; all that was done is in the manifests.
+func (c configured) carryOut(ctx context.Context, o *output) (out carriedOut) {
+	out.Outcome = outcome.Outcome{Account: c.Name, Run: uuid.NewString(), Began: time.Now().UTC()}
 	j, err := c.job(ctx, out.Began)
 	if err == nil {
 		out.Destination, out.Manifest = j.destination.String(), j.manifest
-		var done any
-		done, err = j.run(ctx, o)
-		out.Summary, _ = done.(pipeline.Summary)
+		j.warnOfMount(o.log)
+		err = out.run(ctx, j, c.shared, o)
+		out.Skipped = j.skipped
 	}
-	out.Ended, out.ExitCode = time.Now().UTC(), codeOf(err)
-	if err != nil {
-		out.Error, out.ErrorCode, out.Hint = err.Error(), errorCode(err), hintFor(err)
+	if err != nil && ctx.Err() != nil && codeOf(err) == exitUsage { // as a command that prints a secret
+		err = pipeline.ErrStopped
 	}
+	out.end(err)
 	return out
 }
 
-// worst is the error of several runs, nil if all went well.
-func worstOf(all []outcome.Outcome) error {
-	codes := make([]int, len(all))
-	for i, o := range all {
-		codes[i] = o.ExitCode
+// run carries out a job.
+func (out *carriedOut) run(ctx context.Context, j *job, shared *together, o *output) error {
+	if shared != nil {
+		share, leave := shared.join()
+		defer leave()
+		j.around.parts = share
 	}
-	code := outcome.Worst(codes...)
-	if code == exitDone {
-		return nil
-	}
-	bad := 0
-	for _, c := range codes {
-		if c != exitDone {
-			bad++
+	if j.dryRun {
+		done, err := j.plan(ctx, o)
+		if p, ok := done.(pipeline.Plan); ok {
+			out.plan = &p
 		}
+		return err
 	}
-	return &exitError{code: code, err: fmt.Errorf("%d of %d accounts are not done; see above", bad, len(all))}
+	done, err := j.run(ctx, o)
+	out.Summary, _ = done.(pipeline.Summary)
+	return err
+}
+
+// end says how it ended, for good.
+func (out *carriedOut) end(err error) {
+	out.Ended, out.ExitCode, out.err = time.Now().UTC(), codeOf(err), err
+	if err != nil {
+		out.Error, out.ErrorCode, out.Hint = err.Error(), errorCode(err), hintFor(err)
+	}
 }

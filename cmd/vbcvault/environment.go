@@ -46,6 +46,10 @@ type surroundings struct {
 	aws func(ctx context.Context) (*s3store.Access, error)
 	// missing is what to do about settings that are missing; "" = set them in the environment.
 	missing string
+
+	// What the accounts of one process share; nil: this one is alone.
+	parts *s3store.Share // buffers for parts of large recordings
+	bound *bindings      // which manifests are other accounts'
 }
 
 // environment is what the process was started in.

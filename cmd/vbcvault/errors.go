@@ -90,6 +90,9 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
+	if e, ok := errors.AsType[*hinted](err); ok {
+		return e.hint
+	}
 	if h := refusal.Hint(err); h != "" {
 		return h
 	}

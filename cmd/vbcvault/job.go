@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -30,6 +31,7 @@ type job struct {
 	manifest      string // path
 	dryRun        bool
 	skipIfRunning bool
+	skipped       bool   // by run: another one had the manifest
 	planFile      string // to write; "" = none
 	trustMount    bool   // delete although the destination is a network or FUSE mount
 	insecureHTTP  bool
@@ -45,10 +47,11 @@ func (j *job) siblings() func(context.Context, string) ([]manifest.HoldText, []e
 }
 
 // pauses before a request is tried again, and before an export job is looked at,
-// are the pipeline's own; tests shorten them.
+// are the pipeline's own, and those of vbcvault serve the service's; tests shorten them.
 var pauses struct {
-	tries []time.Duration
-	poll  time.Duration
+	tries   []time.Duration
+	poll    time.Duration
+	service service.Pauses
 }
 
 // run archives. The lock comes first: whoever doesn't get it has asked VBC for
@@ -62,6 +65,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer client.Close()
 	m, err := sqlite.Open(ctx, j.manifest, key)
 	if errors.Is(err, manifest.ErrLocked) {
 		return j.yield(ctx, o, err)
@@ -73,6 +77,9 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	store, err := j.destination.openAs(ctx, j.around, j.options.Workers, j.insecureHTTP, o.log)
 	if err != nil {
 		return pipeline.Summary{}, err
+	}
+	if c, ok := store.(io.Closer); ok {
+		defer c.Close()
 	}
 	if !j.options.Moved {
 		if err := sameBucket(ctx, m, store); err != nil {
@@ -86,6 +93,9 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	}
 	o.announce(j)
 	stats := &progress.Stats{}
+	if o.watch != nil {
+		o.watch(stats)
+	}
 	stopProgress := o.progress(stats, client)
 	sum, err := pipeline.Run(ctx, pipeline.Parts{VBC: client, Store: store, Manifest: m, Log: o.log, Stats: stats, Siblings: j.siblings()}, j.options)
 	stopProgress()
@@ -110,6 +120,7 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer client.Close()
 	if j.destination.dir != "" {
 		if _, err := os.Stat(j.destination.dir); err != nil {
 			return nil, &refusedDirectory{dir: j.destination.dir, err: err}
@@ -195,7 +206,9 @@ func (d destination) openAs(ctx context.Context, around surroundings, workers in
 		}
 		return s, nil
 	}
-	boundMemory(workers)
+	if around.parts == nil {
+		boundMemory(s3store.Buffers(workers), 1)
+	}
 	var access *s3store.Access
 	if around.aws != nil {
 		var err error
@@ -205,7 +218,7 @@ func (d destination) openAs(ctx context.Context, around surroundings, workers in
 	}
 	s, err := s3store.Open(ctx, s3store.Options{
 		Bucket: d.bucket, Prefix: d.prefix, Connections: workers, AskConditions: true, InsecureHTTP: insecureHTTP, Logger: log,
-		Protection: d.protection, Access: access,
+		Protection: d.protection, Access: access, Parts: around.parts,
 	})
 	if err != nil {
 		return nil, err
@@ -216,10 +229,11 @@ func (d destination) openAs(ctx context.Context, around surroundings, workers in
 // boundMemory has the collector keep to what the buffers of large recordings
 // leave, and run rarely where there are none. Whoever sets GOGC or GOMEMLIMIT
 // knows better.
-func boundMemory(workers int) {
+func boundMemory(buffers, accounts int) {
+	const first, each = 24 << 20, 1 << 20 // bytes: what one account needs, and each further one
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(24<<20 + int64(s3store.Buffers(workers))*s3store.PartSize)
+		debug.SetMemoryLimit(first + int64(accounts-1)*each + int64(buffers)*s3store.PartSize)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +12,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -28,10 +32,13 @@ const refusedFile = "refused-logins.json"
 // among it, is nowhere in the file.
 //
 // Two programs that write it at the same moment may lose one entry: that costs one
-// more try.
+// more try. The accounts of one program don't: they take turns.
 type refusedLogins struct {
 	path string
 }
+
+// loginsTurn is held by whoever changes a file of refused logins.
+var loginsTurn sync.Mutex
 
 // refusedEverywhere is several of them, which say the same.
 type refusedEverywhere []*refusedLogins
@@ -83,6 +90,7 @@ func (all refusedEverywhere) Forget(login string) (err error) {
 // refusedLogin is one entry.
 type refusedLogin struct {
 	Salt   []byte    `json:"salt"`
+	Whose  []byte    `json:"whose,omitempty"` // see hint; older programs have none
 	Digest []byte    `json:"digest"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
@@ -94,6 +102,24 @@ const slowness = 300_000
 
 func digestOf(login string, salt []byte) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, login, salt, slowness, sha256.Size)
+}
+
+// hint is a little about whose login it is, and nothing about its password: enough to
+// tell, of most others, at once that they aren't it. An account among hundreds would
+// else make a slow digest for each entry that is another's.
+func hint(login string, salt []byte) []byte {
+	user, _, _ := strings.Cut(login, "\x00")
+	sum := sha256.Sum256(append(slices.Clone(salt), user...))
+	return sum[:2]
+}
+
+// is reports whether an entry is of a login.
+func (l refusedLogin) is(login string) bool {
+	if len(l.Whose) > 0 && !bytes.Equal(l.Whose, hint(login, l.Salt)) {
+		return false
+	}
+	digest, err := digestOf(login, l.Salt)
+	return err == nil && subtle.ConstantTimeCompare(digest, l.Digest) == 1
 }
 
 // read returns the entries that still count. One from the future is of a clock
@@ -119,8 +145,7 @@ func (f *refusedLogins) read() (all []refusedLogin, there bool, err error) {
 // split returns the entry of a login, and the others.
 func split(all []refusedLogin, login string) (its *refusedLogin, others []refusedLogin) {
 	for _, l := range all {
-		digest, err := digestOf(login, l.Salt)
-		if err == nil && subtle.ConstantTimeCompare(digest, l.Digest) == 1 {
+		if l.is(login) {
 			its = &l
 		} else {
 			others = append(others, l)
@@ -144,6 +169,8 @@ func (f *refusedLogins) Refused(login string) (vbc.Refusal, bool) {
 
 // SetRefused implements vbc.Memory.
 func (f *refusedLogins) SetRefused(login string, r vbc.Refusal) error {
+	loginsTurn.Lock()
+	defer loginsTurn.Unlock()
 	all, _, err := f.read()
 	if err != nil {
 		return err
@@ -153,6 +180,7 @@ func (f *refusedLogins) SetRefused(login string, r vbc.Refusal) error {
 	if _, err := rand.Read(l.Salt); err != nil {
 		return err
 	}
+	l.Whose = hint(login, l.Salt)
 	if l.Digest, err = digestOf(login, l.Salt); err != nil {
 		return err
 	}
@@ -161,11 +189,19 @@ func (f *refusedLogins) SetRefused(login string, r vbc.Refusal) error {
 
 // Forget implements vbc.Memory.
 func (f *refusedLogins) Forget(login string) error {
+	if _, err := os.Stat(f.path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	loginsTurn.Lock()
+	defer loginsTurn.Unlock()
 	all, there, err := f.read()
 	if err != nil || !there {
 		return err
 	}
-	_, others := split(all, login)
+	its, others := split(all, login)
+	if its == nil && len(others) > 0 {
+		return nil
+	}
 	if len(others) > 0 {
 		return f.write(others)
 	}

@@ -64,6 +64,7 @@ func (j *job) yield(ctx context.Context, o *output, locked error) (any, error) {
 	if !other.progress.IsZero() {
 		attrs = append(attrs, "no_progress_for", other.idle())
 	}
+	j.skipped = true
 	o.log.Info("another run is in progress; skipping this one", attrs...)
 	return pipeline.Summary{}, nil
 }

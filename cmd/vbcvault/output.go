@@ -20,6 +20,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -46,6 +47,10 @@ type output struct {
 	log     *slog.Logger
 	bars    bool
 	printer *interleaver
+
+	account string                // whose this is, where there are several; "" = there is one
+	crowd   *crowd                // of several accounts
+	watch   func(*progress.Stats) // gets the counts of a run when it begins; may be nil
 }
 
 // finish runs f, then prints its result and, last, the error. With --json the
@@ -116,6 +121,10 @@ func (o *output) announce(j *job) {
 	since := ""
 	if !j.options.Since.IsZero() {
 		since = " from " + j.options.Since.Format(time.RFC3339) + " on and"
+	}
+	if o.account != "" {
+		fmt.Fprintf(o.printer, "%s recordings before %s to %s. %s\n", verb, c.UTC().Format(time.RFC3339), j.destination, fate)
+		return
 	}
 	only := ""
 	if f := chosen(j.options.Filter); f != "" {

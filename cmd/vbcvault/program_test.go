@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"time"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 )
 
 // Hurry is the environment variable that has Main wait a tenth of what it would.
@@ -15,6 +17,7 @@ func Main() {
 	if os.Getenv(Hurry) != "" {
 		pauses.tries = []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 600 * time.Millisecond}
 		pauses.poll = 100 * time.Millisecond
+		pauses.service = service.Pauses{Slice: 300 * time.Millisecond, Turn: time.Second, Busy: 200 * time.Millisecond, Poll: 20 * time.Millisecond, Schedule: 50 * time.Millisecond}
 	}
 	main()
 }

@@ -42,6 +42,9 @@ func (o *output) progress(stats *progress.Stats, client *vbc.Client) (stop func(
 	if o.progressStyle == "none" {
 		return func() {}
 	}
+	if o.crowd != nil && o.crowd.bars != nil {
+		return o.crowd.add(o, stats, client)
+	}
 	show, end, every := o.plainProgress(stats, client), func() {}, plainEvery
 	if o.bars {
 		show, end, every = o.barProgress(stats, client)

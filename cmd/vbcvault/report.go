@@ -12,9 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
-	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	reports "github.com/vbcvault/vbcvault/cmd/vbcvault/report"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
@@ -158,11 +156,10 @@ func (f *reportFlags) which(ctx context.Context) ([]reports.Account, error) {
 	case f.manifest != "":
 		return nil, usagef("remove one of them", "--config and --manifest can't be used together")
 	}
-	c, err := config.Load(path, func() *pflag.FlagSet { return archiveFlagSet(&archiveFlags{}) })
-	if err != nil {
-		return nil, err
+	chosen, err := loadAccounts(path)
+	if err == nil && len(f.accounts) > 0 {
+		chosen, err = named(chosen, f.accounts, path)
 	}
-	chosen, err := chosenFrom(accountsOf(c), f.accounts, path)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +193,7 @@ func (f *reportFlags) theOne(ctx context.Context) ([]reports.Account, error) {
 func reportedOn(accounts []configured) (all []reports.Account) {
 	for _, c := range accounts {
 		all = append(all, reports.Account{Name: c.Name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
-			path, err := c.manifestToRead()
+			path, _, err := c.manifestFile(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -212,56 +209,4 @@ func reportedOn(accounts []configured) (all []reports.Account) {
 		}})
 	}
 	return all
-}
-
-// manifestToRead is where the account's manifest lies. No secret of VBC is fetched for it.
-func (c configured) manifestToRead() (string, error) {
-	var f archiveFlags
-	fs := archiveFlagSet(&f)
-	for _, flag := range c.Flags {
-		if err := fs.Set(flag.Name, flag.Value); err != nil {
-			return "", usagef("see vbcvault archive --help", "%s:%d: %s: %q: %v", c.path, flag.Line, flag.Name, flag.Value, err)
-		}
-	}
-	if f.manifest != "" {
-		return f.manifest, nil
-	}
-	to, err := parseDestination(f.to)
-	if err != nil {
-		return "", err
-	}
-	dir := c.state
-	if dir == "" {
-		if dir, err = stateDir(); err != nil {
-			return "", err
-		}
-	}
-	return manifestPath(dir, f.account, c.VBC.Username, c.VBC.APIURL, to), nil
-}
-
-// chosenFrom are the accounts with these names; all, if none are given.
-func chosenFrom(all []configured, names []string, path string) (chosen []configured, err error) {
-	if len(names) == 0 {
-		return all, nil
-	}
-	byName, known := map[string]configured{}, []string{}
-	for _, c := range all {
-		byName[c.Name], known = c, append(known, c.Name)
-	}
-	done := map[string]bool{}
-	for _, name := range names {
-		c, ok := byName[name]
-		switch {
-		case !ok:
-			hint := "its accounts: " + strings.Join(known, ", ")
-			if near := nearest(name, known); near != "" {
-				hint = "did you mean " + near + "?"
-			}
-			return nil, usagef(hint, "%s has no account %q", path, name)
-		case !done[name]:
-			chosen = append(chosen, c)
-		}
-		done[name] = true
-	}
-	return chosen, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
@@ -41,40 +42,64 @@ func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]ma
 		if dir, err := a.stateDir(); err == nil { // else --manifest says where it lies, and there are no others
 			dirs = append(dirs, dir)
 		}
-		seen := []string{own}
+		seen := files{}
+		seen.has(own)
+		key, noKey := a.signingKey() // once: it may be a command that prints it
 		for _, dir := range dirs {
 			paths, err := manifestsIn(dir)
 			if err != nil {
 				unread = append(unread, err)
 			}
 			for _, path := range paths {
-				if isAmong(seen, path) {
+				if seen.has(path) || a.bound.elsewhere(path, account) {
 					continue
 				}
-				seen = append(seen, path)
-				b, texts, err := readHolds(ctx, path)
+				looked, _ := os.Stat(path) // before it is read
+				b, texts, err := manifest.Binding{}, []manifest.HoldText(nil), noKey
+				if err == nil {
+					b, texts, err = sqlite.ReadHolds(ctx, path, key)
+				}
 				switch {
 				case ctx.Err() != nil:
 					return nil, nil, context.Cause(ctx)
-				case err != nil && !sqlite.Missing(err):
+				case err != nil && !sqlite.Missing(err) && !namedForAnother(path, account):
 					unread = append(unread, err)
 				case b.Account == account:
 					all = append(all, texts...)
 				}
+				a.bound.learn(path, looked, b.Account)
 			}
 		}
 		return all, unread, nil
 	}
 }
 
-// isAmong reports whether a path is one of several, under whatever name.
-func isAmong(paths []string, path string) bool {
-	is, err := os.Stat(path)
-	for _, other := range paths {
-		if o, e := os.Stat(other); other == path || err == nil && e == nil && os.SameFile(is, o) {
+// namedByAccount are the names that manifests get of themselves, see manifestPath, where
+// the account's number was given.
+var namedByAccount = regexp.MustCompile(`^0*([0-9]{1,18})_.+_[0-9a-f]{8}\.manifest$`)
+
+// namedForAnother reports whether a file has the name of another account's manifest.
+// Such a one can't have holds of this account, even if it can't be read.
+func namedForAnother(path, account string) bool {
+	m := namedByAccount.FindStringSubmatch(filepath.Base(path))
+	return m != nil && account != "" && m[1] != strings.TrimLeft(account, "0")
+}
+
+// files are files that were looked at, under whatever name.
+type files struct {
+	paths []string
+	infos []fs.FileInfo // of each, nil if there is no such file
+}
+
+// has reports whether a file is one of them, and makes it one.
+func (f *files) has(path string) bool {
+	info, err := os.Stat(path)
+	for i, other := range f.infos {
+		if f.paths[i] == path || err == nil && other != nil && os.SameFile(info, other) {
 			return true
 		}
 	}
+	f.paths, f.infos = append(f.paths, path), append(f.infos, info)
 	return false
 }
 

@@ -89,7 +89,12 @@ func TestQuotaInEveryShape(t *testing.T) {
 			w := newWorld(t, vbctest.Config{}).inDir()
 			all := w.someRecordings(2)
 			w.nth(3, func(r *http.Request) bool { return !isToken(r) }, once(f()))
-			w.want(w.archive("--older-than", "90d", "--delete", "--workers", "1", "--rate", "1000/s"), 0, map[string]int{"deleted": 2, "throttled": 1})
+			r := w.archive("--older-than", "90d", "--delete", "--workers", "1", "--rate", "1000/s")
+			w.want(r, 0, map[string]int{"deleted": 2, "throttled": 1})
+			w.countedAsVBC(r)
+			if waited, _ := r.summary["quota_wait_seconds"].(float64); waited <= 0 || waited > r.summary["seconds"].(float64) {
+				t.Errorf("one worker waited %v s of %v s", waited, r.summary["seconds"])
+			}
 			w.mustHold(all...)
 		})
 	}

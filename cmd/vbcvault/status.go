@@ -10,11 +10,11 @@ import (
 )
 
 func newStatus(s streams) *cobra.Command {
-	var path string
+	var path, file string
 	var asJSON bool
 	var which whichOne
 	cmd := &cobra.Command{
-		Use:   "status [--id ID] [--manifest FILE]",
+		Use:   "status [--id ID] [--manifest FILE] | --config FILE [NAME...]",
 		Short: "Show the state of the recordings in a manifest",
 		Long: `Status reads a manifest, without locking it, also during a run: how many
 recordings are in each state, the latest runs, and what failed and why. It
@@ -22,14 +22,28 @@ sends no request to VBC or to the destination.
 
 With --id it shows everything about one recording: when it was listed, stored,
 verified and deleted, its receipts, failures and holds, and what the next run
-would do with it and why, if it gets the same options as the last one.`,
+would do with it and why, if it gets the same options as the last one.
+
+With --config it shows a line for each account of a configuration file, or for
+those that are named, the worst first. The accounts' manifests are in --json.`,
 		Example: `  vbcvault status
   vbcvault status --id 193228
-  vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json
+  vbcvault status --config vbcvault.yaml`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if file == "" {
+				return cobra.NoArgs(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, names []string) error {
 			changed := cmd.Flags().Changed
 			switch {
+			case file != "" && (changed("manifest") || changed("id") || changed("kind") || changed("user")):
+				return usagef("use --manifest FILE without --config; status --config FILE --json prints each account's manifest",
+					"--config is about all accounts, and --manifest, --id, --kind and --user are about one")
+			case file != "":
+				return statusOfAll(cmd.Context(), s, file, names, asJSON)
 			case changed("id") && which.id > 0:
 				return which.tell(cmd.Context(), s, path, asJSON)
 			case changed("id"), changed("kind"), changed("user"):
@@ -52,6 +66,7 @@ would do with it and why, if it gets the same options as the last one.`,
 	cmd.Flags().StringVar(&which.kind, "kind", "company", "the recording's `KIND`: company or on-demand")
 	cmd.Flags().StringVar(&which.user, "user", "", "the `NUMBER` of the recording's owner, if it is on-demand")
 	manifestFlag(cmd, &path)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&file, "config", "", "show all accounts of this configuration `FILE`; see vbcvault help config")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object; with --config an array, one element for each account")
 	return cmd
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/spelling"
 )
 
 // unknownCommand names what was typed, and the command that it is closest to.
@@ -21,7 +23,7 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 			return fmt.Errorf("unknown command %q: did you mean %s?", typed, c.CommandPath())
 		}
 	}
-	if name := nearest(typed, names); name != "" {
+	if name := spelling.Nearest(typed, names); name != "" {
 		return fmt.Errorf("unknown command %q: did you mean %s %s?", typed, cmd.CommandPath(), name)
 	}
 	return fmt.Errorf("unknown command %q", typed)
@@ -43,60 +45,9 @@ func flagError(cmd *cobra.Command, err error) error {
 				names = append(names, f.Name)
 			}
 		})
-		if name := nearest(typed, names); name != "" {
+		if name := spelling.Nearest(typed, names); name != "" {
 			err = fmt.Errorf("%w: did you mean --%s?", err, name)
 		}
 	}
 	return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
-}
-
-// nearest is the name that was most likely meant by what was typed; "" if none is
-// close: a third of the letters may be wrong, two in a short word, and an end
-// may be missing.
-func nearest(typed string, names []string) string {
-	typed = strings.ToLower(typed)
-	best, least := "", min(2, len(typed)/2)
-	if long := len(typed) / 3; long > least {
-		least = long
-	}
-	for _, name := range names {
-		if d := distance(typed, name); d < least || d == least && best == "" {
-			best, least = name, d
-		}
-	}
-	if best != "" || len(typed) < 3 {
-		return best
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, typed) {
-			return name
-		}
-	}
-	return ""
-}
-
-// distance is how many letters have to be put in, taken out or changed to make
-// one word of the other; two that have changed places count once.
-func distance(a, b string) int {
-	var before []int // the row before last
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			wrong := 1
-			if a[i] == b[j] {
-				wrong = 0
-			}
-			row[j+1] = min(last[j]+wrong, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

@@ -38,3 +38,24 @@ func TestAbout(t *testing.T) {
 		t.Errorf("%q, %q", a, b)
 	}
 }
+
+// Each code with which a run may end stops it for safety or doesn't: somebody has
+// decided that.
+func TestBrakesAreDecided(t *testing.T) {
+	t.Parallel()
+	none := []string{
+		NothingListed, SelfUnknown, NoToken, PlanAccount, NotBound, OthersCatalog, Blocked, Outage, QuotaClosed, QuotaRefusals, Login, ManifestWrite, AnotherRun,
+		Interrupted, Incomplete, Usage, Failed, StoreRefused, Malformed, vbcPrefix + "*", // somebody else's refusal, or nothing that is dangerous
+		ErasedAlready, DeletionOpen, StillAtVBC, Hold, Retained, NotArchived, NotIntact, Unvouched, WhichOne, // no run ends with them
+	}
+	for _, e := range Ended {
+		if slices.Contains(Brakes, e.Code) == slices.Contains(none, e.Code) {
+			t.Errorf("%s: does it stop a run for safety? add it to Brakes, or here", e.Code)
+		}
+	}
+	for _, c := range Brakes {
+		if About(Ended, c).Code != c {
+			t.Errorf("no run ends with %s", c)
+		}
+	}
+}

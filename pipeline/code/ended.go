@@ -94,3 +94,11 @@ var Ended = []Entry{
 	{Usage, "the command line or the configuration is wrong; no request was sent", ""},
 	{Failed, "anything else; the text beside the code says what", ""},
 }
+
+// Brakes are those of Ended with which a run stops for safety: it could go on, and what it
+// has seen makes it likely that something would be lost or wasted. They last until
+// somebody has looked.
+var Brakes = []string{
+	AnotherAccount, AccountUnknown, Clock, FormChanged, OddRefusals, TooManyFailures, AllAlike, CopiesLost,
+	NoKey, UnsignedReceipts, ReceiptsChanged, ReceiptsDiffer, HoldsUnread, AnotherManifest,
+}

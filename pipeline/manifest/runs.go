@@ -15,6 +15,9 @@ type Runs interface {
 	EndRun(ctx context.Context, run int64, summary any) error
 	// Runs returns the latest runs, the latest first.
 	Runs(ctx context.Context, limit int) ([]Run, error)
+	// Sums adds up the numbers that are members of the summaries of all runs, by their
+	// names, or those of the object that a member has.
+	Sums(ctx context.Context, member string) (map[string]float64, error)
 	// SetProgress writes down that the run that holds the manifest gets on.
 	SetProgress(ctx context.Context) error
 	// Progress is when whoever holds the manifest got on for the last time, as far
@@ -32,6 +35,9 @@ type Status interface {
 	// DamagedCopies returns purged recordings whose copy was last found damaged
 	// or missing.
 	DamagedCopies(ctx context.Context, limit int) ([]Row, error)
+	// Figures sums up what somebody may have to look at, in a time that doesn't depend on
+	// how many recordings there are.
+	Figures(ctx context.Context) (Figures, error)
 	// Unvouched counts the recordings whose copy VBC is still to be asked about
 	// before it may justify a purge.
 	Unvouched(ctx context.Context) (int64, error)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,13 +24,13 @@ const (
 )
 
 // configure reads the standard AWS configuration, unless there is one already.
-func configure(ctx context.Context, o Options) (aws.Config, error) {
+func configure(ctx context.Context, o Options, all *lines) (aws.Config, error) {
 	var cfg aws.Config
 	if o.AWS != nil {
 		cfg = o.AWS.Copy()
 	} else {
 		var err error
-		cfg, err = config.LoadDefaultConfig(ctx, append(o.Access.options(), config.WithHTTPClient(httpClient(o.Connections, stalled)), config.WithRetryer(newRetryer))...)
+		cfg, err = config.LoadDefaultConfig(ctx, append(o.Access.options(), config.WithHTTPClient(httpClient(o.Connections, stalled, all)), config.WithRetryer(newRetryer))...)
 		if err != nil {
 			return cfg, fmt.Errorf("%w: the AWS configuration can't be read: %w", storage.ErrRefused, err)
 		}
@@ -42,7 +43,7 @@ func configure(ctx context.Context, o Options) (aws.Config, error) {
 
 // httpClient keeps a connection per worker. It has to be the SDK's own kind of
 // client: that is the only one to which the SDK applies AWS_CA_BUNDLE.
-func httpClient(connections int, stalled time.Duration) *awshttp.BuildableClient {
+func httpClient(connections int, stalled time.Duration, all *lines) *awshttp.BuildableClient {
 	if connections <= 0 {
 		connections = defaultConnections
 	}
@@ -55,7 +56,7 @@ func httpClient(connections int, stalled time.Duration) *awshttp.BuildableClient
 			if err != nil {
 				return nil, err
 			}
-			return &watched{c, stalled}, nil
+			return all.add(&watched{Conn: c, stalled: stalled, among: all}), nil
 		}
 	})
 }
@@ -66,6 +67,12 @@ func httpClient(connections int, stalled time.Duration) *awshttp.BuildableClient
 type watched struct {
 	net.Conn
 	stalled time.Duration
+	among   *lines
+}
+
+func (c *watched) Close() error {
+	c.among.remove(c)
+	return c.Conn.Close()
 }
 
 func (c *watched) Read(b []byte) (int, error) {
@@ -81,4 +88,37 @@ func (c *watched) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+// lines are the connections of a store that are open. (The SDK keeps its transports to
+// itself, and copies them.)
+type lines struct {
+	mu   sync.Mutex
+	open map[*watched]bool
+}
+
+func (l *lines) add(c *watched) net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[*watched]bool{}
+	}
+	l.open[c] = true
+	return c
+}
+
+func (l *lines) remove(c *watched) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, c)
+}
+
+func (l *lines) close() {
+	l.mu.Lock()
+	all := l.open
+	l.open = nil
+	l.mu.Unlock()
+	for c := range all {
+		_ = c.Conn.Close() // whoever reads from it closes it too
+	}
 }

@@ -1,13 +1,29 @@
 package s3store
 
 import (
+	"context"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/logging"
 )
 
 // HTTPClient is for tests of stalled connections.
-var HTTPClient = httpClient
+func HTTPClient(connections int, stalled time.Duration) *awshttp.BuildableClient {
+	return httpClient(connections, stalled, &lines{})
+}
+
+// Take and Give are for tests of how stores share buffers.
+func (s *Share) Take(ctx context.Context) ([]byte, error) { return s.take(ctx) }
+func (s *Share) Give(buffer []byte)                       { s.give(buffer) }
+
+// TrySmall takes a small buffer unless that would have to wait.
+func (s *Share) TrySmall(ctx context.Context, n int) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := s.takeSmall(ctx, n)
+	return err == nil
+}
 
 // Signed is for the benchmark that shows what it saves.
 var Signed = signed

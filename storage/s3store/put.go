@@ -34,7 +34,10 @@ func (s *Store) store(ctx context.Context, key string, body storage.Body, attrs 
 	if err := storage.CheckKey(key); err != nil {
 		return storage.Object{}, err
 	}
-	head, done := s.firstBuffer(body)
+	head, done, err := s.firstBuffer(ctx, body)
+	if err != nil {
+		return storage.Object{}, err
+	}
 	defer done()
 	n, ended, err := fill(ctx, body.Reader, head)
 	if err != nil {
@@ -86,13 +89,17 @@ const smallBody = 1 << 20
 // firstBuffer is large enough for the body, if what is expected is true, and no
 // larger than need be. A body that isn't expected at all is taken for a small
 // one at first.
-func (s *Store) firstBuffer(body storage.Body) (b []byte, done func()) {
+func (s *Store) firstBuffer(ctx context.Context, body storage.Body) (b []byte, done func(), err error) {
 	expected := body.Size
-	if expected >= headSize && (expected <= smallBody || nested(body)) && expected < int64(s.partSize) {
-		return make([]byte, expected+1), func() {} // one more, to meet the end
+	switch {
+	case expected < headSize || expected >= int64(s.partSize) || expected > smallBody && !nested(body):
+		head := s.heads.Get().(*[]byte)
+		return *head, func() { s.heads.Put(head) }, nil
+	case nested(body): // see partFor
+		return make([]byte, expected+1), func() {}, nil
 	}
-	head := s.heads.Get().(*[]byte)
-	return *head, func() { s.heads.Put(head) }
+	b, err = s.parts.takeSmall(ctx, int(expected)+1) // one more, to meet the end
+	return b, func() { s.parts.giveSmall(len(b)) }, err
 }
 
 // nested reports whether a body may be stored from within another's Seal.

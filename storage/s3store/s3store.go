@@ -68,6 +68,7 @@ type Options struct {
 
 	Connections int          // kept open between requests; 0 = 64; without effect if AWS is set
 	PartSize    int          // bytes, for tests; 0 = 5 MiB, the least that S3 takes
+	Parts       *Share       // of a pool of buffers, of whose size parts are then; nil = Buffers of its own
 	Logger      *slog.Logger // nil = nowhere
 }
 
@@ -81,7 +82,8 @@ type Store struct {
 	partSize int
 	log      *slog.Logger
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
-	parts    *buffers
+	parts    *Share
+	lines    *lines // none if the caller brought the AWS configuration
 
 	journal     storage.UploadJournal // nil = nobody remembers uploads
 	protection  Protection
@@ -130,11 +132,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if why := Unusable(o.Bucket); why != "" {
 		return nil, fmt.Errorf("%w: bucket %s: %s", storage.ErrRefused, o.Bucket, why)
 	}
-	cfg, err := configure(ctx, o)
+	all := &lines{}
+	cfg, err := configure(ctx, o, all)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions, protection: o.Protection, pauses: unseenPauses[:]}
+	s := &Store{lines: all, bucket: o.Bucket, prefix: prefix, partSize: o.PartSize, log: o.Logger, asksConditions: o.AskConditions, protection: o.Protection, pauses: unseenPauses[:]}
 	if s.partSize == 0 {
 		s.partSize = defaultPart
 	}
@@ -142,7 +145,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.heads.New = func() any { b := make([]byte, min(headSize, s.partSize)); return &b }
-	s.parts = newBuffers(Buffers(o.Connections), s.partSize)
+	if s.parts = o.Parts; s.parts == nil {
+		s.parts = newPool(Buffers(o.Connections), s.partSize, unbounded).Join()
+	}
+	s.partSize = s.parts.pool.size
 	s.client = s3.NewFromConfig(cfg, func(so *s3.Options) {
 		if o.AWS == nil && o.Access != nil && o.Access.Endpoint != "" {
 			so.BaseEndpoint = &o.Access.Endpoint // here, since the environment's comes before the configuration's
@@ -170,6 +176,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Close closes the store's connections; the store must not be used any more. Whoever
+// has many stores, one after the other, would keep those of all of them for a while.
+func (s *Store) Close() error {
+	s.lines.close()
+	return nil
 }
 
 // isAmazon reports whether an endpoint is Amazon's own: none in particular, or one

@@ -22,7 +22,8 @@ type Outcome struct {
 	pipeline.Summary
 
 	// Skipped says that another run had the manifest, and that this was left to it.
-	Skipped bool `json:"skipped,omitempty"`
+	// (Summary has a count of that name.)
+	Skipped bool `json:"left_to_other_run,omitempty"`
 
 	ExitCode  int    `json:"exit_code"` // as of vbcvault archive
 	Error     string `json:"error,omitempty"`
@@ -37,23 +38,14 @@ const Interrupted = 130
 // OK reports whether everything eligible is done, or held back on purpose.
 func (o Outcome) OK() bool { return o.ExitCode == 0 }
 
-// Worst is the worst of several exit codes: what was not even begun for a mistake of
-// the configuration, then what stopped early, then what is incomplete. An interruption
-// is worse than all of them, since then nothing is known of the rest.
+// Worst is the worst of several exit codes, 0 of none. An interruption is worse than
+// anything, since then nothing is known of the rest. Else the higher one is worse:
+// what stopped early (3), then what was not even begun for a mistake of the
+// configuration (2, which says that no request was sent, and so must not hide that some
+// were), then what is incomplete (1).
 func Worst(codes ...int) (worst int) {
-	rank := func(code int) int {
-		switch code {
-		case Interrupted:
-			return 4
-		case 2, 3:
-			return 3
-		case 0:
-			return 0
-		}
-		return 1
-	}
 	for _, c := range codes {
-		if rank(c) > rank(worst) || rank(c) == rank(worst) && c > worst {
+		if worst != Interrupted && (c == Interrupted || c > worst) {
 			worst = c
 		}
 	}

@@ -26,6 +26,8 @@ type Overview struct {
 	Late        *manifest.Late   `json:"late,omitempty"`
 	Left        Left             `json:"left"`
 	Holds       int              `json:"holds"` // legal holds in force
+	InForce     []int64          `json:"-"`     // their numbers
+	Figures
 }
 
 // Left is what there is still to do, as far as the manifest knows.
@@ -72,7 +74,6 @@ func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *Overview) (l Left, 
 			l.Archive, archived = l.Archive-1, archived+1
 		}
 	}
-	st.Holds = len(manifest.InForce(holds))
 	if len(st.Runs) > 0 {
 		if last := st.Runs[0].Options; last != nil && last.Delete {
 			l.Delete = l.Archive + archived - l.Held
@@ -137,21 +138,11 @@ const Shown = 100
 
 // Of reads an open manifest.
 func Of(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
-	b, err := m.Binding(ctx)
+	st, err := Brief(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	st := &Overview{Manifest: m.Path(), Account: b.Account, Destination: b.Destination}
-	if st.States, err = m.Tallies(ctx); err != nil {
-		return nil, err
-	}
-	if st.Runs, err = m.Runs(ctx, 5); err != nil {
-		return nil, err
-	}
 	if st.Left, err = whatIsLeft(ctx, m, st); err != nil {
-		return nil, err
-	}
-	if err := st.readTroubles(ctx, m); err != nil {
 		return nil, err
 	}
 	rows, err := m.Failures(ctx, Shown)

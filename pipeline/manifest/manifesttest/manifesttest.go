@@ -100,6 +100,8 @@ func Run(t *testing.T, places Places) {
 		"ListingsExportsAndRunsAreRemembered": remembered,
 		"UnvouchedUntilStored":                unvouchedUntilStored,
 		"ToldByTheSame":                       toldByTheSame,
+		"Figures":                             figures,
+		"SumsOfRuns":                          sumsOfRuns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -161,6 +161,9 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 		if err := prepare(ctx, m.writes, path, false); err != nil {
 			return nil, err
 		}
+		if _, err := m.writes.ExecContext(ctx, lockedIndex); err != nil {
+			return nil, err
+		}
 	}
 	if m.reads, err = sql.Open("sqlite", dsn(path, "ro", waitBusy)); err != nil {
 		return nil, err

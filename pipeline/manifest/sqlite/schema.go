@@ -81,11 +81,20 @@ const recordings = `(
 const indexes = `
 CREATE INDEX damaged ON recording (start) WHERE damaged <> '';
 CREATE INDEX by_audio ON recording (` + audioSum + `) WHERE audio <> '';
-` + saidIndex + `
+` + saidIndex + lockedIndex + `
 `
 
 // saidIndex leads to what VBC has said different things of.
 const saidIndex = `CREATE INDEX IF NOT EXISTS said ON recording (start) WHERE said <> '';`
+
+// lockedIndex leads to when locks end. A manifest that an earlier program has made gets
+// it when a run opens it; until then no lock is known.
+const lockedIndex = `CREATE INDEX IF NOT EXISTS locked ON recording (` + lockEnds + `) WHERE ` + locked + `;`
+
+const (
+	lockEnds = `audio ->> '$.locked_until'`
+	locked   = `audio <> '' AND state <> 'erased' AND ` + lockEnds + ` IS NOT NULL`
+)
 
 const audioSum = `substr(audio ->> '$.sha256', 1, 16)`
 

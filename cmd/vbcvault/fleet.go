@@ -1,0 +1,229 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/spelling"
+	"github.com/vbcvault/vbcvault/pipeline"
+)
+
+// fleetFlags are those of archive that choose accounts of a configuration file.
+type fleetFlags struct {
+	config string
+	all    bool
+	atOnce int
+}
+
+func (f *fleetFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.config, "config", "", "take accounts and settings from this configuration `FILE`; see vbcvault help config")
+	fs.BoolVar(&f.all, "all", false, "with --config: all accounts of the file")
+	fs.IntVar(&f.atOnce, "accounts-at-once", 0, "with --config: run `N` accounts at once (default: as the file says, else 8)")
+}
+
+// own are the flags of archive --config that are about the command and not about its
+// accounts.
+var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "help"}
+
+// apart are the flags of archive that don't go with several accounts, and why.
+var apart = []struct {
+	flag, why, hint string
+	one, named      bool // it goes with one account, or with those that are named
+}{
+	{flag: "to", why: "each account has its own destination", hint: "set it in the file, or run without --config"},
+	{flag: "manifest", why: "each account has its own manifest", hint: "set it in the file, or run without --config"},
+	{flag: "account", why: "each account has its own number", hint: "set it in the file; to choose an account, give its name: archive --config FILE NAME"},
+	{flag: "plan", why: "a plan is for one account", hint: "name one account", one: true},
+	{flag: "confirm-plan", why: "a plan is for one account", hint: "name one account", one: true},
+	{flag: "moved", why: "--moved is for an archive that was copied", hint: "name the accounts whose archive was copied, instead of --all", named: true},
+	{flag: "trust-archive", why: "--trust-archive is for once, after a restore", hint: "name the accounts that were restored, instead of --all", named: true},
+}
+
+// check refuses what can't be meant together.
+func (f *fleetFlags) check(cmd *cobra.Command, names []string) error {
+	changed := cmd.Flags().Changed
+	if f.config == "" {
+		for _, flag := range []string{"config", "all", "accounts-at-once"} {
+			if changed(flag) {
+				return usagef("as in vbcvault archive --config FILE --all", "--%s needs a configuration file: --config FILE", flag)
+			}
+		}
+		return nil
+	}
+	if changed("accounts-at-once") && (f.atOnce < 1 || f.atOnce > mostAtOnce) {
+		return usagef(fmt.Sprintf("between 1 and %d", mostAtOnce), "--accounts-at-once %d", f.atOnce)
+	}
+	if f.all && len(names) > 0 {
+		return usagef("use one of them", "--all and names of accounts can't be used together")
+	}
+	for _, a := range apart {
+		if changed(a.flag) && (!a.one || len(names) != 1) && (!a.named || f.all) {
+			return usagef(a.hint, "--%s can't be used here: %s", a.flag, a.why)
+		}
+	}
+	return nil
+}
+
+// mostAtOnce is more accounts than a machine serves at once.
+const mostAtOnce = 500
+
+// atOnceByDefault is how many run at once if nobody says it.
+const atOnceByDefault = 8
+
+// load reads the file and chooses its accounts; over are the flags of the command line.
+func (f *fleetFlags) load(cmd *cobra.Command, names []string) ([]configured, error) {
+	all, err := loadAccounts(f.config)
+	if err != nil {
+		return nil, err
+	}
+	if !f.all {
+		if all, err = named(all, names, f.config); err != nil {
+			return nil, err
+		}
+	}
+	over := overrides(cmd.Flags())
+	for i := range all {
+		all[i].over = over
+		all[i].shared.atOnce = min(cmp.Or(f.atOnce, all[i].shared.atOnce), len(all))
+	}
+	return all, nil
+}
+
+// loadAccounts reads the accounts of a file.
+func loadAccounts(file string) ([]configured, error) {
+	c, err := loadConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	return accountsOf(c), nil
+}
+
+// run is archive --config.
+func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, names []string) (any, error) {
+	accounts, err := f.load(cmd, names)
+	if err != nil {
+		return fleetSummary{}, err
+	}
+	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
+	return all.run(cmd.Context(), accounts[0].shared.atOnce)
+}
+
+// overrides are the flags of the command line that every account gets.
+func overrides(given *pflag.FlagSet) (over []*pflag.Flag) {
+	given.Visit(func(flag *pflag.Flag) {
+		if !slices.Contains(own, flag.Name) {
+			over = append(over, flag)
+		}
+	})
+	return over
+}
+
+// named are the accounts with these names, in the order of the file.
+func named(all []configured, names []string, file string) ([]configured, error) {
+	has := make([]string, len(all))
+	for i, a := range all {
+		has[i] = a.Name
+	}
+	if len(names) == 0 {
+		return nil, usagef("name some of them, or add --all", "no accounts selected; %s has: %s", file, few(has))
+	}
+	var unknown []string
+	for _, name := range names {
+		if slices.Contains(has, name) {
+			continue
+		}
+		text := fmt.Sprintf("no account %q", name)
+		if n := spelling.Nearest(name, has); n != "" {
+			text += fmt.Sprintf(" (did you mean %s?)", n)
+		}
+		unknown = append(unknown, text)
+	}
+	if len(unknown) > 0 {
+		return nil, usagef("its accounts are: "+few(has), "%s has %s", file, strings.Join(unknown, ", "))
+	}
+	return slices.DeleteFunc(all, func(a configured) bool { return !slices.Contains(names, a.Name) }), nil
+}
+
+// few lists names, and says how many more there are.
+func few(names []string) string {
+	const most = 30
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// fleet runs over several accounts.
+type fleet struct {
+	*output
+	accounts []configured
+	dryRun   bool
+	turn     sync.Mutex // whose holder prints about an account
+}
+
+// run does one run over each account, several at once. What becomes of one is nothing
+// to the others. Accounts that have not begun when ctx ends don't begin.
+func (f *fleet) run(ctx context.Context, atOnce int) (any, error) {
+	outcomes := make([]carriedOut, len(f.accounts))
+	f.crowd = newCrowd(f.output, len(f.accounts))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(atOnce, len(f.accounts)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(f.accounts)); i = next.Add(1) - 1 {
+				outcomes[i] = f.one(ctx, f.accounts[i])
+			}
+		})
+	}
+	all.Wait()
+	f.crowd.end()
+	sum := sumUp(outcomes)
+	if !f.json && !f.dryRun && len(outcomes) > 1 {
+		f.table(outcomes)
+	}
+	if len(outcomes) == 1 && !f.json {
+		return nil, outcomes[0].err
+	}
+	return sum, sum.err()
+}
+
+// one does the run over one account, and tells how it ended.
+func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
+	defer f.crowd.ended()
+	o := f.output.about(a.Name)
+	page := &strings.Builder{}
+	if len(f.accounts) > 1 {
+		o.out = page
+		o.json = o.json || !f.dryRun // instead of a summary of each, there is a table of all
+	}
+	if ctx.Err() != nil {
+		out = notBegun(a)
+	} else {
+		out = a.carryOut(ctx, o)
+	}
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	f.tell(o, out)
+	if page.Len() > 0 {
+		fmt.Fprintf(f.out, "%s:\n%s\n", a.Name, page)
+	}
+	return out
+}
+
+// notBegun is the outcome of an account whose turn never came.
+func notBegun(a configured) (out carriedOut) {
+	now := time.Now().UTC()
+	out.Outcome = outcome.Outcome{Account: a.Name, Began: now}
+	out.end(fmt.Errorf("not begun: %w", pipeline.ErrStopped))
+	return out
+}

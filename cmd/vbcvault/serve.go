@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+)
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	config string
+	output outputFlags
+}
+
+func newServe(s streams) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:        "serve --config FILE",
+		SuggestFor: []string{"service", "daemon", "server", "start"},
+		Short:      "Archive the accounts of a configuration file on schedule, until it is stopped",
+		Long: `Serve runs until it is stopped. It archives each account of a configuration file
+when its schedule says so, and verifies samples, updates the catalogue, backs up
+the manifest and audits the receipts, as far as the file has schedules for these.
+At most accounts-at-once accounts are in progress at the same time.
+
+It may be stopped, killed and started again at any moment. What was in progress
+resumes at the next start. A start that was missed while it did not run is made
+up for once. If an account is still in progress when its next start comes, that
+start is left out, and the log says so.
+
+SIGTERM or SIGINT (Ctrl-C) stops it: transfers in progress are finished and
+saved, and the exit code is 0. A second signal stops it at once. SIGHUP reads
+the file again: accounts that are in progress keep the settings they began with.
+If the file has a mistake, nothing changes, and the log says what to correct.
+
+It keeps its state in the file service.db in the state directory. The file has
+no secrets, and no data of calls. vbcvault jobs shows what is in progress and
+what is next; vbcvault run starts an account now.`,
+		Example: `  vbcvault serve --config /etc/vbcvault/vbcvault.yaml`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.output.finish(s, func(o *output) (any, error) { return nil, f.run(cmd.Context(), o) })
+		},
+	}
+	configFlag(cmd, &f.config)
+	fs := cmd.Flags()
+	fs.Var(newOneOf(&f.output.logFormat, "text", "json"), "log-format", "format of logs on stderr: text or json")
+	fs.Var(newOneOf(&f.output.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
+	f.output.progressStyle = "none"
+	return cmd
+}
+
+// configFlag is the flag of commands that need a configuration file.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "config", "", "the configuration `FILE` with the accounts; see vbcvault help config")
+}
+
+// readConfig reads the configuration file, and says where its state is.
+func readConfig(path string) (c *config.Config, state string, err error) {
+	if path == "" {
+		return nil, "", usagef("see vbcvault help config", "--config FILE is missing")
+	}
+	c, err = config.Load(path, func() *pflag.FlagSet { return archiveFlagSet(&archiveFlags{}) })
+	if err != nil {
+		return nil, "", &usageError{err: err, hint: "correct the file; vbcvault config check --config " + path + " looks at it again"}
+	}
+	state = c.StateDir
+	if state == "" {
+		state, err = stateDir()
+	}
+	return c, state, err
+}
+
+func (f *serveFlags) run(ctx context.Context, o *output) error {
+	c, state, err := readConfig(f.config)
+	if err != nil {
+		return err
+	}
+	w := &worker{output: o}
+	w.use(c)
+	svc, err := service.New(ctx, service.Options{
+		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
+		Load: func(context.Context) (*config.Config, error) {
+			c, _, err := readConfig(f.config)
+			return c, err
+		},
+		Overview: readOverview,
+		Hooks:    service.Hooks{Reloaded: w.use},
+	})
+	if err != nil {
+		return serviceError(err)
+	}
+	stop := onHangup(svc.Reload)
+	defer stop()
+	return svc.Run(ctx)
+}
+
+// onHangup calls f at each SIGHUP until stop is called.
+func onHangup(f func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, hangup)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hangups:
+				f()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(done)
+	}
+}
+
+// readOverview is how the manifest at a path stands.
+func readOverview(ctx context.Context, path string) (*overview.Overview, error) {
+	m, err := sqlite.OpenReadOnly(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return overview.Of(ctx, m)
+}
+
+// serviceError says how to mend that the state of a service can't be used.
+func serviceError(err error) error {
+	const harmless = "it holds schedules and outcomes only, and no recording is lost without it: move it away, with its -wal and -shm if it has them, and start vbcvault serve again"
+	hint := ""
+	switch {
+	case errors.Is(err, service.ErrServing):
+		hint = "one service serves all accounts of a state directory: stop the other one, or set another state-dir"
+	case errors.Is(err, service.ErrNoService):
+		return usagef("start vbcvault serve --config FILE with this configuration first", "%w", err)
+	case errors.Is(err, service.ErrNewer):
+		hint = "use that version of vbcvault; or, since " + harmless
+	case errors.Is(err, service.ErrDamaged):
+		hint = harmless
+	case errors.Is(err, service.ErrNoJob):
+		return usagef("vbcvault jobs lists the numbers", "%w", err)
+	default:
+		return unwritable(err)
+	}
+	return &hinted{err: err, hint: hint}
+}
+
+// hinted is an error with a hint of its own.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+// servicePoll is how often a command looks whether the service has done something.
+const servicePoll = 500 * time.Millisecond

@@ -1,0 +1,84 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/riverqueue/river/rivertype"
+)
+
+// recover takes up what an earlier process has left. Nobody else serves, so whatever
+// River believes to be running was that process's, and it is dead. Such work gets the
+// next epoch, and a job that begins at once; the old job is marked as cancelled, so that
+// River's rescuer, which only comes after a quarter of an hour, ends it.
+func (s *Service) recover(ctx context.Context) error {
+	all, err := rows(ctx, s.state.db)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.job == 0 {
+			continue
+		}
+		if err := s.state.change(ctx, func(tx *sql.Tx) error { return s.takeUp(ctx, tx, r) }); err != nil {
+			return err
+		}
+	}
+	untold, err := outcomes(ctx, s.state.db, "tell <> 0")
+	if err != nil {
+		return err
+	}
+	for _, e := range untold {
+		err := s.state.change(ctx, func(tx *sql.Tx) error {
+			job, err := s.queue.get(ctx, tx, e.tell)
+			switch {
+			case err != nil:
+				return err
+			case job == nil || job.State == rivertype.JobStateCancelled || job.State == rivertype.JobStateDiscarded:
+				return told(ctx, tx, e.id) // River or somebody has given it up
+			case job.State != rivertype.JobStateRunning:
+				return nil
+			}
+			if _, err := s.queue.client.JobCancelTx(ctx, tx, job.ID); err != nil {
+				return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
+			}
+			return s.willTell(ctx, tx, e.id, job.ID)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeUp is recover for one account's work.
+func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
+	job, err := s.queue.get(ctx, tx, r.job)
+	switch {
+	case err != nil:
+		return err
+	case job == nil || job.FinalizedAt != nil: // somebody has cancelled it while it waited
+		return r.over().put(ctx, tx)
+	case job.State != rivertype.JobStateRunning:
+		return nil
+	}
+	if _, err := s.queue.client.JobCancelTx(ctx, tx, job.ID); err != nil {
+		return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
+	}
+	r.epoch++
+	if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, goesOn); err != nil {
+		return err
+	}
+	s.log.Info("the service ended in the midst of this work, which is taken up", "account", r.account, "kind", r.kind, "run", r.run)
+	return r.put(ctx, tx)
+}
+
+// forget removes outcomes that are old.
+func (s *state) forget(ctx context.Context, before int64) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell = 0", before)
+	if err != nil {
+		return fmt.Errorf("remove old outcomes: %w", err)
+	}
+	return nil
+}

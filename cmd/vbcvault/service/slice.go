@@ -1,0 +1,266 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+)
+
+// What a job is told that does nothing more. People read it in vbcvault jobs.
+var (
+	errPast    = errors.New("a later start has taken its place")
+	errRemoved = errors.New("the account is no longer in the configuration")
+)
+
+// slicer is River's worker of one kind.
+type slicer[T working] struct {
+	river.WorkerDefaults[T]
+	s    *Service
+	kind Kind
+}
+
+// Work takes up the work of a job for one slice.
+func (w *slicer[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	complete := func(tx *sql.Tx) error {
+		_, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job)
+		return err
+	}
+	return w.s.slice(ctx, w.kind, job.Args.what(), complete)
+}
+
+// resident is work that goes on in this process, whichever job has it now.
+type resident struct {
+	account config.Account // as it was when the work began
+	kind    Kind
+	began   time.Time
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when out is there
+	out     outcome.Outcome
+	asked   bool // somebody has cancelled it; the job's own
+}
+
+// slice does at most five minutes of an account's work. What it leaves in the state is
+// one of: the job waits and the work is under way, or the job is completed, the outcome
+// is stored and the work is over. A crash at any moment leaves one of these too, or the
+// first with a job that seems to run, for which see recover.
+func (s *Service) slice(ctx context.Context, kind Kind, w work, complete func(*sql.Tx) error) error {
+	r, err := rowOf(ctx, s.state.db, w.Account, kind)
+	if err != nil {
+		return err
+	}
+	if r.epoch != w.Epoch || r.job == 0 {
+		return river.JobCancel(errPast)
+	}
+	one, err := s.resident(ctx, r)
+	if one == nil || err != nil {
+		return err
+	}
+	timer := time.NewTimer(s.pauses.Slice)
+	defer timer.Stop()
+	select {
+	case <-one.done:
+	case <-s.cut.wait():
+		return s.goOn(ctx, r, one, complete)
+	case <-timer.C:
+		if !s.makesRoom(ctx, one) {
+			return s.goOn(ctx, r, one, complete)
+		}
+		s.log.Info("the work makes room for others that wait; it goes on later", "account", r.account, "kind", kind)
+		one.cancel()
+		<-one.done
+		if one.out.ExitCode == outcome.Interrupted && s.draining.Err() == nil {
+			s.leave(one)
+			_, err := s.nextSlice(ctx, r, complete, begins)
+			return err
+		}
+	case <-ctx.Done(): // somebody has cancelled the job
+		one.cancel()
+		<-one.done
+	}
+	return s.over(ctx, r, one, complete)
+}
+
+// resident is the work of a row, which begins if it isn't going on yet. Without one
+// there is nothing to do now, and the error says what becomes of the job.
+func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.residents[r.account]
+	switch {
+	case is != nil && is.kind == r.kind:
+		return is, nil
+	case is != nil: // one account's work is done one after the other
+		return nil, river.JobSnooze(s.pauses.Busy)
+	case s.draining.Err() != nil:
+		return nil, river.JobSnooze(0)
+	}
+	a, known := accountOf(s.config, r.account)
+	if !known {
+		err := s.state.change(ctx, func(tx *sql.Tx) error { return r.over().put(ctx, tx) })
+		return nil, errors.Join(err, river.JobCancel(errRemoved))
+	}
+	fresh := r.began.IsZero()
+	r.began = time.Now()
+	if err := s.state.change(ctx, func(tx *sql.Tx) error { return r.put(ctx, tx) }); err != nil {
+		return nil, err
+	}
+	run, cancel := context.WithCancel(s.draining)
+	is = &resident{account: a, kind: r.kind, began: r.began, cancel: cancel, done: make(chan struct{})}
+	s.residents[r.account] = is
+	if fresh {
+		s.log.Info("work begins", "account", r.account, "kind", r.kind, "run", r.run)
+	} else {
+		s.log.Info("work goes on", "account", r.account, "kind", r.kind, "run", r.run)
+	}
+	s.working.Go(func() { s.do(run, is, r.run) })
+	return is, nil
+}
+
+// do has the work done. Whatever happens to it happens to no other account's.
+func (s *Service) do(ctx context.Context, one *resident, run string) {
+	defer close(one.done)
+	defer one.cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("the work has failed in a way that nobody expected; please report it", "account", one.account.Name, "kind", one.kind,
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			one.out = outcome.Outcome{Account: one.account.Name, Began: one.began.UTC(), Ended: time.Now().UTC(), ExitCode: exitStopped,
+				Error: "an error of the program; see the log of vbcvault serve", ErrorCode: code.Failed}
+		}
+	}()
+	if s.hooks.Began != nil {
+		s.hooks.Began(one.account, one.kind, run)
+	}
+	watch := func(stats *progress.Stats) {
+		if s.hooks.Watch != nil {
+			s.hooks.Watch(one.account, stats)
+		}
+	}
+	one.out = one.kind.do(ctx, s.worker, one.account, watch)
+}
+
+// exitStopped is vbcvault's exit code of what has stopped early.
+const exitStopped = 3
+
+// makesRoom reports whether it is another account's turn: one waits for a place, and
+// this work has had its own for as long.
+func (s *Service) makesRoom(ctx context.Context, one *resident) bool {
+	if time.Since(one.began) < s.pauses.Turn {
+		return false
+	}
+	since, err := s.queue.waitingSince(ctx)
+	if err != nil {
+		s.log.Warn("the queue can't be read", "reason", err)
+		return false
+	}
+	return !since.IsZero() && time.Since(since) >= s.pauses.Turn
+}
+
+// goOn ends a slice of work that goes on.
+func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
+	cancelled, err := s.nextSlice(ctx, r, complete, goesOn)
+	if cancelled {
+		one.asked = true
+		one.cancel()
+		<-one.done
+		return s.over(ctx, r, one, complete)
+	}
+	return err
+}
+
+// nextSlice completes a job and inserts the next one for the same work. Jobs that go on
+// come before those that begin, so that no more is under way than there are places. If
+// somebody has just cancelled the job, nothing is changed.
+func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) error, priority int) (cancelled bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	err = s.state.change(ctx, func(tx *sql.Tx) (err error) {
+		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
+			return err
+		}
+		job, err := s.queue.get(ctx, tx, r.job)
+		if cancelled = asksToEnd(job); cancelled || err != nil {
+			return err
+		}
+		if err := complete(tx); err != nil {
+			return err
+		}
+		if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
+			return err
+		}
+		return r.put(ctx, tx)
+	})
+	return cancelled, err
+}
+
+// leave forgets a resident.
+func (s *Service) leave(one *resident) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.residents, one.account.Name)
+}
+
+// patience is how long work waits for a manifest that something else is using. A run
+// elsewhere may take days; one that takes longer than a day is worth a word.
+const patience = 24 * time.Hour
+
+// over ends work that has come to something. If that can't be stored, the error has
+// River try again: the work itself isn't done again, since it is still resident.
+func (s *Service) over(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
+	cancelled := ctx.Err() != nil || one.asked
+	ctx = context.WithoutCancel(ctx)
+	o := one.out
+	o.Run, o.Account = r.run, r.account
+	switch {
+	case o.ExitCode == outcome.Interrupted && s.draining.Err() != nil:
+		s.log.Info("work is interrupted; it goes on when the service starts again", "account", r.account, "kind", r.kind, "run", r.run)
+		s.leave(one)
+		return river.JobSnooze(0)
+	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && time.Since(r.due) < patience:
+		s.log.Info("another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
+		s.leave(one)
+		return river.JobSnooze(s.pauses.Busy)
+	}
+	if err := s.store(ctx, r, o, complete); err != nil {
+		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)
+		return err
+	}
+	s.leave(one)
+	s.say(r, o)
+	if s.hooks.Ended != nil {
+		s.hooks.Ended(one.account, r.kind, o)
+	}
+	return nil
+}
+
+// say writes the one line about work that is over.
+func (s *Service) say(r row, o outcome.Outcome) {
+	attrs := []any{"account", r.account, "kind", r.kind, "run", r.run, "exit", o.ExitCode, "took", o.Ended.Sub(o.Began).Round(time.Millisecond)}
+	if r.kind == Archive {
+		attrs = append(attrs, "archived", o.Archived, "deleted", o.Deleted, "failed", o.Failed)
+	}
+	if o.OK() {
+		s.log.Info("work is done", attrs...)
+		return
+	}
+	s.log.Warn("work has ended with trouble", append(attrs, "code", o.ErrorCode, "reason", o.Error, "hint", o.Hint)...)
+}
+
+func accountOf(c *config.Config, name string) (config.Account, bool) {
+	for _, a := range c.Accounts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return config.Account{}, false
+}

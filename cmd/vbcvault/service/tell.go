@@ -1,0 +1,110 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+)
+
+// store writes what work came to, ends its job and has it told, all in one transaction.
+func (s *Service) store(ctx context.Context, r row, o outcome.Outcome, complete func(*sql.Tx) error) error {
+	return s.state.change(ctx, func(tx *sql.Tx) error {
+		if err := complete(tx); err != nil {
+			return err
+		}
+		is, err := rowOf(ctx, tx, r.account, r.kind)
+		if err != nil {
+			return err
+		}
+		id, err := putOutcome(ctx, tx, ended{kind: r.kind, job: is.job, Outcome: o})
+		if err != nil {
+			return err
+		}
+		if err := is.over().put(ctx, tx); err != nil {
+			return err
+		}
+		return s.willTell(ctx, tx, id, 0)
+	})
+}
+
+// overview is how the account of an outcome stands now, nil if that can't be read.
+func (s *Service) overview(ctx context.Context, o outcome.Outcome) *overview.Overview {
+	if s.readOverview == nil || o.Manifest == "" {
+		return nil
+	}
+	is, err := s.readOverview(ctx, o.Manifest)
+	if err != nil {
+		s.log.Debug("how an account stands can't be read", "account", o.Account, "reason", err)
+		return nil
+	}
+	return is
+}
+
+// willTell has an outcome told, if there is anybody who tells.
+func (s *Service) willTell(ctx context.Context, tx *sql.Tx, id, try int64) error {
+	if s.hooks.Tell == nil {
+		return told(ctx, tx, id)
+	}
+	job, err := s.queue.insertTell(ctx, tx, tellArgs{Outcome: id, Try: try})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE outcome SET tell = ? WHERE id = ?", job, id); err != nil {
+		return fmt.Errorf("write who tells: %w", err)
+	}
+	return nil
+}
+
+// told notes that an outcome is told.
+func told(ctx context.Context, tx *sql.Tx, id int64) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE outcome SET tell = 0 WHERE id = ?", id); err != nil {
+		return fmt.Errorf("write what is told: %w", err)
+	}
+	return nil
+}
+
+// teller is River's worker that tells of outcomes.
+type teller struct {
+	river.WorkerDefaults[tellArgs]
+	s *Service
+}
+
+// Timeout is that of River's job: whoever tells has shorter ones.
+func (*teller) Timeout(*river.Job[tellArgs]) time.Duration { return 5 * time.Minute }
+
+// lastWords is how long telling may still take when the service is to stop.
+const lastWords = 5 * time.Second
+
+// Work tells of one outcome. Its error has River try again later.
+func (t *teller) Work(ctx context.Context, job *river.Job[tellArgs]) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.s.draining, func() { time.AfterFunc(lastWords, cancel) })()
+	found, err := outcomes(ctx, t.s.state.db, "id = ?", job.Args.Outcome)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 || found[0].tell != job.ID {
+		return river.JobCancel(errPast)
+	}
+	e := found[0]
+	if tell := t.s.hooks.Tell; tell != nil {
+		if err := tell(ctx, e.kind, t.s.overview(ctx, e.Outcome), e.Outcome); err != nil {
+			t.s.log.Warn("an outcome could not be told to everybody; it is tried again", "account", e.Account, "run", e.Run, "attempt", job.Attempt, "reason", err)
+			return err
+		}
+	}
+	return t.s.state.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job); err != nil {
+			return err
+		}
+		return told(ctx, tx, e.id)
+	})
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+)
+
+// worker does the service's work with the code of the commands.
+type worker struct {
+	output *output // of the service
+
+	mu       sync.Mutex
+	accounts map[string]configured // of the configuration that holds now, by name
+}
+
+var _ service.Worker = (*worker)(nil)
+
+// use has the worker go by a configuration.
+func (w *worker) use(c *config.Config) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.accounts = map[string]configured{}
+	for _, a := range accountsOf(c) {
+		w.accounts[a.Name] = a
+	}
+}
+
+// of is an account with its surroundings. What the service says of it counts: it has
+// the configuration with which the work began.
+func (w *worker) of(a config.Account) configured {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.accounts[a.Name]
+	c.Account = a
+	return c
+}
+
+// quietly is where the words of one account's work go: its log, which names the account.
+func (w *worker) quietly(a config.Account) *output {
+	o := &output{streams: streams{out: io.Discard, err: w.output.err}, log: w.output.log.With("account", a.Name), printer: w.output.printer}
+	o.json, o.progressStyle = true, "none"
+	return o
+}
+
+func (w *worker) Archive(ctx context.Context, a config.Account, watch func(*progress.Stats)) outcome.Outcome {
+	o := w.quietly(a)
+	o.watch = watch
+	return w.of(a).archive(ctx, o)
+}
+
+func (w *worker) Verify(context.Context, config.Account) outcome.Outcome  { return outcome.Outcome{} }
+func (w *worker) Catalog(context.Context, config.Account) outcome.Outcome { return outcome.Outcome{} }
+func (w *worker) Backup(context.Context, config.Account) outcome.Outcome  { return outcome.Outcome{} }
+func (w *worker) Audit(context.Context, config.Account) outcome.Outcome   { return outcome.Outcome{} }
