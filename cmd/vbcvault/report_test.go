@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -150,4 +151,38 @@ func TestReportMistakes(t *testing.T) {
 	if s := reported(t, path).Accounts[0]; s.Standing != reports.Unreadable || !strings.Contains(s.Error, "not a database") {
 		t.Errorf("%+v", s)
 	}
+}
+
+// A report about the accounts of a configuration file has a section for each, or for those
+// that are named, and needs no secret of VBC.
+func TestReportOfAConfiguration(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 4, inDir, nil)
+	f.members[3].lines = []string{"signing-key: {file: /no/such/key}"}
+	f.write()
+	f.run("archive", "--config", f.file, "a0", "a1", "--json")
+	f.setenv("PASSWORD", "")
+	f.setenv("SECRET", "")
+	f.setenv("VBCVAULT_CONFIG", f.file)
+	path := filepath.Join(t.TempDir(), "all.json")
+	f.want(f.run("report", "--since", time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly), "--out", path), 1, nil)
+	standings := map[string]reports.Standing{}
+	for _, s := range reported(t, path).Accounts {
+		standings[s.Name] = s.Standing
+		if n := s.Done.Deleted.Recordings; (s.Name < "a2") != (n == 2 && s.Log.Signed == 4) {
+			t.Errorf("%s: deleted %d, log %+v", s.Name, n, s.Log)
+		}
+	}
+	want := map[string]reports.Standing{"a0": reports.Good, "a1": reports.Good, "a2": reports.Attention, "a3": reports.Unreadable}
+	if !maps.Equal(standings, want) {
+		t.Errorf("%v, want %v", standings, want)
+	}
+	path = filepath.Join(t.TempDir(), "one.json")
+	f.want(f.run("report", "--account", "a1", "--out", path), 0, nil)
+	if all := reported(t, path).Accounts; len(all) != 1 || all[0].Name != "a1" || all[0].Account != "600001" {
+		t.Errorf("%+v", all)
+	}
+	r := f.run("report", "--account", "a11", "--out", filepath.Join(t.TempDir(), "x.json"))
+	f.want(r, 2, nil)
+	f.says(r, "a11", "did you mean a1?")
 }

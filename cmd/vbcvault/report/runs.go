@@ -76,7 +76,6 @@ func endOf(r manifest.Run) (s pipeline.Summary, how end) {
 
 // runs goes through all runs once.
 func (g *gathering) runs(ctx context.Context) error {
-	g.Requests.ByStatus = map[string]int64{}
 	causes := map[string]int64{}
 	days := map[time.Time]bool{} // within the period, with success
 	var first time.Time
@@ -110,7 +109,6 @@ func (g *gathering) runs(ctx context.Context) error {
 			}
 		}
 	}
-	g.Runs.StoppedFor = []StoppedFor{}
 	for _, c := range slices.Sorted(maps.Keys(causes)) {
 		g.Runs.StoppedFor = append(g.Runs.StoppedFor, StoppedFor{c, code.About(code.Ended, c).Meaning, causes[c]})
 	}
