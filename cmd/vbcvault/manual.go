@@ -18,13 +18,14 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "report", "restore", "recover",
-	"destinations", "requests", "formats", "troubleshooting",
+	"destinations", "requests", "monitoring", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
 var topicsOf = map[string][]string{
 	"archive":     {"choosing", "transcripts", "protect", "requests", "safety"},
-	"status":      {"troubleshooting"},
+	"status":      {"troubleshooting", "monitoring"},
+	"metrics":     {"monitoring"},
 	"report":      {"report"},
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},

@@ -47,6 +47,7 @@ var before = map[string]func(*world){
 	"recover":      (*world).withArchive,
 	"destinations": (*world).withArchive,
 	"requests":     func(w *world) { w.inDir().named() },
+	"monitoring":   func(w *world) { w.inDir().named() },
 	"troubleshooting": func(w *world) {
 		w.inS3(nil).named()
 		w.account.Inject(func(r *http.Request) *vbctest.Fault {
@@ -99,7 +100,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 15 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 16 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {
@@ -116,7 +117,8 @@ func TestExamplesOfTheManual(t *testing.T) {
 			w := newWorld(t, vbctest.Config{})
 			make(w)
 			dir := t.TempDir()
-			here := strings.NewReplacer("s3://MY-BUCKET/recordings", w.to, "/backup/", dir+"/", "./vbcvault", "vbcvault").Replace
+			here := strings.NewReplacer("s3://MY-BUCKET/recordings", w.to, "/backup/", dir+"/",
+				"/var/lib/prometheus/node-exporter/", dir+"/", "/etc/prometheus/", dir+"/", "./vbcvault", "vbcvault").Replace
 			ran := 0
 			for _, block := range blocks {
 				first, _, _ := strings.Cut(block, "\n")

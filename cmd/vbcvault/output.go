@@ -48,9 +48,10 @@ type output struct {
 	bars    bool
 	printer *interleaver
 
-	account string                // whose this is, where there are several; "" = there is one
-	crowd   *crowd                // of several accounts
-	watch   func(*progress.Stats) // gets the counts of a run when it begins; may be nil
+	account string // whose this is, where there are several; "" = there is one
+	crowd   *crowd // of several accounts
+
+	watch func(*progress.Stats) // gets the counts of a run when it begins; may be nil
 }
 
 // finish runs f, then prints its result and, last, the error. With --json the

@@ -49,12 +49,8 @@ func (f *runFlags) run(ctx context.Context, s streams, name string) error {
 	if err != nil {
 		return err
 	}
-	known := false
-	for _, a := range c.Accounts {
-		known = known || a.Name == name
-	}
-	if !known {
-		return usagef("use a name from accounts in the file", "%s has no account %q", f.config, name)
+	if _, err := named(accountsOf(c), []string{name}, f.config); err != nil {
+		return err
 	}
 	return withService(ctx, f.config, func(ctx context.Context, c *service.Control) error { return f.ask(ctx, s, c, name) })
 }

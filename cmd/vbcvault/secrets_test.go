@@ -45,7 +45,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 	}
 	w.account.Inject(nil)
 	w.want(w.archive("--older-than", "90d", "--delete", "--log-level", "debug"), 0, nil)
-	texts := map[string]string{"stdout": r.stdout, "stderr": r.stderr, "status": w.run("status").stdout}
+	texts := map[string]string{"stdout": r.stdout, "stderr": r.stderr, "status": w.run("status").stdout,
+		"report": w.run("report", "--out", "-").stdout}
 	for _, dir := range []string{w.state, strings.TrimPrefix(w.to, "file://")} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {

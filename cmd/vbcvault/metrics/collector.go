@@ -27,6 +27,10 @@ type Accounts struct {
 type account struct {
 	last *lastRunOf
 	view *overview.Overview
+
+	success time.Time // the end of the last run that left nothing undone; zero: none has, or
+	unknown bool      // nobody knows
+
 	live *progress.Stats // of the run in progress; nil = none
 }
 
@@ -44,7 +48,7 @@ func New() *Accounts { return &Accounts{byName: map[string]*account{}} }
 // of is the account with a name. The caller holds mu.
 func (a *Accounts) of(name string) *account {
 	if a.byName[name] == nil {
-		a.byName[name] = &account{}
+		a.byName[name] = &account{unknown: true}
 	}
 	return a.byName[name]
 }
@@ -58,7 +62,7 @@ func (a *Accounts) Observe(o outcome.Outcome, view *overview.Overview) {
 	defer a.mu.Unlock()
 	of := a.of(o.Account)
 	if view != nil {
-		of.view = view
+		of.view, of.success, of.unknown = view, view.LastSuccess, false
 		if run := endedRun(view.Runs); run != nil && (of.last == nil || run.ended.After(of.last.ended)) {
 			of.last = run
 		}
@@ -69,6 +73,9 @@ func (a *Accounts) Observe(o outcome.Outcome, view *overview.Overview) {
 	of.last = &lastRunOf{ended: o.Ended, took: o.Ended.Sub(o.Began), exitCode: o.ExitCode, code: o.ErrorCode}
 	if o.StoppedCode != "" {
 		of.last.code = o.StoppedCode
+	}
+	if o.OK() && view == nil {
+		of.success, of.unknown = o.Ended, false
 	}
 }
 
@@ -135,7 +142,10 @@ func (a *Accounts) Describe(to chan<- *prometheus.Desc) {
 }
 
 // Collect is prometheus.Collector's.
-func (a *Accounts) Collect(to chan<- prometheus.Metric) {
+func (a *Accounts) Collect(to chan<- prometheus.Metric) { a.collect(to, true) }
+
+// collect sends all that there is, with what is in progress or without.
+func (a *Accounts) collect(to chan<- prometheus.Metric, live bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for name, of := range a.byName {
@@ -143,11 +153,15 @@ func (a *Accounts) Collect(to chan<- prometheus.Metric) {
 		if of.last != nil {
 			s.lastRun(of.last)
 		}
-		s.success(of)
+		if s.time(lastSuccess, of.success); of.success.IsZero() && !of.unknown {
+			s.send(lastSuccess, 0) // so that the alert on its age comes
+		}
 		if of.view != nil {
 			s.view(of.view)
 		}
-		s.live(of.live)
+		if live {
+			s.live(of.live)
+		}
 	}
 }
 
@@ -184,21 +198,6 @@ func number(yes bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// success sends when a run last succeeded: 0 if none has, so that the alert on its age
-// comes, and nothing if nobody knows.
-func (s series) success(of *account) {
-	var at time.Time
-	if of.view != nil {
-		at = of.view.LastSuccess
-	}
-	if of.last != nil && of.last.exitCode == 0 && of.last.ended.After(at) {
-		at = of.last.ended
-	}
-	if s.time(lastSuccess, at); at.IsZero() && of.view != nil {
-		s.send(lastSuccess, 0)
-	}
 }
 
 // view sends what the manifest says.

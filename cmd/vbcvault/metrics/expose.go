@@ -25,10 +25,16 @@ func (a *Accounts) Handler(version string) http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 
+// ended are accounts without what is in progress: a file is written when a run has
+// ended, and says nothing of the time until the next one does.
+type ended struct{ *Accounts }
+
+func (e ended) Collect(to chan<- prometheus.Metric) { e.collect(to, false) }
+
 // write writes what there is of the accounts, in Prometheus' text format.
 func (a *Accounts) write(w io.Writer) error {
 	r := prometheus.NewPedanticRegistry()
-	if err := r.Register(a); err != nil {
+	if err := r.Register(ended{a}); err != nil {
 		return err
 	}
 	families, err := r.Gather()

@@ -68,7 +68,7 @@ func (s *Service) check(ctx context.Context) (*config.Config, error) {
 	}
 	for _, a := range c.Accounts {
 		for _, kind := range Kinds {
-			if _, err := whenOf(a, kind); err != nil {
+			if _, err := timetableOf(a, kind); err != nil {
 				return nil, err
 			}
 		}

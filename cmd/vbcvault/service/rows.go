@@ -15,7 +15,7 @@ import (
 type row struct {
 	account string
 	kind    Kind
-	spec    string
+	memory  string    // JSON of schedule.Memory, "" = it has no timetable
 	next    time.Time // zero = none
 	due     time.Time
 	job     int64
@@ -46,11 +46,11 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-const columns = "account, kind, spec, next, due, job, epoch, run, began, made_up"
+const columns = "account, kind, memory, next, due, job, epoch, run, began, made_up"
 
 func scanRow(from interface{ Scan(...any) error }) (r row, err error) {
 	var next, due, began int64
-	if err := from.Scan(&r.account, &r.kind, &r.spec, &next, &due, &r.job, &r.epoch, &r.run, &began, &r.madeUp); err != nil {
+	if err := from.Scan(&r.account, &r.kind, &r.memory, &next, &due, &r.job, &r.epoch, &r.run, &began, &r.madeUp); err != nil {
 		return row{}, err
 	}
 	r.next, r.due, r.began = fromMillis(next), fromMillis(due), fromMillis(began)
@@ -89,7 +89,7 @@ func rowOf(ctx context.Context, q querier, account string, kind Kind) (row, erro
 // put stores a row in place of what was there.
 func (r row) put(ctx context.Context, q querier) error {
 	_, err := q.ExecContext(ctx, "INSERT OR REPLACE INTO schedule ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		r.account, r.kind, r.spec, millis(r.next), millis(r.due), r.job, r.epoch, r.run, millis(r.began), r.madeUp)
+		r.account, r.kind, r.memory, millis(r.next), millis(r.due), r.job, r.epoch, r.run, millis(r.began), r.madeUp)
 	if err != nil {
 		return fmt.Errorf("write the schedule: %w", err)
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/schedule"
 )
 
 // work is what a job does. It holds no secret: it lies in the state for days.
@@ -34,10 +36,6 @@ type scheduler struct {
 	log   *slog.Logger
 }
 
-// late is how long after its start work is said to be made up for: before that, the
-// clock was looked at a bit late.
-const late = 5 * time.Minute
-
 // tick begins all that is due, and says when something is due next, zero if nothing
 // ever is. What it has begun is durable. A start that was missed, or several, is made
 // up for once; one whose work is still under way from the start before is left out.
@@ -58,14 +56,14 @@ func (s *scheduler) tick(ctx context.Context, c *config.Config, now time.Time) (
 		for _, kind := range Kinds {
 			r, is := known[key{a.Name, kind}]
 			delete(known, key{a.Name, kind})
-			w, err := whenOf(a, kind)
+			t, err := timetableOf(a, kind)
 			if err != nil {
 				return next, err
 			}
-			if !is && w == nil {
-				continue
+			if !is {
+				r = row{account: a.Name, kind: kind}
 			}
-			if r, err = s.look(ctx, row{account: a.Name, kind: kind}, r, w, now); err != nil {
+			if r, err = s.look(ctx, r, t, now); err != nil {
 				return next, err
 			}
 			if !r.next.IsZero() && (next.IsZero() || r.next.Before(next)) {
@@ -74,38 +72,31 @@ func (s *scheduler) tick(ctx context.Context, c *config.Config, now time.Time) (
 		}
 	}
 	for _, r := range known { // of accounts that are no longer in the file
-		if r.spec != "" {
-			if _, err := s.look(ctx, r, r, nil, now); err != nil {
-				return next, err
-			}
+		if _, err := s.look(ctx, r, schedule.Timetable{}, now); err != nil {
+			return next, err
 		}
 	}
 	return next, nil
 }
 
 // look begins one account's work if it is due, and is its row from then on.
-func (s *scheduler) look(ctx context.Context, fresh, r row, w *when, now time.Time) (row, error) {
-	text := ""
-	if w != nil {
-		text = w.text
-	}
-	if r.spec == text && (r.next.IsZero() || now.Before(r.next)) {
+func (s *scheduler) look(ctx context.Context, r row, t schedule.Timetable, now time.Time) (row, error) {
+	if never := t.Spec.String() == ""; never && r.memory == "" || !never && t.Look(r.remembered(), now).Next.Equal(r.next) {
 		return r, nil
 	}
 	err := s.state.change(ctx, func(tx *sql.Tx) (err error) {
 		// Another process may have asked for this work since: the row is read again.
-		if r, err = rowOf(ctx, tx, fresh.account, fresh.kind); err != nil {
+		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
 			return err
 		}
-		was := r
-		if r.spec != text { // it is new, or changed: earlier starts were others'
-			r.spec, r.next = text, time.Time{}
-			if w != nil {
-				r.next = w.after(now)
-			}
+		if t.Spec.String() == "" { // nobody is to find later that it was missed
+			r.memory, r.next = "", time.Time{}
 			return r.put(ctx, tx)
 		}
-		r.next = w.after(now)
+		d := t.Look(r.remembered(), now)
+		if err := r.remember(d); err != nil || !d.Start {
+			return errors.Join(err, r.put(ctx, tx))
+		}
 		if r.job != 0 {
 			under, err := s.queue.open(ctx, tx, r.job)
 			if err != nil {
@@ -113,15 +104,14 @@ func (s *scheduler) look(ctx context.Context, fresh, r row, w *when, now time.Ti
 			}
 			if under {
 				s.log.Warn("a start is left out: the work of an earlier one is still in progress",
-					"account", r.account, "kind", r.kind, "due", stamp(was.next), "since", stamp(was.due))
+					"account", r.account, "kind", r.kind, "due", stamp(d.At), "since", stamp(r.due))
 				return r.put(ctx, tx)
 			}
 		}
-		madeUp := now.Sub(was.next) > late
-		if madeUp {
-			s.log.Warn("a start was missed; it is made up for now", "account", r.account, "kind", r.kind, "due", stamp(was.next))
+		if d.MadeUp {
+			s.log.Warn("a start was missed; it is made up for now", "account", r.account, "kind", r.kind, "due", stamp(d.At))
 		}
-		return s.begin(ctx, tx, &r, was.next, madeUp, begins)
+		return s.begin(ctx, tx, &r, d.At, d.MadeUp, begins)
 	})
 	return r, err
 }

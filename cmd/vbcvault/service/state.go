@@ -37,7 +37,7 @@ const tables = `
 CREATE TABLE schedule (
 	account TEXT    NOT NULL,            -- its name in the configuration
 	kind    TEXT    NOT NULL,
-	spec    TEXT    NOT NULL DEFAULT '', -- what next was reckoned from; another one is reckoned anew
+	memory  TEXT    NOT NULL DEFAULT '', -- JSON of schedule.Memory: which timetable, and until when all of it has begun
 	next    INTEGER NOT NULL DEFAULT 0,  -- the next start
 	due     INTEGER NOT NULL DEFAULT 0,  -- the start of what is under way
 	job     INTEGER NOT NULL DEFAULT 0,  -- River's job of that, 0 = nothing is under way

@@ -1,52 +1,41 @@
 package service
 
 import (
+	"encoding/json"
 	"fmt"
-	"hash/fnv"
-	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/schedule"
 )
 
-// when reckons the starts of one account's work of one kind.
-type when struct {
-	text   string // says all that the starts depend on
-	spec   cron.Schedule
-	zone   *time.Location
-	offset time.Duration // after each moment of the expression
-}
-
-// whenOf is when an account's work begins, nil if only when somebody asks.
-func whenOf(a config.Account, kind Kind) (*when, error) {
+// timetableOf is when an account's work of a kind begins, the zero one if only when
+// somebody asks. Each kind has its own part of the spread.
+func timetableOf(a config.Account, kind Kind) (schedule.Timetable, error) {
 	expression := kind.cron(a.Schedule)
 	if expression == "" {
-		return nil, nil
+		return schedule.Timetable{}, nil
 	}
-	zone := a.Schedule.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	spec, err := cron.ParseStandard(expression)
+	spec, err := schedule.Parse(expression, a.Schedule.Zone)
 	if err != nil {
-		return nil, fmt.Errorf("account %s: schedule of %s: %w", a.Name, kind, err)
+		return schedule.Timetable{}, fmt.Errorf("account %s: schedule of %s: %w", a.Name, kind, err)
 	}
-	var offset time.Duration
-	if a.Schedule.Spread > 0 {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(a.Name + "/" + string(kind)))
-		offset = time.Duration(h.Sum64() % uint64(a.Schedule.Spread))
-	}
-	return &when{text: fmt.Sprintf("%s %s +%s", expression, zone, offset), spec: spec, zone: zone, offset: offset}, nil
+	return schedule.Timetable{Spec: spec, Offset: schedule.Offset(a.Name+"/"+string(kind), a.Schedule.Spread)}, nil
 }
 
-// after is the first start after a time, zero if there is none. A start that the
-// spread has put off is still to come although its moment is over.
-func (w *when) after(t time.Time) time.Time {
-	next := w.spec.Next(t.Add(-w.offset).In(w.zone))
-	if next.IsZero() {
-		return next
+// remembered is what a row keeps of its timetable. What can't be read counts as new.
+func (r row) remembered() (m schedule.Memory) {
+	if r.memory != "" && json.Unmarshal([]byte(r.memory), &m) != nil {
+		return schedule.Memory{}
 	}
-	return next.Add(w.offset)
+	return m
+}
+
+// remember puts it into the row.
+func (r *row) remember(d schedule.Due) error {
+	text, err := json.Marshal(d.Memory)
+	if err != nil {
+		return fmt.Errorf("write the schedule: %w", err)
+	}
+	r.memory, r.next = string(text), d.Next
+	return nil
 }
