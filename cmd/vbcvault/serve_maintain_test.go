@@ -14,7 +14,7 @@ func TestServeLooksAfterArchives(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, "acme")
 	to := t.TempDir()
-	s.accounts[0].schedule = "    schedule: {sample: 1/1, backup: \"@daily\", backup-to: " + to + "}\n"
+	s.accounts[0].schedule = "    schedule: {sample: 1/1, backup: \"0 6 * * *\", backup-to: " + to + "}\n"
 	s.write()
 	s.each(3)
 	s.start()
