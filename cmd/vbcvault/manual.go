@@ -18,7 +18,7 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
-	"destinations", "requests", "monitoring", "formats", "troubleshooting",
+	"destinations", "requests", "monitoring", "notify", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -26,6 +26,7 @@ var topicsOf = map[string][]string{
 	"archive":     {"choosing", "transcripts", "protect", "requests", "safety"},
 	"status":      {"troubleshooting", "monitoring"},
 	"metrics":     {"monitoring"},
+	"notify":      {"notify"},
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},
