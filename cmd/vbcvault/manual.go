@@ -17,8 +17,8 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
-	"destinations", "requests", "monitoring", "notify", "formats", "troubleshooting",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "report", "restore", "recover",
+	"destinations", "requests", "config", "monitoring", "notify", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -26,6 +26,7 @@ var topicsOf = map[string][]string{
 	"archive":     {"choosing", "transcripts", "protect", "requests", "safety"},
 	"status":      {"troubleshooting", "monitoring"},
 	"metrics":     {"monitoring"},
+	"report":      {"report"},
 	"notify":      {"notify"},
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},
@@ -41,6 +42,7 @@ var topicsOf = map[string][]string{
 	"export":      {"find"},
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
+	"config":      {"config"},
 }
 
 // topic is one page of the manual.

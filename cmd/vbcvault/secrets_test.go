@@ -48,7 +48,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 	}
 	w.account.Inject(nil)
 	w.want(w.archive("--older-than", "90d", "--delete", "--log-level", "debug"), 0, nil)
-	texts := map[string]string{"stdout": r.stdout, "stderr": r.stderr, "status": w.run("status").stdout}
+	texts := map[string]string{"stdout": r.stdout, "stderr": r.stderr, "status": w.run("status").stdout,
+		"report": w.run("report", "--out", "-").stdout}
 	w.filesOf(texts, w.state, strings.TrimPrefix(w.to, "file://"))
 	nowhere(t, secrets, texts)
 }
