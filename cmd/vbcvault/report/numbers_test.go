@@ -20,6 +20,9 @@ var october = report.Period{Since: date(2026, 10, 1), Until: date(2026, 11, 1)}
 
 func date(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
 
+// inOctober is October of 2026 in the words of a calendar.
+func inOctober(at time.Time) bool { return at.UTC().Format("2006-01") == "2026-10" }
+
 // fate is what the test has done with one recording.
 type fate struct {
 	start             time.Time
@@ -81,7 +84,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 		default:
 			plus(&month.Archived, f.size)
 			plus(&call.Archived, f.size)
-			if october.Contains(f.archived) {
+			if inOctober(f.archived) {
 				plus(&want.Done.Archived, f.size)
 				toArchived = append(toArchived, f.archived.Sub(f.start))
 			}
@@ -94,7 +97,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 		if f.deleted.IsZero() {
 			continue
 		}
-		in := october.Contains(f.deleted)
+		in := inOctober(f.deleted)
 		switch {
 		case f.notThere && in:
 			plus(&want.Done.NotThere, f.size)
