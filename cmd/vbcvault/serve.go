@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,8 +87,18 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	if err != nil {
 		return err
 	}
+	systemd := service.NewSystemd(o.log)
+	defer systemd.Close()
+	listener, err := listen(ctx, c.Service.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	w := &worker{output: o}
 	w.use(c)
+	told := newServiceMetrics(c, o.log)
+	tells := &serviceTelling{state: state, config: f.config, log: o.log}
+	tells.use(c)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
@@ -95,10 +106,17 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 			return c, err
 		},
 		Overview: readOverview,
-		Hooks:    service.Hooks{Reloaded: w.use},
+		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Reloaded: func(c *config.Config) {
+			w.use(c)
+			tells.use(c)
+		}}),
+		Notifier: systemd,
 	})
 	if err != nil {
 		return serviceError(err)
+	}
+	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion())) {
+		go told.keep(ctx)
 	}
 	stop := onHangup(svc.Reload)
 	defer stop()
@@ -108,7 +126,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 // onHangup calls f at each SIGHUP until stop is called.
 func onHangup(f func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, hangup)
+	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it
 	done := make(chan struct{})
 	go func() {
 		for {
