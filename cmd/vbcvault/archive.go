@@ -114,7 +114,7 @@ The exit code is the highest of all. See vbcvault help config.`,
 					return nil, err
 				}
 				if many.config != "" {
-					return many.run(cmd, o, f.dryRun, names)
+					return many.run(cmd, o, f.dryRun, f.metricsFile, names)
 				}
 				return f.run(cmd, o)
 			})

@@ -19,6 +19,7 @@ import (
 
 // auditFlags are the flags of audit.
 type auditFlags struct {
+	around                surroundings
 	path                  string
 	offline, json, key    bool
 	expect                []string
@@ -27,7 +28,7 @@ type auditFlags struct {
 }
 
 func newAudit(s streams) *cobra.Command {
-	var f auditFlags
+	f := auditFlags{around: environment()}
 	cmd := &cobra.Command{
 		Use:   "audit [--offline] [--expect CHECKPOINT] [--witness FILE] | --key",
 		Short: "Check the receipts of deleted recordings, and print a report",
@@ -73,7 +74,7 @@ func (f *auditFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return withManifest(ctx, f.path, func(path string, m *sqlite.Manifest) error {
+	return f.around.withManifest(ctx, f.path, func(path string, m *sqlite.Manifest) error {
 		if f.key {
 			return f.printKey(ctx, s.out, m)
 		}
@@ -81,6 +82,7 @@ func (f *auditFlags) run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
+		defer letGo(store)
 		a, err := check.Audit(ctx, m, store, expect...)
 		if err != nil {
 			return err
@@ -113,7 +115,7 @@ func (f *auditFlags) open(ctx context.Context, m *sqlite.Manifest) (storage.Stor
 	if err != nil {
 		return nil, nil //nolint:nilerr // it is bound to none yet
 	}
-	store, err := d.open(ctx, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
+	store, err := d.openAs(ctx, f.around, 1, f.insecureHTTP, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func initial(ctx context.Context, f *archiveFlags, given *pflag.FlagSet, name, o
 	text = w.String()
 	c, err := config.Parse(out, []byte(text), configFlags)
 	if err != nil {
-		return "", nil, fmt.Errorf("the file that was made can't be used: %w", err)
+		return "", nil, usagef("choose another --name, or report this if that is not it", "the file that was made can't be used: %w", err)
 	}
 	j, err := accountsOf(c)[0].job(ctx, now)
 	if err != nil {

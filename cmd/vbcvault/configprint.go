@@ -34,8 +34,11 @@ func (c *configCheck) print(out io.Writer) error {
 		}
 		fmt.Fprintf(out, "\n%s.\n", counted(int64(c.Secrets), "different secret"))
 	}
-	for _, f := range c.Findings {
-		fmt.Fprintf(out, "\n%s  %s: ", f.Level, config.At(c.Path, f.Line))
+	for i, f := range c.Findings {
+		if i > 0 || len(c.Accounts) > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s  %s: ", f.Level, config.At(c.Path, f.Line))
 		if f.Key != "" {
 			fmt.Fprintf(out, "%s: ", f.Key)
 		}

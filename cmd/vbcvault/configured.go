@@ -36,6 +36,10 @@ type together struct {
 	once    sync.Once
 }
 
+// How many bytes of each manifest its connections keep in memory: so many for all of
+// those that are open, and at least so many for each.
+const mostCache, leastCache = 8 << 20, 256 << 10
+
 // join lets an account have its part of it until leave.
 func (t *together) join() (share *s3store.Share, leave func()) {
 	t.once.Do(func() { boundMemory(t.buffers, t.atOnce) })
@@ -98,7 +102,7 @@ func (c configured) around(ctx context.Context) surroundings {
 		missing: fmt.Sprintf("add them to vbc of account %s in %s", c.Name, c.path),
 	}
 	if c.shared != nil {
-		a.bound = &c.shared.bound
+		a.bound, a.cache = &c.shared.bound, max(leastCache, mostCache/c.shared.atOnce)
 	}
 	if !c.S3.IsZero() {
 		a.aws = c.access

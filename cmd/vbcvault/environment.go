@@ -50,6 +50,7 @@ type surroundings struct {
 	// What the accounts of one process share; nil: this one is alone.
 	parts *s3store.Share // buffers for parts of large recordings
 	bound *bindings      // which manifests are other accounts'
+	cache int            // bytes of the manifest that each connection keeps; 0 = as SQLite does
 }
 
 // environment is what the process was started in.

@@ -173,29 +173,45 @@ func (f *exportFlags) store(ctx context.Context, o *output, changed func(string)
 	if err != nil {
 		return did, err
 	}
-	m, err := lockManifest(ctx, path)
-	if err != nil {
-		return did, err
-	}
-	defer m.Close()
-	d, err := boundTo(ctx, m)
-	if err != nil {
-		return did, err
-	}
-	if d.protection, err = f.protect.protection(d, changed); err != nil {
-		return did, err
-	}
-	store, err := d.open(ctx, 1, f.insecureHTTP, o.log)
-	if err != nil {
-		return did, err
-	}
-	a, err := archive.Of(ctx, store, m, o.log) // what was erased meanwhile must not come back
-	if err != nil {
-		return did, err
-	}
-	did.Months, err = a.StoreCatalog(ctx, f.takeOver)
+	c := catalogFlags{around: environment(), path: path, protect: f.protect, insecureHTTP: f.insecureHTTP}
+	d, months, err := c.store(ctx, o, changed, func(a *archive.Archive) (int, error) { return a.StoreCatalog(ctx, f.takeOver) })
+	did.Months = months
 	if err == nil && !o.json {
 		fmt.Fprintf(o.out, "the catalogue is in %s, months: %d\n", d, did.Months)
 	}
 	return did, err
+}
+
+// catalogFlags are what storing the catalogue needs to be told.
+type catalogFlags struct {
+	around       surroundings
+	path         string // of the manifest
+	protect      protectFlags
+	insecureHTTP bool
+}
+
+// store has do store months of the catalogue.
+func (f *catalogFlags) store(ctx context.Context, o *output, changed func(string) bool, do func(*archive.Archive) (int, error)) (d destination, months int, err error) {
+	m, err := f.around.lockManifest(ctx, f.path)
+	if err != nil {
+		return d, 0, err
+	}
+	defer m.Close()
+	if d, err = boundTo(ctx, m); err != nil {
+		return d, 0, err
+	}
+	if d.protection, err = f.protect.protection(d, changed); err != nil {
+		return d, 0, err
+	}
+	store, err := d.openAs(ctx, f.around, 1, f.insecureHTTP, o.log)
+	if err != nil {
+		return d, 0, err
+	}
+	defer letGo(store)
+	a, err := archive.Of(ctx, store, m, o.log) // what was erased meanwhile must not come back
+	if err != nil {
+		return d, 0, err
+	}
+	months, err = do(a)
+	return d, months, err
 }

@@ -33,7 +33,7 @@ func (f *fleetFlags) register(fs *pflag.FlagSet) {
 
 // own are the flags of archive --config that are about the command and not about its
 // accounts.
-var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "help"}
+var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "metrics-file", "help"}
 
 // apart are the flags of archive that don't go with several accounts, and why.
 var apart = []struct {
@@ -80,23 +80,25 @@ const mostAtOnce = 500
 // atOnceByDefault is how many run at once if nobody says it.
 const atOnceByDefault = 8
 
-// load reads the file and chooses its accounts; over are the flags of the command line.
-func (f *fleetFlags) load(cmd *cobra.Command, names []string) ([]configured, error) {
-	all, err := loadAccounts(f.config)
-	if err != nil {
-		return nil, err
+// load reads the file and chooses its accounts, which heed the flags of the command
+// line, and returns the others too.
+func (f *fleetFlags) load(cmd *cobra.Command, names []string) (chosen, others []configured, err error) {
+	if chosen, err = loadAccounts(f.config); err != nil {
+		return nil, nil, err
 	}
 	if !f.all {
-		if all, err = named(all, names, f.config); err != nil {
-			return nil, err
+		all := chosen
+		if chosen, err = named(slices.Clone(all), names, f.config); err != nil {
+			return nil, nil, err
 		}
+		others = slices.DeleteFunc(all, func(a configured) bool { return slices.Contains(names, a.Name) })
 	}
 	over := overrides(cmd.Flags())
-	for i := range all {
-		all[i].over = over
-		all[i].shared.atOnce = min(cmp.Or(f.atOnce, all[i].shared.atOnce), len(all))
+	for i := range chosen {
+		chosen[i].over = over
+		chosen[i].shared.atOnce = min(cmp.Or(f.atOnce, chosen[i].shared.atOnce), len(chosen))
 	}
-	return all, nil
+	return chosen, others, nil
 }
 
 // loadAccounts reads the accounts of a file.
@@ -109,13 +111,41 @@ func loadAccounts(file string) ([]configured, error) {
 }
 
 // run is archive --config.
-func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, names []string) (any, error) {
-	accounts, err := f.load(cmd, names)
+func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile string, names []string) (any, error) {
+	if err := checkMetricsFile(metricsFile); err != nil {
+		return fleetSummary{}, err
+	}
+	accounts, others, err := f.load(cmd, names)
 	if err != nil {
 		return fleetSummary{}, err
 	}
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
-	return all.run(cmd.Context(), accounts[0].shared.atOnce)
+	outcomes := all.run(cmd.Context(), accounts[0].shared.atOnce)
+	if metricsFile != "" && !dryRun {
+		all.writeMetrics(cmd.Context(), metricsFile, outcomes, others)
+	}
+	return all.result(outcomes)
+}
+
+// writeMetrics writes the metrics of all accounts of the file: what the runs came to, and
+// of accounts that were not chosen what their manifests say.
+func (f *fleet) writeMetrics(ctx context.Context, path string, outcomes []carriedOut, others []configured) {
+	all := make([]outcome.Outcome, 0, len(outcomes)+len(others))
+	for _, o := range outcomes {
+		if o.ending() == "not_begun" { // its last run is an earlier one
+			o.Began, o.Ended = time.Time{}, time.Time{}
+		}
+		all = append(all, o.Outcome)
+	}
+	for _, a := range others {
+		manifest, to, err := a.manifestFile(ctx)
+		if err != nil {
+			f.log.Warn("this account is not in the metrics", "account", a.Name, "reason", err)
+			continue
+		}
+		all = append(all, outcome.Outcome{Account: a.Name, Manifest: manifest, Destination: to.String()})
+	}
+	writeMetricsFile(ctx, path, f.log, nil, all...)
 }
 
 // overrides are the flags of the command line that every account gets.
@@ -173,7 +203,7 @@ type fleet struct {
 
 // run does one run over each account, several at once. What becomes of one is nothing
 // to the others. Accounts that have not begun when ctx ends don't begin.
-func (f *fleet) run(ctx context.Context, atOnce int) (any, error) {
+func (f *fleet) run(ctx context.Context, atOnce int) []carriedOut {
 	outcomes := make([]carriedOut, len(f.accounts))
 	f.crowd = newCrowd(f.output, len(f.accounts))
 	var next atomic.Int64
@@ -187,6 +217,11 @@ func (f *fleet) run(ctx context.Context, atOnce int) (any, error) {
 	}
 	all.Wait()
 	f.crowd.end()
+	return outcomes
+}
+
+// result is what the command prints last, and the error that ends it.
+func (f *fleet) result(outcomes []carriedOut) (any, error) {
 	sum := sumUp(outcomes)
 	if !f.json && !f.dryRun && len(outcomes) > 1 {
 		f.table(outcomes)
@@ -207,7 +242,7 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 		o.json = o.json || !f.dryRun // instead of a summary of each, there is a table of all
 	}
 	if ctx.Err() != nil {
-		out = notBegun(a)
+		out = notBegun(ctx, a)
 	} else {
 		out = a.carryOut(ctx, o)
 	}
@@ -221,9 +256,11 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 }
 
 // notBegun is the outcome of an account whose turn never came.
-func notBegun(a configured) (out carriedOut) {
-	now := time.Now().UTC()
-	out.Outcome = outcome.Outcome{Account: a.Name, Began: now}
+func notBegun(ctx context.Context, a configured) (out carriedOut) {
+	out.Outcome = outcome.Outcome{Account: a.Name, Began: time.Now().UTC()}
+	if path, to, err := a.manifestFile(ctx); err == nil {
+		out.Manifest, out.Destination = path, to.String()
+	}
 	out.end(fmt.Errorf("not begun: %w", pipeline.ErrStopped))
 	return out
 }

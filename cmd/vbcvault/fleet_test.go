@@ -302,6 +302,12 @@ func TestCommandLineBeatsFile(t *testing.T) {
 	if r.code != 0 || by["a0"]["archived"] != 2.0 || by["a0"]["deleted"] != 0.0 {
 		t.Errorf("exit %d, %v", r.code, by["a0"])
 	}
+	metrics := filepath.Join(t.TempDir(), "vbcvault.prom")
+	r, by = f.outcomes("a0", "--delete=false", "--metrics-file", metrics)
+	b, err := os.ReadFile(metrics) // of all accounts, also of those that weren't named
+	if r.code != 0 || err != nil || !bytes.Contains(b, []byte(`account="a0"`)) || !bytes.Contains(b, []byte(`account="a1"`)) {
+		t.Errorf("exit %d, %v; the metrics are\n%s", r.code, err, b)
+	}
 	r, by = f.outcomes("--all", "--delete-after", "0d", "--max-deletes", "1")
 	if r.code != 0 || by["a0"]["deleted"] != 1.0 || by["a1"]["deleted"] != 1.0 || by["a1"]["skipped"] != 1.0 {
 		t.Errorf("exit %d, %v", r.code, by)

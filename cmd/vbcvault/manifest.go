@@ -35,7 +35,7 @@ it apart from the bucket. A key that is given by the environment is not copied.`
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withManifest(cmd.Context(), path, func(path string, m *sqlite.Manifest) error {
-				return backUp(cmd.Context(), s.out, path, m, args[0])
+				return environment().backUp(cmd.Context(), s.out, path, m, args[0])
 			})
 		},
 	}
@@ -44,7 +44,7 @@ it apart from the bucket. A key that is given by the environment is not copied.`
 }
 
 // backUp copies a manifest to a new file, and its key to another.
-func backUp(ctx context.Context, out io.Writer, path string, m *sqlite.Manifest, to string) error {
+func (a surroundings) backUp(ctx context.Context, out io.Writer, path string, m *sqlite.Manifest, to string) error {
 	keyTo := sqlite.KeyFile(to)
 	if _, err := os.Lstat(keyTo); err == nil {
 		return usagef("use a new file name", "%s already exists", keyTo)
@@ -53,7 +53,7 @@ func backUp(ctx context.Context, out io.Writer, path string, m *sqlite.Manifest,
 		return usagef("use a new file in a writable directory", "%v", err)
 	}
 	fmt.Fprintf(out, "%s is backed up to %s\n", path, to)
-	if given, err := setting("VBCVAULT_SIGNING_KEY"); err != nil || given != "" {
+	if given, err := a.setting("VBCVAULT_SIGNING_KEY"); err != nil || given != "" {
 		fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY, and is not copied: back it up by itself.")
 		return err
 	}

@@ -18,7 +18,7 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
-	"destinations", "requests", "monitoring", "formats", "troubleshooting",
+	"destinations", "requests", "config", "monitoring", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -40,6 +40,7 @@ var topicsOf = map[string][]string{
 	"export":      {"find"},
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
+	"config":      {"config"},
 }
 
 // topic is one page of the manual.

@@ -47,6 +47,7 @@ var before = map[string]func(*world){
 	"destinations": (*world).withArchive,
 	"requests":     func(w *world) { w.inDir().named() },
 	"monitoring":   func(w *world) { w.inDir().named() },
+	"config":       func(w *world) { w.inS3(nil).named() },
 	"troubleshooting": func(w *world) {
 		w.inS3(nil).named()
 		w.account.Inject(func(r *http.Request) *vbctest.Fault {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,13 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	if err != nil {
 		return err
 	}
+	systemd := service.NewSystemd(o.log)
+	defer systemd.Close()
+	listener, err := listen(ctx, c.Service.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	w := &worker{output: o}
 	w.use(c)
 	svc, err := service.New(ctx, service.Options{
@@ -96,10 +104,12 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 		},
 		Overview: readOverview,
 		Hooks:    service.Hooks{Reloaded: w.use},
+		Notifier: systemd,
 	})
 	if err != nil {
 		return serviceError(err)
 	}
+	answer(listener, o.log, systemd, svc, state)
 	stop := onHangup(svc.Reload)
 	defer stop()
 	return svc.Run(ctx)
@@ -108,7 +118,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 // onHangup calls f at each SIGHUP until stop is called.
 func onHangup(f func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, hangup)
+	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it
 	done := make(chan struct{})
 	go func() {
 		for {

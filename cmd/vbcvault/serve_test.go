@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -40,13 +41,20 @@ type servedAccount struct {
 
 func newServed(t *testing.T, names ...string) *served {
 	t.Helper()
+	return newServedBy(t, vbctest.Config{}, func(h http.Handler) http.Handler { return h }, names...)
+}
+
+// newServedBy is newServed with accounts of one's own making, and something before them.
+func newServedBy(t *testing.T, cfg vbctest.Config, before func(http.Handler) http.Handler, names ...string) *served {
+	t.Helper()
 	s := &served{world: newWorld(t, vbctest.Config{}), atOnce: 8, defaults: "  older-than: 90d\n"}
 	s.env = append(s.env, "ACME_PASSWORD=correct horse", "ACME_SECRET=secret")
 	s.file = filepath.Join(t.TempDir(), "vbcvault.yaml")
 	for i, name := range names {
 		number := fmt.Sprint(549800 + i)
-		a := vbctest.New(vbctest.Config{Account: 549800 + int64(i)})
-		api := httptest.NewServer(a)
+		cfg.Account = 549800 + int64(i)
+		a := vbctest.New(cfg)
+		api := httptest.NewServer(before(a))
 		t.Cleanup(func() {
 			api.CloseClientConnections()
 			api.Close()
@@ -81,19 +89,26 @@ func (s *served) each(n int) {
 // start starts the service, and waits until it is ready.
 func (s *served) start() {
 	s.t.Helper()
+	s.kindle()
+	s.says("is ready")
+}
+
+// kindle starts the service, and waits for nothing.
+func (s *served) kindle() {
+	s.t.Helper()
 	s.log = &saidSoFar{}
 	s.cmd = s.command("serve", "--config", s.file)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	cmd, log := s.cmd, s.log
 	s.t.Cleanup(func() {
-		s.kill()
+		_ = cmd.Process.Kill() // it may have ended
 		if s.t.Failed() {
-			s.t.Log(s.log)
+			s.t.Log(log)
 		}
 	})
-	s.says("is ready")
 }
 
 // says waits until the service has said something.
@@ -128,10 +143,8 @@ func (s *served) end() int {
 
 // kill ends the service as a power cut would.
 func (s *served) kill() {
-	if s.cmd.ProcessState == nil {
-		_ = s.cmd.Process.Kill() // it may just have ended
-		s.end()
-	}
+	_ = s.cmd.Process.Kill() // it may just have ended
+	s.end()
 }
 
 // ask runs another command of vbcvault with the configuration.

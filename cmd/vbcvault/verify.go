@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"time"
@@ -54,7 +55,7 @@ use vbcvault diff.`,
 				return err
 			}
 			o.Now = time.Now()
-			return out.finish(s, func(w *output) (any, error) { return inspect(cmd.Context(), w, path, o, insecureHTTP) })
+			return out.finish(s, func(w *output) (any, error) { return inspect(cmd.Context(), w, environment(), path, o, insecureHTTP) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "check everything (the default)")
@@ -105,7 +106,13 @@ func boundTo(ctx context.Context, m bound) (destination, error) {
 // openArchive opens an existing manifest for changing, and the destination that
 // it is bound to. The caller closes the manifest.
 func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *sqlite.Manifest, store storage.Destination, err error) {
-	if m, err = lockManifest(ctx, path); err != nil {
+	return environment().openArchive(ctx, o, path, workers, insecureHTTP)
+}
+
+// openArchive opens an existing manifest for changing, and the destination that it is
+// bound to. The caller closes the manifest.
+func (a surroundings) openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *sqlite.Manifest, store storage.Destination, err error) {
+	if m, err = a.lockManifest(ctx, path); err != nil {
 		return nil, nil, err
 	}
 	defer func() {
@@ -117,16 +124,24 @@ func openArchive(ctx context.Context, o *output, path string, workers int, insec
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err = d.open(ctx, workers, insecureHTTP, o.log)
+	store, err = d.openAs(ctx, a, workers, insecureHTTP, o.log)
 	return m, store, err
 }
 
-func inspect(ctx context.Context, o *output, path string, what check.VerifyOptions, insecureHTTP bool) (any, error) {
-	m, store, err := openArchive(ctx, o, path, what.Workers, insecureHTTP)
+// letGo ends what a store keeps open, if it does: a service opens many.
+func letGo(store storage.Store) {
+	if c, ok := store.(io.Closer); ok {
+		c.Close()
+	}
+}
+
+func inspect(ctx context.Context, o *output, around surroundings, path string, what check.VerifyOptions, insecureHTTP bool) (check.VerifyResult, error) {
+	m, store, err := around.openArchive(ctx, o, path, what.Workers, insecureHTTP)
 	if err != nil {
-		return check.VerifyResult{}, err
+		return check.VerifyResult{}, stopped(ctx.Err(), err)
 	}
 	defer m.Close()
+	defer letGo(store)
 	found, err := check.Verify(ctx, store, m, o.log, what)
 	err = stopped(ctx.Err(), err)
 	if !o.json && (err == nil || found.Checked > 0) {

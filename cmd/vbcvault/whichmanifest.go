@@ -26,7 +26,12 @@ func theManifest(path string) (string, error) {
 
 // readManifest opens an existing manifest for reading, also while a run uses it.
 func readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
-	key, err := signingKey()
+	return environment().readManifest(ctx, path)
+}
+
+// readManifest opens an existing manifest for reading, also while a run uses it.
+func (a surroundings) readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
+	key, err := a.signingKey()
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +44,16 @@ func readManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 
 // withManifest opens an existing manifest for reading, for as long as do takes.
 func withManifest(ctx context.Context, path string, do func(path string, m *sqlite.Manifest) error) error {
+	return environment().withManifest(ctx, path, do)
+}
+
+// withManifest opens an existing manifest for reading, for as long as do takes.
+func (a surroundings) withManifest(ctx context.Context, path string, do func(path string, m *sqlite.Manifest) error) error {
 	path, err := theManifest(path)
 	if err != nil {
 		return err
 	}
-	m, err := readManifest(ctx, path)
+	m, err := a.readManifest(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -52,7 +62,12 @@ func withManifest(ctx context.Context, path string, do func(path string, m *sqli
 
 // lockManifest opens an existing manifest for changing.
 func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
-	m, err := readManifest(ctx, path) // says so if there is none, and makes none
+	return environment().lockManifest(ctx, path)
+}
+
+// lockManifest opens an existing manifest for changing.
+func (a surroundings) lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
+	m, err := a.readManifest(ctx, path) // says so if there is none, and makes none
 	switch {
 	case errors.Is(err, manifest.ErrOlder): // opening it to change it upgrades it
 	case err != nil:
@@ -62,7 +77,7 @@ func lockManifest(ctx context.Context, path string) (*sqlite.Manifest, error) {
 			return nil, err
 		}
 	}
-	key, err := signingKey()
+	key, err := a.signingKey()
 	if err != nil {
 		return nil, err
 	}

@@ -53,8 +53,3 @@ func (w *worker) Archive(ctx context.Context, a config.Account, watch func(*prog
 	o.watch = watch
 	return w.of(a).archive(ctx, o)
 }
-
-func (w *worker) Verify(context.Context, config.Account) outcome.Outcome  { return outcome.Outcome{} }
-func (w *worker) Catalog(context.Context, config.Account) outcome.Outcome { return outcome.Outcome{} }
-func (w *worker) Backup(context.Context, config.Account) outcome.Outcome  { return outcome.Outcome{} }
-func (w *worker) Audit(context.Context, config.Account) outcome.Outcome   { return outcome.Outcome{} }

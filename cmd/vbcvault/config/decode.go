@@ -102,10 +102,18 @@ func (r *reader) keys(v reflect.Value, n *yaml.Node, at place) {
 	if sectional {
 		*takes.part() = section{node: n, at: at, flags: map[string][]Flag{}}
 	}
+	torn := tornSecret(n, fields)
+	all := slices.Sorted(maps.Keys(fields))
+	if sectional {
+		all = append(all, r.flagNames()...)
+	}
+	address := v.Type() == reflect.TypeFor[Webhook]() || v.Type() == reflect.TypeFor[Healthchecks]() // it may stand here itself
 	for key, value := range r.pairs(n, at) {
 		in := placeOf(key, at.in(key.Value))
 		f, known := fields[key.Value]
 		switch {
+		case !known && (torn || address && spelling.Nearest(key.Value, all) == ""):
+			r.wrong(placeOf(key, at.key), "write where the secret is instead, as in {env: NAME}", "something here is no key; it may be a secret, or a part of one")
 		case known:
 			r.places[in.key] = in
 			r.into(v.FieldByIndex(f.Index), f.Tag.Get("is"), value, in)
@@ -113,13 +121,25 @@ func (r *reader) keys(v reflect.Value, n *yaml.Node, at place) {
 			r.places[in.key] = in
 			r.flag(takes.part(), key.Value, value, in)
 		default:
-			names := slices.Sorted(maps.Keys(fields))
-			if sectional {
-				names = append(names, r.flagNames()...)
-			}
-			r.unknown(key.Value, names, in)
+			r.unknown(key.Value, all, in)
 		}
 	}
+}
+
+// tornSecret reports whether a secret has been written where a reference belongs: what
+// stands behind a comma in it looks like a key then, and must not be shown.
+func tornSecret(n *yaml.Node, fields map[string]reflect.StructField) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		f, ok := fields[n.Content[i].Value]
+		if !ok || n.Content[i+1].Kind == yaml.MappingNode {
+			continue
+		}
+		switch f.Type {
+		case reflect.TypeFor[Secret](), reflect.TypeFor[*Webhook](), reflect.TypeFor[*Healthchecks]():
+			return true
+		}
+	}
+	return false
 }
 
 // unknown says that there is no such key, and which may be meant.

@@ -20,6 +20,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,19 +82,15 @@ func parse(text string) (*cron.SpecSchedule, error) {
 		return nil, errors.New(`@every can't be used; write times, as in "*/30 * * * *"`)
 	}
 	parsed, err := parser.Parse(text)
-	if strings.HasPrefix(text, "@") {
-		if err != nil {
-			return nil, errors.New(`use @hourly, @daily, @weekly, @monthly or @yearly, or write five fields, as in "17 2 * * *"`)
-		}
-	} else if err := explain(strings.Fields(text)); err != nil {
-		return nil, err
-	}
 	wall, ok := parsed.(*cron.SpecSchedule)
-	if err != nil || !ok {
-		return nil, fmt.Errorf(`write five fields, as in "17 2 * * *" (%w)`, err)
+	if err == nil && ok && !slices.ContainsFunc(fields, func(f field) bool { return f.of(wall) == 0 }) {
+		wall.Location = time.UTC
+		return wall, nil
 	}
-	wall.Location = time.UTC
-	return wall, nil
+	if strings.HasPrefix(text, "@") {
+		return nil, errors.New(`use @hourly, @daily, @weekly, @monthly or @yearly, or write five fields, as in "17 2 * * *"`)
+	}
+	return nil, explain(strings.Fields(text))
 }
 
 // explain says which field the parser doesn't take, in words of its own: the parser's
@@ -111,7 +108,7 @@ func explain(texts []string) error {
 			return fmt.Errorf("%s %q: use %s, * for all, lists (1,15), ranges (1-5) and steps (*/2)", f.name, texts[i], f.takes)
 		}
 	}
-	return nil
+	return errors.New(`write five fields, as in "17 2 * * *"`)
 }
 
 // String is the expression.

@@ -96,10 +96,28 @@ func (c *Control) Waits(ctx context.Context, run string) (is bool, err error) {
 	return is, err
 }
 
+// ErrBetween says that a job is between two slices, and can be cancelled in a moment.
+var ErrBetween = errors.New("the job is between two steps; try again in a moment")
+
 // Cancel ends a job: at once if it waits, else as soon as the service has seen it, and
 // what is in progress then is finished. An earlier job of the same run means that run.
-// The error is ErrNoJob if there is none, or it is over.
+// The error is ErrNoJob if there is none, or it is over. It may wait for some seconds.
 func (c *Control) Cancel(ctx context.Context, id int64) error {
+	for range 100 {
+		err := c.cancel(ctx, id)
+		if !errors.Is(err, ErrBetween) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return ErrBetween
+}
+
+func (c *Control) cancel(ctx context.Context, id int64) error {
 	there, err := c.Serving()
 	if err != nil {
 		return err
@@ -119,13 +137,17 @@ func (c *Control) Cancel(ctx context.Context, id int64) error {
 			return ErrNoJob
 		}
 		job, err = c.queue.client.JobCancelTx(ctx, tx, id)
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("cancel job %d: %w", id, err)
+		case r == nil:
+			return nil
+		case there && job.FinalizedAt != nil && !r.began.IsZero(): // the run goes on in the service, which waits for its next job
+			return ErrBetween
+		case there && job.FinalizedAt == nil:
+			return nil
 		}
-		if r != nil && (job.FinalizedAt != nil || !there) {
-			return r.over().put(ctx, tx)
-		}
-		return nil
+		return r.over().put(ctx, tx)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/riverqueue/river/rivertype"
 )
@@ -75,8 +76,8 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 }
 
 // forget removes outcomes that are old.
-func (s *state) forget(ctx context.Context, before int64) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell = 0", before)
+func (s *state) forget(ctx context.Context, before time.Time) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell = 0", millis(before))
 	if err != nil {
 		return fmt.Errorf("remove old outcomes: %w", err)
 	}

@@ -39,7 +39,7 @@ type Service struct {
 	config    *config.Config
 	residents map[string]*resident // by account
 	bad       error                // why the file as it is now isn't used, nil = it is
-	looked    time.Time            // when the schedule was looked at last
+	forgotten time.Time            // of the loop: when old outcomes were removed last
 }
 
 // New opens the state and takes up what an earlier process has left. It sends nothing.
@@ -60,7 +60,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if s.queue, err = newRivers(st, s.riverConfig()); err == nil {
 		s.scheduler = &scheduler{state: st, queue: s.queue, log: s.log}
 		if err = s.recover(ctx); err == nil {
-			err = st.forget(ctx, time.Now().Add(-kept).UnixMilli())
+			err = s.forget(ctx)
 		}
 	}
 	if err != nil {
@@ -156,13 +156,20 @@ func (s *Service) look(ctx context.Context) (time.Time, error) {
 	s.mu.Lock()
 	c := s.config
 	s.mu.Unlock()
-	next, err := s.scheduler.tick(ctx, c, time.Now())
-	if err == nil {
-		s.mu.Lock()
-		s.looked = time.Now()
-		s.mu.Unlock()
+	if err := s.forget(ctx); err != nil {
+		return time.Time{}, err
 	}
-	return next, err
+	return s.scheduler.tick(ctx, c, time.Now())
+}
+
+// forget removes outcomes that are old, once a day.
+func (s *Service) forget(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(s.forgotten) < 24*time.Hour {
+		return nil
+	}
+	s.forgotten = now
+	return s.state.forget(ctx, now.Add(-kept))
 }
 
 func (s *Service) underWay() int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
@@ -43,11 +44,22 @@ func (w *slicer[T]) Work(ctx context.Context, job *river.Job[T]) error {
 type resident struct {
 	account config.Account // as it was when the work began
 	kind    Kind
+	epoch   int64
 	began   time.Time
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when out is there
 	out     outcome.Outcome
 	asked   bool // somebody has cancelled it; the job's own
+}
+
+// over reports whether it has come to something.
+func (one *resident) over() bool {
+	select {
+	case <-one.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // slice does at most five minutes of an account's work. What it leaves in the state is
@@ -81,10 +93,16 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, complete func(*s
 		<-one.done
 		if one.out.ExitCode == outcome.Interrupted && s.draining.Err() == nil {
 			s.leave(one)
-			_, err := s.nextSlice(ctx, r, complete, begins)
-			return err
+			cancelled, err := s.nextSlice(ctx, r, complete, begins)
+			if !cancelled {
+				return err
+			}
+			one.asked = true
 		}
-	case <-ctx.Done(): // somebody has cancelled the job
+	case <-ctx.Done():
+		if !isCancelled(ctx) { // it has taken longer than it may: the state may have been busy
+			return s.goOn(ctx, r, one, complete)
+		}
 		one.cancel()
 		<-one.done
 	}
@@ -98,10 +116,17 @@ func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
 	defer s.mu.Unlock()
 	is := s.residents[r.account]
 	switch {
-	case is != nil && is.kind == r.kind:
+	case is != nil && is.kind == r.kind && is.epoch == r.epoch:
 		return is, nil
+	case is != nil && is.kind == r.kind && is.over(): // of a job that somebody has taken away
+		delete(s.residents, r.account)
+	case is != nil && is.kind == r.kind:
+		is.cancel()
+		return nil, river.JobSnooze(s.pauses.Busy)
 	case is != nil: // one account's work is done one after the other
 		return nil, river.JobSnooze(s.pauses.Busy)
+	}
+	switch {
 	case s.draining.Err() != nil:
 		return nil, river.JobSnooze(0)
 	}
@@ -116,7 +141,7 @@ func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(s.draining)
-	is = &resident{account: a, kind: r.kind, began: r.began, cancel: cancel, done: make(chan struct{})}
+	is = &resident{account: a, kind: r.kind, epoch: r.epoch, began: r.began, cancel: cancel, done: make(chan struct{})}
 	s.residents[r.account] = is
 	if fresh {
 		s.log.Info("work begins", "account", r.account, "kind", r.kind, "run", r.run)
@@ -167,6 +192,11 @@ func (s *Service) makesRoom(ctx context.Context, one *resident) bool {
 	return !since.IsZero() && time.Since(since) >= s.pauses.Turn
 }
 
+// isCancelled reports whether somebody has cancelled the job.
+func isCancelled(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely)
+}
+
 // goOn ends a slice of work that goes on.
 func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
 	cancelled, err := s.nextSlice(ctx, r, complete, goesOn)
@@ -198,6 +228,9 @@ func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) e
 		if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
 			return err
 		}
+		if priority != goesOn {
+			r.began = time.Time{}
+		}
 		return r.put(ctx, tx)
 	})
 	return cancelled, err
@@ -217,7 +250,7 @@ const patience = 24 * time.Hour
 // over ends work that has come to something. If that can't be stored, the error has
 // River try again: the work itself isn't done again, since it is still resident.
 func (s *Service) over(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
-	cancelled := ctx.Err() != nil || one.asked
+	cancelled := isCancelled(ctx) || one.asked
 	ctx = context.WithoutCancel(ctx)
 	o := one.out
 	o.Run, o.Account = r.run, r.account
@@ -229,7 +262,7 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && time.Since(r.due) < patience:
 		s.log.Info("another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
 		s.leave(one)
-		return river.JobSnooze(s.pauses.Busy)
+		return errors.Join(s.waits(ctx, r), river.JobSnooze(s.pauses.Busy))
 	}
 	if err := s.store(ctx, r, o, complete); err != nil {
 		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)
@@ -241,6 +274,18 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		s.hooks.Ended(one.account, r.kind, o)
 	}
 	return nil
+}
+
+// waits notes that work which had begun waits again.
+func (s *Service) waits(ctx context.Context, r row) error {
+	return s.state.change(ctx, func(tx *sql.Tx) error {
+		is, err := rowOf(ctx, tx, r.account, r.kind)
+		if err != nil || is.epoch != r.epoch {
+			return err
+		}
+		is.began = time.Time{}
+		return is.put(ctx, tx)
+	})
 }
 
 // say writes the one line about work that is over.

@@ -86,9 +86,12 @@ func lockState(ctx context.Context, dir string) (_ *state, err error) {
 	}
 	path := filepath.Join(dir, File)
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	free, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	brief, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	// For a moment, a command that looks whether a service is running has it too.
+	free, err := lock.TryLockContext(brief, 20*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), lock.Close())
 	}
 	if !free {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, ErrServing), lock.Close())
@@ -143,7 +146,7 @@ func open(ctx context.Context, path string) (_ *state, err error) {
 	}()
 	if err := prepare(ctx, db); err != nil {
 		if notOurs(err) {
-			err = errors.Join(ErrDamaged, err)
+			err = fmt.Errorf("%w (%w)", ErrDamaged, err)
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

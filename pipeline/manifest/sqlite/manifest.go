@@ -35,6 +35,7 @@ type Manifest struct {
 	stopped  chan struct{}
 	account  string   // "" until bound
 	creating bool     // within Create
+	cache    int      // bytes of each connection's page cache; 0 = SQLite's own 2 MiB
 	known    sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
@@ -69,13 +70,10 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 		return nil, fmt.Errorf("%w: %s", manifest.ErrLocked, path)
 	}
 	touch(path + ".lock")
-	m, err := open(ctx, path, lock)
+	m, err := open(ctx, path, lock, options)
 	if err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
-	}
-	for _, o := range options {
-		o(m)
 	}
 	if err = m.pinKey(ctx); err == nil {
 		err = m.beginWriting(ctx)
@@ -106,6 +104,12 @@ func WithCommits(f func(commit func() error) error) Option {
 	return func(m *Manifest) { m.commits = f }
 }
 
+// WithCache has each connection to the file, of which there are up to five, keep at
+// most so many bytes of it in memory, for whoever has many manifests open at once.
+func WithCache(bytes int) Option {
+	return func(m *Manifest) { m.cache = bytes }
+}
+
 // InUse reports whether a run, or another command that changes it, is using the
 // manifest at path.
 func InUse(path string) (bool, error) {
@@ -127,20 +131,20 @@ func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifes
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
 	}
-	m, err := open(ctx, path, nil)
+	m, err := open(ctx, path, nil, options)
 	if err != nil {
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
-	}
-	for _, o := range options {
-		o(m)
 	}
 	return m, nil
 }
 
-func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err error) {
+func open(ctx context.Context, path string, lock *flock.Flock, options []Option) (_ *Manifest, err error) {
 	m := &Manifest{path: path, lock: lock, keyFile: KeyFile(path), givenKey: func() string { return "" }}
 	if at, err := resolve(path); err == nil {
 		m.keyFile = KeyFile(at)
+	}
+	for _, o := range options {
+		o(m)
 	}
 	defer func() {
 		if err != nil {
@@ -154,7 +158,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 			return nil, err
 		}
 		f.Close()
-		if m.writes, err = sql.Open("sqlite", dsn(path, "rw", waitBusy)); err != nil {
+		if m.writes, err = sql.Open("sqlite", m.dsn("rw")); err != nil {
 			return nil, err
 		}
 		m.writes.SetMaxOpenConns(1)
@@ -165,7 +169,7 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 			return nil, err
 		}
 	}
-	if m.reads, err = sql.Open("sqlite", dsn(path, "ro", waitBusy)); err != nil {
+	if m.reads, err = sql.Open("sqlite", m.dsn("ro")); err != nil {
 		return nil, err
 	}
 	m.reads.SetMaxOpenConns(4)
@@ -178,6 +182,14 @@ func open(ctx context.Context, path string, lock *flock.Flock) (_ *Manifest, err
 
 // waitBusy is how long a change waits for another program's.
 const waitBusy = 10 * time.Second
+
+func (m *Manifest) dsn(mode string) string {
+	name := dsn(m.path, mode, waitBusy)
+	if m.cache > 0 {
+		name += fmt.Sprintf("&_pragma=cache_size(-%d)", m.cache>>10)
+	}
+	return name
+}
 
 func dsn(path, mode string, wait time.Duration) string {
 	abs, err := filepath.Abs(path)
