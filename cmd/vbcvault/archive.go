@@ -177,9 +177,10 @@ func (f *archiveFlags) run(cmd *cobra.Command, o *output) (any, error) {
 	if err := checkMetricsFile(f.metricsFile); err != nil {
 		return nil, err
 	}
-	out := outcome.Outcome{Account: f.account, Manifest: f.manifest, Began: time.Now().UTC()}
+	out := outcome.Outcome{Account: f.account, Began: time.Now().UTC()}
 	j, err := f.job(time.Now(), cmd.Flags().Changed, environment())
 	if err != nil {
+		out.Manifest = f.manifestAnyhow()
 		f.writeMetrics(cmd.Context(), out, nil, err, o.log)
 		return nil, err
 	}

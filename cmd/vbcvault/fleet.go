@@ -120,9 +120,12 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile
 		return fleetSummary{}, err
 	}
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
+	if !dryRun {
+		all.telling = tellerFor(accounts[0], o.log)
+	}
 	outcomes := all.run(cmd.Context(), accounts[0].shared.atOnce)
 	if metricsFile != "" && !dryRun {
-		all.writeMetrics(cmd.Context(), metricsFile, outcomes, others)
+		all.writeMetrics(context.WithoutCancel(cmd.Context()), metricsFile, outcomes, others)
 	}
 	return all.result(outcomes)
 }
@@ -199,6 +202,7 @@ type fleet struct {
 	accounts []configured
 	dryRun   bool
 	turn     sync.Mutex // whose holder prints about an account
+	telling  *telling   // nil = nobody is told
 }
 
 // run does one run over each account, several at once. What becomes of one is nothing
@@ -217,6 +221,7 @@ func (f *fleet) run(ctx context.Context, atOnce int) []carriedOut {
 	}
 	all.Wait()
 	f.crowd.end()
+	f.telling.wait()
 	return outcomes
 }
 
@@ -244,7 +249,9 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 	if ctx.Err() != nil {
 		out = notBegun(ctx, a)
 	} else {
+		a.begins = f.telling.begins(ctx, a.Name)
 		out = a.carryOut(ctx, o)
+		f.telling.tell(ctx, a, out.Outcome)
 	}
 	f.turn.Lock()
 	defer f.turn.Unlock()

@@ -21,15 +21,17 @@ func listen(ctx context.Context, address string) (io.Closer, error) {
 	return l, nil
 }
 
-// answer begins to answer, if there is an address: how the service is.
-func answer(to io.Closer, log *slog.Logger, loop *service.Systemd, svc *service.Service, state string) {
+// answer begins to answer, if there is an address: how the service is, and metrics.
+func answer(to io.Closer, log *slog.Logger, loop *service.Systemd, svc *service.Service, state string, metrics http.Handler) bool {
 	l, ok := to.(*service.Listener)
 	if !ok {
-		return
+		return false
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", service.Health(loop.Stuck,
 		service.Check{Name: "database", Do: svc.Ready}, service.Check{Name: "state directory", Do: service.Writable(state)}))
+	mux.Handle("GET /metrics", metrics)
 	l.Serve(mux)
 	log.Info("health is answered", "alive", "http://"+l.Addr().String()+"/healthz", "ready", "http://"+l.Addr().String()+"/readyz")
+	return true
 }

@@ -17,7 +17,7 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "report", "restore", "recover",
 	"destinations", "requests", "config", "monitoring", "formats", "troubleshooting",
 }
 
@@ -26,6 +26,7 @@ var topicsOf = map[string][]string{
 	"archive":     {"choosing", "transcripts", "protect", "requests", "safety"},
 	"status":      {"troubleshooting", "monitoring"},
 	"metrics":     {"monitoring"},
+	"report":      {"report"},
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},

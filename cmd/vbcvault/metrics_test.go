@@ -164,12 +164,12 @@ func TestMetricsFile(t *testing.T) {
 		t.Error("the last success is still the first")
 	}
 
-	// A wrong setting: nobody knows the manifest, and the file says that much.
+	// A wrong setting: no run begins, and its manifest is known all the same.
 	w.setenv("VBC_PASSWORD", "")
+	success = got["vbcvault_last_success_timestamp_seconds"+account+"}"]
 	w.want(w.archive(args...), 2, nil)
-	if text, got = series(t, file); got[`vbcvault_last_run_exit_code{account="self"}`] != 2 {
-		t.Errorf("no exit code:\n%s", text)
-	}
+	text, got = series(t, file)
+	want(got, map[string]float64{"last_run_exit_code{}": 2, "last_success_timestamp_seconds{}": success, "deletions_total{}": 5})
 	promtool(t, text, "check", "metrics")
 	info, err := os.Stat(file)
 	left, _ := os.ReadDir(dir)
@@ -306,4 +306,36 @@ func TestMetricsFileThatCantBeWritten(t *testing.T) {
 	if _, err := os.Stat(file); err == nil {
 		t.Error("a dry run has written metrics")
 	}
+}
+
+// All accounts of a configuration are in one file: those that fail, those whose turn never
+// comes, and those that had no run this time.
+func TestMetricsFileOfAll(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 3, func(w *world) { w.inDir() }, nil)
+	f.members[1].lines = []string{f.members[1].reach("{env: NOWHERE}")}
+	f.write()
+	file := filepath.Join(f.state, "vbcvault.prom")
+	want := func(want map[string]float64) {
+		t.Helper()
+		text, got := series(t, file)
+		promtool(t, text, "check", "metrics")
+		for name, value := range want {
+			if has, ok := got["vbcvault_"+name]; !ok || has != value {
+				t.Errorf("%s is %v (%v), want %v", name, has, ok, value)
+			}
+		}
+	}
+	if r := f.run("archive", "--config", f.file, "--all", "--metrics-file", file, "--json"); r.code != 2 {
+		t.Errorf("exit code %d", r.code)
+	}
+	want(map[string]float64{
+		`last_run_exit_code{account="a0"}`: 0, `last_run_exit_code{account="a1"}`: 2, `last_run_exit_code{account="a2"}`: 0,
+		`deletions_total{account="a0"}`: 2, `recordings{account="a2",state="purged"}`: 2,
+	})
+	f.setenv("NOWHERE", "correct horse")
+	if r := f.run("archive", "--config", f.file, "a1", "--metrics-file", file); r.code != 0 {
+		t.Errorf("exit code %d", r.code)
+	}
+	want(map[string]float64{`last_run_exit_code{account="a0"}`: 0, `deletions_total{account="a0"}`: 2, `last_run_exit_code{account="a1"}`: 0, `deletions_total{account="a1"}`: 2})
 }

@@ -25,6 +25,19 @@ func checkMetricsFile(path string) error {
 	return nil
 }
 
+// manifestAnyhow is where the manifest lies, "" if that can't be said, where something is
+// wrong with flags or settings: so much of them may be right.
+func (f *archiveFlags) manifestAnyhow() string {
+	to, err := parseDestination(f.to)
+	if err != nil {
+		return f.manifest
+	}
+	user, _ := setting("VBC_USERNAME")
+	api, _ := setting("VBC_API_URL")
+	path, _ := f.manifestFile(environment(), user, api, to)
+	return path
+}
+
 // writeMetrics writes the metrics of one run, whose account is called by its number, or
 // as --account has it as long as nobody knows that.
 func (f *archiveFlags) writeMetrics(ctx context.Context, out outcome.Outcome, done any, err error, log *slog.Logger) {

@@ -96,6 +96,9 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	defer listener.Close()
 	w := &worker{output: o}
 	w.use(c)
+	told := newServiceMetrics(c, o.log)
+	tells := &serviceTelling{state: state, config: f.config, log: o.log}
+	tells.use(c)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
@@ -103,13 +106,18 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 			return c, err
 		},
 		Overview: readOverview,
-		Hooks:    service.Hooks{Reloaded: w.use},
+		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Reloaded: func(c *config.Config) {
+			w.use(c)
+			tells.use(c)
+		}}),
 		Notifier: systemd,
 	})
 	if err != nil {
 		return serviceError(err)
 	}
-	answer(listener, o.log, systemd, svc, state)
+	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion())) {
+		go told.keep(ctx)
+	}
 	stop := onHangup(svc.Reload)
 	defer stop()
 	return svc.Run(ctx)

@@ -344,6 +344,27 @@ func TestHealthchecks(t *testing.T) {
 	}
 }
 
+// A check that is being told of the begin isn't told of the end meanwhile.
+func TestEndWaitsForTheBegin(t *testing.T) {
+	t.Parallel()
+	r := receive(t, fine)
+	tell, _ := teller(t, config.Notifier{Name: "hc", Healthchecks: &config.Healthchecks{URL: secretOf(t, r.URL)}})
+	o := well(0)
+	tell.starting.Store("hc "+o.Outcome.Run, make(chan struct{})) // never sent
+	letters, err := tell.Plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := tell.Send(ctx, letters[0]); err == nil || len(r.all()) > 0 {
+		t.Errorf("%v, %d pings", err, len(r.all()))
+	}
+	if err := tell.Send(t.Context(), letters[0]); err != nil || len(r.all()) != 1 {
+		t.Errorf("%v: its begin is told, or given up, and it isn't", err)
+	}
+}
+
 // A check that doesn't answer keeps no run from beginning.
 func TestHealthchecksAreDown(t *testing.T) {
 	t.Parallel()

@@ -201,7 +201,7 @@ func TestRunsOfAPeriod(t *testing.T) {
 	want := report.Runs{
 		Began: 6, Succeeded: 2, Incomplete: 1, Stopped: 1, Interrupted: 2,
 		StoppedFor: []report.StoppedFor{{Code: "outage", Meaning: s.Runs.StoppedFor[0].Meaning, Runs: 1}},
-		Seconds:    30 * 3600, Days: 31, DaysWithout: 27, Last: date(2026, 11, 1), LastSuccess: at(9, 3), LastFailed: true,
+		Seconds:    30 * 3600, Days: 31, DaysWithout: 27, Last: date(2026, 11, 1), LastSuccess: at(9, 3), LastEnd: date(2026, 11, 1).Add(time.Hour), LastFailed: true,
 	}
 	if s.At.Before(october.Until) {
 		t.Fatalf("the clock says %v", s.At)

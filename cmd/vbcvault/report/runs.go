@@ -29,6 +29,7 @@ type Runs struct {
 	DaysWithout int       `json:"days_without_success"`
 	Last        time.Time `json:"last,omitzero"`         // the last run that began, at any time
 	LastSuccess time.Time `json:"last_success,omitzero"` // the end of the last that succeeded, at any time
+	LastEnd     time.Time `json:"last_end,omitzero"`     // of the last that came to its end, complete or not, at any time
 	LastFailed  bool      `json:"last_failed"`           // the last run that ended has not succeeded
 }
 
@@ -75,7 +76,6 @@ func endOf(r manifest.Run) (s pipeline.Summary, how end) {
 
 // runs goes through all runs once.
 func (g *gathering) runs(ctx context.Context) error {
-	g.Requests.ByStatus = map[string]int64{}
 	causes := map[string]int64{}
 	days := map[time.Time]bool{} // within the period, with success
 	var first time.Time
@@ -90,6 +90,9 @@ func (g *gathering) runs(ctx context.Context) error {
 		s, how := endOf(r)
 		if !r.Finished.IsZero() {
 			g.lastEnded, g.Runs.LastFailed = &r, how == incomplete || how == stopped
+		}
+		if how == succeeded || how == incomplete {
+			g.Runs.LastEnd = r.Finished
 		}
 		if how == succeeded {
 			g.Runs.LastSuccess = r.Finished
@@ -106,7 +109,6 @@ func (g *gathering) runs(ctx context.Context) error {
 			}
 		}
 	}
-	g.Runs.StoppedFor = []StoppedFor{}
 	for _, c := range slices.Sorted(maps.Keys(causes)) {
 		g.Runs.StoppedFor = append(g.Runs.StoppedFor, StoppedFor{c, code.About(code.Ended, c).Meaning, causes[c]})
 	}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/metrics"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/progress"
+)
+
+// serviceMetrics are the metrics of a service: each account's change when its work has
+// ended, with the run in progress, and from time to time, since holds, acknowledgements
+// and checks come from other commands too.
+type serviceMetrics struct {
+	*metrics.Accounts
+	log *slog.Logger
+
+	mu       sync.Mutex
+	accounts []configured
+	ends     map[string]func() // of the runs in progress, by account
+}
+
+// metricsAge is how old a manifest's figures may get, at most.
+const metricsAge = 5 * time.Minute
+
+func newServiceMetrics(c *config.Config, log *slog.Logger) *serviceMetrics {
+	return &serviceMetrics{Accounts: metrics.New(), log: log, accounts: accountsOf(c), ends: map[string]func(){}}
+}
+
+// hooks adds to a service's hooks what the metrics need to be told.
+func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
+	watch, ended, reloaded := h.Watch, h.Ended, h.Reloaded
+	h.Watch = func(a config.Account, stats *progress.Stats) {
+		if watch != nil {
+			watch(a, stats)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.ends[a.Name] = m.Running(a.Name, stats)
+	}
+	h.Ended = func(a config.Account, kind service.Kind, o outcome.Outcome) {
+		if ended != nil {
+			ended(a, kind, o)
+		}
+		if kind != service.Archive {
+			o = outcome.Outcome{Account: a.Name, Manifest: o.Manifest}
+		}
+		m.read(context.Background(), o)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if end := m.ends[a.Name]; end != nil && kind == service.Archive {
+			end()
+			delete(m.ends, a.Name)
+		}
+	}
+	h.Reloaded = func(c *config.Config) {
+		if reloaded != nil {
+			reloaded(c)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.accounts = accountsOf(c)
+		names := make([]string, len(m.accounts))
+		for i, a := range m.accounts {
+			names[i] = a.Name
+		}
+		m.Keep(names)
+	}
+	return h
+}
+
+// read takes in what an account's manifest says, and what its last run came to.
+func (m *serviceMetrics) read(ctx context.Context, o outcome.Outcome) {
+	view, err := briefly(ctx, o.Manifest)
+	if err != nil && ctx.Err() == nil {
+		m.log.Warn("the manifest can't be read for metrics", "account", o.Account, "reason", err)
+	}
+	m.Observe(o, view)
+}
+
+// keep reads all manifests at once and then again and again, until ctx ends.
+func (m *serviceMetrics) keep(ctx context.Context) {
+	for {
+		m.mu.Lock()
+		accounts := m.accounts
+		m.mu.Unlock()
+		for _, a := range accounts {
+			if ctx.Err() != nil {
+				return
+			}
+			if path, _, err := a.manifestFile(ctx); err == nil {
+				m.read(ctx, outcome.Outcome{Account: a.Name, Manifest: path})
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(metricsAge):
+		}
+	}
+}
