@@ -93,6 +93,9 @@ func (d *demoService) prepare(ctx context.Context, o *output) error {
 		if err := forgetPurged(ctx, account, d.manifest(a), all); err != nil {
 			return err
 		}
+		if err := os.MkdirAll(d.archive(a), 0o700); err != nil {
+			return fmt.Errorf("create an archive for the demo: %w", err)
+		}
 		var err error
 		if a.url, err = d.answer(account); err != nil {
 			return err
@@ -105,17 +108,8 @@ func (d *demoService) prepare(ctx context.Context, o *output) error {
 	if d.metrics, err = freePort(ctx); err != nil {
 		return err
 	}
-	secrets := map[string]string{"client-secret": "secret", "terminal": hook}
-	for _, a := range d.accounts {
-		secrets[a.name] = a.password
-	}
-	if err := os.MkdirAll(filepath.Join(d.base, "secrets"), 0o700); err != nil {
+	if err := d.keepSecrets(hook); err != nil {
 		return fmt.Errorf("write the demo's secrets: %w", err)
-	}
-	for name, secret := range secrets {
-		if err := os.WriteFile(d.secret(name), []byte(secret+"\n"), 0o600); err != nil {
-			return fmt.Errorf("write the demo's secrets: %w", err)
-		}
 	}
 	if err := os.WriteFile(d.config, []byte(d.yaml()), 0o600); err != nil {
 		return fmt.Errorf("write the demo's configuration: %w", err)
@@ -123,9 +117,29 @@ func (d *demoService) prepare(ctx context.Context, o *output) error {
 	return nil
 }
 
-func (d *demoService) manifest(a *demoAccount) string { return filepath.Join(d.state(), a.name+".manifest") }
-func (d *demoService) state() string                  { return filepath.Join(d.base, "state") }
-func (d *demoService) secret(name string) string      { return filepath.Join(d.base, "secrets", name) }
+func (d *demoService) archive(a *demoAccount) string { return filepath.Join(d.base, "archive", a.name) }
+func (d *demoService) manifest(a *demoAccount) string {
+	return filepath.Join(d.state(), a.name+".manifest")
+}
+func (d *demoService) state() string             { return filepath.Join(d.base, "state") }
+func (d *demoService) secret(name string) string { return filepath.Join(d.base, "secrets", name) }
+
+// keepSecrets writes each secret into a file of its own. A password that is there already
+// stays: somebody has corrected it.
+func (d *demoService) keepSecrets(hook string) error {
+	if err := os.MkdirAll(filepath.Join(d.base, "secrets"), 0o700); err != nil {
+		return err
+	}
+	for _, a := range d.accounts {
+		if _, err := os.Stat(d.secret(a.name)); err == nil {
+			continue
+		}
+		if err := os.WriteFile(d.secret(a.name), []byte(a.password+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.WriteFile(d.secret("client-secret"), []byte("secret\n"), 0o600), os.WriteFile(d.secret("terminal"), []byte(hook+"\n"), 0o600))
+}
 
 // answer answers on a loopback port until the demo ends.
 func (d *demoService) answer(h http.Handler) (url string, err error) {
@@ -160,7 +174,7 @@ accounts:
 `, d.state(), d.delete, d.secret("client-secret"))
 	for _, a := range d.accounts {
 		fmt.Fprintf(&b, "  %s: # %s\n    account: \"%d\"\n    to: %q\n    manifest: %q\n    vbc: {password: {file: %q}, api-url: %q}\n",
-			a.name, a.about, a.number, destination{dir: filepath.Join(d.base, "archive")}.String()+"/"+a.name, d.manifest(a), d.secret(a.name), a.url)
+			a.name, a.about, a.number, destination{dir: d.archive(a)}.String(), d.manifest(a), d.secret(a.name), a.url)
 	}
 	fmt.Fprintf(&b, "service: {listen: %q} # metrics and health\nnotify:\n  terminal: {on: [failure, recovery, news], webhook: {url: {file: %q}}}\n",
 		d.metrics, d.secret("terminal"))
@@ -187,18 +201,18 @@ It ends when they are done, at the latest after %s. Ctrl-C ends it earlier.
 func (d *demoService) serve(ctx context.Context, o *output) error {
 	ctx, stop := context.WithTimeout(ctx, d.lasts)
 	defer stop()
-	ended := make(chan error, 1)
-	var watching error
+	watched := make(chan error, 1)
 	go func() {
-		defer stop()
-		if watching = d.watch(ctx); ctx.Err() != nil {
-			watching = nil // the time is over
+		err := d.watch(ctx)
+		if ctx.Err() != nil {
+			err = nil // the time is over, or somebody has stopped it
 		}
-		ended <- watching
+		watched <- err
+		stop()
 	}()
-	served := (&serveFlags{config: d.config}).run(ctx, o)
+	err := (&serveFlags{config: d.config}).run(ctx, o)
 	stop()
-	return errors.Join(served, <-ended)
+	return errors.Join(err, <-watched)
 }
 
 // watch asks for all accounts, and returns when they are done and everybody is told.
@@ -316,7 +330,13 @@ func (d *demoService) conclude(ctx context.Context, o *output) error {
 	}
 	fmt.Fprintf(o.out, "  %s\n      the configuration file; the secrets are not in it\n", d.config)
 	fmt.Fprintf(o.out, "  %s jobs --config %s\n      what the service did, and what is next\n", me, d.config)
-	fmt.Fprintf(o.out, "To go on where it stopped:\n  %s demo --serve --dir %s\nYour own accounts: vbcvault help config, vbcvault help service\n", me, d.base)
+	again := "To resume"
+	if b, err := os.ReadFile(d.secret("cedar")); err == nil && strings.TrimSpace(string(b)) != demoPassword {
+		fmt.Fprintf(o.out, "To correct the password of cedar, write \"%s\" into the file\n  %s\n", demoPassword, d.secret("cedar"))
+		again = "Then start the demo again: it resumes, and tells that cedar is well again"
+	}
+	fmt.Fprintf(o.out, "%s:\n  %s demo --serve --dir %s\n", again, me, d.base)
+	fmt.Fprintln(o.out, "For accounts of your own, see vbcvault help service and vbcvault help config.")
 	return nil
 }
 
