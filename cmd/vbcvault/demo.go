@@ -107,6 +107,7 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 		vbc:         vbc.Options{URL: api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"},
 		destination: destination{dir: archive},
 		manifest:    path,
+		around:      environment(),
 		simulated:   true,
 		trustMount:  true, // nothing is lost in a simulation
 	}
