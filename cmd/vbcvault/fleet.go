@@ -127,6 +127,7 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile
 	if metricsFile != "" && !dryRun {
 		all.writeMetrics(context.WithoutCancel(cmd.Context()), metricsFile, outcomes, others)
 	}
+	all.telling.wait()
 	return all.result(outcomes)
 }
 
@@ -221,7 +222,6 @@ func (f *fleet) run(ctx context.Context, atOnce int) []carriedOut {
 	}
 	all.Wait()
 	f.crowd.end()
-	f.telling.wait()
 	return outcomes
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,6 +171,6 @@ func printJobs(s streams, all []service.Job) {
 		if j.MadeUp {
 			note = "made up for a start that was missed"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, j.Account, j.Kind, j.State, j.Since.UTC().Format(time.RFC3339), attempt, note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, cmp.Or(j.Account, "-"), j.Kind, j.State, j.Since.UTC().Format(time.RFC3339), attempt, note)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,18 @@ func TestWebhookIsSigned(t *testing.T) {
 	if b.Type != "vbcvault.failure" || b.Data.Kind != "failure" || b.Data.Account != "acme" || b.Data.ID != g.header.Get("webhook-id") || !strings.Contains(b.Data.ID, o.Outcome.Run) ||
 		b.Data.Outcome.ExitCode != 1 || b.Data.Outcome.Archived != 12 {
 		t.Errorf("%s", g.body)
+	}
+}
+
+// The signature is that of the manual's example, which openssl confirms.
+func TestSignatureOfTheManual(t *testing.T) {
+	t.Parallel()
+	header := http.Header{}
+	err := sign(header, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "msg_8d5f4e0a-4f1e-4b57-9f0c-2a8a3c1d7e66", time.Unix(1795746017, 0), []byte(`{"type":"vbcvault.test"}`))
+	const want = "v1,ZXlm+/schAi5kBa3W7ZNEUPccbCBloN/kMw1vjqXUFg="
+	page, readErr := os.ReadFile("../topics/notify.md")
+	if got := header["webhook-signature"]; err != nil || readErr != nil || !slices.Equal(got, []string{want}) || !strings.Contains(string(page), "signature="+want) {
+		t.Errorf("%q, %v, %v", got, err, readErr)
 	}
 }
 

@@ -103,7 +103,7 @@ func (g *gathering) runs(ctx context.Context) error {
 			}
 		}
 		if g.period.Contains(r.Started) {
-			g.tally(r, s, how)
+			g.tally(s, how)
 			if how == stopped {
 				causes[s.StoppedCode]++
 			}
@@ -127,7 +127,7 @@ func (g *gathering) runs(ctx context.Context) error {
 }
 
 // tally counts a run of the period.
-func (g *gathering) tally(r manifest.Run, s pipeline.Summary, how end) {
+func (g *gathering) tally(s pipeline.Summary, how end) {
 	g.Runs.Began++
 	*map[end]*int64{succeeded: &g.Runs.Succeeded, incomplete: &g.Runs.Incomplete, stopped: &g.Runs.Stopped, interrupted: &g.Runs.Interrupted}[how]++
 	g.Runs.Seconds += s.Seconds

@@ -28,6 +28,7 @@ type (
 	catalogArgs struct{ work }
 	backupArgs  struct{ work }
 	auditArgs   struct{ work }
+	reportArgs  struct{ work }
 	// tellArgs tell of an outcome.
 	tellArgs struct {
 		Outcome int64 `json:"outcome"`
@@ -40,6 +41,7 @@ func (verifyArgs) Kind() string  { return string(Verify) }
 func (catalogArgs) Kind() string { return string(Catalog) }
 func (backupArgs) Kind() string  { return string(Backup) }
 func (auditArgs) Kind() string   { return string(Audit) }
+func (reportArgs) Kind() string  { return string(Report) }
 func (tellArgs) Kind() string    { return "tell" }
 
 // working is what the arguments of work have in common.
@@ -61,6 +63,8 @@ func (k Kind) args(w work) river.JobArgs {
 		return backupArgs{w}
 	case Audit:
 		return auditArgs{w}
+	case Report:
+		return reportArgs{w}
 	case Archive:
 	}
 	return archiveArgs{w}
@@ -102,7 +106,11 @@ func newRivers(s *state, c *river.Config) (*rivers, error) {
 var quiet = slog.New(slog.DiscardHandler)
 
 func (q *rivers) insert(ctx context.Context, tx *sql.Tx, kind Kind, w work, priority int) (int64, error) {
-	return q.add(ctx, tx, kind.args(w), &river.InsertOpts{Queue: workQueue, Priority: priority, UniqueOpts: once})
+	opts := &river.InsertOpts{Queue: workQueue, Priority: priority, UniqueOpts: once}
+	if kind == Report {
+		opts.Queue, opts.MaxAttempts = tellQueue, tellTries
+	}
+	return q.add(ctx, tx, kind.args(w), opts)
 }
 
 // insertTell adds the telling of an outcome.

@@ -66,6 +66,9 @@ func (s *Service) check(ctx context.Context) (*config.Config, error) {
 	case c.Service.Listen != was.Service.Listen:
 		return nil, errors.New("listen has changed, which needs a restart of vbcvault serve")
 	}
+	if _, err := reportOf(c); err != nil {
+		return nil, err
+	}
 	for _, a := range c.Accounts {
 		for _, kind := range Kinds {
 			if _, err := timetableOf(a, kind); err != nil {

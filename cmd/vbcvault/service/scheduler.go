@@ -52,24 +52,35 @@ func (s *scheduler) tick(ctx context.Context, c *config.Config, now time.Time) (
 	for _, r := range all {
 		known[key{r.account, r.kind}] = r
 	}
+	each := func(account string, kind Kind, t schedule.Timetable) error {
+		r, is := known[key{account, kind}]
+		delete(known, key{account, kind})
+		if !is {
+			r = row{account: account, kind: kind}
+		}
+		r, err := s.look(ctx, r, t, now)
+		if err == nil && !r.next.IsZero() && (next.IsZero() || r.next.Before(next)) {
+			next = r.next
+		}
+		return err
+	}
 	for _, a := range c.Accounts {
 		for _, kind := range Kinds {
-			r, is := known[key{a.Name, kind}]
-			delete(known, key{a.Name, kind})
 			t, err := timetableOf(a, kind)
+			if err == nil {
+				err = each(a.Name, kind, t)
+			}
 			if err != nil {
 				return next, err
 			}
-			if !is {
-				r = row{account: a.Name, kind: kind}
-			}
-			if r, err = s.look(ctx, r, t, now); err != nil {
-				return next, err
-			}
-			if !r.next.IsZero() && (next.IsZero() || r.next.Before(next)) {
-				next = r.next
-			}
 		}
+	}
+	t, err := reportOf(c)
+	if err == nil {
+		err = each("", Report, t)
+	}
+	if err != nil {
+		return next, err
 	}
 	for _, r := range known { // of accounts that are no longer in the file
 		if _, err := s.look(ctx, r, schedule.Timetable{}, now); err != nil {

@@ -77,6 +77,7 @@ func (s *Service) riverConfig() *river.Config {
 	river.AddWorker(workers, &slicer[backupArgs]{s: s, kind: Backup})
 	river.AddWorker(workers, &slicer[auditArgs]{s: s, kind: Audit})
 	river.AddWorker(workers, &teller{s: s})
+	river.AddWorker(workers, &reporter{s: s})
 	return &river.Config{
 		Queues:               map[string]river.QueueConfig{workQueue: s.places(), tellQueue: {MaxWorkers: 4}},
 		Workers:              workers,

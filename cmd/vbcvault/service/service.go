@@ -76,6 +76,9 @@ type Hooks struct {
 	// killed in the midst of it calls it again. after is how the account stands now, nil
 	// if its manifest can't be read. The error is kept: it must hold no secret.
 	Tell func(ctx context.Context, kind Kind, after *overview.Overview, o outcome.Outcome) error
+	// Report makes and sends the report that was due at a time, and is called again, for
+	// a day, as long as it fails. The error is kept: it must hold no secret.
+	Report func(ctx context.Context, c *config.Config, due time.Time) error
 	// Reloaded says that another configuration holds from now on.
 	Reloaded func(*config.Config)
 }
@@ -127,7 +130,11 @@ const (
 	Audit   Kind = "audit"
 )
 
-// Kinds are all of them.
+// Report is the kind of the report about all accounts, which the service sends itself.
+// It is no account's: its account is "".
+const Report Kind = "report"
+
+// Kinds are the kinds of work that accounts have.
 var Kinds = []Kind{Archive, Verify, Catalog, Backup, Audit}
 
 // cron is when work of a kind begins, "" if only when somebody asks.
@@ -143,6 +150,7 @@ func (k Kind) cron(s config.Schedule) string {
 		return s.Backup
 	case Audit:
 		return s.Audit
+	case Report:
 	}
 	return ""
 }
@@ -158,7 +166,7 @@ func (k Kind) do(ctx context.Context, w Worker, a config.Account, watch func(*pr
 		return w.Backup(ctx, a)
 	case Audit:
 		return w.Audit(ctx, a)
-	case Archive:
+	case Archive, Report:
 	}
 	return w.Archive(ctx, a, watch)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -126,22 +127,19 @@ func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
 	case is != nil: // one account's work is done one after the other
 		return nil, river.JobSnooze(s.pauses.Busy)
 	}
-	switch {
-	case s.draining.Err() != nil:
+	if s.draining.Err() != nil {
 		return nil, river.JobSnooze(0)
 	}
 	a, known := accountOf(s.config, r.account)
 	if !known {
-		err := s.state.change(ctx, func(tx *sql.Tx) error { return r.over().put(ctx, tx) })
-		return nil, errors.Join(err, river.JobCancel(errRemoved))
+		return nil, errors.Join(s.note(ctx, r, row.over), river.JobCancel(errRemoved))
 	}
-	fresh := r.began.IsZero()
-	r.began = time.Now()
-	if err := s.state.change(ctx, func(tx *sql.Tx) error { return r.put(ctx, tx) }); err != nil {
+	fresh, now := r.began.IsZero(), time.Now()
+	if err := s.note(ctx, r, func(r row) row { r.began = now; return r }); err != nil {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(s.draining)
-	is = &resident{account: a, kind: r.kind, epoch: r.epoch, began: r.began, cancel: cancel, done: make(chan struct{})}
+	is = &resident{account: a, kind: r.kind, epoch: r.epoch, began: now, cancel: cancel, done: make(chan struct{})}
 	s.residents[r.account] = is
 	if fresh {
 		s.log.Info("work begins", "account", r.account, "kind", r.kind, "run", r.run)
@@ -260,9 +258,14 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		s.leave(one)
 		return river.JobSnooze(0)
 	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && time.Since(r.due) < patience:
-		s.log.Info("another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
+		level := slog.LevelInfo
+		if time.Since(r.due) > time.Hour { // it has been said often enough
+			level = slog.LevelDebug
+		}
+		s.log.Log(ctx, level, "another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
 		s.leave(one)
-		return errors.Join(s.waits(ctx, r), river.JobSnooze(s.pauses.Busy))
+		waits := func(r row) row { r.began = time.Time{}; return r }
+		return errors.Join(s.note(ctx, r, waits), river.JobSnooze(s.pauses.Busy))
 	}
 	if err := s.store(ctx, r, o, complete); err != nil {
 		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)
@@ -276,15 +279,14 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 	return nil
 }
 
-// waits notes that work which had begun waits again.
-func (s *Service) waits(ctx context.Context, r row) error {
+// note changes the row of work, which the scheduler changes too: it is read again.
+func (s *Service) note(ctx context.Context, r row, change func(row) row) error {
 	return s.state.change(ctx, func(tx *sql.Tx) error {
 		is, err := rowOf(ctx, tx, r.account, r.kind)
 		if err != nil || is.epoch != r.epoch {
 			return err
 		}
-		is.began = time.Time{}
-		return is.put(ctx, tx)
+		return change(is).put(ctx, tx)
 	})
 }
 

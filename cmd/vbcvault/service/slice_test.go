@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/pipeline/code"
@@ -161,4 +163,60 @@ func TestTelling(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the next is told", func() bool { return tries.Load() == told+1 && len(telling()) == 0 })
+}
+
+// The report is sent when it is due, tried again, also after a restart, and not again.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "a")
+	h.options.Config.Report = config.Report{Schedule: "0 7 1 * *"}
+	var tries atomic.Int64
+	var works atomic.Bool
+	h.options.Hooks.Report = func(_ context.Context, c *config.Config, due time.Time) error {
+		tries.Add(1)
+		if c != h.options.Config || due.Day() != 1 || due.Hour() != 7 {
+			t.Errorf("due %s", due)
+		}
+		if !works.Load() {
+			return errors.New("the mail server is away")
+		}
+		return nil
+	}
+	h.start()
+	c := h.control()
+	lines := func() (all []Job) {
+		jobs, err := c.Jobs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(jobs, func(j Job) bool { return j.Kind != "report" })
+	}
+	eventually(t, "it is scheduled", func() bool { all := lines(); return len(all) == 1 && all[0].State == "scheduled" })
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.state.db.Exec("UPDATE schedule SET memory = json_set(memory, '$.until', ?), next = 1 WHERE kind = 'report'",
+		time.Now().UTC().AddDate(0, -2, 0).Format(time.RFC3339)); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	eventually(t, "it is tried", func() bool { all := lines(); return len(all) == 2 && all[0].Error == "the mail server is away" })
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	works.Store(true)
+	h.start()
+	if _, err := c.Retry(t.Context(), lines()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is sent", func() bool { return len(lines()) == 1 })
+	sent := tries.Load()
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	h.slices(0)
+	if tries.Load() != sent {
+		t.Error("it is sent again")
+	}
 }

@@ -108,3 +108,46 @@ func (t *teller) Work(ctx context.Context, job *river.Job[tellArgs]) error {
 		return told(ctx, tx, e.id)
 	})
 }
+
+// reporter is River's worker that has the report sent.
+type reporter struct {
+	river.WorkerDefaults[reportArgs]
+	s *Service
+}
+
+// Timeout leaves time to read the manifests of many accounts.
+func (*reporter) Timeout(*river.Job[reportArgs]) time.Duration { return 10 * time.Minute }
+
+// Work sends the report that is due. Its error has River try again later.
+func (p *reporter) Work(ctx context.Context, job *river.Job[reportArgs]) error {
+	r, err := rowOf(ctx, p.s.state.db, "", Report)
+	if err != nil {
+		return err
+	}
+	if r.epoch != job.Args.Epoch || r.job != job.ID {
+		return river.JobCancel(errPast)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.s.draining, func() { time.AfterFunc(lastWords, cancel) })()
+	p.s.mu.Lock()
+	c := p.s.config
+	p.s.mu.Unlock()
+	if send := p.s.hooks.Report; send != nil {
+		if err := send(ctx, c, r.due); err != nil {
+			p.s.log.Warn("the report could not be sent; it is tried again", "due", stamp(r.due), "attempt", job.Attempt, "reason", err)
+			return err
+		}
+		p.s.log.Info("the report is sent", "due", stamp(r.due))
+	}
+	return p.s.state.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job); err != nil {
+			return err
+		}
+		is, err := rowOf(ctx, tx, "", Report) // the next one may have become due
+		if err != nil {
+			return err
+		}
+		return is.over().put(ctx, tx)
+	})
+}

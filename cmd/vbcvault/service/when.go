@@ -22,6 +22,18 @@ func timetableOf(a config.Account, kind Kind) (schedule.Timetable, error) {
 	return schedule.Timetable{Spec: spec, Offset: schedule.Offset(a.Name+"/"+string(kind), a.Schedule.Spread)}, nil
 }
 
+// reportOf is when the report is sent, the zero timetable if never.
+func reportOf(c *config.Config) (schedule.Timetable, error) {
+	if c.Report.Schedule == "" {
+		return schedule.Timetable{}, nil
+	}
+	spec, err := schedule.Parse(c.Report.Schedule, c.Report.Zone)
+	if err != nil {
+		return schedule.Timetable{}, fmt.Errorf("schedule of the report: %w", err)
+	}
+	return schedule.Timetable{Spec: spec}, nil
+}
+
 // remembered is what a row keeps of its timetable. What can't be read counts as new.
 func (r row) remembered() (m schedule.Memory) {
 	if r.memory != "" && json.Unmarshal([]byte(r.memory), &m) != nil {
