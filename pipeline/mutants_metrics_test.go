@@ -9,7 +9,7 @@ var metricsMutations = []mutation{
 	{"what is archived counts as waiting", "pipeline/manifest/sqlite/figures.go", "(archived_at = 0 OR refuted = 1) AND NOT known", "NOT known", "TestContract/Figures", "./pipeline/manifest/sqlite"},
 	{"what is acknowledged counts as waiting", "pipeline/manifest/sqlite/figures.go", "(archived_at = 0 OR refuted = 1) AND NOT known", "archived_at = 0", "TestContract/Figures", "./pipeline/manifest/sqlite"},
 	{"a failure begins when it was last seen", "pipeline/manifest/sqlite/figures.go", "failed_run - attempts + 1", "failed_run", "TestContract/Figures", "./pipeline/manifest/sqlite"},
-	{"the first lock to end is the last", "pipeline/manifest/sqlite/figures.go", `{"": &f.LockedFirst,`, `{" DESC, 1": &f.LockedFirst,`, "TestContract/Figures", "./pipeline/manifest/sqlite"},
+	{"the first lock to end is the last", "pipeline/manifest/sqlite/figures.go", `{"ASC": &f.LockedFirst,`, `{"DESC, 1": &f.LockedFirst,`, "TestContract/Figures", "./pipeline/manifest/sqlite"},
 	{"a run that left something undone was a success", "cmd/vbcvault/overview/figures.go", "s.Stopped == \"\" && s.Complete()", "s.Stopped == \"\"", "TestMetricsFile$", "./cmd/vbcvault"},
 	{"a run that was told to stop was a success", "cmd/vbcvault/overview/figures.go", "s.Stopped == \"\" && s.Complete()", "s.Complete()", "TestMetricsFile$", "./cmd/vbcvault"},
 	{"a skipped run is the last one", "cmd/vbcvault/metrics/collector.go", "	if o.Ended.IsZero() || o.Skipped {", "	if o.Ended.IsZero() {", "TestLastRun", "./cmd/vbcvault/metrics"},

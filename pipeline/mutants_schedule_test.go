@@ -3,7 +3,7 @@ package pipeline
 // scheduleMutations break when runs begin, and how a service is said to be and looks
 // after archives.
 var scheduleMutations = []mutation{
-	{"a start that is left out in spring comes when there is no such time", "cmd/vbcvault/schedule/next.go", "			at = began // the clock jumped over w\n", "			at = began.Add(time.Hour)\n", "TestNextAtChangesOfTheClock", "./cmd/vbcvault/schedule"},
+	{"a start that is left out in spring comes when there is no such time", "cmd/vbcvault/schedule/next.go", "			found = at // the clock jumped over w\n", "			found = at.Add(time.Hour)\n", "TestNextAtChangesOfTheClock", "./cmd/vbcvault/schedule"},
 	{"a start that comes twice in autumn happens twice", "cmd/vbcvault/schedule/next.go", "w.After(latest) {", "w.After(latest) && false {", "TestNextAtChangesOfTheClock", "./cmd/vbcvault/schedule"},
 	{"a changed schedule begins at once", "cmd/vbcvault/schedule/timetable.go", "	if anew || changed || d.Start {", "	if anew || d.Start {", "TestWhatBegins", "./cmd/vbcvault/schedule"},
 	{"a clock that was wrong stops the schedule until its time comes", "cmd/vbcvault/schedule/timetable.go", "	anew := !known || former.setBack(m.Until, now)\n", "	anew := !known\n", "TestWhatBegins", "./cmd/vbcvault/schedule"},

@@ -177,7 +177,7 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", least + "destinatons: {}\n", "6: destinatons: there is no such key; did you mean destinations?"},
+		{"unknown key", least + "destinatoins: {}\n", "6: destinatoins: there is no such key; did you mean destinations?"},
 		{"unknown flag", least + "    deleet: true\n", "6: accounts.acme.deleet: there is no such key; did you mean delete?"},
 		{"as on the command line", least + "    --object_lock: governance\n", "6: accounts.acme.--object_lock: there is no such key; did you mean object-lock?"},
 		{"twice", least + "    older-than: 1y\n", "6: accounts.acme.older-than: the key is there twice; remove one of them; the other is in line 3"},
