@@ -182,7 +182,7 @@ accounts:
 }
 
 func (d *demoService) introduce(out io.Writer) {
-	fmt.Fprintf(out, "This is a simulation: three accounts inside this process. The service that archives\ntheir recordings older than 90 days is the real one, vbcvault serve.\n")
+	fmt.Fprintf(out, "This is a simulation: three accounts inside this process. The service that archives\ntheir recordings older than 90 days is the real one, vbcvault serve.\n\n")
 	for _, a := range d.accounts {
 		fmt.Fprintf(out, "  %s   %s\n", a.name, a.about)
 	}
@@ -313,7 +313,7 @@ func (d *demoService) keepMetrics(ctx context.Context) error {
 
 // conclude tells what it came to.
 func (d *demoService) conclude(ctx context.Context, o *output) error {
-	fmt.Fprintf(o.out, "\nThe service has stopped. How the accounts stand, as vbcvault status --config prints it:\n")
+	fmt.Fprintf(o.out, "\nThe service has stopped. How the accounts stand, as vbcvault status --config prints it:\n\n")
 	if err := statusOfAll(ctx, o.streams, d.config, nil, false); err != nil {
 		return err
 	}
