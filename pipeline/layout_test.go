@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"vbc/vbctest":         {},
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
 
-	"cmd/vbcvault/config":   {"cmd/vbcvault/spelling"},
+	"cmd/vbcvault/config":   {"cmd/vbcvault/schedule", "cmd/vbcvault/spelling"},
 	"cmd/vbcvault/spelling": {},
 	"cmd/vbcvault/outcome":  {"pipeline"},
 	"cmd/vbcvault/overview": {"pipeline", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/receipt"},

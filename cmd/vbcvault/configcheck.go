@@ -182,11 +182,9 @@ func (c *configCheck) secrets(ctx context.Context, file *config.Config) (missing
 	for _, s := range all {
 		fetchers.Go(func() error {
 			value, err := s.Resolve(ctx)
-			if s.err, s.mend = err, s.Mend(); err != nil {
-				return nil
-			}
+			s.err, s.mend = err, s.Mend()
 			for _, key := range s.keys {
-				if wrong, mend := unfitSecret(key, value); wrong != "" {
+				if wrong, mend := unfitSecret(key, value); err == nil && wrong != "" {
 					s.err, s.mend = fmt.Errorf("%s %s", s.Secret, wrong), mend
 				}
 			}

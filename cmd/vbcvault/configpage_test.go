@@ -247,6 +247,11 @@ func TestFlagsAreKeysOrRefused(t *testing.T) {
 			t.Errorf("--%s has the name of a key", f.Name)
 		}
 	})
+	for _, once := range []string{"dry-run", "plan", "confirm-plan", "full-scan", "retry-failed", "moved", "trust-archive"} {
+		if config.Refused(once) == "" {
+			t.Errorf("--%s is for one run by hand, and a file may set it", once)
+		}
+	}
 	if n < 40 {
 		t.Errorf("only %d flags", n)
 	}

@@ -25,6 +25,8 @@ type configured struct {
 
 	over   []*pflag.Flag // flags that were given on the command line: they beat the file
 	shared *together     // with the file's other accounts
+
+	begins func(run string) // is told of the UUID of each run that begins; nil = nobody
 }
 
 // together is what the accounts of one process share.
@@ -34,6 +36,7 @@ type together struct {
 	parts   *s3store.Pool
 	bound   bindings
 	once    sync.Once
+	notify  []config.Notifier
 }
 
 // How many bytes of each manifest its connections keep in memory: so many for all of
@@ -49,7 +52,7 @@ func (t *together) join() (share *s3store.Share, leave func()) {
 
 // accountsOf are the accounts of a configuration, in its order.
 func accountsOf(c *config.Config) (all []configured) {
-	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault)}
+	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault), notify: c.Notify}
 	for _, a := range c.Accounts {
 		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir, shared: shared})
 		for _, f := range a.Flags {
@@ -224,6 +227,9 @@ type carriedOut struct {
 // share; all that was done is in the manifests.
 func (c configured) carryOut(ctx context.Context, o *output) (out carriedOut) {
 	out.Outcome = outcome.Outcome{Account: c.Name, Run: uuid.NewString(), Began: time.Now().UTC()}
+	if c.begins != nil {
+		c.begins(out.Run)
+	}
 	j, err := c.job(ctx, out.Began)
 	if err == nil {
 		out.Destination, out.Manifest = j.destination.String(), j.manifest

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/vbcvault/vbcvault/pipeline/progress"
@@ -19,7 +20,8 @@ type crowd struct {
 	o     *output
 	total int
 	done  atomic.Int64 // accounts
-	now   atomic.Int64 // accounts
+	now   atomic.Int64 // accounts that are running
+	room  chan bool    // holds one for each line that an account may still have
 	bars  *mpb.Progress
 	all   *mpb.Bar
 }
@@ -30,20 +32,53 @@ func newCrowd(o *output, total int) *crowd {
 	if !o.bars || total < 2 {
 		return c
 	}
+	_, lines, err := cwriter.New(o.err).GetTermSize()
+	if err != nil {
+		lines = 24
+	}
+	c.room = make(chan bool, max(1, lines-2)) // the last lines are that of all, and the cursor's
+	for range cap(c.room) {
+		c.room <- true
+	}
 	c.bars = mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(30), mpb.WithRefreshRate(barEvery))
 	o.printer.redirect(c.bars)
-	// Where there are more lines than the terminal has, those with the least priority
-	// aren't shown. This one has the most.
 	c.all = c.bars.AddBar(int64(total), mpb.BarPriority(math.MaxInt), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 		return fmt.Sprintf("%d of %d accounts, %d running ", c.done.Load(), c.total, c.now.Load())
 	})))
 	return c
 }
 
-// add shows one account until the returned function is called.
+// add shows one account, as soon as there is room, until the returned function is called.
 func (c *crowd) add(o *output, stats *progress.Stats, client *vbc.Client) (stop func()) {
 	c.now.Add(1)
-	bar := c.bars.AddBar(0, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(
+	var bar *mpb.Bar // only the ticking goroutine uses it, and after that whoever stops it
+	show := func() {
+		if bar == nil {
+			select {
+			case <-c.room:
+				bar = c.bar(o, stats, client)
+			default:
+				return
+			}
+		}
+		bar.SetTotal(max(total(stats), 1), false)
+		bar.SetCurrent(stats.Ended.Load())
+	}
+	show()
+	still := ticking(barEvery, show)
+	return func() {
+		still()
+		if bar != nil {
+			bar.Abort(true)
+			c.room <- true
+		}
+		c.now.Add(-1)
+	}
+}
+
+// bar is the line of one account.
+func (c *crowd) bar(o *output, stats *progress.Stats, client *vbc.Client) *mpb.Bar {
+	return c.bars.AddBar(0, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(
 		decor.Name(o.account+" ", decor.WCSyncWidthR),
 		decor.Any(func(decor.Statistics) string {
 			if stats.Listing.Load() {
@@ -54,15 +89,6 @@ func (c *crowd) add(o *output, stats *progress.Stats, client *vbc.Client) (stop 
 	), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 		return " " + humanize.IBytes(uint64(stats.Downloaded.Load())) + waitNote(stats, client)
 	})))
-	still := ticking(barEvery, func() {
-		bar.SetTotal(max(total(stats), 1), false)
-		bar.SetCurrent(stats.Ended.Load())
-	})
-	return func() {
-		still()
-		bar.Abort(true)
-		c.now.Add(-1)
-	}
 }
 
 // ended says that an account has ended, also one that was never shown.

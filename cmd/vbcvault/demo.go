@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +25,8 @@ type demoFlags struct {
 	dir        string
 	recordings int
 	delete     bool
+	serve      bool
+	lasts      time.Duration
 	output     outputFlags
 }
 
@@ -37,17 +38,28 @@ func newDemo(s streams) *cobra.Command {
 		Long: `Demo runs the real program on a simulated VBC account inside this process:
 it lists recordings, archives real MP3 files into a local directory, verifies
 them and, with --delete, deletes them at the simulated account. It needs no
-account, no bucket and no network, and touches nothing real.`,
+account, no bucket and no network, and touches nothing real.
+
+With --serve it shows the service instead: vbcvault serve archives three
+simulated accounts, of which one has a small quota and one a wrong password. You
+see its log, a notification, the address of its metrics and, at the end, how the
+accounts stand and where the report is.`,
 		Example: `  vbcvault demo
+  vbcvault demo --serve
   vbcvault demo --recordings 500 --delete --dir /tmp/vbcvault-demo`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("for") && !f.serve {
+				return usagef("add --serve", "--for has no meaning without --serve")
+			}
 			return f.output.finish(s, func(o *output) (any, error) { return f.run(cmd.Context(), o) })
 		},
 	}
 	cmd.Flags().StringVar(&f.dir, "dir", "", "`DIR` to archive to; created if missing (default: a new temporary directory)")
 	cmd.Flags().IntVar(&f.recordings, "recordings", 40, "simulate an account with `N` recordings")
 	cmd.Flags().BoolVar(&f.delete, "delete", false, "delete them at the simulated account once verified")
+	cmd.Flags().BoolVar(&f.serve, "serve", false, "show the service: several accounts, notifications, metrics and the report")
+	cmd.Flags().DurationVar(&f.lasts, "for", time.Minute, "with --serve: end after `DURATION`, or earlier if all is done")
 	f.output.register(cmd.Flags())
 	return cmd
 }
@@ -58,6 +70,9 @@ const demoAge = 90 * 24 * time.Hour
 func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 	if f.recordings < 1 || f.recordings > 100_000 {
 		return nil, usagef("between 1 and 100000", "--recordings %d", f.recordings)
+	}
+	if f.serve {
+		return nil, f.serveAll(ctx, o)
 	}
 	archive, err := f.directory()
 	if err != nil {
@@ -92,6 +107,7 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 		vbc:         vbc.Options{URL: api, Username: "admin", Password: "correct horse", ClientID: "client", ClientSecret: "secret"},
 		destination: destination{dir: archive},
 		manifest:    path,
+		around:      environment(),
 		simulated:   true,
 		trustMount:  true, // nothing is lost in a simulation
 	}
@@ -146,10 +162,7 @@ func (f *demoFlags) directory() (archive string, err error) {
 
 // next says what to look at, by the name under which the program was started.
 func (f *demoFlags) next(o *output, j *job, left int) {
-	me, base := os.Args[0], filepath.Dir(j.destination.dir)
-	if strings.Contains(me, "go-build") {
-		me = "go run ./cmd/vbcvault"
-	}
+	me, base := me(), filepath.Dir(j.destination.dir)
 	fmt.Fprintf(o.out, "\nLook at\n  %s\n      the archive: each .mp3 plays, each .json beside it is what VBC said about the call,\n      each .transcript.txt its transcript\n", j.destination.dir)
 	fmt.Fprintf(o.out, "  export VBCVAULT_STATE_DIR=%s\n      and then all other commands use this archive:\n", base)
 	for _, c := range []struct{ command, about string }{

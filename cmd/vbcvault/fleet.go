@@ -120,10 +120,14 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile
 		return fleetSummary{}, err
 	}
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
+	if !dryRun {
+		all.telling = tellerFor(accounts[0], o.log)
+	}
 	outcomes := all.run(cmd.Context(), accounts[0].shared.atOnce)
 	if metricsFile != "" && !dryRun {
 		all.writeMetrics(context.WithoutCancel(cmd.Context()), metricsFile, outcomes, others)
 	}
+	all.telling.wait()
 	return all.result(outcomes)
 }
 
@@ -199,7 +203,7 @@ type fleet struct {
 	accounts []configured
 	dryRun   bool
 	turn     sync.Mutex // whose holder prints about an account
-
+	telling  *telling   // nil = nobody is told
 }
 
 // run does one run over each account, several at once. What becomes of one is nothing
@@ -245,7 +249,9 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 	if ctx.Err() != nil {
 		out = notBegun(ctx, a)
 	} else {
+		a.begins = f.telling.begins(ctx, a.Name)
 		out = a.carryOut(ctx, o)
+		f.telling.tell(ctx, a, out.Outcome)
 	}
 	f.turn.Lock()
 	defer f.turn.Unlock()

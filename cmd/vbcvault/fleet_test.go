@@ -303,7 +303,7 @@ func TestCommandLineBeatsFile(t *testing.T) {
 		t.Errorf("exit %d, %v", r.code, by["a0"])
 	}
 	metrics := filepath.Join(t.TempDir(), "vbcvault.prom")
-	r, by = f.outcomes("a0", "--delete=false", "--metrics-file", metrics)
+	r, _ = f.outcomes("a0", "--delete=false", "--metrics-file", metrics)
 	b, err := os.ReadFile(metrics) // of all accounts, also of those that weren't named
 	if r.code != 0 || err != nil || !bytes.Contains(b, []byte(`account="a0"`)) || !bytes.Contains(b, []byte(`account="a1"`)) {
 		t.Errorf("exit %d, %v; the metrics are\n%s", r.code, err, b)

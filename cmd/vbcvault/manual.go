@@ -17,8 +17,8 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "restore", "recover",
-	"destinations", "requests", "config", "monitoring", "formats", "troubleshooting",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "report", "restore", "recover",
+	"destinations", "requests", "config", "service", "monitoring", "notify", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -26,6 +26,8 @@ var topicsOf = map[string][]string{
 	"archive":     {"choosing", "transcripts", "protect", "requests", "safety"},
 	"status":      {"troubleshooting", "monitoring"},
 	"metrics":     {"monitoring"},
+	"report":      {"report"},
+	"notify":      {"notify"},
 	"acknowledge": {"troubleshooting"},
 	"doctor":      {"troubleshooting", "destinations"},
 	"verify":      {"check"},
@@ -41,6 +43,9 @@ var topicsOf = map[string][]string{
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
 	"config":      {"config"},
+	"serve":       {"service", "config", "monitoring", "notify"},
+	"jobs":        {"service"},
+	"run":         {"service"},
 }
 
 // topic is one page of the manual.

@@ -42,10 +42,13 @@ var before = map[string]func(*world){
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
 	},
 	"find":         (*world).withArchive,
+	"report":       (*world).withArchive,
 	"restore":      (*world).withArchive,
 	"recover":      (*world).withArchive,
 	"destinations": (*world).withArchive,
 	"requests":     func(w *world) { w.inDir().named() },
+	"notify":       func(w *world) { w.inDir() },
+	"service":      func(*world) {}, // it brings its own accounts
 	"monitoring":   func(w *world) { w.inDir().named() },
 	"config":       func(w *world) { w.inS3(nil).named() },
 	"troubleshooting": func(w *world) {
@@ -100,7 +103,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 15 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 19 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {

@@ -119,7 +119,8 @@ func (f *reportFlags) write(s streams, do func(io.Writer) error) error {
 
 // period is what --since and --until say.
 func (f *reportFlags) period(now time.Time) (p reports.Period, err error) {
-	if p.Until = now.UTC().Truncate(time.Second); f.until != "" {
+	// What was done until now is in it, also in this very second.
+	if p.Until = now.UTC().Truncate(time.Second).Add(time.Second); f.until != "" {
 		if p.Until, err = parseMoment("until", f.until); err != nil {
 			return p, err
 		}
@@ -145,7 +146,7 @@ func (f *reportFlags) period(now time.Time) (p reports.Period, err error) {
 func (f *reportFlags) which(ctx context.Context) ([]reports.Account, error) {
 	path := f.config
 	if path == "" && f.manifest == "" {
-		path = os.Getenv("VBCVAULT_CONFIG")
+		path = os.Getenv(configVariable)
 	}
 	switch {
 	case path == "" && len(f.accounts) > 0:
@@ -197,14 +198,10 @@ func reportedOn(accounts []configured) (all []reports.Account) {
 				return nil, err
 			}
 			key, err := c.around(ctx).signingKey()
-			if err != nil {
-				return nil, err
+			if err != nil { // not as it is: a key that isn't there is no manifest that isn't there
+				return nil, fmt.Errorf("the signing key: %v", err) //nolint:errorlint // see above
 			}
-			m, err := sqlite.OpenReadOnly(ctx, path, key)
-			if sqlite.Missing(err) {
-				return nil, fmt.Errorf("no run has archived this account yet: there is no manifest %s", path)
-			}
-			return m, err
+			return sqlite.OpenReadOnly(ctx, path, key)
 		}})
 	}
 	return all

@@ -97,6 +97,8 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	w := &worker{output: o}
 	w.use(c)
 	told := newServiceMetrics(c, o.log)
+	tells := &serviceTelling{state: state, config: f.config, log: o.log}
+	tells.use(c)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
@@ -104,7 +106,10 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 			return c, err
 		},
 		Overview: readOverview,
-		Hooks:    told.hooks(service.Hooks{Reloaded: w.use}),
+		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Reloaded: func(c *config.Config) {
+			w.use(c)
+			tells.use(c)
+		}}),
 		Notifier: systemd,
 	})
 	if err != nil {

@@ -177,7 +177,7 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", least + "destinatons: {}\n", "6: destinatons: there is no such key; did you mean destinations?"},
+		{"unknown key", least + "destinatoins: {}\n", "6: destinatoins: there is no such key; did you mean destinations?"},
 		{"unknown flag", least + "    deleet: true\n", "6: accounts.acme.deleet: there is no such key; did you mean delete?"},
 		{"as on the command line", least + "    --object_lock: governance\n", "6: accounts.acme.--object_lock: there is no such key; did you mean object-lock?"},
 		{"twice", least + "    older-than: 1y\n", "6: accounts.acme.older-than: the key is there twice; remove one of them; the other is in line 3"},
@@ -214,7 +214,8 @@ func TestMistakes(t *testing.T) {
 		{"no accounts", "accounts: {}\n", "1: accounts: there are no accounts; add one below accounts:, as in acme: with its keys indented; see vbcvault help config"},
 		{"destination", least + "defaults: {destination: mian}\ndestinations: {main: {to: s3://b/x}}\n", `6: defaults.destination: "mian" is not the name of one of the destinations; did you mean main?`},
 		{"both", least + "    destination: main\ndestinations: {main: {to: s3://b/x}}\n", "4: accounts.acme.to: the account has both destination and to; remove one of them"},
-		{"cron", least + "    schedule: {cron: 0 25 * * *}\n", `6: accounts.acme.schedule.cron: "0 25 * * *" is not a cron expression: end of range (25) above maximum (23): 25; write five fields (minute, hour, day, month, weekday), as in "17 2 * * *" for 02:17 every night`},
+		{"cron", least + "    schedule: {cron: 0 25 * * *}\n", `6: accounts.acme.schedule.cron: "0 25 * * *" is not a schedule: hour "25": use 0 to 23, * for all, lists (1,15), ranges (1-5) and steps (*/2); write five fields (minute, hour, day, month, weekday), as in "17 2 * * *" for 02:17 every night`},
+		{"cron of a day that never comes", least + "    schedule: {cron: 0 2 30 2 *}\n", `6: accounts.acme.schedule.cron: "0 2 30 2 *" never happens: no month that it names has such a day; write five fields (minute, hour, day, month, weekday), as in "17 2 * * *" for 02:17 every night`},
 		{"cron with a zone", least + "    schedule: {cron: TZ=UTC}\n", "6: accounts.acme.schedule.cron: a cron expression names no time zone; write it into time-zone beside it"},
 		{"zone", least + "    schedule: {time-zone: Berlin}\n", `6: accounts.acme.schedule.time-zone: "Berlin" is not a time zone; write it as in Europe/Berlin, America/New_York or UTC`},
 		{"spread", least + "    schedule: {spread: 90}\n", `6: accounts.acme.schedule.spread: "90" is not a duration; add a unit, as in 90m or 90h`},

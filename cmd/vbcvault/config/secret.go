@@ -110,8 +110,8 @@ func (s Secret) read() (string, error) {
 // ask runs the program. What it writes to stderr is shown nowhere: nobody knows what is
 // in it.
 func (s Secret) ask(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, s.Exec[0], s.Exec[1:]...)
-	cmd.WaitDelay = time.Second // what it has started may keep its output open
+	cmd := exec.CommandContext(ctx, s.Exec[0], s.Exec[1:]...) //nolint:gosec // the file's owner says which program, and may run any
+	cmd.WaitDelay = time.Second                               // what it has started may keep its output open
 	out := &limited{left: longest + 3}
 	cmd.Stdout = out
 	err := cmd.Run()

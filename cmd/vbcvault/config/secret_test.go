@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -31,8 +33,15 @@ func TestMain(m *testing.M) {
 		for range 10000 {
 			fmt.Println(hidden)
 		}
+	case "leave":
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "SECRET_TEST_PROGRAM=hang")
+		cmd.Stdout = os.Stdout
+		_ = cmd.Run()
 	case "hang":
-		select {}
+		if c, err := net.Dial("tcp", os.Getenv("SECRET_TEST_ADDRESS")); err == nil {
+			_, _ = c.Read(make([]byte, 1)) // until the test ends
+		}
 	}
 	os.Exit(0)
 }
@@ -87,17 +96,35 @@ func TestSecretsAreFetched(t *testing.T) {
 	}
 }
 
-// A program that doesn't answer is ended with whoever waits for it.
+// A program that doesn't answer is ended with whoever waits for it, also one that has
+// left its output to another.
 func TestSecretsProgramIsEnded(t *testing.T) {
-	t.Setenv("SECRET_TEST_PROGRAM", "hang")
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	if _, err := (Secret{Exec: []string{program}}).Resolve(ctx); err == nil || !strings.Contains(err.Error(), "interrupted") {
-		t.Errorf("%v", err)
+	for _, mode := range []string{"hang", "leave"} {
+		t.Run(mode, func(t *testing.T) {
+			started, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer started.Close()
+			t.Setenv("SECRET_TEST_PROGRAM", mode)
+			t.Setenv("SECRET_TEST_ADDRESS", started.Addr().String())
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() { // it hangs from here on
+				if c, err := started.Accept(); err == nil {
+					defer c.Close()
+					stop()
+					<-t.Context().Done()
+				}
+			}()
+			if _, err := (Secret{Exec: []string{program}}).Resolve(ctx); err == nil || !strings.Contains(err.Error(), "interrupted") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

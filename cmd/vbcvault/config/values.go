@@ -14,7 +14,7 @@ import (
 	"time"
 	_ "time/tzdata" // time zones also where the system has none, as in a bare container
 
-	"github.com/robfig/cron/v3"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/schedule"
 )
 
 // words are the fields that take one of a few words.
@@ -79,16 +79,11 @@ func unfitCron(s string) (wrong, mend string) {
 	if s == "" {
 		return "", ""
 	}
-	switch fields := strings.Fields(s); {
-	case strings.Contains(s, "TZ="):
+	if strings.Contains(s, "TZ=") {
 		return "a cron expression names no time zone", "write it into time-zone beside it"
-	case strings.HasPrefix(s, "@"):
-		return fmt.Sprintf("%q is not a cron expression", s), form
-	case len(fields) != 5:
-		return fmt.Sprintf("a cron expression has five fields, and this has %d", len(fields)), form
 	}
-	if _, err := cron.ParseStandard(s); err != nil {
-		return fmt.Sprintf("%q is not a cron expression: %v", s, err), form
+	if _, err := schedule.Parse(s, nil); err != nil {
+		return err.Error(), form
 	}
 	return "", ""
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,18 @@ func TestWebhookIsSigned(t *testing.T) {
 	if b.Type != "vbcvault.failure" || b.Data.Kind != "failure" || b.Data.Account != "acme" || b.Data.ID != g.header.Get("webhook-id") || !strings.Contains(b.Data.ID, o.Outcome.Run) ||
 		b.Data.Outcome.ExitCode != 1 || b.Data.Outcome.Archived != 12 {
 		t.Errorf("%s", g.body)
+	}
+}
+
+// The signature is that of the manual's example, which openssl confirms.
+func TestSignatureOfTheManual(t *testing.T) {
+	t.Parallel()
+	header := http.Header{}
+	err := sign(header, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "msg_8d5f4e0a-4f1e-4b57-9f0c-2a8a3c1d7e66", time.Unix(1795746017, 0), []byte(`{"type":"vbcvault.test"}`))
+	const want = "v1,ZXlm+/schAi5kBa3W7ZNEUPccbCBloN/kMw1vjqXUFg="
+	page, readErr := os.ReadFile("../topics/notify.md")
+	if got := header["webhook-signature"]; err != nil || readErr != nil || !slices.Equal(got, []string{want}) || !strings.Contains(string(page), "signature="+want) {
+		t.Errorf("%q, %v, %v", got, err, readErr)
 	}
 }
 
@@ -341,6 +354,27 @@ func TestHealthchecks(t *testing.T) {
 	}
 	if b := string(r.all()[5].body); !strings.HasPrefix(b, "acme: failed: ") {
 		t.Errorf("body %q", b)
+	}
+}
+
+// A check that is being told of the begin isn't told of the end meanwhile.
+func TestEndWaitsForTheBegin(t *testing.T) {
+	t.Parallel()
+	r := receive(t, fine)
+	tell, _ := teller(t, config.Notifier{Name: "hc", Healthchecks: &config.Healthchecks{URL: secretOf(t, r.URL)}})
+	o := well(0)
+	tell.starting.Store("hc "+o.Outcome.Run, make(chan struct{})) // never sent
+	letters, err := tell.Plan(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := tell.Send(ctx, letters[0]); err == nil || len(r.all()) > 0 {
+		t.Errorf("%v, %d pings", err, len(r.all()))
+	}
+	if err := tell.Send(t.Context(), letters[0]); err != nil || len(r.all()) != 1 {
+		t.Errorf("%v: its begin is told, or given up, and it isn't", err)
 	}
 }
 

@@ -70,13 +70,14 @@ type Teller struct {
 	memory    *Memory
 	log       *slog.Logger
 	pauses    []time.Duration
+	starting  sync.Map       // notifier and run → a channel that is closed once that is told
 	roots     *x509.CertPool // nil = the system's
 }
 
 const (
 	tryLimit  = 30 * time.Second // for one delivery; commands have a minute
 	tellLimit = 2 * time.Minute  // for one message, with all tries
-	startTry  = 10 * time.Second // a run waits so long at most to say that it begins
+	startTry  = 10 * time.Second // to say that a run begins
 	again     = 7 * 24 * time.Hour
 )
 
@@ -111,23 +112,35 @@ func concerns(n config.Notifier, account string) bool {
 }
 
 // Started tells healthchecks that a run of the account begins. run is the UUID that
-// the outcome will have. One try, and ten seconds at most: that a ping is lost doesn't
-// matter, only the length of the run is unknown then.
+// the outcome will have. It returns at once, and the ping has one try: that it is lost
+// doesn't matter, only the length of the run is unknown then. What is told of the run's
+// end waits for it.
 func (t *Teller) Started(ctx context.Context, account, run string) {
-	ctx, cancel := context.WithTimeout(ctx, startTry)
-	defer cancel()
-	var all sync.WaitGroup
 	for _, n := range t.notifiers {
 		if n.Healthchecks == nil || !concerns(n, account) {
 			continue
 		}
-		all.Go(func() {
+		sent := make(chan struct{})
+		t.starting.Store(n.Name+" "+run, sent)
+		go func() {
+			defer close(sent)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTry)
+			defer cancel()
 			if err := t.ping(ctx, n.Healthchecks, account, run, "start", ""); err != nil {
-				t.log.Warn("a notifier could not be told that the run begins", "notifier", n.Name, "account", account, "error", err)
+				t.log.Warn("a notifier could not be told that a run begins", "notifier", n.Name, "account", account, "error", err)
 			}
-		})
+		}()
 	}
-	all.Wait()
+}
+
+// started waits until it is told that a run began, if somebody is about to.
+func (t *Teller) started(ctx context.Context, notifier, run string) {
+	if sent, ok := t.starting.LoadAndDelete(notifier + " " + run); ok {
+		select {
+		case <-sent.(chan struct{}):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Plan says who is to be told what of a run, and hasn't been. What there is nothing to
@@ -208,6 +221,7 @@ func (t *Teller) deliver(ctx context.Context, n config.Notifier, l Letter) error
 		return runCommand(ctx, n.Command, l.Message)
 	case n.Healthchecks != nil:
 		m := l.Message
+		t.started(ctx, n.Name, m.run())
 		return t.ping(ctx, n.Healthchecks, m.Account, m.run(), m.ending(), m.Title)
 	}
 	return &failure{text: "it has no webhook, email, command or healthchecks", final: true}

@@ -33,16 +33,21 @@ type gathering struct {
 
 // read makes the section of one account.
 func read(ctx context.Context, a Account, p Period) (s Section, err error) {
-	m, err := a.Open(ctx)
+	at := now()
+	g := &gathering{
+		period: p, deeds: months[Month](at), calls: months[CallMonth](at), failing: map[string]*Failing{},
+		Section: Section{Name: a.Name, At: at, HeldBack: []HeldBack{}, Holds: []Hold{}, Troubles: []Trouble{}},
+	}
+	g.Runs.StoppedFor, g.Requests.ByStatus, g.Log.Findings, g.Log.Intact = []StoppedFor{}, map[string]int64{}, []AuditFinding{}, true
+	if g.m, err = a.Open(ctx); sqlite.Missing(err) {
+		g.conclude()
+		g.judge()
+		return g.Section, nil
+	}
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	at := now()
-	g := &gathering{
-		m: m, period: p, deeds: months[Month](at), calls: months[CallMonth](at), failing: map[string]*Failing{},
-		Section: Section{Name: a.Name, At: at, HeldBack: []HeldBack{}, Holds: []Hold{}, Troubles: []Trouble{}},
-	}
+	defer func() { err = errors.Join(err, g.m.Close()) }()
 	for _, step := range []func(context.Context) error{
 		g.overview, g.runs, g.recordings, g.departures, g.holds, g.audit,
 	} {

@@ -20,6 +20,9 @@ var october = report.Period{Since: date(2026, 10, 1), Until: date(2026, 11, 1)}
 
 func date(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
 
+// inOctober is October of 2026 in the words of a calendar.
+func inOctober(at time.Time) bool { return at.UTC().Format("2006-01") == "2026-10" }
+
 // fate is what the test has done with one recording.
 type fate struct {
 	start             time.Time
@@ -43,7 +46,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 		f.start = date(2026, 5, 1).Add(time.Duration(random.IntN(120*24*3600)) * time.Second)
 		f.size = random.Int64N(1 << 22)
 		r := h.list(f.start, f.size)
-		if random.IntN(5) == 0 {
+		if i >= len(moments) && random.IntN(5) == 0 {
 			continue
 		}
 		f.archived = date(2026, 9, 1).Add(time.Duration(random.IntN(80*24*3600)) * time.Second)
@@ -51,7 +54,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 			f.archived = moments[i]
 		}
 		c := h.archive(r, f.archived)
-		if random.IntN(3) == 0 {
+		if i < len(moments) || random.IntN(3) == 0 {
 			continue
 		}
 		f.deleted, f.notThere = f.archived.Add(time.Duration(random.IntN(9*24*3600))*time.Second), random.IntN(6) == 0
@@ -81,7 +84,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 		default:
 			plus(&month.Archived, f.size)
 			plus(&call.Archived, f.size)
-			if october.Contains(f.archived) {
+			if inOctober(f.archived) {
 				plus(&want.Done.Archived, f.size)
 				toArchived = append(toArchived, f.archived.Sub(f.start))
 			}
@@ -94,7 +97,7 @@ func TestNumbersOfAHistory(t *testing.T) {
 		if f.deleted.IsZero() {
 			continue
 		}
-		in := october.Contains(f.deleted)
+		in := inOctober(f.deleted)
 		switch {
 		case f.notThere && in:
 			plus(&want.Done.NotThere, f.size)
@@ -201,7 +204,7 @@ func TestRunsOfAPeriod(t *testing.T) {
 	want := report.Runs{
 		Began: 6, Succeeded: 2, Incomplete: 1, Stopped: 1, Interrupted: 2,
 		StoppedFor: []report.StoppedFor{{Code: "outage", Meaning: s.Runs.StoppedFor[0].Meaning, Runs: 1}},
-		Seconds:    30 * 3600, Days: 31, DaysWithout: 27, Last: date(2026, 11, 1), LastSuccess: at(9, 3), LastFailed: true,
+		Seconds:    30 * 3600, Days: 31, DaysWithout: 27, Last: date(2026, 11, 1), LastSuccess: at(9, 3), LastEnd: date(2026, 11, 1).Add(time.Hour), LastFailed: true,
 	}
 	if s.At.Before(october.Until) {
 		t.Fatalf("the clock says %v", s.At)

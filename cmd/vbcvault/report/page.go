@@ -70,7 +70,7 @@ type shown struct {
 
 // HTML writes the report as one page that needs nothing else.
 func (r *Report) HTML(w io.Writer) error {
-	p := page{Report: r, Policy: policy(), Style: template.CSS(pageStyle)}
+	p := page{Report: r, Policy: policy(), Style: template.CSS(pageStyle)} //nolint:gosec // it is our own file
 	for i, s := range r.Accounts {
 		p.Sections = append(p.Sections, show(s, fmt.Sprintf("a%d", i+1)))
 		t := &p.Total
@@ -130,7 +130,7 @@ type dueRow struct {
 }
 
 // Dues is the table of what ends.
-func (s Section) Dues() []dueRow {
+func (s shown) Dues() []dueRow {
 	l, r := s.Expiry.Locks, s.Expiry.Removal
 	return []dueRow{
 		{"already over", l.Over, r.Over}, {"within 30 days", l.Days30, r.Days30}, {"31 to 90 days", l.Days90, r.Days90},
@@ -145,7 +145,7 @@ type statusRow struct {
 }
 
 // Statuses are the answers of VBC.
-func (s Section) Statuses() (all []statusRow) {
+func (s shown) Statuses() (all []statusRow) {
 	for _, status := range slices.Sorted(maps.Keys(s.Requests.ByStatus)) {
 		says := "answered with HTTP status " + status
 		if status == "none" {

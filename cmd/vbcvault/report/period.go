@@ -29,12 +29,12 @@ func (p Period) String() string {
 	const day = "2 January 2006"
 	last := p.Until.Add(-1)
 	switch {
-	case p.Since != dayOf(p.Since) || p.Until != dayOf(p.Until):
+	case !p.Since.Equal(dayOf(p.Since)) || !p.Until.Equal(dayOf(p.Until)):
 		const moment = day + " 15:04"
 		return p.Since.Format(moment) + " to " + p.Until.Format(moment) + " UTC"
-	case p.Since == monthOf(p.Since) && p.Until == p.Since.AddDate(0, 1, 0):
+	case p.Since.Equal(monthOf(p.Since)) && p.Until.Equal(p.Since.AddDate(0, 1, 0)):
 		return p.Since.Format("January 2006") + " (UTC)"
-	case dayOf(last) == p.Since:
+	case dayOf(last).Equal(p.Since):
 		return p.Since.Format(day) + " (UTC)"
 	}
 	return p.Since.Format(day) + " to " + last.Format(day) + " (UTC)"

@@ -27,7 +27,8 @@ import (
 // Account is one account that a report is to be about.
 type Account struct {
 	Name string // for people; in the configuration file, if there is one
-	// Open opens the account's manifest for reading. Make closes it.
+	// Open opens the account's manifest for reading. Make closes it. If there is none, the
+	// error is fs.ErrNotExist (wrapped): nobody has archived the account yet.
 	Open func(ctx context.Context) (*sqlite.Manifest, error)
 }
 

@@ -29,6 +29,7 @@ type Runs struct {
 	DaysWithout int       `json:"days_without_success"`
 	Last        time.Time `json:"last,omitzero"`         // the last run that began, at any time
 	LastSuccess time.Time `json:"last_success,omitzero"` // the end of the last that succeeded, at any time
+	LastEnd     time.Time `json:"last_end,omitzero"`     // of the last that came to its end, complete or not, at any time
 	LastFailed  bool      `json:"last_failed"`           // the last run that ended has not succeeded
 }
 
@@ -75,7 +76,6 @@ func endOf(r manifest.Run) (s pipeline.Summary, how end) {
 
 // runs goes through all runs once.
 func (g *gathering) runs(ctx context.Context) error {
-	g.Requests.ByStatus = map[string]int64{}
 	causes := map[string]int64{}
 	days := map[time.Time]bool{} // within the period, with success
 	var first time.Time
@@ -91,6 +91,9 @@ func (g *gathering) runs(ctx context.Context) error {
 		if !r.Finished.IsZero() {
 			g.lastEnded, g.Runs.LastFailed = &r, how == incomplete || how == stopped
 		}
+		if how == succeeded || how == incomplete {
+			g.Runs.LastEnd = r.Finished
+		}
 		if how == succeeded {
 			g.Runs.LastSuccess = r.Finished
 			for d := dayOf(r.Started); !d.After(r.Finished); d = d.AddDate(0, 0, 1) {
@@ -100,13 +103,12 @@ func (g *gathering) runs(ctx context.Context) error {
 			}
 		}
 		if g.period.Contains(r.Started) {
-			g.tally(r, s, how)
+			g.tally(s, how)
 			if how == stopped {
 				causes[s.StoppedCode]++
 			}
 		}
 	}
-	g.Runs.StoppedFor = []StoppedFor{}
 	for _, c := range slices.Sorted(maps.Keys(causes)) {
 		g.Runs.StoppedFor = append(g.Runs.StoppedFor, StoppedFor{c, code.About(code.Ended, c).Meaning, causes[c]})
 	}
@@ -125,7 +127,7 @@ func (g *gathering) runs(ctx context.Context) error {
 }
 
 // tally counts a run of the period.
-func (g *gathering) tally(r manifest.Run, s pipeline.Summary, how end) {
+func (g *gathering) tally(s pipeline.Summary, how end) {
 	g.Runs.Began++
 	*map[end]*int64{succeeded: &g.Runs.Succeeded, incomplete: &g.Runs.Incomplete, stopped: &g.Runs.Stopped, interrupted: &g.Runs.Interrupted}[how]++
 	g.Runs.Seconds += s.Seconds

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,5 +69,7 @@ func several(t testing.TB) []report.Account {
 		h.run(time.Now().AddDate(0, 0, -1), time.Minute, &pipeline.Summary{}, manifest.RunOptions{})
 		all = append(all, h.account(fmt.Sprintf("small-%d", i)))
 	}
-	return append(all, newHistory(t).account("new"))
+	return append(all, report.Account{Name: "new", Open: func(ctx context.Context) (*sqlite.Manifest, error) {
+		return sqlite.OpenReadOnly(ctx, filepath.Join(t.TempDir(), "none"))
+	}})
 }

@@ -38,7 +38,7 @@ type Finding struct {
 	Advice   string   `json:"advice"`
 }
 
-// overdue is how long an account may be without a run that succeeds.
+// overdue is how long an account may be without a run that comes to its end.
 const overdue = 7 * day
 
 // judge says what needs a person.
@@ -108,16 +108,19 @@ func (g *gathering) judgeExpiry(say sayer) {
 // judgeRuns says whether the account is archived at all.
 func (g *gathering) judgeRuns(say sayer) {
 	const advice = "vbcvault status shows the latest runs and why they failed"
-	success := g.Runs.LastSuccess
+	ended, success := g.Runs.LastEnd, "No run has ever succeeded."
+	if !g.Runs.LastSuccess.IsZero() {
+		success = "The last one that did ended on " + moment(g.Runs.LastSuccess) + "."
+	}
 	switch {
 	case g.Runs.Last.IsZero():
 		say(Attention, "run vbcvault archive", "No run has archived this account yet.")
-	case success.IsZero():
-		say(Action, advice, "No run has ever succeeded.")
-	case g.At.Sub(success) > overdue:
-		say(Action, advice, "No run has succeeded for %s: the last one ended on %s.", span(g.At.Sub(success).Seconds()), moment(success))
+	case ended.IsZero():
+		say(Action, advice, "No run has ever come to its end.")
+	case g.At.Sub(ended) > overdue:
+		say(Action, advice, "No run has come to its end for %s: the last one ended on %s.", span(g.At.Sub(ended).Seconds()), moment(ended))
 	case g.Runs.LastFailed:
-		say(Attention, advice, "The last run did not succeed. The last one that did ended on %s.", moment(success))
+		say(Attention, advice, "The last run did not succeed. %s", success)
 	}
 }
 

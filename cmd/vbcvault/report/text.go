@@ -54,6 +54,10 @@ func (s Section) text(b *strings.Builder) {
 	for _, f := range s.Findings {
 		fmt.Fprintf(b, "  * %s\n    %s\n", f.Says, sentence(f.Advice))
 	}
+	if s.Account == "" {
+		b.WriteString("\n")
+		return
+	}
 	sum := func(s Sum) string {
 		return fmt.Sprintf("%s (%s)", recordings(s.Recordings), humanize.IBytes(uint64(s.Bytes)))
 	}

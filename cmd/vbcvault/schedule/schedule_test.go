@@ -27,6 +27,8 @@ func TestNextAtChangesOfTheClock(t *testing.T) {
 		{"@daily", "America/Sao_Paulo", "2018-11-03T12:00:00Z", []string{"2018-11-04T01:00:00-02:00", "2018-11-05T00:00:00-02:00"}},
 		{"17 2 * * *", "Pacific/Apia", "2011-12-29T13:00:00Z", []string{"2011-12-31T00:00:00+14:00", "2011-12-31T02:17:00+14:00"}},
 		{"0 5 29 2 *", "UTC", "2096-03-01T00:00:00Z", []string{"2104-02-29T05:00:00Z"}},
+		// Go's own bounds of a zone are wrong on such a day.
+		{"17 2 * * *", "Europe/Berlin", "2040-12-30T12:00:00Z", []string{"2040-12-31T02:17:00+01:00", "2041-01-01T02:17:00+01:00"}},
 		{"@weekly", "", "2026-11-27T00:00:00Z", []string{"2026-11-29T00:00:00Z"}},
 	} {
 		spec, err := Parse(c.cron, zone(t, c.zone))

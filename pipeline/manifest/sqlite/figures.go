@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,11 +85,11 @@ func (m *Manifest) readLocks(ctx context.Context, f *manifest.Figures) error {
 	if err != nil || !there {
 		return err
 	}
-	for order, to := range map[string]*time.Time{"": &f.LockedFirst, " DESC": &f.LockedLast} {
+	for order, to := range map[string]*time.Time{"ASC": &f.LockedFirst, "DESC": &f.LockedLast} {
 		var until string
 		err := m.reads.QueryRowContext(ctx, lockQuery(order)).Scan(&until)
 		switch t, e := time.Parse(time.RFC3339, until); {
-		case err == sql.ErrNoRows: //nolint:errorlint // as database/sql has it
+		case errors.Is(err, sql.ErrNoRows):
 			return nil
 		case err != nil:
 			return fmt.Errorf("read manifest: %w", err)
@@ -100,7 +101,7 @@ func (m *Manifest) readLocks(ctx context.Context, f *manifest.Figures) error {
 }
 
 func lockQuery(order string) string {
-	return `SELECT ` + lockEnds + ` FROM recording INDEXED BY locked WHERE ` + locked + ` ORDER BY 1` + order + ` LIMIT 1`
+	return `SELECT ` + lockEnds + ` FROM recording INDEXED BY locked WHERE ` + locked + ` ORDER BY 1 ` + order + ` LIMIT 1`
 }
 
 // Sums adds up the numbers that are members of the summaries of all runs, or of the object

@@ -19,7 +19,7 @@ func TestFiguresGoByAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	for name, text := range map[string]string{"oldest": oldestUnarchived, "failures": failures, "locks": lockQuery("")} {
+	for name, text := range map[string]string{"oldest": oldestUnarchived, "failures": failures, "locks": lockQuery("ASC")} {
 		rows, err := m.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, 1)
 		if err != nil {
 			t.Fatal(name, err)
