@@ -157,7 +157,7 @@ func readOverview(ctx context.Context, path string) (*overview.Overview, error) 
 // serviceError says how to mend that the state of a service can't be used.
 func serviceError(err error) error {
 	const harmless = "it holds schedules and outcomes only, and no recording is lost without it: move it away, with its -wal and -shm if it has them, and start vbcvault serve again"
-	hint := ""
+	var hint string
 	switch {
 	case errors.Is(err, service.ErrServing):
 		hint = "one service serves all accounts of a state directory: stop the other one, or set another state-dir"
