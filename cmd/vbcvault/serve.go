@@ -86,16 +86,16 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it; one that comes before all is ready mustn't end the process
 	defer signal.Stop(hangups)
+	c, state, err := readConfig(f.config)
+	if err != nil {
+		return err
+	}
 	ready := false
 	defer func() {
 		if err != nil && !ready && ctx.Err() != nil {
 			err = nil // it was told to stop before it had begun anything
 		}
 	}()
-	c, state, err := readConfig(f.config)
-	if err != nil {
-		return err
-	}
 	systemd := service.NewSystemd(o.log)
 	defer systemd.Close()
 	listener, err := listen(ctx, c.Service.Listen)

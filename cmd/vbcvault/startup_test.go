@@ -19,6 +19,7 @@ func TestServeIsStoppedWhileItStarts(t *testing.T) {
 accounts:
   acme:
     to: %s
+    older-than: 90d
     vbc: {username: u, client-id: c, client-secret: {env: A}, password: {env: B}}
 service: {listen: 127.0.0.1:0}
 `, filepath.Join(dir, "state"), "file://"+dir)
