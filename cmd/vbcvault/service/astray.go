@@ -62,9 +62,9 @@ func (s *Service) awake(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// endAstray ends work whose job is over before it: River has given the job up, or has
-// cancelled it while the work was still coming to its end. No job would store its outcome
-// then, and the account's other work would wait for it for ever.
+// endAstray ends work whose job is over before it: River gives up a job whose outcome
+// can't be stored for weeks. No job would store it then, and the account's other work would
+// wait for it for ever.
 func (s *Service) endAstray(ctx context.Context, one *resident) error {
 	var r row
 	var o outcome.Outcome

@@ -6,44 +6,41 @@ import (
 	"testing"
 	"time"
 
-	"github.com/riverqueue/river/rivertype"
-
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 )
 
-// Work whose job is taken from it, as River's rescuer does with one that was cancelled
-// and takes long to end, is over in the end: its outcome is stored, and the account's
-// other work is done.
+// Work whose job River gives up, as its outcome can't be stored for too long, is over when
+// that can be stored again; and the account's other work is done.
 func TestWorkWithoutAJob(t *testing.T) {
 	t.Parallel()
-	for _, state := range []rivertype.JobState{rivertype.JobStateCancelled, rivertype.JobStateDiscarded} {
-		t.Run(string(state), func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t, "a")
-			h.options.Pauses.Slice = time.Hour
-			taken := make(chan struct{})
-			h.hands.do = func(_ context.Context, kind Kind, _ string) outcome.Outcome {
-				if kind == Archive {
-					<-taken
-					return outcome.Outcome{ExitCode: 1}
-				}
-				return outcome.Outcome{}
-			}
-			h.start()
-			c := h.control()
-			job, run := h.ask(c, "a", Archive)
-			eventually(t, "it begins", func() bool { return h.hands.times("a", Archive) == 1 })
-			_, other := h.ask(c, "a", Verify)
-			h.change(fmt.Sprintf("UPDATE river_job SET state = '%s', finalized_at = datetime('now', 'subsec') WHERE id = %d", state, job))
-			close(taken)
-			if o := h.ended(c, run); o.ExitCode != 1 {
-				t.Errorf("%+v", o)
-			}
-			if o := h.ended(c, other); !o.OK() {
-				t.Errorf("%+v", o)
-			}
-		})
+	h := newHouse(t, "a")
+	h.hands.do = func(_ context.Context, kind Kind, _ string) outcome.Outcome {
+		if kind == Archive {
+			return outcome.Outcome{ExitCode: 1}
+		}
+		return outcome.Outcome{}
+	}
+	h.start()
+	c := h.control()
+	h.change("CREATE TRIGGER full BEFORE INSERT ON outcome BEGIN SELECT RAISE(FAIL, 'the disk is full'); END")
+	job, run := h.ask(c, "a", Archive)
+	eventually(t, "River gives it up", func() bool {
+		done, err := h.service.state.db.ExecContext(t.Context(),
+			"UPDATE river_job SET state = 'discarded', finalized_at = datetime('now', 'subsec') WHERE id = ? AND json_array_length(errors) > 0 AND state <> 'running'", job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := done.RowsAffected()
+		return err == nil && n > 0
+	})
+	_, other := h.ask(c, "a", Verify)
+	h.change("DROP TRIGGER full")
+	if o := h.ended(c, run); o.ExitCode != 1 {
+		t.Errorf("%+v", o)
+	}
+	if o := h.ended(c, other); !o.OK() {
+		t.Errorf("%+v", o)
 	}
 }
 

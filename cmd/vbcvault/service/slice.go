@@ -216,8 +216,12 @@ func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(
 func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) error, priority int) (cancelled bool, err error) {
 	ctx = context.WithoutCancel(ctx)
 	err = s.state.change(ctx, func(tx *sql.Tx) (err error) {
+		epoch := r.epoch
 		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
 			return err
+		}
+		if r.epoch != epoch {
+			return river.JobCancel(errPast)
 		}
 		job, err := s.queue.get(ctx, tx, r.job)
 		if cancelled = asksToEnd(job); cancelled || err != nil {
