@@ -34,7 +34,7 @@ type together struct {
 	buffers int // of parts
 	atOnce  int
 	parts   *s3store.Pool
-	bound   bindings
+	bound   *bindings
 	once    sync.Once
 	notify  []config.Notifier
 }
@@ -50,9 +50,22 @@ func (t *together) join() (share *s3store.Share, leave func()) {
 	return share, share.Leave
 }
 
+// inherit takes over what the accounts had in common under an earlier configuration, nil
+// if there was none: runs that began under it go on, and with each reload more memory
+// would be in use than there is to be.
+func (t *together) inherit(was *together) {
+	if was == nil {
+		return
+	}
+	t.bound = was.bound
+	if t.buffers == was.buffers {
+		t.parts = was.parts
+	}
+}
+
 // accountsOf are the accounts of a configuration, in its order.
 func accountsOf(c *config.Config) (all []configured) {
-	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault), notify: c.Notify}
+	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault), bound: &bindings{}, notify: c.Notify}
 	for _, a := range c.Accounts {
 		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir, shared: shared})
 		for _, f := range a.Flags {
@@ -105,7 +118,7 @@ func (c configured) around(ctx context.Context) surroundings {
 		missing: fmt.Sprintf("add them to vbc of account %s in %s", c.Name, c.path),
 	}
 	if c.shared != nil {
-		a.bound, a.cache = &c.shared.bound, max(leastCache, mostCache/c.shared.atOnce)
+		a.bound, a.cache = c.shared.bound, max(leastCache, mostCache/c.shared.atOnce)
 	}
 	if !c.S3.IsZero() {
 		a.aws = c.access

@@ -80,11 +80,20 @@ func readConfig(path string) (c *config.Config, state string, err error) {
 	return c, state, err
 }
 
-func (f *serveFlags) run(ctx context.Context, o *output) error {
+func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it; one that comes before all is ready mustn't end the process
+	defer signal.Stop(hangups)
 	c, state, err := readConfig(f.config)
 	if err != nil {
 		return err
 	}
+	ready := false
+	defer func() {
+		if err != nil && !ready && ctx.Err() != nil {
+			err = nil // it was told to stop before it had begun anything
+		}
+	}()
 	systemd := service.NewSystemd(o.log)
 	defer systemd.Close()
 	listener, err := listen(ctx, c.Service.Listen)
@@ -116,15 +125,14 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion())) {
 		go told.keep(ctx)
 	}
-	stop := onHangup(svc.Reload)
+	stop := onHangup(hangups, svc.Reload)
 	defer stop()
+	ready = true
 	return svc.Run(ctx)
 }
 
 // onHangup calls f at each SIGHUP until stop is called.
-func onHangup(f func()) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP) // only Unix sends it
+func onHangup(hangups <-chan os.Signal, f func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		for {
@@ -136,10 +144,7 @@ func onHangup(f func()) (stop func()) {
 			}
 		}
 	}()
-	return func() {
-		signal.Stop(hangups)
-		close(done)
-	}
+	return func() { close(done) }
 }
 
 // readOverview is how the manifest at a path stands.

@@ -15,8 +15,8 @@ import (
 type worker struct {
 	output *output // of the service
 
-	mu       sync.Mutex
-	accounts map[string]configured // of the configuration that holds now, by name
+	mu     sync.Mutex
+	common configured // what all accounts have from the file that was read last
 }
 
 var _ service.Worker = (*worker)(nil)
@@ -25,18 +25,22 @@ var _ service.Worker = (*worker)(nil)
 func (w *worker) use(c *config.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.accounts = map[string]configured{}
-	for _, a := range accountsOf(c) {
-		w.accounts[a.Name] = a
+	was := w.common.shared
+	w.common = configured{path: c.Path, state: c.StateDir, shared: was}
+	if all := accountsOf(c); len(all) > 0 {
+		w.common.shared = all[0].shared
+		w.common.shared.inherit(was)
 	}
 }
 
 // of is an account with its surroundings. What the service says of it counts: it has
-// the configuration with which the work began.
+// the configuration with which the work began, and the file may have no such account any
+// more. Its manifest lies where those of all others do, or it would begin another one,
+// which knows of no holds.
 func (w *worker) of(a config.Account) configured {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.accounts[a.Name]
+	c := w.common
 	c.Account = a
 	return c
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,6 +15,11 @@ import (
 // next epoch, and a job that begins at once; the old job is marked as cancelled, so that
 // River's rescuer, which only comes after a quarter of an hour, ends it.
 func (s *Service) recover(ctx context.Context) error {
+	// River's leader of an earlier process is dead too. Were its clock ahead, nobody else
+	// would be elected for as long, and nothing that waits for its time would be done.
+	if _, err := s.state.db.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+		return fmt.Errorf("end what an earlier process led: %w", err)
+	}
 	all, err := rows(ctx, s.state.db)
 	if err != nil {
 		return err
@@ -68,11 +74,37 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 		return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
 	}
 	r.epoch++
-	if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, goesOn); err != nil {
+	w, priority, after, err := s.takenUp(job, r)
+	if err != nil {
 		return err
+	}
+	if r.job, err = s.queue.insertFor(ctx, tx, r.kind, w, priority, after); err != nil {
+		return err
+	}
+	if after > 0 {
+		r.began = time.Time{} // it waits
+		s.log.Error("the service has ended again and again in the midst of this work, which is taken up later; is there enough memory? if the log has a panic, please report it",
+			"account", r.account, "kind", r.kind, "run", r.run, "times", w.TakenUp, "after", after)
+		return r.put(ctx, tx)
 	}
 	s.log.Info("the service ended in the midst of this work, which is taken up", "account", r.account, "kind", r.kind, "run", r.run)
 	return r.put(ctx, tx)
+}
+
+// promptly is how often work is taken up at once without that one of its slices has ended
+// since. It may be what ends the process, and would keep all others from being done.
+const promptly = 5
+
+// takenUp is the work of a row whose job a dead process has had, and when it goes on.
+func (s *Service) takenUp(job *rivertype.JobRow, r row) (w work, priority int, after time.Duration, err error) {
+	if err = json.Unmarshal(job.EncodedArgs, &w); err != nil {
+		return w, 0, 0, fmt.Errorf("read job %d: %w", job.ID, err)
+	}
+	w = work{Account: r.account, Epoch: r.epoch, TakenUp: w.TakenUp + 1}
+	if late := w.TakenUp - promptly; late > 0 {
+		return w, begins, time.Duration(min(late, 60)) * s.pauses.Busy, nil
+	}
+	return w, goesOn, 0, nil
 }
 
 // forget removes outcomes that are old.

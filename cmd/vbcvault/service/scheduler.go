@@ -18,6 +18,9 @@ import (
 type work struct {
 	Account string `json:"account"`
 	Epoch   int64  `json:"epoch"`
+	// TakenUp is how often it was taken up, since a slice of it ended, after the process
+	// had ended in the midst of it.
+	TakenUp int `json:"taken_up,omitempty"`
 }
 
 // queue hands work out. Each method takes part in a transaction of the state, so that a

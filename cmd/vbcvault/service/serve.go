@@ -160,6 +160,9 @@ func (s *Service) look(ctx context.Context) (time.Time, error) {
 	if err := s.forget(ctx); err != nil {
 		return time.Time{}, err
 	}
+	if err := s.findAstray(ctx); err != nil {
+		return time.Time{}, err
+	}
 	return s.scheduler.tick(ctx, c, time.Now())
 }
 

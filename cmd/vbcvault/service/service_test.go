@@ -298,7 +298,7 @@ func TestOrphans(t *testing.T) {
 	if err != nil || !asksToEnd(job) {
 		t.Errorf("the rescuer would have the old job done again: %v, %v", job, err)
 	}
-	err = h.service.slice(t.Context(), Archive, work{Account: "a", Epoch: 1}, nil)
+	err = h.service.slice(t.Context(), Archive, work{Account: "a", Epoch: 1}, time.Now(), nil)
 	if !errors.Is(err, errPast) || h.hands.times("a", Archive) != 2 {
 		t.Errorf("the old job does its work again: %v", err)
 	}

@@ -38,7 +38,7 @@ func (w *slicer[T]) Work(ctx context.Context, job *river.Job[T]) error {
 		_, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job)
 		return err
 	}
-	return w.s.slice(ctx, w.kind, job.Args.what(), complete)
+	return w.s.slice(ctx, w.kind, job.Args.what(), job.CreatedAt, complete)
 }
 
 // resident is work that goes on in this process, whichever job has it now.
@@ -67,13 +67,16 @@ func (one *resident) over() bool {
 // one of: the job waits and the work is under way, or the job is completed, the outcome
 // is stored and the work is over. A crash at any moment leaves one of these too, or the
 // first with a job that seems to run, for which see recover.
-func (s *Service) slice(ctx context.Context, kind Kind, w work, complete func(*sql.Tx) error) error {
+func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time, complete func(*sql.Tx) error) error {
 	r, err := rowOf(ctx, s.state.db, w.Account, kind)
 	if err != nil {
 		return err
 	}
 	if r.epoch != w.Epoch || r.job == 0 {
 		return river.JobCancel(errPast)
+	}
+	if r.due.Before(queued) {
+		r.due = queued // what is made up for has not waited since it was due
 	}
 	one, err := s.resident(ctx, r)
 	if one == nil || err != nil {
@@ -213,8 +216,12 @@ func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(
 func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) error, priority int) (cancelled bool, err error) {
 	ctx = context.WithoutCancel(ctx)
 	err = s.state.change(ctx, func(tx *sql.Tx) (err error) {
+		epoch := r.epoch
 		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
 			return err
+		}
+		if r.epoch != epoch {
+			return river.JobCancel(errPast)
 		}
 		job, err := s.queue.get(ctx, tx, r.job)
 		if cancelled = asksToEnd(job); cancelled || err != nil {
@@ -238,7 +245,9 @@ func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) e
 func (s *Service) leave(one *resident) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.residents, one.account.Name)
+	if s.residents[one.account.Name] == one {
+		delete(s.residents, one.account.Name)
+	}
 }
 
 // patience is how long work waits for a manifest that something else is using. A run
@@ -267,16 +276,24 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		waits := func(r row) row { r.began = time.Time{}; return r }
 		return errors.Join(s.note(ctx, r, waits), river.JobSnooze(s.pauses.Busy))
 	}
-	if err := s.store(ctx, r, o, complete); err != nil {
+	switch err := s.store(ctx, r, o, complete); {
+	case errors.Is(err, errPast): // another job for the same work has stored it
+		return river.JobCancel(err)
+	case err != nil:
 		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)
 		return err
 	}
+	s.ended(one, r, o)
+	return nil
+}
+
+// ended says what work came to that is stored.
+func (s *Service) ended(one *resident, r row, o outcome.Outcome) {
 	s.leave(one)
 	s.say(r, o)
 	if s.hooks.Ended != nil {
 		s.hooks.Ended(one.account, r.kind, o)
 	}
-	return nil
 }
 
 // note changes the row of work, which the scheduler changes too: it is read again.

@@ -16,21 +16,17 @@ import (
 // store writes what work came to, ends its job and has it told, all in one transaction.
 func (s *Service) store(ctx context.Context, r row, o outcome.Outcome, complete func(*sql.Tx) error) error {
 	return s.state.change(ctx, func(tx *sql.Tx) error {
-		if err := complete(tx); err != nil {
-			return err
-		}
 		is, err := rowOf(ctx, tx, r.account, r.kind)
 		if err != nil {
 			return err
 		}
-		id, err := putOutcome(ctx, tx, ended{kind: r.kind, job: is.job, Outcome: o})
-		if err != nil {
+		if is.epoch != r.epoch || is.job == 0 {
+			return errPast
+		}
+		if err := complete(tx); err != nil {
 			return err
 		}
-		if err := is.over().put(ctx, tx); err != nil {
-			return err
-		}
-		return s.willTell(ctx, tx, id, 0)
+		return s.keep(ctx, tx, is, o)
 	})
 }
 
