@@ -242,9 +242,14 @@ func (t *Teller) Tell(ctx context.Context, o Occasion) []Result {
 // whom it is worth it; what is refused for good is a warning in the log.
 func (t *Teller) TellOnce(ctx context.Context, o Occasion) error {
 	letters, err := t.Plan(o)
-	if err != nil {
-		return fmt.Errorf("keep what the notifiers have been told: %w", err)
+	if err != nil { // a full disk is what people have to be told of
+		t.log.Warn("what the notifiers have been told can't be kept: they may be told again", "error", err)
 	}
+	return t.sendOnce(ctx, letters)
+}
+
+// sendOnce tries once to deliver each letter, all at the same time.
+func (t *Teller) sendOnce(ctx context.Context, letters []Letter) error {
 	failed := make([]error, len(letters))
 	var all sync.WaitGroup
 	for i, l := range letters {
