@@ -8,6 +8,7 @@ var notifyMutations = []mutation{
 	{"a redirect is followed", "cmd/vbcvault/notify/http.go", "return http.ErrUseLastResponse", "return nil", "TestWebhookAnswers", "./cmd/vbcvault/notify"},
 	{"plain http goes anywhere", "cmd/vbcvault/notify/secret.go", "	if u.Scheme == \"http\" && !loopback(u.Hostname()) {", "	if false {", "TestAddressesAreRefused", "./cmd/vbcvault/notify"},
 	{"a signature leaves out when", "cmd/vbcvault/notify/webhook.go", "	mac.Write([]byte(id + \".\" + at + \".\"))", "	mac.Write([]byte(id + \".\"))", "TestWebhookIsSigned", "./cmd/vbcvault/notify"},
+	{"a mail goes without TLS where there is none", "cmd/vbcvault/notify/email.go", "	policy := gomail.TLSMandatory\n", "	policy := gomail.TLSOpportunistic\n", "TestMailIsRefused", "./cmd/vbcvault/notify"},
 	{"a command gets our secrets", "cmd/vbcvault/notify/command.go", "	cmd.Env = environment(os.Environ())\n", "	cmd.Env = os.Environ()\n", "TestCommandsEnvironment", "./cmd/vbcvault/notify"},
 	{"a check hears of the end before the begin", "cmd/vbcvault/notify/notify.go", "		t.started(ctx, n.Name, m.run())\n", "", "TestEndWaitsForTheBegin", "./cmd/vbcvault/notify"},
 	{"what was told is told again", "cmd/vbcvault/notify/memory.go", " || s.Run == run && s.At.Equal(at))", ")", "TestWhatWasNotDelivered|TestHealthchecks$", "./cmd/vbcvault/notify"},

@@ -182,7 +182,7 @@ accounts:
 }
 
 func (d *demoService) introduce(out io.Writer) {
-	fmt.Fprint(out, "This is a simulation: three accounts inside this process. The service that archives\ntheir recordings older than 90 days is the real one, vbcvault serve.\n\n")
+	fmt.Fprintf(out, "This is a simulation: three accounts inside this process. The service that archives\ntheir recordings older than 90 days is the real one, vbcvault serve.\n\n")
 	for _, a := range d.accounts {
 		fmt.Fprintf(out, "  %s   %s\n", a.name, a.about)
 	}
@@ -216,12 +216,12 @@ func (d *demoService) serve(ctx context.Context, o *output) error {
 }
 
 // watch asks for all accounts, and returns when they are done and everybody is told.
-func (d *demoService) watch(ctx context.Context) error {
+func (d *demoService) watch(ctx context.Context) (err error) {
 	control, err := d.control(ctx)
 	if err != nil {
 		return err
 	}
-	defer control.Close()
+	defer func() { err = errors.Join(err, control.Close()) }()
 	var runs []string
 	for _, a := range d.accounts {
 		_, run, _, err := control.Start(ctx, a.name, service.Archive)
@@ -313,12 +313,12 @@ func (d *demoService) keepMetrics(ctx context.Context) error {
 
 // conclude tells what it came to.
 func (d *demoService) conclude(ctx context.Context, o *output) error {
-	fmt.Fprint(o.out, "\nThe service has stopped. How the accounts stand, as vbcvault status --config prints it:\n\n")
+	fmt.Fprintf(o.out, "\nThe service has stopped. How the accounts stand, as vbcvault status --config prints it:\n\n")
 	if err := statusOfAll(ctx, o.streams, d.config, nil, false); err != nil {
 		return err
 	}
 	report := filepath.Join(d.base, time.Now().UTC().Format("report-20060102T150405.000Z")+".html")
-	fmt.Fprint(o.out, "\nThe ")
+	fmt.Fprintf(o.out, "\nThe ")
 	today := time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly)
 	if err := (&reportFlags{config: d.config, out: report, since: today}).run(ctx, o.streams); err != nil {
 		return err

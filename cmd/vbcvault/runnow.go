@@ -49,7 +49,7 @@ func (f *runFlags) run(ctx context.Context, s streams, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := named(accountsOf(c), []string{name}, f.config); err != nil {
+	if _, err := named(accountsOf(c), []string{name}, c.Path); err != nil {
 		return err
 	}
 	return withService(ctx, f.config, func(ctx context.Context, c *service.Control) error { return f.ask(ctx, s, c, name) })

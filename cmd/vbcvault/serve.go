@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
@@ -63,17 +62,16 @@ what is next; vbcvault run starts an account now.`,
 
 // configFlag is the flag of commands that need a configuration file.
 func configFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "config", "", "the configuration `FILE` with the accounts; see vbcvault help config")
+	cmd.Flags().StringVar(path, "config", "", "the configuration `FILE` with the accounts (default: VBCVAULT_CONFIG); see vbcvault help config")
 }
 
 // readConfig reads the configuration file, and says where its state is.
 func readConfig(path string) (c *config.Config, state string, err error) {
-	if path == "" {
-		return nil, "", usagef("see vbcvault help config", "--config FILE is missing")
+	if path, err = configPath(path); err != nil {
+		return nil, "", err
 	}
-	c, err = config.Load(path, func() *pflag.FlagSet { return archiveFlagSet(&archiveFlags{}) })
-	if err != nil {
-		return nil, "", &usageError{err: err, hint: "correct the file; vbcvault config check --config " + path + " looks at it again"}
+	if c, err = loadConfig(path); err != nil {
+		return nil, "", err
 	}
 	state = c.StateDir
 	if state == "" {
@@ -97,7 +95,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	w := &worker{output: o}
 	w.use(c)
 	told := newServiceMetrics(c, o.log)
-	tells := &serviceTelling{state: state, config: f.config, log: o.log}
+	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
 	tells.use(c)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
@@ -106,7 +104,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 			return c, err
 		},
 		Overview: readOverview,
-		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Reloaded: func(c *config.Config) {
+		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Report: tells.report, Reloaded: func(c *config.Config) {
 			w.use(c)
 			tells.use(c)
 		}}),
@@ -157,7 +155,7 @@ func readOverview(ctx context.Context, path string) (*overview.Overview, error) 
 // serviceError says how to mend that the state of a service can't be used.
 func serviceError(err error) error {
 	const harmless = "it holds schedules and outcomes only, and no recording is lost without it: move it away, with its -wal and -shm if it has them, and start vbcvault serve again"
-	hint := ""
+	var hint string
 	switch {
 	case errors.Is(err, service.ErrServing):
 		hint = "one service serves all accounts of a state directory: stop the other one, or set another state-dir"

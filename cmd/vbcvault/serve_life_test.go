@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"database/sql"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,6 +115,8 @@ func TestServeStarts(t *testing.T) {
 	t.Parallel()
 	s := newServed(t, "acme")
 	s.accounts[0].schedule = "    schedule: {cron: \"0 0 1 1 *\"}\n"
+	told := filepath.Join(t.TempDir(), "told")
+	s.more = fmt.Sprintf("notify:\n  file: {on: [failure], command: [/bin/sh, -c, 'cat >> \"$0\"', %s]}\nreport: {schedule: \"0 7 1 1 *\", notify: [file]}\n", told)
 	s.write()
 	s.each(3)
 	s.start()
@@ -137,7 +140,12 @@ func TestServeStarts(t *testing.T) {
 	s.start()
 	s.says("a start was missed; it is made up for now")
 	s.says("work is done")
+	s.says("the report is sent")
 	stop()
+	if report, err := os.ReadFile(told); err != nil || bytes.Count(report, []byte("vbcvault.report")) != 1 || !bytes.Contains(report, []byte("acme")) ||
+		!bytes.Contains(report, []byte(fmt.Sprintf("vbcvault report --config %s --since ", s.file))) {
+		t.Errorf("the report: %v, %s", err, report)
+	}
 	s.start()
 	s.eventually("nothing more is due", func() bool { return slices.Equal(s.states("acme", "archive"), []string{"done", "scheduled"}) })
 	stop()

@@ -28,6 +28,7 @@ type served struct {
 	accounts []servedAccount
 	defaults string // lines of YAML below defaults
 	atOnce   int
+	more     string // lines of YAML after the accounts
 
 	cmd *exec.Cmd // the service
 	log *saidSoFar
@@ -74,6 +75,7 @@ func (s *served) write() {
 	for _, a := range s.accounts {
 		fmt.Fprintf(&b, "  %s:\n    account: \"%s\"\n    to: file://%s\n    vbc: {api-url: %s}\n%s", a.name, a.number, a.dir, a.url, a.schedule)
 	}
+	b.WriteString(s.more)
 	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func fewer(all []Point) []Point {
 // titleOf says in one line what happened.
 func titleOf(m Message, o Occasion) string {
 	out := o.Outcome
-	what := ""
+	var what string
 	switch m.Kind {
 	case Failure:
 		what = failed(o)

@@ -111,7 +111,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		return nil, err
 	}
 	d.conn = conn
-	d.stop = context.AfterFunc(d.ctx, func() { conn.Close() })
+	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
 	if !d.implicit {
 		return conn, nil
 	}
@@ -125,7 +125,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 func (d *dialer) close() {
 	if d.conn != nil {
 		d.stop()
-		d.conn.Close()
+		_ = d.conn.Close()
 	}
 }
 

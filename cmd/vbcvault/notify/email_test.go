@@ -136,12 +136,13 @@ func serveMail(t *testing.T, how string) *mailServer {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := server.Serve(l); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
+		if err := server.Serve(l); err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 	}()
 	t.Cleanup(func() {
 		server.Close()
+		l.Close() // the server, if it has not yet begun with it, would serve it for ever
 		<-ended
 	})
 	return s

@@ -36,7 +36,7 @@ type thing struct {
 // factsOf reads an occasion.
 func factsOf(o Occasion) facts {
 	out := o.Outcome
-	f := facts{settled: out.ExitCode != outcome.Interrupted && !(out.Skipped && out.OK())}
+	f := facts{settled: out.ExitCode != outcome.Interrupted && (!out.Skipped || !out.OK())}
 	f.failing = f.settled && !out.OK()
 	if o.After != nil {
 		f.look(o.After)

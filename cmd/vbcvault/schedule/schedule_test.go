@@ -21,6 +21,7 @@ func TestNextAtChangesOfTheClock(t *testing.T) {
 			"2026-03-29T03:00:00+02:00", "2026-03-29T03:15:00+02:00", "2026-03-29T03:45:00+02:00", "2026-03-30T02:00:00+02:00"}},
 		// In autumn it comes twice.
 		{"30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", []string{"2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"}},
+		{"30 2 * * *", "Europe/Berlin", "2026-10-25T01:10:00Z", []string{"2026-10-26T02:30:00+01:00"}}, // asked between the two
 		{"0 * * * *", "Europe/Berlin", "2026-10-24T23:30:00Z", []string{"2026-10-25T02:00:00+02:00", "2026-10-25T03:00:00+01:00"}},
 		{"0 * * * *", "Europe/Berlin", "2026-10-25T01:10:00Z", []string{"2026-10-25T03:00:00+01:00"}},
 		// Where midnight is left out, and where a whole day was.

@@ -204,6 +204,7 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("prepare the queue: %w", err)
 	}
+	//nolint:staticcheck // deprecated for what PostgreSQL can't do in one transaction; SQLite can
 	if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("make the queue's tables: %w", err)
 	}
