@@ -85,6 +85,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 	if err != nil {
 		return err
 	}
+	warnOfWriters(c.Path, o.log)
 	systemd := service.NewSystemd(o.log)
 	defer systemd.Close()
 	listener, err := listen(ctx, c.Service.Listen)
@@ -101,6 +102,9 @@ func (f *serveFlags) run(ctx context.Context, o *output) error {
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
+			if err == nil {
+				warnOfWriters(c.Path, o.log)
+			}
 			return c, err
 		},
 		Overview: readOverview,
