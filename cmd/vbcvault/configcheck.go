@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"runtime"
@@ -111,7 +113,7 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if host, _, _ := strings.Cut(file.Service.Listen, ":"); file.Service.Listen != "" && host != "127.0.0.1" && host != "localhost" && !strings.HasPrefix(host, "[") {
+	if to := file.Service.Listen; to != "" && !onlyHere(to) {
 		c.found(storage.Warning, 0, "service.listen", "let a firewall keep others out, or listen at 127.0.0.1", "everybody who reaches %s can read the metrics", file.Service.Listen)
 	}
 	slices.SortStableFunc(c.Findings, func(a, b configDoubts) int { return cmp.Compare(a.Line, b.Line) })
@@ -119,6 +121,13 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 		c.doctor(ctx)
 	}
 	return c.verdict()
+}
+
+// onlyHere reports whether HOST:PORT can be reached from this machine only.
+func onlyHere(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func (c *configCheck) found(level storage.Level, line int, key, mend, format string, args ...any) {
@@ -152,9 +161,26 @@ func (c *configCheck) verdict() error {
 // writable says if others may change the file: it says what is deleted, and which
 // programs are run.
 func (c *configCheck) writable() {
-	info, err := os.Stat(c.Path)
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		c.found(storage.Warning, 0, "", "chmod go-w "+c.Path, "others than its owner can change this file (mode %04o): it says what is deleted at VBC, and which programs are run", info.Mode().Perm())
+	if wrong, mend := othersCanChange(c.Path); wrong != "" {
+		c.found(storage.Warning, 0, "", mend, "%s", wrong)
+	}
+}
+
+// othersCanChange says that others than its owner can change a configuration file, and
+// how to mend it; "" if they can't.
+func othersCanChange(path string) (wrong, mend string) {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o022 == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf("others than its owner can change this file (mode %04o): it says what is deleted at VBC, and which programs are run",
+		info.Mode().Perm()), "chmod go-w " + path
+}
+
+// warnOfWriters has the log of whoever goes by a configuration file say the same.
+func warnOfWriters(path string, log *slog.Logger) {
+	if wrong, mend := othersCanChange(path); wrong != "" {
+		log.Warn(wrong, "file", path, "hint", mend)
 	}
 }
 

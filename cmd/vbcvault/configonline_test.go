@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -71,5 +73,46 @@ accounts:
 	}
 	if r := w.run("config", "check", "--online"); r.code != 1 || !strings.Contains(r.stdout, "\nAccount good:\n") || !strings.Contains(r.stderr, "2 of 3 accounts") {
 		t.Errorf("exit %d", r.code)
+	}
+}
+
+// Whoever can change the file has deletions done and programs run: a run says so too,
+// and not only config check, which nobody runs each night.
+func TestFileThatOthersCanChange(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has other rights than these")
+	}
+	f := newFleet(t, 1, inDir, nil).write()
+	const warning = "others than its owner can change this file"
+	r := f.run("archive", "--config", f.file, "--all", "--dry-run")
+	if r.code != 0 || strings.Contains(r.stderr, warning) {
+		t.Errorf("exit %d", r.code)
+	}
+	if err := os.Chmod(f.file, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	f.says(f.run("archive", "--config", f.file, "--all", "--dry-run"), warning, "chmod go-w")
+	if log := f.serves()(syscall.SIGTERM); !strings.Contains(log, warning) {
+		t.Error("serve says nothing")
+	}
+}
+
+// Who listens where others can ask is told so.
+func TestMetricsForEverybody(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 1, inDir, nil)
+	for address, warned := range map[string]bool{":9180": true, "[::]:9180": true, "0.0.0.0:9180": true, "192.0.2.1:9180": true, "127.0.0.1:9180": false, "[::1]:9180": false, "localhost:9180": false} {
+		f.write()
+		b, err := os.ReadFile(f.file)
+		if err == nil {
+			err = os.WriteFile(f.file, append(b, "service: {listen: '"+address+"'}\n"...), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := f.run("config", "check", f.file); r.code != 0 || strings.Contains(r.stdout, "can read the metrics") != warned {
+			t.Errorf("%s: exit %d", address, r.code)
+		}
 	}
 }

@@ -119,6 +119,7 @@ func (f *fleetFlags) run(cmd *cobra.Command, o *output, dryRun bool, metricsFile
 	if err != nil {
 		return fleetSummary{}, err
 	}
+	warnOfWriters(f.config, o.log)
 	all := &fleet{output: o, accounts: accounts, dryRun: dryRun}
 	if !dryRun {
 		all.telling = tellerFor(accounts[0], o.log)

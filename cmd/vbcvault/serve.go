@@ -88,6 +88,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
+	warnOfWriters(c.Path, o.log)
 	ready := false
 	defer func() {
 		if err != nil && !ready && ctx.Err() != nil {
@@ -110,6 +111,9 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
+			if err == nil {
+				warnOfWriters(c.Path, o.log)
+			}
 			return c, err
 		},
 		Overview: readOverview,

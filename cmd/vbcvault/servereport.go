@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
@@ -27,8 +28,9 @@ func (t *serviceTelling) report(ctx context.Context, c *config.Config, due time.
 		return fmt.Errorf("make the report: %w", err)
 	}
 	month := first.AddDate(0, 0, -1).Format("2006-01")
+	host, _ := os.Hostname()
 	return t.teller.Load().SendReport(ctx, c.Report.Notify, notify.Monthly{
-		Due: due, Title: "report for " + month, Text: r.Text(),
+		Service: host + " " + t.state, Due: due, Title: "report for " + month, Text: r.Text(),
 		Page: notify.File{Name: "vbcvault-" + month + ".html", Type: "text/html", Body: page.Bytes()},
 		Command: fmt.Sprintf("vbcvault report --config %s --since %s --until %s --out report.html", t.config,
 			period.Since.Format(time.RFC3339), period.Until.Format(time.RFC3339)),

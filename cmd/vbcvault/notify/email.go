@@ -30,6 +30,9 @@ func (t *Teller) mail(ctx context.Context, e *config.Email, l Letter) error {
 	if err != nil {
 		return err
 	}
+	if password != "" { // as AUTH PLAIN has it, which servers repeat in their errors
+		s = append(s, "\x00"+e.Username+"\x00"+password)
+	}
 	d := &dialer{ctx: ctx}
 	defer d.close()
 	client, err := t.mailClient(e, d, password)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"io"
 	"math/big"
@@ -64,12 +65,15 @@ func (*session) Logout() error            { return nil }
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if password != s.s.password {
-			return &smtp.SMTPError{Code: 535, Message: "no user " + user + " with " + password}
+			return &smtp.SMTPError{Code: 535, Message: "no user " + user + " with " + password + ": AUTH PLAIN " + plainLogin} // some repeat what they got
 		}
 		s.m.user = user
 		return nil
 	}), nil
 }
+
+// plainLogin is how the password is sent.
+var plainLogin = base64.StdEncoding.EncodeToString([]byte("\x00archiver\x00mail password"))
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 	s.m.from = from
@@ -152,7 +156,7 @@ func (silent) Println(...any)        {}
 // mailer tells through a server.
 func mailer(t *testing.T, s *mailServer, change func(*config.Email)) (*Teller, *bytes.Buffer) {
 	t.Helper()
-	e := &config.Email{Host: s.addr, From: "vbcvault <archive@example.com>", To: []string{"ops@example.com", "Boss <boss@example.com>"}, Username: "archive", Password: secretOf(t, "mail password")}
+	e := &config.Email{Host: s.addr, From: "vbcvault <archive@example.com>", To: []string{"ops@example.com", "Boss <boss@example.com>"}, Username: "archiver", Password: secretOf(t, "mail password")}
 	change(e)
 	tell, log := teller(t, config.Notifier{Name: "mail", On: []string{"always"}, Email: e})
 	tell.roots = s.roots
@@ -209,7 +213,7 @@ func TestMailIsReceived(t *testing.T) {
 				t.Fatal(res[0].Err)
 			}
 			got := s.all()[0]
-			if got.from != "archive@example.com" || !slices.Equal(got.to, []string{"ops@example.com", "boss@example.com"}) || got.user != "archive" || how == "starttls" && !got.tls {
+			if got.from != "archive@example.com" || !slices.Equal(got.to, []string{"ops@example.com", "boss@example.com"}) || got.user != "archiver" || how == "starttls" && !got.tls {
 				t.Errorf("from %s to %s, user %q, TLS %v", got.from, got.to, got.user, got.tls)
 			}
 			m, err := mail.ReadMessage(bytes.NewReader(got.text))
@@ -301,7 +305,7 @@ func TestMailIsRefused(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || Final(err) != c.final {
 				t.Errorf("%v, final %v", err, Final(err))
 			}
-			if strings.Contains(log.String(), "mail password") || len(s.all()) > 0 {
+			if strings.Contains(log.String(), "mail password") || strings.Contains(log.String(), plainLogin) || len(s.all()) > 0 {
 				t.Errorf("%d mails\n%s", len(s.all()), log)
 			}
 		})

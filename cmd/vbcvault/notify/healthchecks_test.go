@@ -81,3 +81,22 @@ func TestHealthchecksAreDown(t *testing.T) {
 		t.Errorf("%d warnings: %s", n, log)
 	}
 }
+
+// A run that waits for its manifest begins again and again, and a check is told once.
+func TestHealthchecksOfARunThatWaits(t *testing.T) {
+	t.Parallel()
+	r := receive(t, fine)
+	tell, _ := teller(t, config.Notifier{Name: "hc", Healthchecks: &config.Healthchecks{URL: secretOf(t, r.URL)}})
+	o := well(0)
+	for range 5 {
+		tell.Started(t.Context(), "acme", o.Outcome.Run)
+	}
+	tell.Tell(t.Context(), o)
+	var got []string
+	for _, g := range r.all() {
+		got = append(got, g.path)
+	}
+	if !slices.Equal(got, []string{"/start", "/0"}) {
+		t.Errorf("pings %q", got)
+	}
+}

@@ -76,15 +76,19 @@ func (s *state) next(f facts, out outcome.Outcome) (n state) {
 // isFresh reports whether a failure is to be told: it is one since this run, it has a
 // cause that wasn't told since it began, or it was told a week ago.
 func (s *state) isFresh(f facts, now time.Time) bool {
-	return s == nil || !s.Failing || now.Sub(s.Said) >= again ||
+	return s == nil || !s.Failing || now.Sub(s.Said) >= again || s.Said.After(now) ||
 		slices.ContainsFunc(f.codes, func(c string) bool { return !slices.Contains(s.Codes, c) })
 }
 
 // overtakes reports whether there is nothing to tell of a run any more: it was told, or
-// a later one was.
+// a later one was. What was told by a clock that was ahead overtakes nothing: nobody
+// would be told of anything until that time has come.
 func (s *state) overtakes(run string, at time.Time) bool {
-	return s != nil && (s.At.After(at) || s.Run == run && s.At.Equal(at))
+	return s != nil && (s.At.After(at) && !s.At.After(time.Now().Add(ahead)) || s.Run == run && s.At.Equal(at))
 }
+
+// ahead is how far the clock of another machine may be.
+const ahead = 5 * time.Minute
 
 // told is the file: by notifier, by account and job.
 type told map[string]map[string]*state
@@ -103,6 +107,9 @@ func slot(account, job string) string {
 
 func (all told) of(notifier, account, job string) *state { return all[notifier][slot(account, job)] }
 
+// errBroken says that the file isn't one of ours, or isn't whole.
+var errBroken = errors.New("it is damaged")
+
 // read reads the file. One that isn't there, or that isn't ours, is nothing told.
 func (m *Memory) read() (told, error) {
 	if m == nil {
@@ -117,7 +124,7 @@ func (m *Memory) read() (told, error) {
 	}
 	var all told
 	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("read %s: %w", m.path, err)
+		return nil, fmt.Errorf("read %s: %w: %w", m.path, errBroken, err)
 	}
 	return all, nil
 }
@@ -137,7 +144,7 @@ func (m *Memory) put(entries ...entry) (err error) {
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	all, err := m.read()
-	if _, broken := errors.AsType[*json.SyntaxError](err); err != nil && !broken {
+	if err != nil && !errors.Is(err, errBroken) {
 		return err
 	}
 	if all == nil {

@@ -1,12 +1,14 @@
 package notify
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Several programs may remember at the same time, and none loses another's words.
@@ -51,5 +53,53 @@ func TestMemoryIsLost(t *testing.T) {
 	tell.Tell(t.Context(), bad(3, "cold"))
 	if len(told()) != 3 || !strings.Contains(log.String(), "can't be kept") {
 		t.Errorf("told %d times\n%s", len(told()), log)
+	}
+}
+
+// A file that is JSON and not ours is mended like any other, with the first thing told.
+func TestMemoryOfAnotherForm(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"[]", `{"one":7}`, `{"one":{"acme":{"at":"yesterday"}}}`, `{"one":{"acme":null}}`, "null", ""} {
+		n, told := to(t, "one", "failure")
+		tell, _ := teller(t, n)
+		tell.Tell(t.Context(), well(0))
+		if err := os.WriteFile(tell.memory.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tell.Tell(t.Context(), bad(1, "size"))
+		tell.Tell(t.Context(), bad(2, "size"))
+		if len(told()) != 1 {
+			t.Errorf("%s: told %d times", text, len(told()))
+		}
+	}
+}
+
+// What was told while the clock was years ahead keeps nobody from being told now.
+func TestMemoryOfTheFuture(t *testing.T) {
+	t.Parallel()
+	n, told := to(t, "one", "failure")
+	tell, _ := teller(t, n)
+	later := bad(0, "size")
+	later.Outcome.Ended = time.Now().AddDate(10, 0, 0)
+	tell.Tell(t.Context(), later)
+	tell.Tell(t.Context(), bad(1, "size")) // since nobody knows when it was told
+	tell.Tell(t.Context(), bad(2, "size"))
+	tell.Tell(t.Context(), bad(3, "cold"))
+	if len(told()) != 3 {
+		b, err := json.Marshal(told())
+		t.Errorf("told %d times: %s, %v", len(told()), b, err)
+	}
+}
+
+// A service whose memory can't be written, as on a full disk, tells all the same.
+func TestMemoryThatCantBeWritten(t *testing.T) {
+	t.Parallel()
+	one, told := to(t, "one", "failure")
+	quiet, _ := to(t, "quiet", "recovery")
+	tell, log := teller(t, one, quiet)
+	tell.Tell(t.Context(), well(0))
+	tell.memory = Remember(filepath.Join(tell.memory.path, "below a file"))
+	if err := tell.TellOnce(t.Context(), bad(1, "size")); err != nil || len(told()) != 1 {
+		t.Errorf("%v; told %d times\n%s", err, len(told()), log)
 	}
 }

@@ -71,6 +71,7 @@ type Teller struct {
 	log       *slog.Logger
 	pauses    []time.Duration
 	starting  sync.Map       // notifier and run → a channel that is closed once that is told
+	begun     sync.Map       // account → the run that it was last told of that it begins
 	roots     *x509.CertPool // nil = the system's
 }
 
@@ -114,8 +115,13 @@ func concerns(n config.Notifier, account string) bool {
 // Started tells healthchecks that a run of the account begins. run is the UUID that
 // the outcome will have. It returns at once, and the ping has one try: that it is lost
 // doesn't matter, only the length of the run is unknown then. What is told of the run's
-// end waits for it.
+// end waits for it. Of a run that begins again, as one that waits for its manifest does
+// every minute, it tells once: each ping would put off the moment when the check says
+// that the run doesn't come to its end.
 func (t *Teller) Started(ctx context.Context, account, run string) {
+	if last, _ := t.begun.Swap(account, run); last == run {
+		return
+	}
 	for _, n := range t.notifiers {
 		if n.Healthchecks == nil || !concerns(n, account) {
 			continue
@@ -242,9 +248,14 @@ func (t *Teller) Tell(ctx context.Context, o Occasion) []Result {
 // whom it is worth it; what is refused for good is a warning in the log.
 func (t *Teller) TellOnce(ctx context.Context, o Occasion) error {
 	letters, err := t.Plan(o)
-	if err != nil {
-		return fmt.Errorf("keep what the notifiers have been told: %w", err)
+	if err != nil { // a full disk is what people have to be told of
+		t.log.Warn("what the notifiers have been told can't be kept: they may be told again", "error", err)
 	}
+	return t.sendOnce(ctx, letters)
+}
+
+// sendOnce tries once to deliver each letter, all at the same time.
+func (t *Teller) sendOnce(ctx context.Context, letters []Letter) error {
 	failed := make([]error, len(letters))
 	var all sync.WaitGroup
 	for i, l := range letters {

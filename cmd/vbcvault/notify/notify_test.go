@@ -38,7 +38,7 @@ func teller(t testing.TB, n ...config.Notifier) (*Teller, *bytes.Buffer) {
 	return tell, log
 }
 
-var night = time.Date(2026, 11, 27, 2, 17, 0, 0, time.UTC)
+var night = time.Date(2025, 11, 27, 2, 17, 0, 0, time.UTC)
 
 // well is a run in the nth night that did all there was to do.
 func well(n int) Occasion {

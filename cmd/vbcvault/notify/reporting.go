@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,6 +18,7 @@ const mostLines = 40
 
 // Monthly is a report that is due, as it is sent.
 type Monthly struct {
+	Service string    // whose report it is, in words that no other service has; shown nowhere
 	Due     time.Time // by which it is known: each notifier gets one for each
 	Title   string    // one line
 	Text    string    // the report in short, for people
@@ -28,7 +31,10 @@ type Monthly struct {
 // has got it doesn't get it again. The error has no secret, and names those for whom
 // another try is worth it; what is refused for good is a warning in the log.
 func (t *Teller) SendReport(ctx context.Context, names []string, r Monthly) error {
-	id := "report-" + r.Due.UTC().Format("20060102T150405Z")
+	// Two services that are due at the same time send two mails: with one Message-ID,
+	// mail servers would drop one of them as the other.
+	of := sha256.Sum256([]byte(r.Service))
+	id := "report-" + r.Due.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(of[:6])
 	m := Message{ID: prefix + id, Kind: Report, At: r.Due.UTC(), Title: oneLine(r.Title), Commands: []string{r.Command}}
 	for line := range strings.Lines(r.Text) {
 		switch line = oneLine(line); {

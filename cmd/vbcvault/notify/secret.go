@@ -45,7 +45,11 @@ func (s *secrets) fetchURL(ctx context.Context, from config.Secret, account stri
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
 		return nil, &failure{text: "url is plain http; only https is allowed, except to this machine", final: true}
 	}
-	for _, part := range append(strings.Split(u.EscapedPath(), "/"), u.RawQuery) {
+	parts := append(strings.Split(u.EscapedPath(), "/"), u.RawQuery)
+	for _, values := range u.Query() {
+		parts = append(parts, values...)
+	}
+	for _, part := range parts {
 		if len(part) >= 8 {
 			*s = append(*s, part)
 		}

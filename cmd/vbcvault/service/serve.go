@@ -79,7 +79,7 @@ func (s *Service) riverConfig() *river.Config {
 	river.AddWorker(workers, &teller{s: s})
 	river.AddWorker(workers, &reporter{s: s})
 	return &river.Config{
-		Queues:               map[string]river.QueueConfig{workQueue: s.places(), tellQueue: {MaxWorkers: 4}},
+		Queues:               map[string]river.QueueConfig{workQueue: s.places(), tellQueue: {MaxWorkers: tellers}},
 		Workers:              workers,
 		FetchCooldown:        min(river.FetchCooldownDefault, s.pauses.Poll),
 		FetchPollInterval:    s.pauses.Poll,
@@ -88,6 +88,10 @@ func (s *Service) riverConfig() *river.Config {
 		Logger:               slog.New(onlyWarnings{s.log.Handler()}),
 	}
 }
+
+// tellers are how many outcomes are told at the same time. Each may wait half a minute
+// for a notifier that doesn't answer, and there are hundreds in a night.
+const tellers = 16
 
 // places are River's places for work.
 func (s *Service) places() river.QueueConfig {

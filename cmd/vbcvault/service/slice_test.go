@@ -165,6 +165,40 @@ func TestTelling(t *testing.T) {
 	eventually(t, "the next is told", func() bool { return tries.Load() == told+1 && len(telling()) == 0 })
 }
 
+// Some outcomes that can't be told for long keep no others from being told.
+func TestTellingThatHangs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "a", "b", "c", "d", "e", "f")
+	hangs := make(chan struct{})
+	told := make(chan struct{})
+	h.options.Hooks.Tell = func(ctx context.Context, _ Kind, _ *overview.Overview, o outcome.Outcome) error {
+		if o.Account == "f" {
+			close(told)
+			return nil
+		}
+		select {
+		case <-hangs:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	h.start()
+	c := h.control()
+	for _, account := range []string{"a", "b", "c", "d", "e", "f"} {
+		_, run := h.ask(c, account, Archive)
+		h.ended(c, run)
+	}
+	eventually(t, "the last is told", func() bool {
+		select {
+		case <-told:
+			return true
+		default:
+			return false
+		}
+	})
+	close(hangs)
+}
+
 // The report is sent when it is due, tried again, also after a restart, and not again.
 func TestReport(t *testing.T) {
 	t.Parallel()
