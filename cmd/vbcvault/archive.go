@@ -102,8 +102,8 @@ The exit code is the highest of all. See vbcvault help config.`,
   vbcvault archive --config vbcvault.yaml --all
   vbcvault archive --config vbcvault.yaml acme globex --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if many.config == "" {
-				return cobra.NoArgs(cmd, args)
+			if many.config == "" && len(args) > 0 {
+				return usagef("names of accounts need --config FILE; settings are flags, as in --to DESTINATION", "unexpected argument %q", args[0])
 			}
 			return nil
 		},

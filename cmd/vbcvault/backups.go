@@ -70,6 +70,9 @@ const backupTime = "20060102T150405Z"
 // elsewhere refuses the directory of the manifest itself: manifests there count as
 // those of other machines' runs.
 func (b backups) elsewhere(path string) error {
+	if b.dir == "" {
+		return usagef("add it to schedule, of the account or of defaults: the directory for the copies, as in backup-to: /backup", "schedule.backup-to is missing")
+	}
 	to, err := os.Stat(b.dir)
 	if err != nil || !to.IsDir() {
 		return usagef("create it, or mount its disk: vbcvault doesn't create it", "schedule.backup-to: there is no directory %s", b.dir)

@@ -39,7 +39,9 @@ fix it. It sends VBC four requests, and a few more to find the addresses of the
 API and of tokens if these are wrong. It changes nothing, with two exceptions
 that a run makes too: it leaves one small object on an S3 server that doesn't
 verify checksums, and it records a password that VBC refuses, so that nothing
-tries it again too soon. The exit code is 1 if a check fails, else 0.`,
+tries it again too soon. The exit code is 1 if a check fails, else 0.
+
+For the accounts of a configuration file: vbcvault config check FILE --online.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
   vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
   vbcvault doctor --to file:///mnt/archive --json`,

@@ -155,16 +155,17 @@ func insecureHint(err error) string {
 
 // loginHint says how to mend a login that is refused.
 func loginHint(e *vbc.AuthError) string {
-	user := "VBC_USERNAME and VBC_PASSWORD must be those of a VBC integration user (not of the developer portal)"
+	// A run with a configuration file has its login there, and any other in the environment.
+	user := "VBC_USERNAME and VBC_PASSWORD, or username and password in the configuration file, must be those of a VBC integration user (not of the developer portal)"
 	until := ""
 	if !e.Until.IsZero() {
 		until = e.Until.UTC().Format(time.RFC3339)
 	}
 	switch {
 	case e.Cause == vbc.RefusedToken:
-		return "check that VBC_API_URL and VBC_TOKEN_URL belong together, and that the application is subscribed to the Call Recording API. If another program logs in as the same user, give vbcvault its own user and application"
+		return "check that VBC_API_URL and VBC_TOKEN_URL (api-url and token-url in a configuration file) belong together, and that the application is subscribed to the Call Recording API. If another program logs in as the same user, give vbcvault its own user and application"
 	case e.Cause == vbc.RefusedClient:
-		return "VBC_CLIENT_ID and VBC_CLIENT_SECRET must be those of your application in the developer portal, and it must allow the password grant; some accounts get tokens at another address (VBC_TOKEN_URL), which vbcvault doctor tries"
+		return "VBC_CLIENT_ID and VBC_CLIENT_SECRET, or client-id and client-secret in the configuration file, must be those of your application in the developer portal, and it must allow the password grant; some accounts get tokens at another address (VBC_TOKEN_URL), which vbcvault doctor tries"
 	case e.Cause == vbc.RefusedLogin:
 		return "check whether VBC or a proxy sent this answer, and check VBC_TOKEN_URL; vbcvault doctor tries the other addresses"
 	case e.Locked:

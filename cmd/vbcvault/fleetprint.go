@@ -137,6 +137,9 @@ func (s fleetSummary) err() error {
 	}
 	well := len(s.Accounts["done"]) + len(s.Accounts["skipped"])
 	err := fmt.Errorf("%d of %d accounts are not done; see above", s.Total-well, s.Total)
+	if s.Total-well == 1 {
+		err = fmt.Errorf("1 of %d accounts is not done; see above", s.Total)
+	}
 	switch s.worst {
 	case exitInterrupted:
 		err = fmt.Errorf("%w: %w", pipeline.ErrStopped, err)

@@ -16,7 +16,7 @@ func listen(ctx context.Context, address string) (io.Closer, error) {
 	}
 	l, err := service.Listen(ctx, address)
 	if err != nil {
-		return nil, usagef("set service: listen in the configuration file to an address of this machine with a free port, as in 127.0.0.1:9180", "%w", err)
+		return nil, usagef("if another vbcvault serve is running, stop it; else set service: listen in the configuration file to an address of this machine with a free port, as in 127.0.0.1:9180", "%w", err)
 	}
 	return l, nil
 }

@@ -230,7 +230,7 @@ func TestABackupThatFailsRemovesNothing(t *testing.T) {
 	if _, err := os.Stat(old); err != nil {
 		t.Errorf("the last copy with a key: %v", err)
 	}
-	for where, text := range map[string]string{filepath.Join(dir, "nowhere"): "there is no directory", filepath.Dir(k.manifest): "the directory of the manifest itself"} {
+	for where, text := range map[string]string{"": "backup-to is missing", filepath.Join(dir, "nowhere"): "there is no directory", filepath.Dir(k.manifest): "the directory of the manifest itself"} {
 		k.account.Schedule.BackupTo = where
 		if o := k.worker.Backup(t.Context(), k.account); o.ExitCode != exitUsage || !strings.Contains(o.Error, text) || o.Hint == "" {
 			t.Errorf("to %s: %+v", where, o)

@@ -53,7 +53,7 @@ overwritten. The exit code is 1 if a manifest could not be read: the report says
 which.`,
 		Example: `  vbcvault report --out october.html
   vbcvault report --since 2026-01-01 --until 2026-07-01 --out half-year.html
-  vbcvault report --config /etc/vbcvault.yaml --account acme --out acme.json`,
+  vbcvault report --config /etc/vbcvault/vbcvault.yaml --account acme --out acme.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}

@@ -101,7 +101,10 @@ To see it work without an account, a bucket or a server:
 		args := cmd.Args
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
+				var said *usageError // the command has said it itself
 				switch {
+				case errors.As(err, &said):
+					return err
 				case len(given) > 0 && cmd.HasSubCommands():
 					err = unknownCommand(cmd, given[0])
 				case len(given) > 0:

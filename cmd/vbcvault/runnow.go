@@ -62,7 +62,7 @@ func (f *runFlags) ask(ctx context.Context, s streams, c *service.Control, name 
 		return err
 	}
 	if f.wait && !there {
-		return noService()
+		return noService("start it with vbcvault serve; nothing was queued. Without --wait the work is queued, and begins then")
 	}
 	job, run, already, err := c.Start(ctx, name, service.Kind(f.kind))
 	if err != nil {
@@ -88,8 +88,8 @@ func (f *runFlags) ask(ctx context.Context, s streams, c *service.Control, name 
 }
 
 // noService says that nobody does what is asked for.
-func noService() error {
-	return &hinted{err: errors.New("no vbcvault serve is running"), hint: "start it with vbcvault serve; what is queued begins then, and what was in progress resumes"}
+func noService(hint string) error {
+	return &hinted{err: errors.New("no vbcvault serve is running"), hint: hint}
 }
 
 // end waits for the end of a run.
@@ -115,7 +115,7 @@ func (f *runFlags) end(ctx context.Context, c *service.Control, run string) (*ou
 		case !waits:
 			return nil, &exitError{code: exitInterrupted, err: errors.New("the job was cancelled before it began")}
 		case !there:
-			return nil, noService()
+			return nil, noService("start it with vbcvault serve; what is queued begins then, and what was in progress resumes")
 		}
 		select {
 		case <-ctx.Done():

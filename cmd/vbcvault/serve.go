@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -107,6 +108,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	told := newServiceMetrics(c, o.log)
 	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
 	tells.use(c)
+	warnUnscheduled(c, o.log)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
 		Load: func(context.Context) (*config.Config, error) {
@@ -120,6 +122,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Report: tells.report, Reloaded: func(c *config.Config) {
 			w.use(c)
 			tells.use(c)
+			warnUnscheduled(c, o.log)
 		}}),
 		Notifier: systemd,
 	})
@@ -133,6 +136,21 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	defer stop()
 	ready = true
 	return svc.Run(ctx)
+}
+
+// warnUnscheduled names the accounts that no schedule begins: nobody else notices that
+// they are never archived.
+func warnUnscheduled(c *config.Config, log *slog.Logger) {
+	var names []string
+	for _, a := range c.Accounts {
+		if a.Schedule.Cron == "" {
+			names = append(names, a.Name)
+		}
+	}
+	if len(names) > 0 {
+		log.Warn("accounts without a schedule are archived only when vbcvault run asks for it; give them schedule: cron in the file",
+			"count", len(names), "accounts", few(names))
+	}
 }
 
 // onHangup calls f at each SIGHUP until stop is called.
@@ -175,7 +193,7 @@ func serviceError(err error) error {
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
 	case errors.Is(err, service.ErrNoJob):
-		return usagef("vbcvault jobs lists the numbers", "%w", err)
+		return usagef("vbcvault jobs lists those that can be named, with their numbers", "%w", err)
 	default:
 		return unwritable(err)
 	}

@@ -195,7 +195,7 @@ func printStandings(out io.Writer, all []standing) error {
 	fmt.Fprintln(w, "account\tlast run\texit code\tarchived\tleft\tfailed\ttrouble\tdamaged\theld\t")
 	for _, st := range all {
 		if st.Error != "" || st.State == "new" {
-			fmt.Fprintf(w, "%s\t%s\n", st.Account, cmp.Or(st.Error, "never: there is no manifest yet, or no run in it"))
+			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\t-\t-\t-\t%s\n", st.Account, cmp.Or(st.Error, "never run: there is no manifest yet, or no run in it"))
 			continue
 		}
 		exit, note := "-", ""

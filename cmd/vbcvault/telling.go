@@ -63,7 +63,7 @@ func (t *telling) tell(ctx context.Context, a configured, out outcome.Outcome) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	t.all.Go(func() {
-		o := notify.Occasion{Outcome: out, Config: a.path}
+		o := notify.Occasion{Outcome: out, Config: wholePath(a.path)}
 		if out.Manifest != "" {
 			var err error
 			if o.After, err = readOverview(ctx, out.Manifest); err != nil && !sqlite.Missing(err) {
@@ -100,5 +100,13 @@ func (t *serviceTelling) began(a config.Account, kind service.Kind, run string) 
 
 // tell is service.Hooks.Tell.
 func (t *serviceTelling) tell(ctx context.Context, kind service.Kind, after *overview.Overview, out outcome.Outcome) error {
-	return t.teller.Load().TellOnce(ctx, notify.Occasion{Outcome: out, After: after, Job: string(kind), Config: t.config})
+	return t.teller.Load().TellOnce(ctx, notify.Occasion{Outcome: out, After: after, Job: string(kind), Config: wholePath(t.config)})
+}
+
+// wholePath is the file for whoever reads of it elsewhere, in another directory.
+func wholePath(path string) string {
+	if whole, err := filepath.Abs(path); err == nil && path != "" {
+		return whole
+	}
+	return path
 }

@@ -115,9 +115,9 @@ func onlyManifest() (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", usagef("name it with --manifest FILE; archive prints its name", "there is no manifest in %s", dir)
+		return "", usagef("name it with --manifest FILE; archive prints its name. With a configuration file, vbcvault status --config FILE --json has the manifests of its accounts", "there is no manifest in %s", dir)
 	case 1:
 		return found[0], nil
 	}
-	return "", usagef("name one with --manifest FILE", "there are several manifests:\n  %s", strings.Join(found, "\n  "))
+	return "", usagef("name one with --manifest FILE; status and report take --config FILE, for the accounts of a configuration file", "there are several manifests:\n  %s", strings.Join(found, "\n  "))
 }

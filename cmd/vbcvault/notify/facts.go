@@ -89,7 +89,7 @@ func (f *facts) why(o Occasion) {
 	if out.ErrorCode != code.Incomplete {
 		p := Point{Code: out.ErrorCode, Text: endedBecause(o), Advice: oneLine(out.Hint)}
 		if out.ErrorCode == code.Usage && o.Config != "" {
-			p.Advice = "vbcvault config check " + quote(o.Config) + " says what is wrong"
+			p.Advice = "vbcvault config check " + quote(o.Config) + " says what is wrong: run it as the user that vbcvault runs as, since others may read other secrets; if it finds nothing, the log of vbcvault has the reason"
 		}
 		f.fails("ended/"+out.ErrorCode, p)
 	}

@@ -29,6 +29,7 @@ type gathering struct {
 	failing            map[string]*Failing
 	retention          time.Duration // of VBC, as far as is known; 0 = not known
 	lastEnded, lastRun *manifest.Run // nil = none
+	firstRun           time.Time     // when it began; zero = none
 }
 
 // read makes the section of one account.

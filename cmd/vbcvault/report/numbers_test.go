@@ -286,6 +286,20 @@ func TestRetentionOfVBC(t *testing.T) {
 	}
 }
 
+// The first run over a large account takes days: only one that never comes to its end is
+// overdue.
+func TestFirstRunMayTakeDays(t *testing.T) {
+	t.Parallel()
+	for began, want := range map[time.Duration]report.Standing{6 * 24 * time.Hour: report.Attention, 8 * 24 * time.Hour: report.Action} {
+		h := newHistory(t)
+		h.run(time.Now().Add(-began), 0, nil, manifest.RunOptions{})
+		h.run(time.Now().Add(-time.Hour), 0, nil, manifest.RunOptions{})
+		if _, s := h.made(october); s.Standing != want {
+			t.Errorf("no run has ended since %v: %s, want %s: %+v", began, s.Standing, want, s.Findings)
+		}
+	}
+}
+
 // A log that was changed is told, and an account that can't be read doesn't hide the rest.
 func TestWorstComesFirst(t *testing.T) {
 	t.Parallel()

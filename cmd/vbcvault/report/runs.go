@@ -84,7 +84,7 @@ func (g *gathering) runs(ctx context.Context) error {
 			return err
 		}
 		if first.IsZero() {
-			first = dayOf(r.Started)
+			first, g.firstRun = dayOf(r.Started), r.Started
 		}
 		g.lastRun, g.Runs.Last = &r, r.Started
 		s, how := endOf(r)

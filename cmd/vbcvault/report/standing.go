@@ -115,8 +115,10 @@ func (g *gathering) judgeRuns(say sayer) {
 	switch {
 	case g.Runs.Last.IsZero():
 		say(Attention, "run vbcvault archive", "No run has archived this account yet.")
+	case ended.IsZero() && g.At.Sub(g.firstRun) <= overdue: // the first archiving of all takes days
+		say(Attention, advice, "No run has ever come to its end. The first one began on %s.", moment(g.firstRun))
 	case ended.IsZero():
-		say(Action, advice, "No run has ever come to its end.")
+		say(Action, advice, "No run has ever come to its end. The first one began on %s.", moment(g.firstRun))
 	case g.At.Sub(ended) > overdue:
 		say(Action, advice, "No run has come to its end for %s: the last one ended on %s.", span(g.At.Sub(ended).Seconds()), moment(ended))
 	case g.Runs.LastFailed:

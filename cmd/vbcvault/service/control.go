@@ -45,7 +45,7 @@ func (c *Control) Close() error { return c.state.Close() }
 func (c *Control) Serving() (bool, error) { return serving(c.dir) }
 
 // ErrNoJob says that there is no such job.
-var ErrNoJob = errors.New("there is no such job; vbcvault jobs lists all")
+var ErrNoJob = errors.New("there is no such job")
 
 // Start asks for an account's work, to begin before what has not begun. Work of this
 // kind that waits or is under way already is left as it is. run is in its outcome.
