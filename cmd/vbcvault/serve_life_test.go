@@ -62,6 +62,7 @@ func TestServeReadsTheFileAnew(t *testing.T) {
 	s.write()
 	s.signalIt(syscall.SIGHUP)
 	s.says("the configuration is taken over")
+	s.says(`keeps the settings that it began with; vbcvault jobs cancel ends it, and vbcvault run begins it anew" accounts=acme`)
 	s.want(s.ask("run", "globex", "--wait", "--json"), 0, map[string]int{"archived": 3})
 	s.want(s.ask("run", "acme", "--wait", "--json"), 0, map[string]int{"archived": n})
 	if c := acme.Counts(); c.ByKind[vbctest.Token] != 1 || c.ByKind[vbctest.Audio] != n {

@@ -119,6 +119,26 @@ func TestLateStartIsPatient(t *testing.T) {
 	}
 }
 
+// Work that was left to another run for longer than is patient has not been done: that is
+// no success.
+func TestLeftToAnotherRunForTooLong(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "a")
+	h.hands.do = func(context.Context, Kind, string) outcome.Outcome { return outcome.Outcome{Skipped: true} }
+	h.start()
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c := h.control()
+	_, run := h.ask(c, "a", Archive)
+	h.executeState(c, fmt.Sprintf("UPDATE schedule SET due = %d", time.Now().Add(-2*patience).UnixMilli()))
+	h.executeState(c, "UPDATE river_job SET created_at = '2000-01-01 00:00:00.000'")
+	h.start()
+	if o := h.ended(c, run); o.OK() || o.ErrorCode != code.AnotherRun || o.Skipped {
+		t.Errorf("%+v", o)
+	}
+}
+
 // Work that ends the whole process, each time, doesn't keep others from being done: it is
 // taken up later and later.
 func TestWorkThatEndsTheService(t *testing.T) {

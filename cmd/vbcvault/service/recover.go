@@ -107,9 +107,10 @@ func (s *Service) takenUp(job *rivertype.JobRow, r row) (w work, priority int, a
 	return w, goesOn, 0, nil
 }
 
-// forget removes outcomes that are old.
+// forget removes outcomes that are old; also one whose telling was given up, when River
+// has forgotten that too.
 func (s *state) forget(ctx context.Context, before time.Time) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell = 0", millis(before))
+	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell NOT IN (SELECT id FROM river_job)", millis(before))
 	if err != nil {
 		return fmt.Errorf("remove old outcomes: %w", err)
 	}

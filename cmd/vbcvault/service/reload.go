@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -37,6 +39,9 @@ func (s *Service) reload(ctx context.Context) error {
 		return nil
 	}
 	s.log.Info("the configuration is taken over", "accounts", len(c.Accounts), "at_once", s.places().MaxWorkers)
+	if names := s.keepSettings(); len(names) > 0 { // somebody may believe that delete: false holds for these too
+		s.log.Warn("work in progress keeps the settings that it began with; vbcvault jobs cancel ends it, and vbcvault run begins it anew", "accounts", strings.Join(names, ", "))
+	}
 	if c.AccountsAtOnce != was.AccountsAtOnce {
 		if err := s.newPlaces(ctx); err != nil {
 			return err
@@ -79,9 +84,24 @@ func (s *Service) check(ctx context.Context) (*config.Config, error) {
 	return c, nil
 }
 
+// keepSettings are the accounts whose work in progress began with another configuration.
+func (s *Service) keepSettings() (names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, one := range s.residents {
+		if !one.over() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // newPlaces gives River as many places as the configuration says. All slices end for
-// that, and go on in the new places.
+// that, and go on in the new places. One that waits for a transfer's end may take a while:
+// that isn't being stuck, up to a limit.
 func (s *Service) newPlaces(ctx context.Context) error {
+	began := time.Now()
 	removed := make(chan error, 1)
 	go func() { removed <- s.queue.client.Queues().Remove(context.WithoutCancel(ctx), workQueue) }()
 	for {
@@ -96,6 +116,9 @@ func (s *Service) newPlaces(ctx context.Context) error {
 			}
 			return nil
 		case <-time.After(s.pauses.Poll): // a slice may have begun since
+			if time.Since(began) < 2*s.pauses.Slice {
+				s.notifier.Alive()
+			}
 		}
 	}
 }

@@ -276,6 +276,10 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		waits := func(r row) row { r.began = time.Time{}; return r }
 		return errors.Join(s.note(ctx, r, waits), river.JobSnooze(s.pauses.Busy))
 	}
+	if o.Skipped { // with skip-if-running a command leaves it to the other run, but here nothing was done for a day
+		o.Skipped, o.ExitCode, o.ErrorCode = false, exitStopped, code.AnotherRun
+		o.Error, o.Hint = "another run uses the manifest, and nothing was done", "see whether that run gets on: vbcvault status --manifest "+o.Manifest
+	}
 	switch err := s.store(ctx, r, o, complete); {
 	case errors.Is(err, errPast): // another job for the same work has stored it
 		return river.JobCancel(err)
