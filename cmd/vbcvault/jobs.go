@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -158,7 +159,7 @@ func printJobs(s streams, all []service.Job) {
 	defer w.Flush()
 	fmt.Fprintln(w, "JOB\tACCOUNT\tKIND\tSTATE\tSINCE\tATTEMPT\tERROR")
 	for _, j := range all {
-		id, attempt, note := "-", "-", j.Error
+		id, attempt, note := "-", "-", strings.ReplaceAll(j.Error, "\n", "; ") // of several notifiers
 		if j.ID > 0 {
 			id = strconv.FormatInt(j.ID, 10)
 		}

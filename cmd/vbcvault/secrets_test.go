@@ -142,8 +142,27 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 	add(f.run("status", "--config", f.file, "--json"))
 	add(f.run("report", "--config", f.file, "--since", "2020-01-01", "--out", report))
 	stop := f.serves()
+	m.Inject(func(r *http.Request) *vbctest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if ok {
+			secrets = append(secrets, token)
+		}
+		if isList(r) {
+			return &vbctest.Fault{Status: 403, Body: `{"msg":"no list for ` + strings.Join(known[:4], " ") + " " + token + `"}`}
+		}
+		return nil
+	})
 	add(f.run("run", "a0", "--config", f.file, "--wait", "--json"))
-	add(f.run("jobs", "--config", f.file))
+	jobs := f.run("jobs", "--config", f.file)
+	for !strings.Contains(jobs.stdout, "notifier dead: HTTP 500; notifier mail: ") { // the error of a job is in its row
+		if t.Context().Err() != nil {
+			t.Fatal("no job has an error")
+		}
+		jobs = f.run("jobs", "--config", f.file)
+	}
+	add(jobs)
 	texts["dump of the service"] = stop(syscall.SIGQUIT)
 	_, bodies := people.said()
 	texts["what people got"] = strings.Join(bodies, "\n")

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
@@ -55,5 +57,26 @@ func (w *worker) quietly(a config.Account) *output {
 func (w *worker) Archive(ctx context.Context, a config.Account, watch func(*progress.Stats)) outcome.Outcome {
 	o := w.quietly(a)
 	o.watch = watch
-	return w.of(a).archive(ctx, o)
+	out := w.of(a).archive(ctx, o)
+	kept := withoutWords(out)
+	if kept.Error != out.Error {
+		o.log.Warn("the run did not do everything", "reason", out.Error)
+	}
+	return kept
+}
+
+// answered is what VBC has answered, with its words.
+var answered = regexp.MustCompile(`(?s)( answered [0-9]{3}(?: \(fault [0-9]+\))?): .*$`)
+
+// withoutWords is an outcome without what VBC has said in its answers, which may be
+// about callers: the log is for that, and the service keeps outcomes for a year.
+func withoutWords(o outcome.Outcome) outcome.Outcome {
+	o.Error = answered.ReplaceAllString(o.Error, "$1; the log has its words")
+	o.Stopped = answered.ReplaceAllString(o.Stopped, "$1")
+	problems := slices.Clone(o.Problems)
+	for i, p := range problems {
+		problems[i] = answered.ReplaceAllString(p, "$1")
+	}
+	o.Problems = problems
+	return o
 }
