@@ -116,6 +116,12 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 	if to := file.Service.Listen; to != "" && !onlyHere(to) {
 		c.found(storage.Warning, 0, "service.listen", "let a firewall keep others out, or listen at 127.0.0.1", "everybody who reaches %s can read the metrics", file.Service.Listen)
 	}
+	switch r := file.Report; {
+	case r.Schedule != "" && len(r.Notify) == 0:
+		c.found(storage.Warning, 0, "report", "add notify with names of those below notify, as in notify: [mail]", "the report is sent to nobody")
+	case r.Schedule == "" && len(r.Notify) > 0:
+		c.found(storage.Warning, 0, "report", `add schedule, as in schedule: "0 7 1 * *"`, "the report is never made")
+	}
 	slices.SortStableFunc(c.Findings, func(a, b configDoubts) int { return cmp.Compare(a.Line, b.Line) })
 	if online {
 		c.doctor(ctx)

@@ -32,7 +32,7 @@ func (t *serviceTelling) report(ctx context.Context, c *config.Config, due time.
 	return t.teller.Load().SendReport(ctx, c.Report.Notify, notify.Monthly{
 		Service: host + " " + t.state, Due: due, Title: "report for " + month, Text: r.Text(),
 		Page: notify.File{Name: "vbcvault-" + month + ".html", Type: "text/html", Body: page.Bytes()},
-		Command: fmt.Sprintf("vbcvault report --config %s --since %s --until %s --out report.html", t.config,
+		Command: fmt.Sprintf("vbcvault report --config %s --since %s --until %s --out report.html", wholePath(t.config),
 			period.Since.Format(time.RFC3339), period.Until.Format(time.RFC3339)),
 	})
 }
