@@ -106,15 +106,7 @@ func newRivers(s *state, c *river.Config) (*rivers, error) {
 var quiet = slog.New(slog.DiscardHandler)
 
 func (q *rivers) insert(ctx context.Context, tx *sql.Tx, kind Kind, w work, priority int) (int64, error) {
-	return q.insertFor(ctx, tx, kind, w, priority, 0)
-}
-
-// insertFor is insert for work that is to begin after a while.
-func (q *rivers) insertFor(ctx context.Context, tx *sql.Tx, kind Kind, w work, priority int, after time.Duration) (int64, error) {
 	opts := &river.InsertOpts{Queue: workQueue, Priority: priority, UniqueOpts: once}
-	if after > 0 {
-		opts.ScheduledAt = time.Now().Add(after)
-	}
 	if kind == Report {
 		opts.Queue, opts.MaxAttempts = tellQueue, tellTries
 	}

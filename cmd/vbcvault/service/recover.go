@@ -74,11 +74,16 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 		return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
 	}
 	r.epoch++
-	w, priority, after, err := s.takenUp(job, r)
-	if err != nil {
-		return err
+	var w work
+	if err := json.Unmarshal(job.EncodedArgs, &w); err != nil {
+		return fmt.Errorf("read job %d: %w", job.ID, err)
 	}
-	if r.job, err = s.queue.insertFor(ctx, tx, r.kind, w, priority, after); err != nil {
+	w.Epoch, w.TakenUp = r.epoch, w.TakenUp+1
+	priority, after := goesOn, s.later(w)
+	if after > 0 {
+		priority = begins
+	}
+	if r.job, err = s.queue.insert(ctx, tx, r.kind, w, priority); err != nil {
 		return err
 	}
 	if after > 0 {
@@ -95,16 +100,9 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 // since. It may be what ends the process, and would keep all others from being done.
 const promptly = 5
 
-// takenUp is the work of a row whose job a dead process has had, and when it goes on.
-func (s *Service) takenUp(job *rivertype.JobRow, r row) (w work, priority int, after time.Duration, err error) {
-	if err = json.Unmarshal(job.EncodedArgs, &w); err != nil {
-		return w, 0, 0, fmt.Errorf("read job %d: %w", job.ID, err)
-	}
-	w = work{Account: r.account, Epoch: r.epoch, TakenUp: w.TakenUp + 1}
-	if late := w.TakenUp - promptly; late > 0 {
-		return w, begins, time.Duration(min(late, 60)) * s.pauses.Busy, nil
-	}
-	return w, goesOn, 0, nil
+// later is how long work waits that was taken up so often.
+func (s *Service) later(w work) time.Duration {
+	return time.Duration(min(max(w.TakenUp-promptly, 0), 60)) * s.pauses.Busy / 4
 }
 
 // forget removes outcomes that are old; also one whose telling was given up, when River

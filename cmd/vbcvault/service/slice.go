@@ -78,6 +78,9 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time
 	if r.due.Before(queued) {
 		r.due = queued // what is made up for has not waited since it was due
 	}
+	if wait := s.later(w) - time.Since(queued); wait > 0 && r.began.IsZero() {
+		return river.JobSnooze(min(wait, s.later(w))) // the clock may have been set back
+	}
 	one, err := s.resident(ctx, r)
 	if one == nil || err != nil {
 		return err
