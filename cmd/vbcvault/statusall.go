@@ -60,7 +60,7 @@ func statusOfAll(ctx context.Context, s streams, file string, names []string, as
 		}
 	}
 	all := standingsOf(ctx, accounts)
-	last := lastKnown(ctx, s, accounts[0])
+	last := lastKnown(ctx, s, accounts)
 	if ctx.Err() != nil {
 		return pipeline.ErrStopped
 	}

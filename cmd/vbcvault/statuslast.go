@@ -5,22 +5,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 )
 
-// lastKnown are what the last runs came to that somebody else than the manifests knows:
-// a run that did not begin is in no manifest. That it can't be read is said, and the
-// manifests are shown all the same.
-func lastKnown(ctx context.Context, s streams, one configured) map[string]outcome.Outcome {
-	dir, err := one.around(ctx).stateDir()
-	if err != nil {
-		return nil // the accounts say so
+// lastKnown is what each account's last run came to, as far as somebody else than its
+// manifest knows: a run that did not begin is in no manifest. What can't be read is
+// said, and the manifests are shown all the same.
+func lastKnown(ctx context.Context, s streams, accounts []configured) map[string]outcome.Outcome {
+	say := func(of string, err error) {
+		if ctx.Err() == nil {
+			fmt.Fprintf(s.err, "vbcvault: the outcomes of %s can't be read, and runs that did not begin may be missing: %v\n", of, err)
+		}
 	}
-	last, err := service.LastRuns(ctx, dir)
-	if err != nil && !errors.Is(err, service.ErrNoService) && ctx.Err() == nil {
-		fmt.Fprintf(s.err, "vbcvault: the outcomes of the service can't be read, so only manifests are shown; runs that did not begin are missing: %v\n", err)
+	last := map[string]outcome.Outcome{}
+	if dir, err := accounts[0].around(ctx).stateDir(); err == nil { // else the accounts say so
+		has, err := service.LastRuns(ctx, dir)
+		if err != nil && !errors.Is(err, service.ErrNoService) {
+			say("the service", err)
+		}
+		maps.Copy(last, has)
+	}
+	for _, a := range accounts {
+		o, err := a.recall(ctx)
+		if err != nil {
+			say("archive --config", err)
+		} else if o != nil && o.Ended.After(last[a.Name].Ended) {
+			last[a.Name] = *o
+		}
 	}
 	return last
 }
