@@ -252,6 +252,9 @@ func (f *fleet) one(ctx context.Context, a configured) (out carriedOut) {
 	} else {
 		a.begins = f.telling.begins(ctx, a.Name)
 		out = a.carryOut(ctx, o)
+		if !f.dryRun {
+			a.remember(context.WithoutCancel(ctx), out.Outcome, o.log)
+		}
 		f.telling.tell(ctx, a, out.Outcome)
 	}
 	f.turn.Lock()

@@ -129,6 +129,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return serviceError(err)
 	}
+	told.begin(ctx, svc)
 	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion())) {
 		go told.keep(ctx)
 	}

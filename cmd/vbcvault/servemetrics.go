@@ -32,6 +32,20 @@ func newServiceMetrics(c *config.Config, log *slog.Logger) *serviceMetrics {
 	return &serviceMetrics{Accounts: metrics.New(), log: log, accounts: accountsOf(c), ends: map[string]func(){}}
 }
 
+// begin takes in what the runs came to that ended before the service began: a manifest
+// doesn't know of those that did not begin. Where it knows of a later one, that counts.
+func (m *serviceMetrics) begin(ctx context.Context, svc *service.Service) {
+	last, err := svc.LastRuns(ctx)
+	if err != nil {
+		m.log.Warn("what the last runs came to can't be read; metrics tell of runs that are in the manifests", "reason", err)
+	}
+	for _, a := range m.accounts {
+		if o, ok := last[a.Name]; ok {
+			m.Observe(o, nil)
+		}
+	}
+}
+
 // hooks adds to a service's hooks what the metrics need to be told.
 func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 	watch, ended, reloaded := h.Watch, h.Ended, h.Reloaded

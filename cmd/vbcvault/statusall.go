@@ -34,7 +34,9 @@ type standing struct {
 	LastRun  time.Time `json:"last_run,omitzero"`   // when it began
 	Ended    time.Time `json:"last_end,omitzero"`   // zero: it goes on, or was killed
 	ExitCode *int      `json:"exit_code,omitempty"` // of the last run, if that has ended
-	Stopped  string    `json:"stopped,omitempty"`   // why it ended early
+	Stopped  string    `json:"stopped,omitempty"`   // why it ended early, or did not begin
+	Code     string    `json:"stopped_code,omitempty"`
+	Hint     string    `json:"hint,omitempty"` // what to do about it
 
 	Archived int64 `json:"archived"` // recordings with a proven copy, also those that VBC has no more
 	Left     int64 `json:"left"`     // to archive
@@ -58,8 +60,12 @@ func statusOfAll(ctx context.Context, s streams, file string, names []string, as
 		}
 	}
 	all := standingsOf(ctx, accounts)
+	last := lastKnown(ctx, s, accounts)
 	if ctx.Err() != nil {
 		return pipeline.ErrStopped
+	}
+	for i, st := range all {
+		all[i] = st.heed(last[st.Account])
 	}
 	slices.SortStableFunc(all, func(a, b standing) int { return cmp.Compare(b.badness(), a.badness()) })
 	if asJSON {
@@ -207,6 +213,9 @@ func printStandings(out io.Writer, all []standing) error {
 		}
 		if st.Stopped != "" {
 			note = st.Stopped
+		}
+		if st.Hint != "" {
+			note += "; " + st.Hint
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", st.Account, st.LastRun.Format(time.RFC3339), exit, humanize.Comma(st.Archived),
 			humanize.Comma(st.Left), humanize.Comma(st.Failed), st.Troubles, st.Damaged, st.Holds, note)
