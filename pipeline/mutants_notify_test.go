@@ -4,7 +4,7 @@ package pipeline
 var notifyMutations = []mutation{
 	{"the same failure is told every night", "cmd/vbcvault/notify/compose.go", "	return has(string(m.Kind)) && (m.Kind != Failure || m.fresh)", "	return has(string(m.Kind))", "TestWhatIsTold", "./cmd/vbcvault/notify"},
 	{"a failure that lasts is never told again", "cmd/vbcvault/notify/memory.go", " || now.Sub(s.Said) >= again ||", " ||", "TestWhatIsTold", "./cmd/vbcvault/notify"},
-	{"a message quotes VBC", "cmd/vbcvault/notify/compose.go", "	o.Error, o.Stopped, o.Problems = \"\", \"\", nil\n", "", "TestOutcomeWithoutTexts|FuzzNoCallersData", "./cmd/vbcvault/notify"},
+	{"a message quotes VBC", "cmd/vbcvault/notify/compose.go", "	o.Error, o.Stopped, o.Problems = mistake(o), \"\", nil\n", "", "TestOutcomeWithoutTexts|FuzzNoCallersData", "./cmd/vbcvault/notify"},
 	{"a redirect is followed", "cmd/vbcvault/notify/http.go", "return http.ErrUseLastResponse", "return nil", "TestWebhookAnswers", "./cmd/vbcvault/notify"},
 	{"plain http goes anywhere", "cmd/vbcvault/notify/secret.go", "	if u.Scheme == \"http\" && !loopback(u.Hostname()) {", "	if false {", "TestAddressesAreRefused", "./cmd/vbcvault/notify"},
 	{"a signature leaves out when", "cmd/vbcvault/notify/webhook.go", "	mac.Write([]byte(id + \".\" + at + \".\"))", "	mac.Write([]byte(id + \".\"))", "TestWebhookIsSigned", "./cmd/vbcvault/notify"},

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 )
 
@@ -276,10 +278,26 @@ func (out *carriedOut) run(ctx context.Context, j *job, shared *together, o *out
 	return err
 }
 
+// mistakeIn is the mistake of the configuration in an error, with its place in the file,
+// and without what came together with it: that may be words of VBC's, and notifications
+// tell the text of a mistake.
+func mistakeIn(err error) string {
+	if e, ok := errors.AsType[*locatedError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*usageError](err); ok {
+		return e.Error()
+	}
+	return ""
+}
+
 // end says how it ended, for good.
 func (out *carriedOut) end(err error) {
 	out.Ended, out.ExitCode, out.err = time.Now().UTC(), codeOf(err), err
 	if err != nil {
 		out.Error, out.ErrorCode, out.Hint = err.Error(), errorCode(err), hintFor(err)
+		if out.ErrorCode == code.Usage {
+			out.Error = mistakeIn(err)
+		}
 	}
 }

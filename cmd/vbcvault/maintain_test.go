@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -235,5 +237,28 @@ func TestABackupThatFailsRemovesNothing(t *testing.T) {
 		if o := k.worker.Backup(t.Context(), k.account); o.ExitCode != exitUsage || !strings.Contains(o.Error, text) || o.Hint == "" {
 			t.Errorf("to %s: %+v", where, o)
 		}
+	}
+}
+
+// The text of a mistake in the configuration goes to notifications: it is in our own
+// words, with its place in the file, whatever else went wrong at the same time.
+func TestMistakeInOurWords(t *testing.T) {
+	t.Parallel()
+	theirs := errors.New("VBC says +15551234567")
+	c := configured{path: "vbcvault.yaml", Account: config.Account{Name: "acme", Line: 7}}
+	for want, err := range map[string]error{
+		"no key": fmt.Errorf("%w: %w", theirs, errors.Join(usagef("add it", "no key"), theirs)),
+		"vbcvault.yaml:7: accounts.acme: account acme: no key": errors.Join(theirs, c.located(usagef("add it", "no key"))),
+	} {
+		var out carriedOut
+		out.end(err)
+		if out.ErrorCode != code.Usage || out.Error != want || out.Hint != "add it" {
+			t.Errorf("%s: %q, %q; want %q", out.ErrorCode, out.Error, out.Hint, want)
+		}
+	}
+	var out carriedOut
+	out.end(theirs)
+	if out.Error != theirs.Error() {
+		t.Errorf("%q", out.Error)
 	}
 }

@@ -138,6 +138,9 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 	for range 2 { // with a failure, and well again
 		add(f.run("archive", "--config", f.file, "--all", "--json", "--log-level", "debug", "--workers", "1", "--metrics-file", metrics))
 	}
+	f.setenv("PASSWORD", "") // which messages name
+	add(f.run("archive", "--config", f.file, "--all", "--json"))
+	f.setenv("PASSWORD", "pass/word&1")
 	add(f.run("notify", "test", "--config", f.file))
 	add(f.run("status", "--config", f.file, "--json"))
 	add(f.run("report", "--config", f.file, "--since", "2020-01-01", "--out", report))
@@ -169,7 +172,7 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 	f.filesOf(texts, f.state, strings.TrimPrefix(f.to, "file://"))
 	for where, want := range map[string]string{
 		"dump of the service": "goroutine ", "what people got": "vbcvault.failure", "output 0": "[secret]", metrics: "vbcvault_", report: "<html", filepath.Join(f.state, "told"): "vbcvault.recovery",
-		filepath.Join(f.state, "notified.json"): "people", filepath.Join(f.state, "service.db"): "SQLite", "output 2": "people: took the message",
+		filepath.Join(f.state, "notified.json"): "people", filepath.Join(f.state, "service.db"): "SQLite", "output 2": "environment variable PASSWORD is not set", "output 3": "people: took the message",
 	} {
 		if !strings.Contains(texts[where], want) {
 			t.Errorf("%s has no %q, so this shows nothing", where, want)
@@ -178,6 +181,9 @@ func TestSecretsOfAFileAreNowhere(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	nowhere(t, secrets, texts)
+	if !strings.Contains(texts["what people got"], "environment variable PASSWORD is not set") {
+		t.Error("people aren't told which secret is missing")
+	}
 }
 
 // What holds data of calls is readable for its owner only.

@@ -37,7 +37,7 @@ func (f facts) wanted(on []string, m Message) bool {
 // and says what it will have been told then.
 func (f facts) tell(before *state, o Occasion) (Message, state) {
 	out := o.Outcome
-	m := Message{ID: prefix + out.Run, Account: out.Account, Job: o.Job, At: out.Ended, Counts: countsOf(out), Commands: commandsFor(o), Outcome: scrubbed(out)}
+	m := Message{ID: prefix + out.Run, Account: out.Account, Job: o.Job, At: out.Ended, Counts: countsOf(o), Commands: commandsFor(o), Outcome: scrubbed(out)}
 	if out.Log != nil {
 		m.Checkpoint = oneLine(out.Log.String())
 	}
@@ -167,8 +167,14 @@ func doneOf(o Occasion) string {
 }
 
 // countsOf are a run's numbers for people; those that are usually 0 only if they aren't.
-func countsOf(o outcome.Outcome) []Count {
-	all := []Count{
+// Jobs other than archive move no recordings, and have no such numbers.
+func countsOf(of Occasion) (all []Count) {
+	o := of.Outcome
+	lasted := Count{"duration", o.Ended.Sub(o.Began).Round(time.Second).String()}
+	if of.Job != "" {
+		return []Count{lasted}
+	}
+	all = []Count{
 		{"archived", humanize.Comma(o.Archived)}, {"deleted at VBC", humanize.Comma(o.Deleted)},
 		{"held back", humanize.Comma(o.Summary.Skipped)}, {"failed", humanize.Comma(o.Failed)},
 	}
@@ -183,8 +189,7 @@ func countsOf(o outcome.Outcome) []Count {
 			all = append(all, Count{c.name, humanize.Comma(c.n)})
 		}
 	}
-	return append(all, Count{"audio", humanize.IBytes(uint64(max(o.Bytes, 0)))},
-		Count{"duration", o.Ended.Sub(o.Began).Round(time.Second).String()})
+	return append(all, Count{"audio", humanize.IBytes(uint64(max(o.Bytes, 0)))}, lasted)
 }
 
 // commandsFor are what to run to see more.
@@ -199,11 +204,24 @@ func commandsFor(o Occasion) (all []string) {
 }
 
 // scrubbed is an outcome without its texts, which may have VBC's words in them. Its
-// codes say the same.
+// codes say the same, except of a mistake in the configuration.
 func scrubbed(o outcome.Outcome) *outcome.Outcome {
-	o.Error, o.Stopped, o.Problems = "", "", nil
+	o.Error, o.Stopped, o.Problems = mistake(o), "", nil
 	o.Hint = oneLine(o.Hint)
 	return &o
+}
+
+// longestMistake is how many characters of a mistake are told.
+const longestMistake = 400
+
+// mistake says which key, file or variable is wrong where the configuration is, "" of all
+// other outcomes. Only this text of an outcome is told: it is in our own words, and was
+// written before VBC was asked. Without it nobody can mend what the code names.
+func mistake(o outcome.Outcome) string {
+	if o.ErrorCode != code.Usage {
+		return ""
+	}
+	return shorten(oneLine(o.Error), longestMistake)
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)

@@ -141,17 +141,55 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// A mistake in the configuration is told in its own words, with its hint, since a check of
+// the file may find nothing; of every other end the text is not told.
+func TestMistakeIsTold(t *testing.T) {
+	t.Parallel()
+	for c, told := range map[string]bool{code.Usage: true, code.Outage: false, code.Failed: false, "": false} {
+		o := stopped(0, c)
+		o.Outcome.ExitCode, o.Outcome.Error = 2, "vbcvault.yaml:7: account acme: environment variable\nACME_PASSWORD is not set"
+		m, _ := factsOf(o).tell(nil, o)
+		b, err := bodyOf(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Text(), "acme: environment variable ACME_PASSWORD is not set [usage]") != told || strings.Contains(string(b), "ACME_PASSWORD") != told {
+			t.Errorf("%s: %s\n%s", c, m.Text(), b)
+		}
+		if told && !strings.Contains(m.Text(), "What to do: call somebody. vbcvault config check /etc/vbcvault/vbcvault.yaml checks") {
+			t.Error(m.Text())
+		}
+	}
+}
+
+// Only runs of archive have numbers of recordings.
+func TestCountsOfOtherJobs(t *testing.T) {
+	t.Parallel()
+	for _, job := range []string{"verify", "backup", "catalog", "audit"} {
+		o := stopped(0, code.StoreRefused)
+		o.Job = job
+		m, _ := factsOf(o).tell(nil, o)
+		if len(m.Counts) != 1 || m.Counts[0].Name != "duration" {
+			t.Errorf("%s: %+v", job, m.Counts)
+		}
+	}
+}
+
 // Whatever VBC says, and whoever has called, is in no message, in no form of it, and
 // not in what is remembered.
 func FuzzNoCallersData(f *testing.F) {
 	f.Add("+15551234567", "size", 1, true)
 	f.Add("Ann O'Nymous <x@example.com>", "vbc-404", 3, false)
+	f.Add("+15551234567", code.Usage, 2, false)
 	f.Add("\r\nBcc: eve@example.com", "transcript-vbc-403-900800", 0, true)
 	f.Fuzz(func(t *testing.T, said, c string, exit int, permanent bool) {
 		const mark = "CALLER"
 		said = mark + said + mark
 		o := well(0)
 		o.Outcome.ExitCode, o.Outcome.ErrorCode, o.Outcome.Error, o.Outcome.Stopped = exit, c, said, said
+		if c == code.Usage {
+			o.Outcome.Error = "VBC_PASSWORD is not set" // in our own words: TestMistakeInOurWords
+		}
 		o.Outcome.Problems = []string{said}
 		o.After.Failures = []overview.Failure{{Recording: said, Owner: said, Code: c, Reason: said, Permanent: permanent}}
 		o.After.Damaged = []overview.Failure{{Recording: said, Owner: said, Reason: said}}

@@ -172,12 +172,12 @@ func messageID(id string) string {
 	}, id)
 }
 
-var page = template.Must(template.New("mail").Funcs(template.FuncMap{"line": Point.line, "icon": icon, "keep": func() string { return keepThis }}).Parse(`<!DOCTYPE html>
+var page = template.Must(template.New("mail").Funcs(template.FuncMap{"line": Point.line, "icon": icon, "more": Message.seeMore, "keep": func() string { return keepThis }}).Parse(`<!DOCTYPE html>
 <html><body style="font-family: sans-serif; max-width: 45em">
 <h2 style="font-size: 1.2em">{{icon .Kind}} {{.Title}}</h2>
 {{with .Points}}<ul>{{range .}}<li style="margin-bottom: .7em">{{line .}}{{with .Advice}}<br><b>What to do:</b> {{.}}{{end}}</li>{{end}}</ul>{{end}}
 {{with .Counts}}<table style="border-collapse: collapse">{{range .}}<tr><td style="padding: .1em 1em .1em 0">{{.Name}}</td><td style="text-align: right">{{.Value}}</td></tr>{{end}}</table>{{end}}
-{{with .Commands}}<p>To see more, run:</p>{{range .}}<pre style="background: #eee; padding: .5em; white-space: pre-wrap">{{.}}</pre>{{end}}{{end}}
+{{with .Commands}}<p>{{more $}}</p>{{range .}}<pre style="background: #eee; padding: .5em; white-space: pre-wrap">{{.}}</pre>{{end}}{{end}}
 {{with .Checkpoint}}<p>{{keep}}</p><pre style="background: #eee; padding: .5em; white-space: pre-wrap">{{.}}</pre>{{end}}
 </body></html>
 `))

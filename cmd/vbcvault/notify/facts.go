@@ -88,8 +88,15 @@ func (f *facts) why(o Occasion) {
 	out := o.Outcome
 	if out.ErrorCode != code.Incomplete {
 		p := Point{Code: out.ErrorCode, Text: endedBecause(o), Advice: oneLine(out.Hint)}
+		if said := mistake(out); said != "" {
+			p.Text += ": " + said
+		}
 		if out.ErrorCode == code.Usage && o.Config != "" {
-			p.Advice = "vbcvault config check " + quote(o.Config) + " says what is wrong: run it as the user that vbcvault runs as, since others may read other secrets; if it finds nothing, the log of vbcvault has the reason"
+			check := "vbcvault config check " + quote(o.Config) + " checks the whole file: run it as the user that vbcvault runs as, since others may read other secrets"
+			if p.Advice != "" {
+				check = p.Advice + ". " + check
+			}
+			p.Advice = check
 		}
 		f.fails("ended/"+out.ErrorCode, p)
 	}

@@ -29,6 +29,7 @@ type Message struct {
 	Kind    Kind      `json:"kind"`
 	Account string    `json:"account,omitempty"` // its name in the configuration
 	Job     string    `json:"job,omitempty"`     // "" = archive
+	Host    string    `json:"host,omitempty"`    // the machine that the message is from
 	At      time.Time `json:"at"`                // UTC, when the run ended
 	Title   string    `json:"title"`             // one line, with the account
 	Points  []Point   `json:"points,omitempty"`  // what there is to know, the most important first
@@ -94,7 +95,7 @@ func (m Message) Text() string {
 	}
 	if len(m.Commands) > 0 {
 		para()
-		b.WriteString("To see more, run:\n")
+		b.WriteString(m.seeMore() + "\n")
 		for _, c := range m.Commands {
 			b.WriteString("  " + c + "\n")
 		}
@@ -104,6 +105,14 @@ func (m Message) Text() string {
 		b.WriteString(keepThis + "\n  " + m.Checkpoint + "\n")
 	}
 	return b.String()
+}
+
+// seeMore is what stands before the commands: they are of use on the message's machine only.
+func (m Message) seeMore() string {
+	if m.Host == "" {
+		return "To see more, run:"
+	}
+	return "To see more, run on " + m.Host + ":"
 }
 
 const keepThis = "Keep this line; vbcvault audit --expect can prove with it that no receipt was changed:"

@@ -8,18 +8,20 @@
 //
 // A message has codes, counts and our own words. It never has what VBC, a destination
 // or a caller has written: not a failure's text, no numbers, no names, no ids of
-// recordings. Secrets are fetched for the moment of sending; an address that is sent to
+// recordings. Only what is wrong with the configuration is quoted: we have said it. Secrets are fetched for the moment of sending; an address that is sent to
 // is one of them.
 //
 // To fail to tell changes nothing about a run: it is a warning in the log.
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -72,6 +74,7 @@ type Teller struct {
 	pauses    []time.Duration
 	starting  sync.Map       // notifier and run → a channel that is closed once that is told
 	begun     sync.Map       // account → the run that it was last told of that it begins
+	host      string         // this machine's name
 	roots     *x509.CertPool // nil = the system's
 }
 
@@ -85,7 +88,8 @@ const (
 // New makes a teller for the notifiers of a configuration. memory is what they have
 // been told; nil is nothing, and nothing will be remembered.
 func New(notifiers []config.Notifier, memory *Memory, log *slog.Logger) *Teller {
-	return &Teller{notifiers: notifiers, memory: memory, log: log, pauses: []time.Duration{time.Second, 4 * time.Second, 15 * time.Second}}
+	host, _ := os.Hostname()
+	return &Teller{notifiers: notifiers, memory: memory, log: log, host: oneLine(host), pauses: []time.Duration{time.Second, 4 * time.Second, 15 * time.Second}}
 }
 
 // Hurry has further tries come after other pauses than the usual ones, for tests.
@@ -218,6 +222,7 @@ func (t *Teller) Send(ctx context.Context, l Letter) error {
 }
 
 func (t *Teller) deliver(ctx context.Context, n config.Notifier, l Letter) error {
+	l.Message.Host = cmp.Or(l.Message.Host, t.host)
 	switch {
 	case n.Webhook != nil:
 		return t.hook(ctx, n.Webhook, l.Message)

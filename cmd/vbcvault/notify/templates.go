@@ -36,7 +36,7 @@ func slack(m Message) ([]byte, error) {
 		}})
 	}
 	if len(m.Commands) > 0 {
-		code("To see more, run:", strings.Join(m.Commands, "\n"))
+		code(m.seeMore(), strings.Join(m.Commands, "\n"))
 	}
 	if m.Checkpoint != "" {
 		code(keepThis, m.Checkpoint)
@@ -66,7 +66,7 @@ func teams(m Message) ([]byte, error) {
 		items = append(items, run(m.counts(), object{"isSubtle": true}))
 	}
 	if len(m.Commands) > 0 {
-		items = append(items, run("To see more, run:", nil), run(strings.Join(m.Commands, "\n"), object{"fontType": "Monospace"}))
+		items = append(items, run(m.seeMore(), nil), run(strings.Join(m.Commands, "\n"), object{"fontType": "Monospace"}))
 	}
 	if m.Checkpoint != "" {
 		items = append(items, run(keepThis, nil), run(m.Checkpoint, object{"fontType": "Monospace"}))

@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,8 +11,7 @@ import (
 // names are all. It changes nothing in what they have been told. healthchecks gets a
 // line in its log, which doesn't change whether the check is up.
 func (t *Teller) Try(ctx context.Context, names ...string) []Result {
-	host, _ := os.Hostname()
-	m := Message{ID: prefix + uuid.NewString(), Kind: Test, At: time.Now().UTC(), Title: oneLine("this is a test from " + host + "; nothing is wrong"),
+	m := Message{ID: prefix + uuid.NewString(), Kind: Test, At: time.Now().UTC(), Title: oneLine("this is a test from " + t.host + "; nothing is wrong"),
 		Points: []Point{{Text: "vbcvault notify test has sent this. What happens to your accounts is told in the same way."}}}
 	if len(names) == 0 {
 		names = t.Names()

@@ -25,8 +25,8 @@ type Outcome struct {
 	// (Summary has a count of that name.)
 	Skipped bool `json:"left_to_other_run,omitempty"`
 
-	ExitCode  int    `json:"exit_code"` // as of vbcvault archive
-	Error     string `json:"error,omitempty"`
+	ExitCode  int    `json:"exit_code"`            // as of vbcvault archive
+	Error     string `json:"error,omitempty"`      // with the code usage in our own words, without others'
 	ErrorCode string `json:"error_code,omitempty"` // one of package code's Ended
 	Hint      string `json:"hint,omitempty"`       // how to mend the error
 }
