@@ -74,6 +74,8 @@ in the destination.
 With --config it does one run over each account of a configuration file that is
 named, or over all, several at once. Each account has its own settings in the
 file; flags of the command line count for all of them instead of the file's.
+Without --config, the file that VBCVAULT_CONFIG names is used only if accounts
+are named or --all is given.
 The exit code is the highest of all. See vbcvault help config.`,
 		Example: `  # Show what would be done; change nothing.
   vbcvault archive --older-than 90d --to s3://my-bucket/recordings --dry-run
@@ -102,8 +104,8 @@ The exit code is the highest of all. See vbcvault help config.`,
   vbcvault archive --config vbcvault.yaml --all
   vbcvault archive --config vbcvault.yaml acme globex --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if many.config == "" && len(args) > 0 {
-				return usagef("names of accounts need --config FILE; settings are flags, as in --to DESTINATION", "unexpected argument %q", args[0])
+			if many.fromEnvironment(args); many.config == "" && len(args) > 0 {
+				return usagef("names of accounts need --config FILE or VBCVAULT_CONFIG; settings are flags, as in --to DESTINATION", "unexpected argument %q", args[0])
 			}
 			return nil
 		},

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 	"unicode/utf8"
 )
 
@@ -27,14 +29,50 @@ func columns() int {
 	return min(max(n, leastColumns), mostColumns)
 }
 
+// width is how many columns text for out may have: those of a terminal, 0 = a pipe has
+// no end.
+func width(out io.Writer) int {
+	if isTerminal(out) || os.Getenv("COLUMNS") != "" {
+		return columns()
+	}
+	return 0
+}
+
+// tableWithNotes prints rows, whose cells are separated by tabs, each with what there is
+// to say of it as its last cell. Where that doesn't fit, it gets lines of its own below
+// its row: nothing that somebody must read is cut off. A pipe gets one line for each row.
+func tableWithNotes(out io.Writer, rows, notes []string) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, row+"\t")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	const indent = "    "
+	most := width(out)
+	var page strings.Builder
+	for i, row := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		words := strings.Fields(notes[i])
+		if whole := row + strings.Join(words, " "); most == 0 || utf8.RuneCountInString(whole) <= most {
+			page.WriteString(strings.TrimRight(whole, " ") + "\n")
+			continue
+		}
+		page.WriteString(strings.TrimRight(row, " ") + "\n")
+		for _, line := range wrap(words, most-len(indent)) {
+			page.WriteString(indent + line + "\n")
+		}
+	}
+	_, err := io.WriteString(out, page.String())
+	return err
+}
+
 // layOutHelp is a command's help with its flags laid out. On a terminal each
 // description is wrapped beside its flag; a pipe gets one line for each flag, for
 // grep.
 func layOutHelp(help string, out io.Writer) string {
-	width := 0
-	if isTerminal(out) || os.Getenv("COLUMNS") != "" {
-		width = columns()
-	}
+	width := width(out)
 	return flagBlock.ReplaceAllStringFunc(help, func(block string) string {
 		title, lines, _ := strings.Cut(block, "\n")
 		return title + "\n" + layOutFlags(lines, width)

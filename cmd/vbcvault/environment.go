@@ -33,7 +33,8 @@ const environmentHelp = `Environment:
   VBCVAULT_STATE_DIR  directory of manifests (default $XDG_STATE_HOME/vbcvault,
                       else ~/.local/state/vbcvault)
   VBCVAULT_CONFIG     the configuration file, for commands that need one and get no
-                      --config; vbcvault archive uses one only with --config
+                      --config; archive and status use it only if you name
+                      accounts (archive also with --all)
   VBCVAULT_SIGNING_KEY  the key that signs receipts, if it is not in the file
                       MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE`
 

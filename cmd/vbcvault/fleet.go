@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,14 @@ func (f *fleetFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.atOnce, "accounts-at-once", 0, "with --config: run `N` accounts at once (default: as the file says, else 8)")
 }
 
+// fromEnvironment takes the file that VBCVAULT_CONFIG names, if accounts are asked for. An
+// archive that names none is about one account, and doesn't change because of a variable.
+func (f *fleetFlags) fromEnvironment(names []string) {
+	if f.config == "" && (f.all || len(names) > 0) {
+		f.config = os.Getenv(configVariable)
+	}
+}
+
 // own are the flags of archive --config that are about the command and not about its
 // accounts.
 var own = []string{"config", "all", "accounts-at-once", "json", "log-format", "log-level", "progress", "metrics-file", "help"}
@@ -55,7 +64,7 @@ func (f *fleetFlags) check(cmd *cobra.Command, names []string) error {
 	if f.config == "" {
 		for _, flag := range []string{"config", "all", "accounts-at-once"} {
 			if changed(flag) {
-				return usagef("as in vbcvault archive --config FILE --all", "--%s needs a configuration file: --config FILE", flag)
+				return usagef("as in vbcvault archive --config FILE --all", "--%s needs a configuration file: --config FILE or %s", flag, configVariable)
 			}
 		}
 		return nil

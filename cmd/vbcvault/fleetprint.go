@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
 
@@ -164,13 +163,13 @@ func (f *fleet) table(outcomes []carriedOut) {
 		}
 		return 1
 	})
-	w := tabwriter.NewWriter(f.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "account\tarchived\tdeleted\theld back\tfailed\texit code\twhat to do")
+	rows, notes := []string{"account\tarchived\tdeleted\theld back\tfailed\texit code"}, []string{"what to do"}
 	for _, o := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.Account, humanize.Comma(o.Archived), humanize.Comma(o.Deleted),
-			humanize.Comma(o.Skips()), humanize.Comma(o.Failed+o.Resting), o.ExitCode, o.whatToDo())
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d", o.Account, humanize.Comma(o.Archived), humanize.Comma(o.Deleted),
+			humanize.Comma(o.Skips()), humanize.Comma(o.Failed+o.Resting), o.ExitCode))
+		notes = append(notes, o.whatToDo())
 	}
-	w.Flush()
+	_ = tableWithNotes(f.out, rows, notes) // what the runs came to is in the log too
 }
 
 // whatToDo says in a line what a person can do about an outcome, "" if nothing is to be done.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +26,20 @@ verified and deleted, its receipts, failures and holds, and what the next run
 would do with it and why, if it gets the same options as the last one.
 
 With --config it shows a line for each account of a configuration file, or for
-those that are named, the worst first. The accounts' manifests are in --json.`,
+those that are named, the worst first: how the last run of the service or of
+archive --config ended, also if it did not even begin, and what to do. Left is
+how many recordings are still to archive, trouble how many things keep VBC's
+listings from being relied on, and held how many legal holds are in force. The
+accounts' manifests are in --json. Without --config, the file that
+VBCVAULT_CONFIG names is used only if accounts are named.`,
 		Example: `  vbcvault status
   vbcvault status --id 193228
   vbcvault status --manifest /var/lib/vbcvault/acme.manifest --json
   vbcvault status --config vbcvault.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if file == "" && len(args) > 0 {
+				file = os.Getenv(configVariable)
+			}
 			if file == "" {
 				return cobra.NoArgs(cmd, args)
 			}

@@ -43,10 +43,32 @@ func TestRunsThatDidNotBegin(t *testing.T) {
 	}
 	f.setenv("COLUMNS", "80")
 	r := f.run("status", "--config", f.file)
-	if !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), hint) {
+	if text := strings.Join(strings.Fields(r.stdout), " "); !strings.Contains(text, hint) || strings.Count(text, hint) > 1 {
 		t.Error("it isn't said what to do")
 	}
+	table := f.run("archive", "--config", f.file, "--all").stdout
+	for _, page := range []string{r.stdout, table} {
+		for line := range strings.Lines(page) {
+			if n := len([]rune(line)); n > 95 && len(strings.Fields(line)) > 1 { // cells alone, or one word, may need some more than 80
+				t.Errorf("a line of %d characters: %s", n, line)
+			}
+		}
+	}
 	f.setenv("COLUMNS", "")
+	f.setenv("VBCVAULT_CONFIG", f.file)
+	if r := f.run("status", "a1", "--json"); r.code != 0 || !strings.Contains(r.stdout, `"account":"a1"`) || strings.Contains(r.stdout, `"account":"a0"`) {
+		t.Errorf("exit %d: status of a name doesn't heed VBCVAULT_CONFIG", r.code)
+	}
+	if r := f.run("status"); r.code != 2 || !strings.Contains(r.stderr, "several manifests") {
+		t.Errorf("exit %d: status without a name is not about the only manifest", r.code)
+	}
+	if r := f.run("archive", "a1"); r.code != 2 || !strings.Contains(r.stderr, "MISSING") {
+		t.Errorf("exit %d: archive of a name doesn't heed VBCVAULT_CONFIG", r.code)
+	}
+	if r := f.run("archive", "--older-than", "90d"); r.code != 2 || !strings.Contains(r.stderr, "--to is required") {
+		t.Errorf("exit %d: archive without a name heeds VBCVAULT_CONFIG", r.code)
+	}
+	f.setenv("VBCVAULT_CONFIG", "")
 	f.members[1].lines = nil
 	f.write()
 	archive(0, "--all")
@@ -56,9 +78,16 @@ func TestRunsThatDidNotBegin(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(f.state, "*.not-done.json")); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
 	}
-	if err := os.WriteFile(filepath.Join(f.state, "a0.not-done.json"), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
+	keep := func(text string) {
+		if err := os.WriteFile(filepath.Join(f.state, "a0.not-done.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	keep(`{"account":"a0","ended":"2020-01-01T00:00:00Z","exit_code":2,"error":"long ago"}`)
+	if st := standing(); st["exit_code"] != 0.0 {
+		t.Errorf("a later run is hidden: %v", st)
+	}
+	keep("{")
 	if r := f.run("status", "--config", f.file); r.code != 0 || !strings.Contains(r.stderr, "a0.not-done.json") {
 		t.Errorf("exit %d: a file that can't be read isn't named", r.code)
 	}

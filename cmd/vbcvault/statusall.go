@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -197,11 +197,11 @@ func (st standing) badness() int {
 }
 
 func printStandings(out io.Writer, all []standing) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "account\tlast run\texit code\tarchived\tleft\tfailed\ttrouble\tdamaged\theld\t")
+	rows, notes := []string{"account\tlast run\texit code\tarchived\tleft\tfailed\ttrouble\tdamaged\theld"}, []string{""}
 	for _, st := range all {
 		if st.Error != "" || st.State == "new" {
-			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\t-\t-\t-\t%s\n", st.Account, cmp.Or(st.Error, "never run: there is no manifest yet, or no run in it"))
+			rows = append(rows, st.Account+strings.Repeat("\t-", 8))
+			notes = append(notes, cmp.Or(st.Error, "never run: there is no manifest yet, or no run in it"))
 			continue
 		}
 		exit, note := "-", ""
@@ -217,8 +217,9 @@ func printStandings(out io.Writer, all []standing) error {
 		if st.Hint != "" {
 			note += "; " + st.Hint
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", st.Account, st.LastRun.Format(time.RFC3339), exit, humanize.Comma(st.Archived),
-			humanize.Comma(st.Left), humanize.Comma(st.Failed), st.Troubles, st.Damaged, st.Holds, note)
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d", st.Account, st.LastRun.Format(time.RFC3339), exit, humanize.Comma(st.Archived),
+			humanize.Comma(st.Left), humanize.Comma(st.Failed), st.Troubles, st.Damaged, st.Holds))
+		notes = append(notes, note)
 	}
-	return w.Flush()
+	return tableWithNotes(out, rows, notes)
 }
