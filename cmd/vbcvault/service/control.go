@@ -138,8 +138,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 			return ErrNoJob
 		}
 		job, err = c.queue.client.JobCancelTx(ctx, tx, id)
-		switch {
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("cancel job %d: %w", id, err)
 		}
 		waited = !there || job.FinalizedAt != nil
