@@ -31,7 +31,14 @@ type configCheck struct {
 	Secrets  int            `json:"secrets"` // different ones
 	Findings []configDoubts `json:"findings,omitempty"`
 
-	now time.Time
+	now  time.Time
+	many map[config.Mistake]*ofMany
+}
+
+// ofMany is a finding about something that stands in the file once, for several accounts.
+type ofMany struct {
+	finding  int // its place in Findings
+	accounts []string
 }
 
 // configDoubts is one thing that is wrong with a file, or that somebody should know.
@@ -309,11 +316,28 @@ func (c configured) withoutSecrets(setting func(string) (string, error)) func(st
 func (c *configCheck) mistake(a configured, err error) {
 	m := config.Mistake{Line: a.Line, Key: "accounts." + a.Name, Wrong: err.Error(), Mend: hintFor(err)}
 	if e, ok := errors.AsType[*locatedError](err); ok {
-		m.Line, m.Key, m.Wrong = e.line, e.key, fmt.Sprintf("account %s: %v", a.Name, e.err)
+		m.Line, m.Key, m.Wrong = e.line, e.key, e.err.Error()
+		c.ofSeveral(a.Name, m)
+		return
 	}
 	if !slices.ContainsFunc(c.Findings, func(f configDoubts) bool { return f.Mistake == m }) {
 		c.Findings = append(c.Findings, configDoubts{m, storage.Failure})
 	}
+}
+
+// ofSeveral keeps what is wrong at a place of the file, once for all accounts that it
+// holds for.
+func (c *configCheck) ofSeveral(account string, m config.Mistake) {
+	if c.many[m] == nil {
+		if c.many == nil {
+			c.many = map[config.Mistake]*ofMany{}
+		}
+		c.many[m] = &ofMany{finding: len(c.Findings)}
+		c.Findings = append(c.Findings, configDoubts{m, storage.Failure})
+	}
+	its := c.many[m]
+	its.accounts = append(its.accounts, account)
+	c.Findings[its.finding].Wrong = config.Several(its.accounts) + ": " + m.Wrong
 }
 
 // together looks at what accounts share and shouldn't.

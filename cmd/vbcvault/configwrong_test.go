@@ -77,3 +77,22 @@ func TestConfigCheckOnWrongFiles(t *testing.T) {
 		})
 	}
 }
+
+// What is wrong in defaults is wrong once, however many accounts it holds for.
+func TestConfigCheckSaysOnceWhatHoldsForMany(t *testing.T) {
+	t.Setenv("CHECK_SECRET", "hunter2")
+	text := "defaults: {older-than: 90d, max-deletes: 5, vbc: {client-id: y, client-secret: {env: CHECK_SECRET}}}\naccounts:\n"
+	for i := range 200 {
+		text += fmt.Sprintf("  a%d: {to: 's3://bucket/a%d', vbc: {username: bot%d, password: {env: CHECK_SECRET}}}\n", i, i, i)
+	}
+	path := filepath.Join(t.TempDir(), "vbcvault.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"config", "check", path}, streams{out: &out, err: &errs})
+	said := "failure  " + path + ":1: defaults.max-deletes: 200 accounts (a0, a1, a2 and 197 more): "
+	if code != exitUsage || strings.Count(out.String(), "failure ") != 1 || !strings.Contains(out.String(), said) || !strings.Contains(errs.String(), "one thing is wrong") {
+		t.Errorf("exit %d: %.2000s%s", code, out.String(), errs.String())
+	}
+}

@@ -283,6 +283,17 @@ func TestCommandLineBeatsFile(t *testing.T) {
 			t.Errorf("%s: %d lists", m.name, n)
 		}
 	}
+	for _, name := range []string{"listed", "already_archived", "to_archive", "to_archive_bytes", "to_delete", "held_back"} {
+		sum := 0.0
+		for _, m := range f.members {
+			plan, _ := by[m.name]["plan"].(map[string]any)
+			n, _ := plan[name].(float64)
+			sum += n
+		}
+		if got, ok := by[""][name].(float64); !ok || got != sum || name == "listed" && sum != 4 {
+			t.Errorf("the last line has %s: %v; the plans have %v", name, by[""][name], sum)
+		}
+	}
 	if r := f.run("archive", "--config", f.file, "--all", "--dry-run"); r.code != 0 || strings.Count(r.stdout, "would archive") != 2 || !strings.Contains(r.stdout, "a1:\n") {
 		t.Errorf("exit %d; the plans aren't shown", r.code)
 	}

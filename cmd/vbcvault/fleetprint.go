@@ -90,10 +90,28 @@ type fleetSummary struct {
 	Failed          int64 `json:"failed"`
 	Skipped         int64 `json:"skipped"`
 	Bytes           int64 `json:"bytes"`
-	ToArchive       int64 `json:"to_archive,omitempty"` // as dry runs say
-	ToDelete        int64 `json:"to_delete,omitempty"`
+
+	*plannedSums // of a dry run, which has sums of plans, and nothing archived or deleted
 
 	worst int
+}
+
+// plannedSums are what dry runs over several accounts would do.
+type plannedSums struct {
+	ToArchive      int64 `json:"to_archive"`
+	ToArchiveBytes int64 `json:"to_archive_bytes"`
+	ToDelete       int64 `json:"to_delete"`
+	HeldBack       int64 `json:"held_back"`
+}
+
+// plan adds what a dry run over one account would do.
+func (s *fleetSummary) plan(p *pipeline.Plan) {
+	if s.plannedSums == nil {
+		s.plannedSums = &plannedSums{}
+	}
+	s.Listed, s.AlreadyArchived = s.Listed+p.Listed, s.AlreadyArchived+p.AlreadyArchived
+	s.ToArchive, s.ToArchiveBytes = s.ToArchive+p.ToArchive, s.ToArchiveBytes+p.ToArchiveBytes
+	s.ToDelete, s.HeldBack = s.ToDelete+p.ToDelete, s.HeldBack+p.HeldBack
 }
 
 // ending is a word for how the run over an account ended.
@@ -122,7 +140,7 @@ func sumUp(outcomes []carriedOut) (s fleetSummary) {
 		s.worst = outcome.Worst(s.worst, o.ExitCode)
 		s.Listed, s.Archived, s.AlreadyArchived = s.Listed+o.Listed, s.Archived+o.Archived, s.AlreadyArchived+o.AlreadyArchived
 		if o.plan != nil {
-			s.ToArchive, s.ToDelete = s.ToArchive+o.plan.ToArchive, s.ToDelete+o.plan.ToDelete
+			s.plan(o.plan)
 		}
 		s.Deleted, s.Failed, s.Skipped, s.Bytes = s.Deleted+o.Deleted, s.Failed+o.Failed, s.Skipped+o.Skips(), s.Bytes+o.Bytes
 	}

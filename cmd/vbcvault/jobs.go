@@ -90,10 +90,15 @@ resumes there.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withJob(cmd.Context(), path, args[0], func(ctx context.Context, c *service.Control, id int64) error {
-				if err := c.Cancel(ctx, id); err != nil {
+				waited, err := c.Cancel(ctx, id)
+				if err != nil {
 					return err
 				}
-				fmt.Fprintf(s.out, "job %d is cancelled; what it has in progress is finished and saved first\n", id)
+				then := "what it has in progress is finished and saved first"
+				if waited {
+					then = "it waited, and had nothing in progress"
+				}
+				fmt.Fprintf(s.out, "job %d is cancelled; %s\n", id, then)
 				return nil
 			})
 		},

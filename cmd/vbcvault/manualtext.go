@@ -171,11 +171,17 @@ func (p *page) table(lines []string) {
 	}
 }
 
-// records lays out a table whose columns don't fit side by side: the first cell,
-// and below it the others with their titles. Of three columns the second goes
-// without: it says what the first one means.
+// records lays out a table whose columns don't fit side by side. Two columns, and keys
+// with an example and a meaning, say their titles once: the first keeps a column of its
+// own where it is short, and the others are below each other beside it. Else the others
+// are below the first cell, with their titles; of three columns the second goes without:
+// it says what the first one means.
 func (p *page) records(rows [][]string) {
 	head := rows[0]
+	if narrow := narrowFirst(rows[1:]); len(head) == 2 || len(head) == 3 && head[1] == "example" {
+		p.stacked(rows, max(narrow, 2))
+		return
+	}
 	for i, row := range rows[1:] {
 		if i > 0 {
 			p.line("")
@@ -190,6 +196,50 @@ func (p *page) records(rows [][]string) {
 				label = head[c+1] + ": "
 			}
 			p.paragraph("    "+label, "    ", strings.Fields(cell))
+		}
+	}
+}
+
+// widestKey is how wide a cell may be for the others to stand beside it.
+const widestKey = 26
+
+// narrowFirst is how wide the first column is, without cells that are too wide; 0 if
+// most of them are.
+func narrowFirst(rows [][]string) (width int) {
+	fit := 0
+	for _, row := range rows {
+		if w := utf8.RuneCountInString(row[0]); w <= widestKey {
+			width, fit = max(width, w), fit+1
+		}
+	}
+	if fit*2 < len(rows) {
+		return 0
+	}
+	return width
+}
+
+// stacked lays out rows with a first column of this width, the others below each other
+// beside it. A first cell that is wider has lines of its own.
+func (p *page) stacked(rows [][]string, width int) {
+	beside := strings.Repeat(" ", width+2)
+	for i, row := range rows {
+		if i > 1 {
+			p.line("")
+		}
+		lead := beside
+		if w := utf8.RuneCountInString(row[0]); w <= width {
+			lead = row[0] + strings.Repeat(" ", width+2-w)
+		} else {
+			p.paragraph("", "", strings.Fields(row[0]))
+		}
+		for _, cell := range row[1:] {
+			if cell != "" {
+				p.paragraph(lead, beside, strings.Fields(cell))
+				lead = beside
+			}
+		}
+		if i == 0 {
+			p.line(strings.Repeat("-", p.width))
 		}
 	}
 }

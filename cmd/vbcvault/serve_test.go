@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -249,6 +250,10 @@ func TestServe(t *testing.T) {
 	s.signalIt(syscall.SIGTERM)
 	if code := s.end(); code != 0 {
 		t.Errorf("SIGTERM: exit %d", code)
+	}
+	waits := regexp.MustCompile(`[0-9]+`).FindString(s.ask("run", "globex").stdout)
+	if r := s.ask("jobs", "cancel", waits); r.code != 0 || r.stdout != "job "+waits+" is cancelled; it waited, and had nothing in progress\n" {
+		t.Errorf("cancel of what waits: exit %d, %q", r.code, r.stdout)
 	}
 	if r := s.ask("run", "acme", "--wait"); r.code != 3 || !strings.Contains(r.stderr, "no vbcvault serve is running") {
 		t.Errorf("run without a service: exit %d", r.code)

@@ -151,6 +151,7 @@ func (r *reader) unknown(key string, names []string, at place) {
 	for _, also := range []string{key, strings.ReplaceAll(strings.TrimLeft(key, "-"), "_", "-")} {
 		if name := spelling.Nearest(also, names); name != "" {
 			mend = fmt.Sprintf("did you mean %s?", name)
+			r.meant[strings.TrimSuffix(at.key, key)+name] = true
 		}
 	}
 	r.wrong(at, mend, "there is no such key")

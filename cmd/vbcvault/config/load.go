@@ -34,7 +34,7 @@ func Load(path string, flags func() *pflag.FlagSet) (*Config, error) {
 
 // Parse is Load for the text of the file that has, or would have, this path.
 func Parse(path string, text []byte, flags func() *pflag.FlagSet) (*Config, error) {
-	r := &reader{path: path, known: flags(), seen: map[Mistake]bool{}, places: map[string]place{}}
+	r := &reader{path: path, known: flags(), seen: map[Mistake]bool{}, meant: map[string]bool{}, places: map[string]place{}}
 	root := r.document(text)
 	if root == nil {
 		return nil, r.err()

@@ -172,6 +172,15 @@ func TestTheSameFileInOtherForms(t *testing.T) {
 	}
 }
 
+// manyAccounts is a file with what is wrong once, and holds for 200 accounts.
+func manyAccounts(defaults string) string {
+	text := defaults + "accounts:\n"
+	for i := range 200 {
+		text += fmt.Sprintf("  a%d: {vbc: {username: bot%d, password: {env: P}}}\n", i, i)
+	}
+	return text
+}
+
 // What is wrong is named with its line, its key and how to mend it: all at once.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
@@ -229,6 +238,9 @@ func TestMistakes(t *testing.T) {
 		{"key in an endpoint", least + "    s3: {endpoint: 'https://u:" + secret + "@h'}\n", "6: accounts.acme.s3.endpoint: this is not the address of a server; write it as in https://api.example.com, without a user, a password or a question mark"},
 		{"relative path", least + "state-dir: state\n", "6: state-dir: this is not the path of a file; write the whole path, as in /var/lib/vbcvault, or ./NAME for one beside this file"},
 		{"missing", "accounts: {acme: {older-than: 90d, to: 's3://b/x', vbc: {username: x, client-id: y}}}\n", "1: accounts.acme: vbc.password is missing; add it to vbc of the account, or to vbc of defaults\n1: accounts.acme: vbc.client-secret is missing; add it to vbc of the account, or to vbc of defaults"},
+		{"for many, misspelt", manyAccounts("defaults: {older-tan: 90d, to: 's3://b/x', vbc: {client-id: y, client-secret: {env: S}}}\n"), "1: defaults.older-tan: there is no such key; did you mean older-than?"},
+		{"part for many, misspelt", manyAccounts("defaults: {older-than: 90d, to: 's3://b/x', vcb: {client-id: y, client-secret: {env: S}}}\n"), "1: defaults.vcb: there is no such key; did you mean vbc?"},
+		{"for many, missing", manyAccounts("defaults: {to: 's3://b/x', vbc: {client-id: y, client-secret: {env: S}}}\n"), "2: accounts: 200 accounts (a0, a1, a2 and 197 more): no recordings selected: older-than or before is missing; add older-than to the account, or to defaults, as in older-than: 90d"},
 		{"several", strings.Replace(least, "90d", "90", 1) + "    workers: x\nservce: {}\n", "3: accounts.acme.older-than: \"90\" is not a duration; add a unit: 90d\n6: accounts.acme.workers: want a number, not text; write a whole number, without quotes\n7: servce: there is no such key; did you mean service?"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

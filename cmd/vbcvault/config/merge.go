@@ -29,6 +29,7 @@ func (r *reader) config(f *file) *Config {
 		a := f.Accounts[name]
 		c.Accounts = append(c.Accounts, r.account(f, name, &a))
 	}
+	r.sayLacking()
 	for _, name := range r.inOrder("notify", slices.Collect(maps.Keys(f.Notify))) {
 		n := f.Notify[name]
 		n.Name = name
@@ -137,7 +138,6 @@ func (r *reader) merge(to any, part string, layers []*section) {
 
 // complete says what an account lacks.
 func (r *reader) complete(key string, a Account) {
-	at := r.at(key)
 	for _, need := range []struct {
 		key  string
 		here bool
@@ -146,7 +146,7 @@ func (r *reader) complete(key string, a Account) {
 		{"client-id", a.VBC.ClientID != ""}, {"client-secret", !a.VBC.ClientSecret.IsZero()},
 	} {
 		if !need.here && !r.isWrong(key+".vbc."+need.key, "defaults.vbc."+need.key) {
-			r.wrong(at, "add it to vbc of the account, or to vbc of defaults", "vbc.%s is missing", need.key)
+			r.accountLacks(a.Name, "add it to vbc of the account, or to vbc of defaults", "vbc.%s is missing", need.key)
 		}
 	}
 	has := func(names ...string) bool {
@@ -155,34 +155,45 @@ func (r *reader) complete(key string, a Account) {
 		})
 	}
 	if !has("to") && !r.isWrong(key+".destination", "defaults.destination", "destinations") {
-		r.wrong(at, "add destination with the name of one below destinations, or to, as in to: s3://my-bucket/recordings", "the account has no destination")
+		r.accountLacks(a.Name, "add destination with the name of one below destinations, or to, as in to: s3://my-bucket/recordings", "the account has no destination")
 	}
 	if !has("older-than", "before") {
-		r.wrong(at, "add older-than to the account, or to defaults, as in older-than: 90d", "no recordings selected: older-than or before is missing")
+		r.accountLacks(a.Name, "add older-than to the account, or to defaults, as in older-than: 90d", "no recordings selected: older-than or before is missing")
 	}
 	if (a.VBC.ProvisioningClientID == "") != a.VBC.ProvisioningClientSecret.IsZero() {
-		r.wrong(at, "write both, or neither", "only one of vbc.provisioning-client-id and vbc.provisioning-client-secret is there")
+		r.accountLacks(a.Name, "write both, or neither", "only one of vbc.provisioning-client-id and vbc.provisioning-client-secret is there")
 	}
 	if a.S3.AccessKeyID.IsZero() != a.S3.SecretAccessKey.IsZero() {
-		r.wrong(at, "write both, or neither to use the credentials of the environment", "only one of s3.access-key-id and s3.secret-access-key is there")
+		r.accountLacks(a.Name, "write both, or neither to use the credentials of the environment", "only one of s3.access-key-id and s3.secret-access-key is there")
 	}
 	if !a.S3.SessionToken.IsZero() && a.S3.AccessKeyID.IsZero() {
-		r.wrong(at, "add access-key-id and secret-access-key", "s3.session-token belongs to keys that are missing")
+		r.accountLacks(a.Name, "add access-key-id and secret-access-key", "s3.session-token belongs to keys that are missing")
 	}
 	if a.Schedule.Backup != "" && a.Schedule.BackupTo == "" {
 		r.wrong(r.at(key+".schedule.backup", "defaults.schedule.backup"), "add backup-to with a directory", "schedule.backup has nowhere to copy the manifest to")
 	}
 }
 
-// isWrong reports whether something has been said of one of these keys.
+// isWrong reports whether something has been said of one of these keys, or one of them
+// is part of what is there under a name that is misspelt.
 func (r *reader) isWrong(keys ...string) bool {
+	for meant := range r.meant {
+		if slices.ContainsFunc(keys, func(k string) bool { return k == meant || strings.HasPrefix(k, meant+".") }) {
+			return true
+		}
+	}
 	return slices.ContainsFunc(r.mistakes, func(m Mistake) bool {
 		return slices.ContainsFunc(keys, func(k string) bool { return m.Key == k || len(m.Key) > len(k) && m.Key[:len(k)+1] == k+"." })
 	})
 }
 
-// saidOfFlag reports whether a flag is there somewhere, and wrong.
+// saidOfFlag reports whether a flag is there somewhere, and wrong, or misspelt.
 func (r *reader) saidOfFlag(name string) bool {
+	for meant := range r.meant {
+		if strings.HasSuffix(meant, "."+name) || meant == "defaults" {
+			return true
+		}
+	}
 	return slices.ContainsFunc(r.mistakes, func(m Mistake) bool { return strings.HasSuffix(m.Key, "."+name) })
 }
 

@@ -67,6 +67,8 @@ type reader struct {
 	known    *pflag.FlagSet // the flags of vbcvault archive
 	mistakes []Mistake
 	seen     map[Mistake]bool
+	meant    map[string]bool // keys that are there, misspelt
+	lacking  []lack
 	places   map[string]place // of keys
 }
 
@@ -76,6 +78,51 @@ func (r *reader) wrong(at place, mend, format string, args ...any) {
 	if !r.seen[m] {
 		r.seen[m] = true
 		r.mistakes = append(r.mistakes, m)
+	}
+}
+
+// lack is what accounts lack, and how to mend it.
+type lack struct {
+	wrong, mend string
+	accounts    []string
+}
+
+// fewNames are as many accounts as are named one by one.
+const fewNames = 3
+
+// Several names accounts of which the same is wrong: one, or how many they are with the
+// first few.
+func Several(names []string) string {
+	switch n := len(names); {
+	case n == 1:
+		return "account " + names[0]
+	case n > fewNames:
+		return fmt.Sprintf("%d accounts (%s and %d more)", n, strings.Join(names[:fewNames], ", "), n-fewNames)
+	}
+	return fmt.Sprintf("%d accounts (%s)", len(names), strings.Join(names, ", "))
+}
+
+// accountLacks notes what an account lacks.
+func (r *reader) accountLacks(name, mend, format string, args ...any) {
+	what := lack{wrong: fmt.Sprintf(format, args...), mend: mend}
+	i := slices.IndexFunc(r.lacking, func(l lack) bool { return l.wrong == what.wrong && l.mend == mend })
+	if i < 0 {
+		i, r.lacking = len(r.lacking), append(r.lacking, what)
+	}
+	r.lacking[i].accounts = append(r.lacking[i].accounts, name)
+}
+
+// sayLacking says what accounts lack: of many that lack the same, it says so once.
+// Hundreds of lines would hide the one that has to be mended.
+func (r *reader) sayLacking() {
+	for _, what := range r.lacking {
+		if len(what.accounts) > fewNames {
+			r.wrong(r.at("accounts"), what.mend, "%s: %s", Several(what.accounts), what.wrong)
+			continue
+		}
+		for _, name := range what.accounts {
+			r.wrong(r.at("accounts."+name), what.mend, "%s", what.wrong)
+		}
 	}
 }
 

@@ -101,28 +101,29 @@ var ErrBetween = errors.New("the job is between two steps; try again in a moment
 
 // Cancel ends a job: at once if it waits, else as soon as the service has seen it, and
 // what is in progress then is finished. An earlier job of the same run means that run.
-// The error is ErrNoJob if there is none, or it is over. It may wait for some seconds.
-func (c *Control) Cancel(ctx context.Context, id int64) error {
+// waited says that nothing was in progress. The error is ErrNoJob if there is none, or it
+// is over. It may wait for some seconds.
+func (c *Control) Cancel(ctx context.Context, id int64) (waited bool, err error) {
 	for range 100 {
-		err := c.cancel(ctx, id)
+		waited, err := c.cancel(ctx, id)
 		if !errors.Is(err, ErrBetween) {
-			return err
+			return waited, err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return ErrBetween
+	return false, ErrBetween
 }
 
-func (c *Control) cancel(ctx context.Context, id int64) error {
+func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error) {
 	there, err := c.Serving()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return c.state.change(ctx, func(tx *sql.Tx) error {
+	err = c.state.change(ctx, func(tx *sql.Tx) error {
 		job, err := c.queue.get(ctx, tx, id)
 		if err != nil {
 			return err
@@ -137,9 +138,11 @@ func (c *Control) cancel(ctx context.Context, id int64) error {
 			return ErrNoJob
 		}
 		job, err = c.queue.client.JobCancelTx(ctx, tx, id)
-		switch {
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("cancel job %d: %w", id, err)
+		}
+		waited = !there || job.FinalizedAt != nil
+		switch {
 		case r == nil:
 			return nil
 		case there && job.FinalizedAt != nil && !r.began.IsZero(): // the run goes on in the service, which waits for its next job
@@ -149,6 +152,7 @@ func (c *Control) cancel(ctx context.Context, id int64) error {
 		}
 		return r.over().put(ctx, tx)
 	})
+	return waited, err
 }
 
 // rowOfJob is the row whose work a job did or does, nil if that is over.

@@ -20,21 +20,21 @@ func TestCancel(t *testing.T) {
 	first, run := h.ask(c, "a", Archive)
 	eventually(t, "it begins", func() bool { return h.hands.times("a", Archive) == 1 })
 	waiting, never := h.ask(c, "b", Archive)
-	if err := c.Cancel(t.Context(), waiting); err != nil {
-		t.Fatal(err)
+	if waited, err := c.Cancel(t.Context(), waiting); err != nil || !waited {
+		t.Fatalf("it waited: %v, %v", waited, err)
 	}
 	if is, err := c.Waits(t.Context(), never); is || err != nil {
 		t.Errorf("what was cancelled waits: %v", err)
 	}
 	h.slices(2) // so that its first job is over
-	if err := c.Cancel(t.Context(), first); err != nil {
-		t.Fatal(err)
+	if waited, err := c.Cancel(t.Context(), first); err != nil || waited {
+		t.Fatalf("it waited: %v, %v", waited, err)
 	}
 	if o := h.ended(c, run); o.ExitCode != outcome.Interrupted {
 		t.Errorf("%+v", o)
 	}
 	for _, id := range []int64{first, waiting, 4711} {
-		if err := c.Cancel(t.Context(), id); !errors.Is(err, ErrNoJob) {
+		if _, err := c.Cancel(t.Context(), id); !errors.Is(err, ErrNoJob) {
 			t.Errorf("cancel of %d, which is over: %v", id, err)
 		}
 	}
