@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -154,7 +155,8 @@ func TestStopsWhenTheFirstAllFailAlike(t *testing.T) {
 		})
 		r := w.archive("--older-than", "90d", "--delete")
 		w.want(r, 3, map[string]int{"deleted": 0})
-		if !strings.Contains(r.stderr, "the first 40 recordings all failed in the same way") {
+		// Workers that fail at the same moment may be counted before the run is stopped.
+		if !regexp.MustCompile(`the first 4[0-8] recordings all failed in the same way`).MatchString(r.stderr) {
 			t.Errorf("%s: it isn't said", name)
 		}
 		if n := w.account.Counts().ByKind[vbctest.Audio]; n > 2*(40+8) {
