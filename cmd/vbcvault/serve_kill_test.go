@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"path"
 	"slices"
@@ -17,20 +18,56 @@ import (
 
 // traffic sees all requests of all accounts.
 type traffic struct {
-	seen, flying atomic.Int64
-	at           atomic.Int64 // the request that is the moment
-	moment       atomic.Pointer[func()]
+	seen, open atomic.Int64 // requests; connections
+	at         atomic.Int64 // the request that is the moment
+	moment     atomic.Pointer[func()]
 }
 
-func (tr *traffic) before(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tr.flying.Add(1)
-		defer tr.flying.Add(-1)
-		if f := tr.moment.Load(); f != nil && tr.seen.Add(1) == tr.at.Load() {
-			(*f)()
+func (tr *traffic) before(h http.Handler) http.Handler { return &watched{tr, h} }
+
+// watched is an account whose connections are counted.
+type watched struct {
+	*traffic
+	account http.Handler
+}
+
+const knock = "/knock" // is asked for by the test itself
+
+func (w *watched) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == knock {
+		return
+	}
+	if f := w.moment.Load(); f != nil && w.seen.Add(1) == w.at.Load() {
+		(*f)()
+	}
+	w.account.ServeHTTP(out, r)
+}
+
+// watch counts connections from when they are accepted until all that came on them is
+// answered and they are closed.
+func (w *watched) watch(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		w.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		w.open.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// settle waits until all that a dead process has sent is answered: its connections are
+// accepted before the test's own, and closed once there is nothing more on them.
+func (s *served) settle(tr *traffic) {
+	s.t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, a := range s.accounts {
+		resp, err := client.Get(a.url + knock)
+		if err != nil {
+			s.t.Fatal(err)
 		}
-		h.ServeHTTP(w, r)
-	})
+		resp.Body.Close()
+	}
+	s.eventually("the requests of the dead process are answered", func() bool { return tr.open.Load() == 0 })
 }
 
 // asked is what one process has asked of one account: how often, of each kind, and
@@ -98,7 +135,7 @@ func TestServeIsKilled(t *testing.T) {
 			s.end()
 			tr.moment.Store(nil)
 		}
-		s.eventually("the requests of the dead process are answered", func() bool { return tr.flying.Load() == 0 })
+		s.settle(tr)
 		for _, a := range s.accounts {
 			if len(a.Recordings()) > 0 {
 				under++

@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,6 +42,11 @@ type servedAccount struct {
 	schedule               string // lines of YAML
 }
 
+// connWatcher is a handler that is told of its server's connections.
+type connWatcher interface {
+	watch(net.Conn, http.ConnState)
+}
+
 func newServed(t *testing.T, names ...string) *served {
 	t.Helper()
 	return newServedBy(t, vbctest.Config{}, func(h http.Handler) http.Handler { return h }, names...)
@@ -56,7 +62,12 @@ func newServedBy(t *testing.T, cfg vbctest.Config, before func(http.Handler) htt
 		number := fmt.Sprint(549800 + i)
 		cfg.Account = 549800 + int64(i)
 		a := vbctest.New(cfg)
-		api := httptest.NewServer(before(a))
+		handler := before(a)
+		api := httptest.NewUnstartedServer(handler)
+		if watcher, ok := handler.(connWatcher); ok {
+			api.Config.ConnState = watcher.watch
+		}
+		api.Start()
 		t.Cleanup(func() {
 			api.CloseClientConnections()
 			api.Close()
