@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -335,6 +334,3 @@ func jobOf(j *rivertype.JobRow, is Job, serving bool) Job {
 	}
 	return is
 }
-
-// Path is where the state of a service lies in a directory.
-func Path(dir string) string { return filepath.Join(dir, File) }
