@@ -250,6 +250,15 @@ type Store interface {
 	// (wrapped) if there is no such object.
 	Open(ctx context.Context, o Object) (io.ReadCloser, error)
 
+	// OpenRange reads n bytes of an object from byte off on, and nothing else is
+	// transferred: fewer than n come only where the object ends. off is not negative
+	// and n is positive. The caller closes it. Where o.ETag is set and the store has
+	// ETags, bytes of another object are never answered: the error is ErrChanged
+	// (wrapped). It is ErrNotFound (wrapped) if there is no such object, ErrCold
+	// (wrapped) if it must be thawed first, and ErrRange (wrapped) if off is at the
+	// end of the object or behind it.
+	OpenRange(ctx context.Context, o Object, off, n int64) (io.ReadCloser, error)
+
 	// List yields the objects whose key begins with prefix, in the order of
 	// their keys, with Key, Size and ETag set and nothing proven. After an
 	// error it stops.
@@ -315,6 +324,12 @@ type Mounted interface {
 
 // ErrNotFound says that there is no such object.
 var ErrNotFound = errors.New("no such object")
+
+// ErrRange says that an object has no bytes where they were asked for.
+var ErrRange = errors.New("the object has no such range")
+
+// ErrChanged says that there is another object by now than the one that was meant.
+var ErrChanged = errors.New("the object has changed")
 
 // ErrRefused says that the store will not take or show anything, whichever
 // object it is asked about: access denied, no such bucket, disk full.

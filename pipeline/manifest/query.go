@@ -32,7 +32,29 @@ type Query struct {
 	Filter       vbc.Filter // compared exactly, as VBC writes it
 	Text         string     // part of a name or number, in whatever case
 	OldestFirst  bool       // else the newest
-	Limit        int        // 0 = all
+
+	// Number is the end of a caller's or a called number, in digits, however VBC
+	// writes it.
+	Number string
+	// Name is part of the caller's name as VBC knows it, in whatever case.
+	Name string
+	// Held selects what a hold in force covers, or what none does; nil selects
+	// nothing. Matches says nothing of it: who asks knows the holds.
+	Held *bool
+	// Transcribed selects what has a transcript in the archive, or has none; nil
+	// selects nothing.
+	Transcribed *bool
+	// Words selects recordings by what was said, by the full-text index of their
+	// transcripts: all these words, those in double quotes in this order. Matches
+	// says nothing of it.
+	Words string
+	// Scope is what whoever asks may see at all.
+	Scope Scope
+
+	// After is the last place that was seen already: what comes next in the order
+	// of the query. Zero begins at the beginning.
+	After Place
+	Limit int // 0 = all
 }
 
 // Matches reports whether a row is one of those that are selected. It has the
@@ -41,7 +63,32 @@ func (q Query) Matches(r Row) bool {
 	return (len(q.IDs) == 0 || slices.Contains(q.IDs, r.ID)) && (len(q.States) == 0 || slices.Contains(q.States, r.State)) &&
 		(q.Kind == "" || q.Kind == r.Kind) && (q.Owner == "" || q.Owner == r.Owner) &&
 		(q.Since.IsZero() || !r.Start.Before(q.Since)) && (q.Until.IsZero() || r.Start.Before(q.Until)) &&
-		q.Filter.Matches(r.Recording) && (q.Text == "" || contains(r.Recording, q.Text))
+		q.Filter.Matches(r.Recording) && (q.Text == "" || contains(r.Recording, q.Text)) &&
+		(q.Number == "" || strings.HasSuffix(digits(r.CallerID), q.Number) || strings.HasSuffix(digits(r.DNIS), q.Number)) &&
+		(q.Name == "" || strings.Contains(strings.ToLower(r.CNAM), strings.ToLower(q.Name))) &&
+		(q.Transcribed == nil || *q.Transcribed == (r.Copy.Transcript.Key != "")) && q.Scope.Covers(r)
+}
+
+// Scope is a part of an account's recordings. The zero Scope is all of them.
+type Scope struct {
+	Extensions []string  // calls of one of these, as VBC writes them; nil = of all. Empty and not nil = of none
+	Since      time.Time // and that start then or later; zero = all
+}
+
+// Covers reports whether a recording is in the scope. One of which VBC names no
+// extension is in no scope that asks for some.
+func (s Scope) Covers(r Row) bool {
+	return (s.Extensions == nil || slices.ContainsFunc(r.Extensions, func(e string) bool { return slices.Contains(s.Extensions, e) })) &&
+		(s.Since.IsZero() || !r.Start.Before(s.Since))
+}
+
+// Place is where a recording stands in the order of a search.
+type Place struct {
+	Start time.Time
+	Kind  vbc.Kind
+	Owner string
+	ID    int64
+	Nth   int64
 }
 
 func contains(r vbc.Recording, text string) bool {

@@ -67,6 +67,28 @@ func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error)
 	return f, nil
 }
 
+// OpenRange implements storage.Store. Files have no ETag.
+func (s *Store) OpenRange(_ context.Context, o storage.Object, off, n int64) (io.ReadCloser, error) {
+	f, err := s.open(o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Key, err)
+	}
+	info, err := f.Stat()
+	if err == nil && off >= info.Size() {
+		err = storage.ErrRange
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Key, err), f.Close())
+	}
+	return &section{io.NewSectionReader(f, off, n), f}, nil
+}
+
+// section is a part of a file.
+type section struct {
+	*io.SectionReader
+	io.Closer
+}
+
 func (s *Store) open(key string) (*os.File, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return nil, err

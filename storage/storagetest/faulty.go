@@ -185,6 +185,19 @@ func (f *Faulty) Open(ctx context.Context, o storage.Object) (io.ReadCloser, err
 	return &failingEnd{r, injected}, nil
 }
 
+// OpenRange implements storage.Store; it fails as Open does.
+func (f *Faulty) OpenRange(ctx context.Context, o storage.Object, off, n int64) (io.ReadCloser, error) {
+	fault, injected := f.begin(OpOpen, o.Key)
+	if fault == NotApplied || fault == SealedNotApplied {
+		return nil, injected
+	}
+	r, err := f.Destination.OpenRange(ctx, o, off, n)
+	if err != nil || fault == None {
+		return r, err
+	}
+	return &failingEnd{r, injected}, nil
+}
+
 // failingEnd fails where its reader ends.
 type failingEnd struct {
 	io.ReadCloser

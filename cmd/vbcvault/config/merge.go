@@ -14,7 +14,7 @@ import (
 
 // config makes the configuration of the file: what its parts have to do with each other.
 func (r *reader) config(f *file) *Config {
-	c := &Config{Path: r.path, StateDir: f.StateDir, AccountsAtOnce: cmp.Or(f.AccountsAtOnce, 8), Service: f.Service, Report: f.Report}
+	c := &Config{Path: r.path, StateDir: f.StateDir, AccountsAtOnce: cmp.Or(f.AccountsAtOnce, 8), Service: f.Service, Report: f.Report, Web: f.Web}
 	if c.AccountsAtOnce > 256 {
 		r.wrong(r.at("accounts-at-once"), "use 256 or less", "these are too many at the same time")
 	}

@@ -39,7 +39,7 @@ func Schema(flags func() *pflag.FlagSet) ([]byte, error) {
 	described(s, reflect.TypeFor[file]())
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[defaults](), reflect.TypeFor[target](), reflect.TypeFor[account](), reflect.TypeFor[VBC](), reflect.TypeFor[S3](), reflect.TypeFor[Schedule](),
-		reflect.TypeFor[Service](), reflect.TypeFor[Notifier](), reflect.TypeFor[Webhook](), reflect.TypeFor[Email](), reflect.TypeFor[Healthchecks](), reflect.TypeFor[Report](),
+		reflect.TypeFor[Service](), reflect.TypeFor[Notifier](), reflect.TypeFor[Webhook](), reflect.TypeFor[Email](), reflect.TypeFor[Healthchecks](), reflect.TypeFor[Report](), reflect.TypeFor[Web](), reflect.TypeFor[WebTLS](), reflect.TypeFor[WebRole](), reflect.TypeFor[OIDC](),
 	} {
 		def := s.Definitions[t.Name()]
 		if def == nil {

@@ -13,6 +13,7 @@ type file struct {
 	Service        Service             `json:"service,omitempty" jsonschema_description:"what vbcvault serve itself needs"`
 	Notify         map[string]Notifier `json:"notify,omitempty" jsonschema_description:"who is told, by name"`
 	Report         Report              `json:"report,omitempty" jsonschema_description:"the monthly report"`
+	Web            Web                 `json:"web,omitempty" jsonschema_description:"the page with the calls"`
 }
 
 // defaults hold for all accounts.

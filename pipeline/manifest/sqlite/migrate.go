@@ -36,7 +36,14 @@ func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
 }
 
 // migrations lead from each format to the next.
-var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes, 9: addEvidence}
+var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3: addHolds, 4: addTranscripts, 5: addSearches, 6: addNth, 7: addTroubles, 8: addCodes, 9: addEvidence, 10: addPage}
+
+// addPage leads to format 11: calls are found by the end of a number and by what was
+// said, and who has listened is written down.
+func addPage(tx *sql.Tx) error {
+	_, err := tx.Exec(numbers + listenings + words)
+	return err
+}
 
 // addEvidence leads to format 10: receipts are signed, holds look at all that VBC
 // has said of a call, and of each copy it is known whether anything vouches for it.

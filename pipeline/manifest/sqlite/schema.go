@@ -11,7 +11,7 @@ import (
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
-const format = 10
+const format = 11
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -22,7 +22,7 @@ CREATE TABLE meta (
 	value TEXT NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + uploads + troubles + logs + calls + staleness + `
+CREATE TABLE recording ` + recordings + indexes + lookups + settings + exports + uploads + troubles + logs + calls + staleness + numbers + listenings + words + `
 -- A chain (package receipt). Lines are only ever added.
 CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,

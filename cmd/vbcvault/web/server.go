@@ -1,0 +1,75 @@
+// Package web is the page: calls are found, heard, held and handed over there by people
+// who have no shell. All pages work without JavaScript. Nothing is ever fetched from
+// elsewhere, and whatever somebody may not see is not in any answer, count or error.
+//
+// A request passes through these, in this order: the host is one that is allowed
+// (access), the request comes from the page itself (net/http.CrossOriginProtection),
+// somebody is signed in (access), has the right that the route asks for (routes), and
+// then a handler asks the manifests with that somebody's scope in each query.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
+)
+
+// Options are what the page is made of.
+type Options struct {
+	Vaults  func() []*Vault // in the order of the configuration; may change from call to call
+	Config  config.Web
+	State   *state.DB
+	Log     *slog.Logger
+	Version string
+	Now     func() time.Time // nil = time.Now
+}
+
+// Server answers. Its methods may be called concurrently.
+type Server struct {
+	o   Options
+	log *slog.Logger
+	now func() time.Time
+}
+
+// New makes a server; it asks nothing and starts nothing.
+func New(o Options) *Server {
+	s := &Server{o: o, log: o.Log, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// route is an address of the page, and the right that it takes.
+type route struct {
+	pattern string
+	right   access.Right // "" = everybody who is signed in
+	do      func(*Server, http.ResponseWriter, *http.Request) error
+}
+
+// routes are all of them: what isn't here doesn't exist. Each file of handlers adds its
+// own.
+var routes []route
+
+// Handler is the page for whoever access has let in: the request's context knows who.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+			v := access.From(req.Context())
+			if v == nil || r.right != "" && !v.May(r.right) {
+				s.fail(w, req, forbidden)
+				return
+			}
+			if err := r.do(s, w, req); err != nil {
+				s.fail(w, req, err)
+			}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { s.fail(w, req, notFound) })
+	return mux
+}

@@ -1,0 +1,81 @@
+// Package state keeps what the page itself must remember, in one SQLite database:
+// users, sessions, requests for a second person's word, and what was reckoned of audio.
+// It holds no recording and nothing that is needed to find one: without it people sign
+// in anew, and that is all.
+package state
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// format is kept in PRAGMA user_version.
+const format = 1
+
+// schema is all tables; each is said in the file that uses it.
+var schema = strings.Join([]string{}, "\n")
+
+// DB is the page's memory. Its methods may be called concurrently. What they have
+// returned nil for is durable.
+type DB struct{ db *sql.DB }
+
+// Open opens the database at path and makes it if there is none, readable for its owner
+// alone.
+func Open(ctx context.Context, path string) (_ *DB, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if abs = filepath.ToSlash(abs); !strings.HasPrefix(abs, "/") {
+		abs = "/" + abs // a drive letter
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "synchronous(FULL)", "journal_mode(WAL)", "secure_delete(1)"}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, db); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return &DB{db}, nil
+}
+
+// ErrNewer says that a newer vbcvault has written the database.
+var ErrNewer = errors.New("it was written by a newer vbcvault")
+
+func prepare(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var v int
+	switch err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); {
+	case err != nil:
+		return err
+	case v == format:
+		return nil
+	case v > format:
+		return ErrNewer
+	}
+	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("\nPRAGMA user_version = %d;", format)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Close ends its use.
+func (d *DB) Close() error { return d.db.Close() }

@@ -1,0 +1,37 @@
+package web
+
+import (
+	"context"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+// Manifest is what the page needs of an account's manifest: it reads, and it adds holds
+// and listenings, also beside a run.
+type Manifest interface {
+	manifest.Bound
+	manifest.Rows
+	manifest.Search
+	manifest.Holds
+	manifest.Chain
+	manifest.Logs
+	manifest.Months
+	manifest.Runs
+	manifest.Status
+	manifest.Troubles
+}
+
+// Vault is one account that the page shows. Manifest and Store open what they return
+// when they are called for the first time, and keep it; both may be called concurrently.
+type Vault struct {
+	Name        string // as the configuration calls it, or its number
+	Destination string // URL of the archive
+
+	// Manifest is the account's. The error is fs.ErrNotExist (wrapped) if no run has
+	// made one yet.
+	Manifest func(ctx context.Context) (Manifest, error)
+
+	// Store is where the recordings lie. The page never writes there.
+	Store func(ctx context.Context) (storage.Store, error)
+}

@@ -1,0 +1,5 @@
+package sqlite
+
+// listenings are who has listened to archived recordings.
+const listenings = `
+`

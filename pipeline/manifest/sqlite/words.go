@@ -1,0 +1,5 @@
+package sqlite
+
+// words finds recordings by what was said.
+const words = `
+`
