@@ -15,6 +15,7 @@ import (
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
 	"bytes": size, "number": humanize.Comma, "foreign": foreign, "cut": cut, "state": stateOf, "asset": asset,
+	"list": func(all ...any) []any { return all },
 }
 
 // when is a moment to the second, with its zone.

@@ -9,11 +9,27 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
-// Count counts the recordings that a query selects, whatever its Limit: all of
-// them and, if by isn't "", each group of them, in order. Months are those of
+// CountUpTo counts the recordings that a query selects, whatever its Limit and After,
+// and stops at limit.
+func (m *Manifest) CountUpTo(ctx context.Context, q manifest.Query, limit int64) (n int64, more bool, err error) {
+	q.Limit, q.After = 0, manifest.Place{}
+	for _, err := range m.Search(ctx, q) {
+		if err != nil {
+			return 0, false, err
+		}
+		if n == limit {
+			return n, true, nil
+		}
+		n++
+	}
+	return n, false, nil
+}
+
+// Count counts the recordings that a query selects, whatever its Limit and After: all
+// of them and, if by isn't "", each group of them, in order. Months are those of
 // zone. It holds no more in memory than a month's worth of short entries.
 func (m *Manifest) Count(ctx context.Context, q manifest.Query, by manifest.Grouping, zone *time.Location) (groups []manifest.Count, total manifest.Count, err error) {
-	q.Limit, q.OldestFirst = 0, true
+	q.Limit, q.OldestFirst, q.After = 0, true, manifest.Place{}
 	c := manifest.NewCounting(by, zone)
 	if err := m.count(ctx, q, c); err != nil {
 		return nil, manifest.Count{}, err

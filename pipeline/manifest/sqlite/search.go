@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -19,12 +18,17 @@ import (
 func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error] {
 	return func(yield func(manifest.Row, error) bool) {
 		found := 0
+		held, err := m.holdsFor(ctx, q)
+		if err != nil {
+			yield(manifest.Row{}, err)
+			return
+		}
 		for r, err := range m.candidates(ctx, q) {
 			if err != nil {
 				yield(manifest.Row{}, err)
 				return
 			}
-			if !q.Matches(r) {
+			if !q.Matches(r) || !held(r) || q.Passed(r) {
 				continue
 			}
 			if found++; !yield(r, nil) || found == q.Limit {
@@ -32,6 +36,18 @@ func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manif
 			}
 		}
 	}
+}
+
+// holdsFor returns what decides whether a row is held as a query asks.
+func (m *Manifest) holdsFor(ctx context.Context, q manifest.Query) (func(manifest.Row) bool, error) {
+	if q.Held == nil {
+		return func(manifest.Row) bool { return true }, nil
+	}
+	holds, err := m.Holds(ctx)
+	return func(r manifest.Row) bool {
+		_, held := manifest.Covering(holds, r)
+		return held == *q.Held
+	}, err
 }
 
 // candidates yields what may match, in the order of the query.
@@ -203,7 +219,7 @@ func (m *Manifest) byIDs(q manifest.Query) func(context.Context) ([]manifest.Row
 			if !q.OldestFirst {
 				a, b = b, a
 			}
-			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Nth, b.Nth))
+			return manifest.PlaceOf(a).Compare(manifest.PlaceOf(b))
 		})
 		return all, err
 	}
