@@ -30,22 +30,31 @@ type Listenings interface {
 	// until another, which is excluded; zero bounds nothing.
 	Listened(ctx context.Context, since, until time.Time) ([]ListenerMonth, error)
 
-	// NoteListenings adds to the chain of receipts those that it lacks. It is called
-	// by runs alone, as NoteHolds. What isn't signed with the manifest's key is refused
-	// for good; refused says how many were just now.
-	NoteListenings(ctx context.Context, run int64) (refused int, err error)
+	// NoteListenings adds to the chain of receipts those that it lacks and that are
+	// signed with the manifest's key. It is called by runs alone, as NoteHolds.
+	NoteListenings(ctx context.Context, run int64) error
+	// RefuseListenings writes down of those without a receipt that aren't signed with
+	// the manifest's key, or aren't what it has signed, that they never get one, and
+	// counts them.
+	RefuseListenings(ctx context.Context) (int, error)
 	// ListeningTexts yields all that is written down, in the order of numbers.
 	ListeningTexts(ctx context.Context) iter.Seq2[ListeningRecord, error]
+	// NotedListenings yields those of the manifest's own whose receipts are the entries
+	// from first to last of its chain, in their order.
+	NotedListenings(ctx context.Context, first, last int64) iter.Seq2[ListeningRecord, error]
 	// UnstoredListenings yields those of the manifest's own that the chain has and
-	// that aren't beside the archive yet, in the order of their receipts, and
-	// ListeningsStored writes down that all up to the one with a receipt are.
+	// that aren't beside the archive yet, in the order of their receipts.
 	UnstoredListenings(ctx context.Context) iter.Seq2[ListeningRecord, error]
-	ListeningsStored(ctx context.Context, seq int64) error
+	// ListeningsStored writes down that an object with the texts of all of the manifest's
+	// own whose receipts it names is beside the archive. ListeningBundles are all these.
+	ListeningsStored(ctx context.Context, b ListeningBundle) error
+	ListeningBundles(ctx context.Context) ([]ListeningBundle, error)
 	// ListeningsUnread reports whether receipts that were taken over name entries whose
 	// text the manifest lacks.
 	ListeningsUnread(ctx context.Context) (bool, error)
 	// LearnListening writes down a text that the archive has, and whose receipt is the
-	// entry seq of a chain. What is known already stays.
+	// entry seq of a chain. What is known already stays. In the manifest's own chain the
+	// receipt must be known, and the text fills in what it lacks; else nothing happens.
 	LearnListening(ctx context.Context, chain string, seq int64, text []byte) error
 }
 
@@ -100,6 +109,13 @@ type ListeningRecord struct {
 	Run    int64  // that has added it
 	Stored bool   // it is beside the archive
 	Intact bool   // what it is found by is what its text says
+}
+
+// ListeningBundle is an object with texts: the first and the last entry of the chain
+// that it has the texts of, and the SHA-256 of all of it.
+type ListeningBundle struct {
+	First, Last int64
+	Sum         storage.Digest
 }
 
 // Listening is what a record says. It is an error if that isn't what it was.

@@ -91,11 +91,10 @@ func deeds() []deed {
 			_, err := m.AddListening(ctx, l)
 			return err
 		}},
-		{"NoteListenings", func(ctx context.Context, m Manifest) error {
-			_, err := m.NoteListenings(ctx, 1)
-			return err
+		{"NoteListenings", func(ctx context.Context, m Manifest) error { return m.NoteListenings(ctx, 1) }},
+		{"ListeningsStored", func(ctx context.Context, m Manifest) error {
+			return m.ListeningsStored(ctx, manifest.ListeningBundle{First: 1, Last: 99})
 		}},
-		{"ListeningsStored", func(ctx context.Context, m Manifest) error { return m.ListeningsStored(ctx, 99) }},
 		{"ShareHold", func(ctx context.Context, m Manifest) error {
 			text := []byte(`{"nonce":"n","ids":[4],"reason":"why","by":"who","at":"2026-05-12T10:15:00Z"}`)
 			return m.ShareHold(ctx, manifest.HoldText{Hold: storage.SumOf(text), Text: text})

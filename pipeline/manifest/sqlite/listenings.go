@@ -43,7 +43,15 @@ CREATE INDEX listening_at ON listening (at);
 CREATE INDEX listening_in ON listening (session) WHERE session <> '';
 CREATE INDEX listening_unnoted ON listening (number) WHERE seq = 0;
 CREATE INDEX listening_unstored ON listening (seq) WHERE stored = 0 AND seq > 0;
+CREATE INDEX listening_noted ON listening (seq) WHERE log = '' AND seq > 0;
 CREATE INDEX listening_unread ON listening (digest) WHERE text = '';
+
+CREATE TABLE listening_file (   -- objects beside the archive with texts of this manifest's own
+	first INTEGER NOT NULL,       -- receipt that they name
+	last  INTEGER NOT NULL,
+	sum   TEXT    NOT NULL,       -- SHA-256
+	PRIMARY KEY (first, last, sum)
+) WITHOUT ROWID;
 `
 
 // AddListening writes down that somebody is about to hear a recording or to get it.

@@ -45,7 +45,7 @@ func scanListened(rows *sql.Rows, more ...any) (r listened, err error) {
 // that have had an id is each manifest's own.
 func (r listened) fits(l manifest.Listening) bool {
 	b := r.by
-	return b.Key() == l.Key() && (b.Nth == l.Nth || r.Log != "") && b.Who == l.Who && b.At.UnixMilli() == l.At.UnixMilli() && b.How == l.How && b.Session == l.Session
+	return b.Key() == l.Key() && (b.Nth == l.Nth || r.Signed == "") && b.Who == l.Who && b.At.UnixMilli() == l.At.UnixMilli() && b.How == l.How && b.Session == l.Session
 }
 
 // listening is what it says, as far as that is known.
@@ -187,15 +187,15 @@ func (m *Manifest) ListeningTexts(ctx context.Context) iter.Seq2[manifest.Listen
 // UnstoredListenings yields those that the chain has and that aren't beside the archive
 // yet, in the order of their receipts.
 func (m *Manifest) UnstoredListenings(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error] {
-	return m.listeningRecords(ctx, 0, func(r listened) int64 { return r.Seq }, "l.stored = 0 AND l.log = '' AND l.text <> '' AND l.seq > ? ORDER BY l.seq")
+	return m.listeningRecords(ctx, 0, func(r listened) int64 { return r.Seq }, "l.stored = 0 AND l.seq > 0 AND l.log = '' AND l.text <> '' AND l.seq > ? ORDER BY l.seq")
 }
 
 // listeningRecords yields rows, page by page.
-func (m *Manifest) listeningRecords(ctx context.Context, after int64, place func(listened) int64, where string) iter.Seq2[manifest.ListeningRecord, error] {
+func (m *Manifest) listeningRecords(ctx context.Context, after int64, place func(listened) int64, where string, more ...any) iter.Seq2[manifest.ListeningRecord, error] {
 	return func(yield func(manifest.ListeningRecord, error) bool) {
 		for {
 			page, err := query(ctx, m, func(rows *sql.Rows) (listened, error) { return scanListened(rows) },
-				"SELECT "+listenedColumns+" FROM listening l WHERE "+where+" LIMIT ?", after, listeningsPage)
+				"SELECT "+listenedColumns+" FROM listening l WHERE "+where+" LIMIT ?", append(append([]any{after}, more...), listeningsPage)...)
 			if err != nil {
 				yield(manifest.ListeningRecord{}, err)
 				return
@@ -213,10 +213,34 @@ func (m *Manifest) listeningRecords(ctx context.Context, after int64, place func
 	}
 }
 
-// ListeningsStored writes down that all up to the one with a receipt are beside the
-// archive.
-func (m *Manifest) ListeningsStored(ctx context.Context, seq int64) error {
-	return m.exec(ctx, "UPDATE listening SET stored = 1 WHERE stored = 0 AND seq > 0 AND seq <= ? AND log = ''", seq)
+// NotedListenings yields the manifest's own with these receipts, in their order.
+func (m *Manifest) NotedListenings(ctx context.Context, first, last int64) iter.Seq2[manifest.ListeningRecord, error] {
+	return m.listeningRecords(ctx, max(0, first-1), func(r listened) int64 { return r.Seq }, "l.log = '' AND l.seq > 0 AND l.seq > ? AND l.seq <= ? ORDER BY l.seq", last)
+}
+
+// ListeningsStored writes down that an object with texts is beside the archive.
+func (m *Manifest) ListeningsStored(ctx context.Context, b manifest.ListeningBundle) error {
+	return m.do(ctx, func(tx txn) error {
+		_, err := tx.Exec("INSERT OR IGNORE INTO listening_file (first, last, sum) VALUES (?, ?, ?)", b.First, b.Last, b.Sum.String())
+		if err == nil {
+			_, err = tx.Exec("UPDATE listening SET stored = 1 WHERE stored = 0 AND seq > 0 AND seq BETWEEN ? AND ? AND log = ''", b.First, b.Last)
+		}
+		if err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
+}
+
+// ListeningBundles are the objects that were stored.
+func (m *Manifest) ListeningBundles(ctx context.Context) ([]manifest.ListeningBundle, error) {
+	return query(ctx, m, func(rows *sql.Rows) (b manifest.ListeningBundle, err error) {
+		var sum string
+		if err = rows.Scan(&b.First, &b.Last, &sum); err == nil {
+			b.Sum, err = storage.ParseDigest(sum)
+		}
+		return b, err
+	}, "SELECT first, last, sum FROM listening_file ORDER BY first, last")
 }
 
 // ListeningsUnread reports whether there are some whose text isn't known.

@@ -14,61 +14,87 @@ const notedAtOnce = 1000 // entries in one change
 
 // NoteListenings adds to the chain of receipts those that it lacks, in the order in
 // which they were written. What the manifest's key has not signed, or isn't what it has
-// signed, gets no receipt: it is refused for good.
-func (m *Manifest) NoteListenings(ctx context.Context, run int64) (refused int, err error) {
-	var any bool
-	if err := m.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM listening WHERE seq = 0)").Scan(&any); err != nil || !any {
-		return 0, err
+// signed, gets none.
+func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
+	return m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+		l, good := r.signed(m.account, own)
+		if !good {
+			return nil
+		}
+		seq, err := noteListening(tx, l, run)
+		if err != nil {
+			return err
+		}
+		return settled(tx, r.Number, seq, run)
+	})
+}
+
+// RefuseListenings has those that aren't signed never get a receipt, and counts them.
+func (m *Manifest) RefuseListenings(ctx context.Context) (refused int, err error) {
+	err = m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+		if _, good := r.signed(m.account, own); good {
+			return nil
+		}
+		refused++
+		return settled(tx, r.Number, -1, 0)
+	})
+	return refused, err
+}
+
+func settled(tx txn, number, seq, run int64) error {
+	if _, err := tx.Exec("UPDATE listening SET seq = ?, run = ? WHERE number = ?", seq, run, number); err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// signed is what a row says, if the manifest's key has signed just that.
+func (r listened) signed(account string, own receipt.Keys) (manifest.Listening, bool) {
+	l, err := r.Listening()
+	return l, err == nil && r.Intact && l.Account == account && own.Listening(r.Digest, r.Signed)
+}
+
+// eachUnnoted does something about each that has no receipt yet, many in one change.
+func (m *Manifest) eachUnnoted(ctx context.Context, each func(tx txn, own receipt.Keys, r listened) error) error {
+	var some bool
+	if err := m.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM listening WHERE seq = 0)").Scan(&some); err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	if !some {
+		return nil
 	}
 	key, err := m.SigningKey()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	own, err := receipt.NewKeys(key.Verifier())
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for {
-		n, no := 0, 0
-		err := m.do(ctx, func(tx txn) (err error) {
-			n, no, err = noteListenings(tx, m.account, own, run)
-			return err
-		})
-		if err != nil {
-			return refused, err
-		}
-		if refused += no; n < notedAtOnce {
-			return refused, nil
-		}
-	}
-}
-
-// noteListenings adds the next entries, and counts them and those among them that are
-// refused.
-func noteListenings(tx txn, account string, own receipt.Keys, run int64) (n, refused int, err error) {
-	next, err := unnoted(tx)
-	if err != nil {
-		return 0, 0, writeError(err)
-	}
-	for _, r := range next {
-		seq := int64(-1)
-		l, err := r.Listening()
-		if err == nil && r.Intact && l.Account == account && own.Listening(r.Digest, r.Signed) {
-			if seq, err = noteListening(tx, l, run); err != nil {
-				return 0, 0, err
+	for after := int64(0); ; {
+		n := 0
+		err := m.do(ctx, func(tx txn) error {
+			next, err := unnoted(tx, after)
+			if err != nil {
+				return writeError(err)
 			}
-		} else {
-			refused++
-		}
-		if _, err := tx.Exec("UPDATE listening SET seq = ?, run = ? WHERE number = ?", seq, run, r.Number); err != nil {
-			return 0, 0, writeError(err)
+			for _, r := range next {
+				if err := each(tx, own, r); err != nil {
+					return err
+				}
+				after = r.Number
+			}
+			n = len(next)
+			return nil
+		})
+		if err != nil || n < notedAtOnce {
+			return err
 		}
 	}
-	return len(next), refused, nil
 }
 
-func unnoted(tx txn) (next []listened, err error) {
-	rows, err := tx.Query("SELECT "+listenedColumns+" FROM listening l WHERE l.seq = 0 ORDER BY l.number LIMIT ?", notedAtOnce)
+func unnoted(tx txn, after int64) (next []listened, err error) {
+	rows, err := tx.Query("SELECT "+listenedColumns+" FROM listening l WHERE l.seq = 0 AND l.number > ? ORDER BY l.number LIMIT ?", after, notedAtOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -122,19 +148,25 @@ func (m *Manifest) LearnListening(ctx context.Context, log string, seq int64, te
 	}
 	return m.do(ctx, func(tx txn) error {
 		own, err := chain(tx)
-		if err != nil {
-			return writeError(err)
+		if err == nil && log == own.ID {
+			_, err = tx.Exec("UPDATE listening SET text = ?2, "+learnedColumns+" WHERE digest = ?1 AND text = ''", learned(l, text)...)
+		} else if err == nil {
+			_, err = tx.Exec(`INSERT INTO listening (digest, text, kind, owner, id, nth, who, at, how, session, log, seq, stored)
+				VALUES (?1, ?2, ?3, ?4, ?5, `+learnedNth+`, ?7, ?8, ?9, ?10, ?12, ?13, 1)
+				ON CONFLICT (digest) DO UPDATE SET text = excluded.text, `+learnedColumns+` WHERE text = ''`, append(learned(l, text), log, seq)...)
 		}
-		if log == own.ID {
-			log = ""
-		}
-		_, err = tx.Exec(`INSERT INTO listening (digest, text, log, seq, stored, kind, owner, id, nth, who, at, how, session)
-			VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, coalesce((SELECT nth FROM recording WHERE kind = ?5 AND owner = ?6 AND id = ?7 AND start / 1000 = ?12 ORDER BY nth LIMIT 1), ?8), ?9, ?10, ?11, ?13)
-			ON CONFLICT (digest) DO UPDATE SET text = excluded.text, nth = excluded.nth, who = excluded.who, at = excluded.at, how = excluded.how, session = excluded.session WHERE text = ''`,
-			storage.SumOf(text).String(), string(text), log, seq, l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, second(l.Start), l.Session)
 		if err != nil {
 			return writeError(err)
 		}
 		return nil
 	})
+}
+
+const (
+	learnedNth     = "coalesce((SELECT nth FROM recording WHERE kind = ?3 AND owner = ?4 AND id = ?5 AND start / 1000 = ?11 ORDER BY nth LIMIT 1), ?6)"
+	learnedColumns = "kind = ?3, owner = ?4, id = ?5, nth = " + learnedNth + ", who = ?7, at = ?8, how = ?9, session = ?10"
+)
+
+func learned(l manifest.Listening, text []byte) []any {
+	return []any{storage.SumOf(text).String(), string(text), l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, l.Session, second(l.Start)}
 }
