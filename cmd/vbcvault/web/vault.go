@@ -14,6 +14,7 @@ type Manifest interface {
 	manifest.Rows
 	manifest.Search
 	manifest.Holds
+	manifest.Listenings
 	manifest.Chain
 	manifest.Logs
 	manifest.Months
