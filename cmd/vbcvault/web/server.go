@@ -23,6 +23,7 @@ type Options struct {
 	Vaults  func() []*Vault // in the order of the configuration; may change from call to call
 	Config  config.Web
 	State   *state.DB
+	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
 	Version string
 	Now     func() time.Time // nil = time.Now
@@ -48,6 +49,7 @@ func New(o Options) *Server {
 type route struct {
 	pattern string
 	right   access.Right // "" = everybody who is signed in
+	open    bool         // to everybody, signed in or not
 	do      func(*Server, http.ResponseWriter, *http.Request) error
 }
 
@@ -56,12 +58,18 @@ type route struct {
 var routes []route
 
 // Handler is the page for whoever access has let in: the request's context knows who.
+// What everybody may see, it shows to everybody.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+			note(req)
 			v := access.From(req.Context())
-			if v == nil || r.right != "" && !v.May(r.right) {
+			switch {
+			case v == nil && !r.open:
+				s.askWho(w, req)
+				return
+			case r.right != "" && !v.May(r.right):
 				s.fail(w, req, forbidden)
 				return
 			}
@@ -70,6 +78,21 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { s.fail(w, req, notFound) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		if access.From(req.Context()) == nil {
+			s.askWho(w, req) // who isn't signed in doesn't learn what there is
+			return
+		}
+		s.fail(w, req, notFound)
+	})
 	return mux
+}
+
+// note tells the log which page is asked for, and of which recording: its ids alone.
+func note(r *http.Request) {
+	recording := ""
+	if id := r.PathValue("id"); id != "" {
+		recording = r.PathValue("account") + "/" + r.PathValue("kind") + "/" + id + "/" + r.PathValue("nth")
+	}
+	access.Note(r.Context(), r.Pattern, recording)
 }
