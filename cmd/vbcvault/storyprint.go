@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -19,11 +20,11 @@ func (all stories) print(s streams) {
 		fmt.Fprintf(s.out, "\n%d recordings have had this id; the last one below is the one that VBC has now.\n", len(all.Recordings))
 	}
 	for _, st := range all.Recordings {
-		st.print(s)
+		printStory(s, st)
 	}
 }
 
-func (st story) print(s streams) {
+func printStory(s streams, st story.Story) {
 	fmt.Fprintf(s.out, "\n%s of %s\n%s: %s\n", st.Recording, st.Start.UTC().Format(time.RFC3339), st.State, st.Means)
 	if st.Displaced {
 		fmt.Fprintln(s.out, "VBC now has another recording with its id")
@@ -47,7 +48,7 @@ func (st story) print(s streams) {
 	if st.Unvouched {
 		fmt.Fprintln(s.out, "stored, not by us: the copy was found in the archive, and no signed receipt vouches for it")
 	}
-	st.printEvents(s)
+	printEvents(s, st.Events)
 	if st.Failure != nil {
 		fmt.Fprintf(s.out, "\nWhat to do about the failure: %s\n", st.Advice)
 	}
@@ -64,10 +65,10 @@ func (st story) print(s streams) {
 	printOutlook(s, st.Next)
 }
 
-func (st story) printEvents(s streams) {
+func printEvents(s streams, events []story.Event) {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
-	for i, e := range st.Events {
+	for i, e := range events {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
@@ -99,8 +100,8 @@ func printOutlook(s streams, o pipeline.Outlook) {
 		}
 		does = strings.Join(words, ", then ")
 	}
-	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", does, bracketed(o.Code), o.Why)
-	if what := whyLeft(o); what != "" {
+	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", does, story.Bracketed(o.Code), o.Why)
+	if what := story.WhyLeft(o); what != "" {
 		fmt.Fprintf(s.out, "  to change that: %s\n", what)
 	}
 	for _, u := range o.Unknown {
