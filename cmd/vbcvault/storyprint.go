@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -81,27 +80,9 @@ func printEvents(s streams, events []story.Event) {
 	}
 }
 
-// stepWords are the steps of a run for people. The words of --json are a contract.
-var stepWords = map[string]string{
-	pipeline.StepCompare:  "download it once more and compare",
-	pipeline.StepArchive:  "archive it",
-	pipeline.StepProve:    "verify the copy",
-	pipeline.StepSettle:   "check the outcome of its deletion",
-	pipeline.StepDelete:   "delete it at VBC",
-	pipeline.StepWriteOff: "record that VBC no longer has it",
-}
-
 // printOutlook says what the next run would do, and what that is reckoned from.
 func printOutlook(s streams, o pipeline.Outlook) {
-	does := "nothing"
-	if len(o.Steps) > 0 {
-		words := make([]string, len(o.Steps))
-		for i, step := range o.Steps {
-			words[i] = cmp.Or(stepWords[step], step)
-		}
-		does = strings.Join(words, ", then ")
-	}
-	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", does, story.Bracketed(o.Code), o.Why)
+	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", story.Does(o), story.Bracketed(o.Code), o.Why)
 	if what := story.WhyLeft(o); what != "" {
 		fmt.Fprintf(s.out, "  to change that: %s\n", what)
 	}

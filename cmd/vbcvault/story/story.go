@@ -62,11 +62,12 @@ type Copy struct {
 
 // Event is something that has happened to a recording.
 type Event struct {
-	At      time.Time `json:"at"`
-	What    string    `json:"what"` // listed, stored, verified, failed, hold, hold-ended, or a receipt's type
-	Text    string    `json:"text"`
-	Receipt int64     `json:"receipt,omitempty"` // its number in the chain
-	Run     int64     `json:"run,omitempty"`
+	At      time.Time      `json:"at"`
+	What    string         `json:"what"` // listed, stored, verified, failed, hold, hold-ended, or a receipt's type
+	Text    string         `json:"text"`
+	Receipt int64          `json:"receipt,omitempty"` // its number in the chain
+	Digest  storage.Digest `json:"digest,omitzero"`   // of that entry
+	Run     int64          `json:"run,omitempty"`
 }
 
 // Of gathers what the manifest knows of one recording. It reads only.
@@ -147,7 +148,7 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 			return nil, fmt.Errorf("read a receipt: %w", err)
 		}
 		if e.Kind == row.Kind && e.Owner == row.Owner && e.ID == row.ID && (e.Start.IsZero() || e.Start.Equal(row.Start)) {
-			all = append(all, Event{At: e.At, What: string(e.Type), Text: ReceiptSays(e), Receipt: e.Seq, Run: e.Run})
+			all = append(all, Event{At: e.At, What: string(e.Type), Text: ReceiptSays(e), Receipt: e.Seq, Digest: storage.SumOf(line), Run: e.Run})
 		}
 	}
 	return all, nil

@@ -1,9 +1,12 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -40,4 +43,26 @@ func Bracketed(code string) string {
 		return ""
 	}
 	return "[" + code + "] "
+}
+
+// stepWords are the steps of a run for people. The words of --json are a contract.
+var stepWords = map[string]string{
+	pipeline.StepCompare:  "download it once more and compare",
+	pipeline.StepArchive:  "archive it",
+	pipeline.StepProve:    "verify the copy",
+	pipeline.StepSettle:   "check the outcome of its deletion",
+	pipeline.StepDelete:   "delete it at VBC",
+	pipeline.StepWriteOff: "record that VBC no longer has it",
+}
+
+// Does is what the next run would do, in words.
+func Does(o pipeline.Outlook) string {
+	if len(o.Steps) == 0 {
+		return "nothing"
+	}
+	words := make([]string, len(o.Steps))
+	for i, step := range o.Steps {
+		words[i] = cmp.Or(stepWords[step], step)
+	}
+	return strings.Join(words, ", then ")
 }

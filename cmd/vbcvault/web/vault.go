@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -20,6 +21,7 @@ type Manifest interface {
 	manifest.Runs
 	manifest.Status
 	manifest.Troubles
+	story.Manifest
 }
 
 // Vault is one account that the page shows. Manifest and Store open what they return

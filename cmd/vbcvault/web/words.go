@@ -14,7 +14,7 @@ import (
 // functions are what templates may call besides their own.
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
-	"bytes": size, "number": humanize.Comma, "foreign": foreign, "cut": cut, "state": stateOf, "asset": asset,
+	"bytes": size, "number": humanize.Comma, "foreign": foreign, "showable": showable, "cut": cut, "state": stateOf, "asset": asset,
 }
 
 // when is a moment to the second, with its zone.
