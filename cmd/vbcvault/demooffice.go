@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
 	"net/http"
 	"path"
 	"slices"
@@ -21,7 +22,7 @@ type demoOffice struct {
 	account     int64
 	number      string   // that it is called at
 	scenes      []string // of calls that it has
-	deletes     bool     // its older recordings are deleted at VBC
+	first       int64    // id of its recordings
 
 	vbc        *vbctest.Account
 	url        string // of its API
@@ -32,9 +33,9 @@ type demoOffice struct {
 
 func demoOffices() []*demoOffice {
 	return []*demoOffice{
-		{name: "main", about: "calls older than 90 days are deleted at VBC", account: 549825, number: "441632960100", deletes: true,
+		{name: "main", about: "calls older than 90 days are deleted at VBC", account: 549825, number: "441632960100", first: 193001,
 			scenes: []string{"pharmacy", "heating", "travel"}},
-		{name: "branch", about: "nothing is deleted at VBC", account: 549826, number: "12125550100",
+		{name: "branch", about: "nothing is deleted at VBC", account: 549826, number: "12125550100", first: 557001,
 			scenes: []string{"insurance", "dentist", "depot"}},
 	}
 }
@@ -55,7 +56,7 @@ func furnish(offices []*demoOffice, n int, today time.Time) {
 	for _, f := range offices {
 		slices.SortStableFunc(f.recordings, func(a, b vbctest.Recording) int { return a.Start.Compare(b.Start) })
 		for i := range f.recordings {
-			f.recordings[i].ID = int64(193001 + i)
+			f.recordings[i].ID = f.first + int64(i)
 		}
 		f.vbc = vbctest.New(vbctest.Config{Account: f.account})
 		f.vbc.Add(f.recordings...)
@@ -69,7 +70,9 @@ func (f *demoOffice) recording(c *calls.Call, i, n int, today time.Time) vbctest
 	for start.Weekday() == time.Saturday || start.Weekday() == time.Sunday {
 		start = start.Add(-24 * time.Hour) // nobody works then
 	}
-	start = start.Add(8*time.Hour + time.Duration(i*7919%36_000)*time.Second)
+	h := fnv.New32a()
+	fmt.Fprint(h, f.name, i)
+	start = start.Add(8*time.Hour + time.Duration(h.Sum32()%36_000)*time.Second)
 	r := vbctest.Recording{Start: start, Duration: c.Duration(), Sound: c, Extra: map[string]any{
 		"call_direction": c.Direction, "cnam": c.Name, "extensions": []string{c.Extension},
 		"caller_id": c.Number, "dnis": f.number,
@@ -114,7 +117,7 @@ func (f *demoOffice) at(hundredths int) vbctest.Recording {
 	return f.recordings[(len(f.recordings)-1)*hundredths/100]
 }
 
-// of is the number of somebody who has called often, and the name.
+// busiest is the number of whoever has called most often, and the name.
 func (f *demoOffice) busiest() (number, name string) {
 	counts := map[[2]string]int{}
 	for _, r := range f.recordings {
