@@ -1,0 +1,31 @@
+package web
+
+import (
+	"net/url"
+	"strconv"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+)
+
+// long is a number as humanize.Comma takes it.
+func long(n int) int64 { return int64(n) }
+
+// holdRows are recordings of an account for a part of a page.
+func holdRows(p page, account string, rows []manifest.Row) rowsOf { return rowsOf{p, account, rows} }
+
+// rowsOf are recordings of an account, as a part of a page shows them.
+type rowsOf struct {
+	Page    page
+	Account string
+	Rows    []manifest.Row
+}
+
+// rowPath is the address of a recording's page.
+func rowPath(account string, r manifest.Row) string {
+	owner := r.Owner
+	if owner == "" {
+		owner = "-"
+	}
+	return "/call/" + url.PathEscape(account) + "/" + url.PathEscape(string(r.Kind)) + "/" + url.PathEscape(owner) + "/" +
+		strconv.FormatInt(r.ID, 10) + "/" + strconv.FormatInt(r.Nth, 10)
+}
