@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,7 +146,7 @@ func (s *Server) addHold(w http.ResponseWriter, r *http.Request) error {
 			s.log.Error("a hold could not be written into a manifest", "account", a.Name, "hold", holding.Short(done.Hold.Digest), "reason", missed)
 		}
 		s.log.Info("hold added", "account", a.Name, "hold", holding.Short(done.Hold.Digest), "by", v.Name)
-		return "/holds/" + a.Name + "/" + done.Hold.Digest.String() + "?made", nil
+		return "/holds/" + url.PathEscape(a.Name) + "/" + done.Hold.Digest.String() + "?made", nil
 	})
 }
 

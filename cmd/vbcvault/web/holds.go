@@ -5,6 +5,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -118,7 +119,7 @@ func (s *Server) shownHolds(ctx context.Context, v *access.Viewer, zone *time.Lo
 		if limited(v) && h.By != v.Name && !counts[i].Named {
 			continue
 		}
-		shown := shownHold{Hold: h, Path: "/holds/" + a.Name + "/" + h.Digest.String(), Covers: criteria(zone, h.Hold)}
+		shown := shownHold{Hold: h, Path: "/holds/" + url.PathEscape(a.Name) + "/" + h.Digest.String(), Covers: criteria(zone, h.Hold)}
 		if i >= 0 {
 			shown.Count = counts[i].Count()
 		}

@@ -223,7 +223,7 @@ func TestHoldsWithinAScope(t *testing.T) {
 		r.Extra = map[string]any{"extensions": []string{[]string{"101", "102"}[i%2]}, "caller_id": "17325550100"}
 		all = append(all, r)
 	}
-	p := newPage(t, pageOptions{Accounts: map[string][]vbctest.Recording{"acme": all, "zeta": {{ID: 7}}}})
+	p := newPage(t, pageOptions{Accounts: map[string][]vbctest.Recording{"acme": all, "zeta": {{ID: 7, Start: time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC)}}}})
 	theirs := p.hold(url.Values{"extension": {"102"}, "reason": {"secret case"}})
 	both := p.hold(url.Values{"number": {"7325550100"}, "reason": {"shared case"}})
 	other := p.hold(url.Values{"account": {"zeta"}, "id": {"7"}, "reason": {"other account"}})
