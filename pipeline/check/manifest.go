@@ -31,3 +31,9 @@ type Manifest interface {
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
 }
+
+// Refuted is what Refute needs of one.
+type Refuted interface {
+	Damaged(ctx context.Context, r vbc.Recording, what string) error
+	Doubt(ctx context.Context, r vbc.Recording) error
+}

@@ -1,9 +1,6 @@
 package web
 
 import (
-	"net/url"
-	"strconv"
-
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -18,14 +15,4 @@ type rowsOf struct {
 	Page    page
 	Account string
 	Rows    []manifest.Row
-}
-
-// rowPath is the address of a recording's page.
-func rowPath(account string, r manifest.Row) string {
-	owner := r.Owner
-	if owner == "" {
-		owner = "-"
-	}
-	return "/call/" + url.PathEscape(account) + "/" + url.PathEscape(string(r.Kind)) + "/" + url.PathEscape(owner) + "/" +
-		strconv.FormatInt(r.ID, 10) + "/" + strconv.FormatInt(r.Nth, 10)
 }

@@ -15,7 +15,7 @@ import (
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
 	"bytes": size, "number": humanize.Comma, "foreign": foreign, "cut": cut, "state": stateOf, "asset": asset,
-	"long": long, "rowPath": rowPath, "holdRows": holdRows,
+	"long": long, "rowPath": pathOf, "holdRows": holdRows,
 }
 
 // when is a moment to the second, with its zone.
