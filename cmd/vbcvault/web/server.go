@@ -34,11 +34,13 @@ type Server struct {
 	o   Options
 	log *slog.Logger
 	now func() time.Time
+
+	searchTakes, countTakes time.Duration // at most
 }
 
 // New makes a server; it asks nothing and starts nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, now: o.Now}
+	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes}
 	if s.now == nil {
 		s.now = time.Now
 	}
