@@ -102,6 +102,9 @@ func Run(t *testing.T, places Places) {
 		"ToldByTheSame":                       toldByTheSame,
 		"Figures":                             figures,
 		"SumsOfRuns":                          sumsOfRuns,
+		"WordsFindWhatWasSaid":                wordsFindWhatWasSaid,
+		"CrowdedSecond":                       crowdedSecond,
+		"IndexedBeside":                       indexedBeside,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ func (m *Manifest) count(ctx context.Context, q manifest.Query, c *manifest.Coun
 	if err != nil {
 		return err
 	}
-	if len(q.IDs) > 0 || parts[0].from != inOrder { // not many
+	if len(q.IDs) > 0 || q.Words != "" || parts[0].from != inOrder { // not many
 		return m.countRows(ctx, q, c)
 	}
 	from, until, err := m.extent(ctx)
