@@ -105,6 +105,14 @@ func Run(t *testing.T, places Places) {
 		"WordsFindWhatWasSaid":                wordsFindWhatWasSaid,
 		"CrowdedSecond":                       crowdedSecond,
 		"IndexedBeside":                       indexedBeside,
+		"ListeningsFollowOneAnother":          listeningsFollowOneAnother,
+		"OneSessionIsOneListening":            oneSessionIsOneListening,
+		"ListeningsSayWhoAndWhat":             listeningsSayWhoAndWhat,
+		"ListeningThatIsNotCommitted":         listeningThatIsNotCommitted,
+		"ListeningsAreNotedAndStoredOnce":     listeningsAreNotedAndStoredOnce,
+		"ListeningsOfTheArchive":              listeningsOfTheArchive,
+		"ListeningsTakenOver":                 listeningsTakenOver,
+		"ListeningsAreFound":                  listeningsAreFound,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
