@@ -96,11 +96,9 @@ func (w *indexModel) step(rt *rapid.T, t *testing.T, m Manifest, r vbc.Recording
 	switch rapid.IntRange(0, 5).Draw(rt, "step") {
 	case 0, 1:
 		text := anySpeech(rt)
-		if w.texts[r.ID] == "" || text != w.texts[r.ID] {
+		if has, ok := w.texts[r.ID]; !ok || has != text {
 			transcribed(t, m, r, text)
-			if has, ok := w.texts[r.ID]; !ok || has != text {
-				delete(w.indexed, r.ID)
-			}
+			delete(w.indexed, r.ID)
 			w.texts[r.ID] = text
 		}
 	case 2, 3, 4:
