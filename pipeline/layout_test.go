@@ -46,6 +46,8 @@ var mayImport = map[string][]string{
 	"pipeline/restore":    {"pipeline/flow", "pipeline/manifest", "pipeline/progress", "pipeline/retry", "storage"},
 	"pipeline/spool":      {"pipeline/manifest"},
 	"pipeline/receipt":    {"storage", "vbc"},
+	"pipeline/transcript": {"pipeline/words"},
+	"pipeline/words":      {},
 	"storage":             {},
 	"storage/dirstore":    {"storage", "storage/mount"},
 	"storage/mount":       {},
@@ -66,7 +68,7 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/schedule": {},
 	"cmd/vbcvault/service":  {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress"},
 
-	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/web/access", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
+	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/web/access", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
 	"cmd/vbcvault/web/access":   {"cmd/vbcvault/config", "cmd/vbcvault/web/state", "pipeline/manifest"},
 	"cmd/vbcvault/web/media":    {"storage"},
 	"cmd/vbcvault/web/state":    {},

@@ -15,6 +15,7 @@ type Manifest interface {
 	manifest.Rows
 	manifest.Search
 	manifest.Holds
+	manifest.Listenings
 	manifest.Chain
 	manifest.Logs
 	manifest.Months
