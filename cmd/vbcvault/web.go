@@ -64,6 +64,7 @@ It keeps users and sessions in the file web.db in the state directory.`,
 	fs.Var(newOneOf(&f.output.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
 	f.output.progressStyle = "none"
 	cmd.AddCommand(newWebLink(s))
+	cmd.AddCommand(webUserCommands(s)...)
 	return cmd
 }
 

@@ -25,7 +25,7 @@ const (
 // forms are the patterns of fields, by what they are.
 var forms = map[string]string{
 	"cron": cronPattern, "path": pathPattern, "url": `^https?://[^@?#]+$`, "sample": `^[0-9]{1,6}/[0-9]{1,6}$`,
-	"listen": `:[0-9]{1,5}$`, "hostport": `.:[0-9]{1,5}$`, "mail": `@`,
+	"age": `^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?$`, "network": `^[0-9a-fA-F.:/]+$`, "listen": `:[0-9]{1,5}$`, "hostport": `.:[0-9]{1,5}$`, "mail": `@`,
 }
 
 // Schema is a JSON Schema (draft 2020-12) of the file, for editors: it knows each key,
