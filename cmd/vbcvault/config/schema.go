@@ -100,7 +100,7 @@ func described(s *jsonschema.Schema, t reflect.Type) {
 			continue
 		}
 		of := p
-		if f.Type.Kind() == reflect.Slice {
+		if listed(f.Type) {
 			of = p.Items
 			p.MinItems = ptr(1)
 		}
@@ -109,7 +109,7 @@ func described(s *jsonschema.Schema, t reflect.Type) {
 		if some := words[is]; some != nil {
 			of.Enum = anys(some)
 		}
-		if is != "argv" && f.Type.Kind() == reflect.Slice { // one may stand without a list
+		if is != "argv" && listed(f.Type) { // one may stand without a list
 			list := *p
 			list.Description = ""
 			s.Properties.Set(name, &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{of, &list}})
@@ -163,4 +163,9 @@ func flagSchema(f *pflag.Flag) *jsonschema.Schema {
 	}
 	s.Description = usage
 	return s
+}
+
+// listed reports whether values of a type are lists of texts.
+func listed(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t != reflect.TypeFor[ClaimRoles]()
 }
