@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -47,14 +48,14 @@ hold that was removed in some manifests and not in others is still in force.`,
 }
 
 // list are the holds of the places, in force or all.
-func (w *holdWhere) list(ctx context.Context, all bool) ([]commonHold, []error, error) {
+func (w *holdWhere) list(ctx context.Context, all bool) ([]holding.Hold, []error, error) {
 	places, unread, err := w.places(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	holds := common(places)
+	holds := holding.Common(places)
 	if !all {
-		holds = slices.DeleteFunc(holds, func(h commonHold) bool { return h.Removed != nil })
+		holds = slices.DeleteFunc(holds, func(h holding.Hold) bool { return h.Removed != nil })
 	}
 	return holds, unread, nil
 }
@@ -91,18 +92,18 @@ func shown(holds []manifest.Hold) []shownHold {
 	return out
 }
 
-func shownCommon(holds []commonHold) []shownHold {
+func shownCommon(holds []holding.Hold) []shownHold {
 	out := make([]shownHold, len(holds))
 	for i, h := range holds {
 		out[i] = shown([]manifest.Hold{h.Hold})[0]
-		for _, p := range h.in {
-			out[i].InForce = append(out[i].InForce, shownPlace{p.path, p.bound.Destination})
+		for _, p := range h.In {
+			out[i].InForce = append(out[i].InForce, shownPlace{p.Path, p.Bound.Destination})
 		}
 	}
 	return out
 }
 
-func printHolds(out io.Writer, holds []commonHold) {
+func printHolds(out io.Writer, holds []holding.Hold) {
 	if len(holds) == 0 {
 		fmt.Fprintln(out, "no hold is in force")
 		return
@@ -117,22 +118,14 @@ func printHolds(out io.Writer, holds []commonHold) {
 		switch {
 		case h.Removed != nil:
 			reason += fmt.Sprintf(" (removed %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
-		case len(h.over) > 0:
-			reason += fmt.Sprintf(" (removed in %s; to remove it everywhere, run vbcvault hold remove %s)", h.over[0], short(h.Digest))
+		case len(h.Over) > 0:
+			reason += fmt.Sprintf(" (removed in %s; to remove it everywhere, run vbcvault hold remove %s)", h.Over[0], holding.Short(h.Digest))
 		}
 		since := "unknown"
 		if !h.Lost {
 			since = h.At.Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.label(), since, orNone(h.By), coveredWhere(h.Hold), reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.Label(), since, orNone(h.By), holding.CoveredWhere(h.Hold), reason)
 	}
 	w.Flush()
-}
-
-// coveredWhere is covered, with the only destination to which runs heed the hold.
-func coveredWhere(h manifest.Hold) string {
-	if h.Destination == "" {
-		return covered(h)
-	}
-	return covered(h) + ", in runs to " + h.Destination
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -53,7 +54,7 @@ func (st story) print(s streams) {
 	}
 	for _, h := range st.Holds {
 		h.Hold.Lost = h.Lost
-		fmt.Fprintf(s.out, "\nHeld by hold %d: %s\n", h.Number, covered(h.Hold))
+		fmt.Fprintf(s.out, "\nHeld by hold %d: %s\n", h.Number, holding.Covered(h.Hold))
 	}
 	for i, t := range st.Troubles {
 		if i == 0 {

@@ -11,11 +11,14 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Options are what the page is made of.
@@ -48,10 +51,12 @@ func New(o Options) *Server {
 // route is an address of the page, and the right that it takes.
 type route struct {
 	pattern string
-	right   access.Right // "" = everybody who is signed in
-	open    bool         // to everybody, signed in or not
+	right   access.Right // "" = everybody who is signed in; everybody = who isn't, too
 	do      func(*Server, http.ResponseWriter, *http.Request) error
 }
+
+// everybody may open what takes this right, signed in or not.
+const everybody access.Right = "everybody"
 
 // routes are all of them: what isn't here doesn't exist. Each file of handlers adds its
 // own.
@@ -63,10 +68,11 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
-			note(req)
+			s.note(req)
 			v := access.From(req.Context())
 			switch {
-			case v == nil && !r.open:
+			case r.right == everybody:
+			case v == nil:
 				s.askWho(w, req)
 				return
 			case r.right != "" && !v.May(r.right):
@@ -88,11 +94,16 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// note tells the log which page is asked for, and of which recording: its ids alone.
-func note(r *http.Request) {
+// note tells the log which page is asked for, and of which recording: its ids alone, and
+// nothing that somebody has typed in their place.
+func (s *Server) note(r *http.Request) {
+	account, kind, id, nth := r.PathValue("account"), vbc.Kind(r.PathValue("kind")), r.PathValue("id"), r.PathValue("nth")
+	_, err1 := strconv.ParseInt(id, 10, 64)
+	_, err2 := strconv.ParseInt(nth, 10, 64)
 	recording := ""
-	if id := r.PathValue("id"); id != "" {
-		recording = r.PathValue("account") + "/" + r.PathValue("kind") + "/" + id + "/" + r.PathValue("nth")
+	if err1 == nil && err2 == nil && (kind == vbc.Company || kind == vbc.OnDemand) &&
+		slices.ContainsFunc(s.o.Vaults(), func(v *Vault) bool { return v.Name == account }) {
+		recording = account + "/" + string(kind) + "/" + id + "/" + nth
 	}
 	access.Note(r.Context(), r.Pattern, recording)
 }

@@ -16,14 +16,14 @@ import (
 
 func init() {
 	routes = append(routes,
-		route{pattern: "GET /signin", open: true, do: (*Server).signInPage},
-		route{pattern: "POST /signin", open: true, do: (*Server).signInByPassword},
-		route{pattern: "GET /signin/oidc", open: true, do: (*Server).toProvider},
-		route{pattern: "GET " + access.Callback, open: true, do: (*Server).fromProvider},
-		route{pattern: "GET /link/{token}", open: true, do: (*Server).linkPage},
-		route{pattern: "POST /link/{token}", open: true, do: (*Server).useLink},
-		route{pattern: "POST /signout", open: true, do: (*Server).signOut},
-		route{pattern: "GET /signedout", open: true, do: (*Server).signedOut},
+		route{pattern: "GET /signin", right: everybody, do: (*Server).signInPage},
+		route{pattern: "POST /signin", right: everybody, do: (*Server).signInByPassword},
+		route{pattern: "GET /signin/oidc", right: everybody, do: (*Server).toProvider},
+		route{pattern: "GET " + access.Callback, right: everybody, do: (*Server).fromProvider},
+		route{pattern: "GET /link/{token}", right: everybody, do: (*Server).linkPage},
+		route{pattern: "POST /link/{token}", right: everybody, do: (*Server).useLink},
+		route{pattern: "POST /signout", right: everybody, do: (*Server).signOut},
+		route{pattern: "GET /signedout", right: everybody, do: (*Server).signedOut},
 	)
 }
 
