@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
@@ -24,7 +25,7 @@ import (
 // Options are what the page is made of.
 type Options struct {
 	Vaults  func() []*Vault // in the order of the configuration; may change from call to call
-	Config  config.Web
+	Config  config.Web      // until Use; handlers ask Server.config
 	State   *state.DB
 	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
@@ -35,6 +36,7 @@ type Options struct {
 // Server answers. Its methods may be called concurrently.
 type Server struct {
 	o   Options
+	web atomic.Pointer[config.Web] // as it is now
 	log *slog.Logger
 	now func() time.Time
 }
@@ -45,8 +47,15 @@ func New(o Options) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.Use(o.Config)
 	return s
 }
+
+// Use has the page go by another configuration from now on.
+func (s *Server) Use(c config.Web) { s.web.Store(&c) }
+
+// config is the configuration as it is now.
+func (s *Server) config() *config.Web { return s.web.Load() }
 
 // route is an address of the page, and the right that it takes.
 type route struct {
