@@ -50,8 +50,9 @@ type Query struct {
 	// selects nothing.
 	Transcribed *bool
 	// Words selects recordings by what was said, by the full-text index of their
-	// transcripts: all these words, those in double quotes in this order. Matches
-	// says nothing of it.
+	// transcripts: all these words, those in double quotes in this order, and those
+	// that begin so where a * is behind it. What package words refuses is an error of
+	// it. Matches says nothing of it.
 	Words string
 	// Scope is what whoever asks may see at all.
 	Scope Scope

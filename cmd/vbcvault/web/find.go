@@ -75,7 +75,7 @@ func (s *Server) find(ctx context.Context, vaults []*Vault, q manifest.Query, af
 	}
 	f.N, f.More = int64(len(f.Calls)), f.Next != nil
 	if f.More || after != nil {
-		s.count(ctx, vaults, q, &f)
+		s.countFound(ctx, vaults, q, &f)
 	}
 	return f
 }
@@ -103,9 +103,9 @@ func (v *Vault) page(ctx context.Context, q manifest.Query, after *cursor) (p pa
 	return p
 }
 
-// count counts what all accounts have, as far as that is quick: else N are known of,
+// countFound counts what all accounts have, as far as that is quick: else N are known of,
 // and More says that there are others.
-func (s *Server) count(ctx context.Context, vaults []*Vault, q manifest.Query, f *findings) {
+func (s *Server) countFound(ctx context.Context, vaults []*Vault, q manifest.Query, f *findings) {
 	ctx, cancel := context.WithTimeout(ctx, s.countTakes)
 	defer cancel()
 	type counted struct {

@@ -20,24 +20,24 @@ type form struct {
 	Wrong map[string]string // what is wrong with a field, by the parameter's name, and what would be right
 }
 
-// field is one of the form's, by the name of its parameter. What is longer than most
+// parameter is one of the form's, by the name of its parameter. What is longer than most
 // characters is refused: nobody looks for that.
-type field struct {
+type parameter struct {
 	name string
 	to   *string
 	most int
 }
 
-func (f *form) fields() []field {
-	return []field{
+func (f *form) fields() []parameter {
+	return []parameter{
 		{"number", &f.Number, 40}, {"name", &f.Name, 100}, {"extension", &f.Extension, 40}, {"direction", &f.Direction, 20},
 		{"from", &f.From, 10}, {"to", &f.To, 10}, {"min", &f.Min, 20}, {"max", &f.Max, 20}, {"state", &f.State, 20},
 		{"held", &f.Held, 3}, {"transcript", &f.Transcript, 3}, {"account", &f.Account, 200}, {"words", &f.Words, 200},
 	}
 }
 
-// readForm takes a form out of an address.
-func readForm(v url.Values) *form {
+// readQuery takes a form out of an address.
+func readQuery(v url.Values) *form {
 	f := &form{Wrong: map[string]string{}}
 	for _, x := range f.fields() {
 		*x.to = strings.TrimSpace(v.Get(x.name))

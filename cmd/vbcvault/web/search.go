@@ -31,7 +31,7 @@ type results struct {
 // search answers with calls. Its address is the whole of the query.
 func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	viewer, parameters := access.From(r.Context()), r.URL.Query()
-	form := readForm(parameters)
+	form := readQuery(parameters)
 	vaults := inScope(s.o.Vaults(), viewer.Sees)
 	page := results{form: form, Back: r.URL.RequestURI()}
 	for _, v := range vaults {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	said "github.com/vbcvault/vbcvault/pipeline/words"
 )
 
 // Search yields the recordings that a query selects, by their start. It holds
@@ -75,6 +76,9 @@ func (m *Manifest) candidates(ctx context.Context, q manifest.Query) iter.Seq2[m
 // plan says where the answer to a query is looked for: it returns what reads the next
 // rows, none at the end.
 func (m *Manifest) plan(ctx context.Context, q manifest.Query) (next func(context.Context) ([]manifest.Row, error), err error) {
+	if asked, err := said.Parse(q.Words); err != nil || len(asked.Terms) > 0 {
+		return m.byWords(q, asked), err
+	}
 	if len(q.IDs) > 0 {
 		return m.byIDs(q), nil
 	}
