@@ -20,7 +20,8 @@ import (
 type Listenings interface {
 	// AddListening writes down that somebody is about to hear a recording or to get
 	// it, and returns what it wrote. Not a byte may be sent before that. It may be
-	// called beside a run. It is a *KeyError if the key that signs it can't be had. The
+	// called beside a run. It is a *KeyError if the key that signs it can't be had, and
+	// ErrUnbound if the manifest has no account yet. The
 	// same session of the same person, with the same recording, is one entry however
 	// often it is called.
 	AddListening(ctx context.Context, l Listening) (Listening, error)
