@@ -23,6 +23,9 @@ import (
 // Most is how many levels a waveform has at most.
 const Most = 1000
 
+// Form is how waveforms are reckoned now: what was kept of another form isn't used.
+const Form = 1
+
 // Peaks is how loud a recording is.
 type Peaks struct {
 	Length time.Duration
