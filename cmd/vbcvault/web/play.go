@@ -69,7 +69,7 @@ type sending struct {
 
 func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) error {
 	object := what.row.Copy.Audio
-	if what.row.Copy.ArchivedAt.IsZero() || !object.Proven() || what.row.State == manifest.Erasing || what.row.State == manifest.Erased {
+	if !audible(what.row) {
 		return noAudio
 	}
 	store, err := what.v.Store(r.Context())
@@ -94,6 +94,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) erro
 		_ = s.noStore(r.Context(), what, err)
 	}
 	panic(http.ErrAbortHandler) // so that nobody takes for whole what isn't
+}
+
+// audible reports whether the archive has, or had, audio of a recording.
+func audible(row manifest.Row) bool {
+	return !row.Copy.ArchivedAt.IsZero() && row.Copy.Audio.Proven() && row.State != manifest.Erasing && row.State != manifest.Erased
 }
 
 // noStore says why there is no audio, in the log and to whoever asked. Damage is news.

@@ -41,11 +41,13 @@ type Server struct {
 	now func() time.Time
 
 	searchTakes, countTakes time.Duration // at most
+
+	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
 // New makes a server; it asks nothing and starts nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes}
+	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes, reckoning: make(chan struct{}, mostReckoning)}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -24,7 +24,7 @@ const format = 1
 var schema = strings.Join([]string{
 	people,
 	forms, holdEnds,
-	playsSchema,
+	playsSchema, peaksSchema,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
