@@ -260,7 +260,7 @@ func TestOIDCProviderIsAway(t *testing.T) {
 	b := g.browser()
 	back := b.atProvider("/")
 	away.Store(true)
-	mustAnswer(t, b.get(back), http.StatusForbidden, "You could not sign in")
+	mustAnswer(t, b.get(back), http.StatusServiceUnavailable, "You could not sign in")
 	away.Store(false)
 	m.QueueUser(&claimed{subject: "1", token: map[string]any{"groups": "boss"}})
 	again := g.browser()
