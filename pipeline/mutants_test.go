@@ -381,7 +381,7 @@ func (m mutation) isCaught(t *testing.T, dir string) bool {
 		return false
 	}
 	cmd := exec.Command("go", "test", "-vet=off", "-ldflags=-s -w", "-failfast", "-count=1", "-timeout=4m", "-run", m.test, m.in)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR=") // each package chooses where its files lie
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR=", "VBCVAULT_TESTS=all") // each package chooses where its files lie
 	out, tested := cmd.CombinedOutput()
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Error(err)

@@ -30,4 +30,11 @@ type Manifest interface {
 	Trusted(ctx context.Context) ([]manifest.Trusted, error)
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
+	ListeningTexts(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error]
+}
+
+// Refuted is what Refute needs of one.
+type Refuted interface {
+	Damaged(ctx context.Context, r vbc.Recording, what string) error
+	Doubt(ctx context.Context, r vbc.Recording) error
 }

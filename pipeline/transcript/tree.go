@@ -11,7 +11,7 @@ import (
 // node is a value of a JSON file. What it holds is in the order of the file.
 type node struct {
 	kind  kind
-	text  string // of a text or a number
+	text  string   // of a text or a number
 	names []string // of an object's fields
 	plain []string // the same, see plainName
 	kids  []*node

@@ -144,7 +144,7 @@ func (s *Server) reading(ctx context.Context, v *Vault, row manifest.Row) error 
 	if err != nil || play.Written {
 		return err
 	}
-	if err := s.written(ctx, v, row, manifest.Read, "", play.ID); err != nil {
+	if err := s.listened(ctx, v, row, manifest.Read, "", play.ID); err != nil {
 		return err
 	}
 	if err := s.o.State.PlayWritten(ctx, play); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/media"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -29,9 +30,6 @@ var (
 		"It can be heard when it was brought back, which takes minutes or hours.", "The page of the call says how long it takes, and asks for it if your role may."}
 	unreachable = &problem{http.StatusServiceUnavailable, "The archive does not answer",
 		"The audio could not be read now.", "Try again in a minute."}
-	unwritten = &problem{http.StatusServiceUnavailable, "You cannot hear this call now",
-		"vbcvault writes down who listens to a call before it plays it, and this could not be written down.",
-		"Try again in a minute. If it happens again, tell whoever looks after vbcvault: its log says why."}
 )
 
 // audio plays a recording: whole, or the ranges that a player asks for. All requests of
@@ -46,7 +44,7 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) error {
 
 // sendWhole sends a recording as a file, after it was written down who got it, how and
 // why.
-func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row manifest.Row, name string, how manifest.How, why string) error {
+func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row manifest.Row, how manifest.How, why string) error {
 	m, err := v.Manifest(r.Context())
 	if err != nil {
 		return err
@@ -55,8 +53,8 @@ func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row
 	for _, h := range []string{"Range", "If-Range", "If-None-Match"} {
 		r.Header.Del(h) // one request is one file, and one entry
 	}
-	return s.send(w, r, sending{v: v, m: m, row: row, name: name, listen: func(ctx context.Context) error {
-		return s.written(ctx, v, row, how, why, "")
+	return s.send(w, r, sending{v: v, m: m, row: row, name: fileName(row), listen: func(ctx context.Context) error {
+		return s.listened(ctx, v, row, how, why, "")
 	}})
 }
 
@@ -76,13 +74,13 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) erro
 	}
 	store, err := what.v.Store(r.Context())
 	if err != nil {
-		return s.noStore(what, err)
+		return s.noStore(r.Context(), what, err)
 	}
 	a := media.Ask(r, media.Audio{Store: store, Object: object, Name: what.name})
 	defer a.Close()
 	if a.Sends() {
 		if err := a.Open(); err != nil {
-			return s.noStore(what, err)
+			return s.noStore(r.Context(), what, err)
 		}
 		if err := what.listen(r.Context()); err != nil {
 			return err
@@ -93,19 +91,19 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) erro
 		return nil
 	}
 	if r.Context().Err() == nil { // else whoever listened has gone away
-		_ = s.noStore(what, err)
+		_ = s.noStore(r.Context(), what, err)
 	}
 	panic(http.ErrAbortHandler) // so that nobody takes for whole what isn't
 }
 
 // noStore says why there is no audio, in the log and to whoever asked. Damage is news.
-func (s *Server) noStore(what sending, err error) error {
+func (s *Server) noStore(ctx context.Context, what sending, err error) error {
 	damaged, isDamaged := errors.AsType[*media.DamagedError](err)
 	log := s.log.With("account", what.v.Name, "recording", what.row.Recording.String(), "reason", err)
 	switch {
 	case isDamaged:
 		log.Error("a recording is damaged: it was played and is not what was archived")
-		s.refute(what, damaged)
+		s.refute(ctx, what, damaged)
 		return wrongAudio
 	case errors.Is(err, storage.ErrChanged), errors.Is(err, storage.ErrRange):
 		log.Error("a recording is damaged: another object lies in its place")
@@ -120,8 +118,19 @@ func (s *Server) noStore(what sending, err error) error {
 	return unreachable
 }
 
-// refute writes down that a copy was read and is damaged. The next run reads it again.
-func (s *Server) refute(what sending, wrong error) {}
+// refute writes down that a copy was read and is not what was archived, as verify does:
+// the next run archives it anew, if VBC has the recording still, and status, the report
+// and the metrics show it if not.
+func (s *Server) refute(ctx context.Context, what sending, wrong error) {
+	ctx = context.WithoutCancel(ctx)
+	row, err := what.m.Row(ctx, what.row.Key(), what.row.Nth)
+	if err == nil && row.Copy.Audio.Content == what.row.Copy.Audio.Content && row.Copy.Audio.Key == what.row.Copy.Audio.Key && !row.Refuted {
+		err = check.Refute(ctx, what.m, row, wrong)
+	}
+	if err != nil {
+		s.log.Error("that a recording is damaged could not be written down", "account", what.v.Name, "recording", what.row.Recording.String(), "reason", err)
+	}
+}
 
 // playing writes down that somebody hears a recording, unless that was done for the
 // player which asks.
@@ -136,36 +145,11 @@ func (s *Server) playing(ctx context.Context, v *Vault, row manifest.Row) error 
 	if play.Written {
 		return nil
 	}
-	if err := s.written(ctx, v, row, manifest.Played, "", play.ID); err != nil {
+	if err := s.listened(ctx, v, row, manifest.Played, "", play.ID); err != nil {
 		return err
 	}
 	if err := s.o.State.PlayWritten(ctx, play); err != nil { // the next request writes no second entry: the log knows the play
 		s.log.Warn("a play could not be written down", "account", v.Name, "id", row.ID, "reason", err)
-	}
-	return nil
-}
-
-// listener is a manifest that has a listening log.
-type listener interface {
-	AddListening(ctx context.Context, l manifest.Listening) (manifest.Listening, error)
-}
-
-func (s *Server) written(ctx context.Context, v *Vault, row manifest.Row, how manifest.How, why, session string) error {
-	viewer := access.From(ctx)
-	m, err := v.Manifest(ctx)
-	if err == nil {
-		log, ok := m.(listener)
-		if !ok {
-			return unwritten
-		}
-		_, err = log.AddListening(ctx, manifest.Listening{
-			Kind: row.Kind, Owner: row.Owner, ID: row.ID, Nth: row.Nth, Start: row.Start,
-			Who: viewer.Name, How: how, Why: why, From: viewer.From, Session: session,
-		})
-	}
-	if err != nil {
-		s.log.Error("who listens could not be written down, so the recording is not sent", "account", v.Name, "id", row.ID, "reason", err)
-		return unwritten
 	}
 	return nil
 }

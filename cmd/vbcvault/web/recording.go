@@ -41,13 +41,13 @@ func (s *Server) recording(r *http.Request) (*Vault, Manifest, manifest.Row, err
 	}
 	var row manifest.Row
 	if err == nil {
-		row, err = visible(r.Context(), m, viewer.Scope(s.now()), key, nth)
+		row, err = seen(r.Context(), m, viewer.Scope(s.now()), key, nth)
 	}
 	return v, m, row, err
 }
 
-// visible is one row within a scope. The error is notFound if there is none.
-func visible(ctx context.Context, m manifest.Rows, scope manifest.Scope, key vbc.Key, nth int64) (manifest.Row, error) {
+// seen is one row within a scope. The error is notFound if there is none.
+func seen(ctx context.Context, m manifest.Rows, scope manifest.Scope, key vbc.Key, nth int64) (manifest.Row, error) {
 	row, err := m.Row(ctx, key, nth)
 	if errors.Is(err, manifest.ErrUnknown) || err == nil && !scope.Covers(row) {
 		return manifest.Row{}, notFound

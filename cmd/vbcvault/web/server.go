@@ -23,6 +23,7 @@ type Options struct {
 	Vaults  func() []*Vault // in the order of the configuration; may change from call to call
 	Config  config.Web
 	State   *state.DB
+	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
 	Version string
 	Now     func() time.Time // nil = time.Now
@@ -47,21 +48,31 @@ func New(o Options) *Server {
 // route is an address of the page, and the right that it takes.
 type route struct {
 	pattern string
-	right   access.Right // "" = everybody who is signed in
+	right   access.Right // "" = everybody who is signed in; everybody = who isn't, too
 	do      func(*Server, http.ResponseWriter, *http.Request) error
 }
+
+// everybody may open what takes this right, signed in or not.
+const everybody access.Right = "everybody"
 
 // routes are all of them: what isn't here doesn't exist. Each file of handlers adds its
 // own.
 var routes []route
 
 // Handler is the page for whoever access has let in: the request's context knows who.
+// What everybody may see, it shows to everybody.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+			note(req)
 			v := access.From(req.Context())
-			if v == nil || r.right != "" && !v.May(r.right) {
+			switch {
+			case r.right == everybody:
+			case v == nil:
+				s.askWho(w, req)
+				return
+			case r.right != "" && !v.May(r.right):
 				s.fail(w, req, forbidden)
 				return
 			}
@@ -70,6 +81,21 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) { s.fail(w, req, notFound) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		if access.From(req.Context()) == nil {
+			s.askWho(w, req) // who isn't signed in doesn't learn what there is
+			return
+		}
+		s.fail(w, req, notFound)
+	})
 	return mux
+}
+
+// note tells the log which page is asked for, and of which recording: its ids alone.
+func note(r *http.Request) {
+	recording := ""
+	if id := r.PathValue("id"); id != "" {
+		recording = r.PathValue("account") + "/" + r.PathValue("kind") + "/" + id + "/" + r.PathValue("nth")
+	}
+	access.Note(r.Context(), r.Pattern, recording)
 }

@@ -4,23 +4,26 @@ import (
 	"context"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
+	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // Manifest is what the page needs of an account's manifest: it reads, and it adds holds
-// and listenings, also beside a run.
+// and listenings, and what it has found damaged, also beside a run.
 type Manifest interface {
 	manifest.Bound
 	manifest.Rows
 	manifest.Search
 	manifest.Holds
+	manifest.Listenings
 	manifest.Chain
 	manifest.Logs
 	manifest.Months
 	manifest.Runs
 	manifest.Status
 	manifest.Troubles
+	check.Refuted
 	story.Manifest
 }
 
