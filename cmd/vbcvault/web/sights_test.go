@@ -5,14 +5,17 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -20,7 +23,8 @@ import (
 type sight struct {
 	name string // of its picture
 	path string
-	on   func(testing.TB) *page // with what is needed to see it; nil = shown
+	on   func(testing.TB) *page         // with what is needed to see it; nil = shown
+	at   func(testing.TB, *page) string // the path, where that has to be made first
 }
 
 // sights are the pages that are looked at, by the pattern of their route. Each GET route
@@ -30,6 +34,15 @@ var sights = map[string][]sight{
 		{name: "call", path: firstCall + "?words=order"},
 		{name: "call-hostile", path: "/call/acme/company/-/666/0", on: hostilePage},
 	},
+	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}},
+	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
+	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
+		path, err := access.NewLink(t.Context(), p.State, "vera", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}}},
 	"/": {{name: "problem", path: "/nothing/here"}},
 }
 
@@ -42,6 +55,15 @@ var unseen = map[string]string{
 // shown is one page with six calls, for all sights that need no more.
 func shown(t testing.TB) *page {
 	return newPage(t, pageOptions{Recordings: someRecordings()})
+}
+
+// stranger is a page that nobody has signed in to yet.
+func stranger(t testing.TB) *page {
+	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
+	log := slog.New(slog.DiscardHandler)
+	gate := access.New(access.Options{State: p.State, Log: log})
+	p.Handler = web.New(web.Options{Vaults: func() []*web.Vault { return nil }, State: p.State, Gate: gate, Log: log, Version: "test"}).Handler()
+	return p
 }
 
 // Each route is looked at, or says why not.
@@ -123,8 +145,11 @@ func TestPagesInABrowser(t *testing.T) {
 				if s.on != nil {
 					on = func() *page { return s.on(t) }
 				}
-				b := on().open(t)
-				b.look(s)
+				p := on()
+				if s.at != nil {
+					s.path = s.at(t, p)
+				}
+				p.open(t).look(s)
 			})
 		}
 	}
