@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+const firstCall = "/call/acme/company/-/193228/0"
+
 // The page of a call says all that is known of it.
 func TestPageOfACall(t *testing.T) {
 	t.Parallel()

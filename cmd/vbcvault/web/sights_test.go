@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -16,15 +15,17 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
 // sight is a page as somebody sees it.
 type sight struct {
-	name string // of its picture
-	path string
-	on   func(testing.TB) *page         // with what is needed to see it; nil = shown
-	at   func(testing.TB, *page) string // the path, where that has to be made first
+	name  string // of its picture
+	path  string
+	fails bool                           // the answer is an error, which the browser says on the console
+	on    func(testing.TB) *page         // with what is needed to see it; nil = shown
+	at    func(testing.TB, *page) string // the path, where that has to be made first
 }
 
 // sights are the pages that are looked at, by the pattern of their route. Each GET route
@@ -32,8 +33,25 @@ type sight struct {
 var sights = map[string][]sight{
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}": {
 		{name: "call", path: firstCall + "?words=order"},
+		{name: "call-held", path: firstCall, on: held},
 		{name: "call-hostile", path: "/call/acme/company/-/666/0", on: hostilePage},
 	},
+	"GET /{$}": {
+		{name: "search", path: "/"},
+		{name: "search-none", path: "/?number=999999999"},
+		{name: "search-wrong", path: "/?min=long", fails: true},
+		{name: "search-hostile", path: "/", on: hostilePage},
+	},
+	"GET /holds":     {{name: "holds", path: "/holds", on: held}},
+	"GET /holds/new": {{name: "hold-new", path: "/holds/new?account=acme&id=193228"}},
+	"GET /holds/{account}/{hold}": {{name: "hold", on: held, at: func(t testing.TB, p *page) string {
+		holds, err := p.Manifest["acme"].Holds(t.Context())
+		if err != nil || len(holds) == 0 {
+			t.Fatal(holds, err)
+		}
+		return "/holds/acme/" + holds[0].Digest.String()
+	}}},
+	"GET /users":     {{name: "users", path: "/users"}},
 	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
 	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
@@ -43,11 +61,12 @@ var sights = map[string][]sight{
 		}
 		return path
 	}}},
-	"/": {{name: "problem", path: "/nothing/here"}},
+	"/": {{name: "problem", path: "/nothing/here", fails: true}},
 }
 
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
+	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
 	"GET /static/{file}": "the style sheet and the script",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio": "audio",
 }
@@ -57,12 +76,19 @@ func shown(t testing.TB) *page {
 	return newPage(t, pageOptions{Recordings: someRecordings()})
 }
 
+// held is a page with a call under a hold.
+func held(t testing.TB) *page {
+	p := shown(t)
+	if _, err := p.Manifest["acme"].AddHold(t.Context(), manifest.Hold{IDs: []int64{193228}, Reason: "Case 4711: the customer says that nobody called back", By: "vera"}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // stranger is a page that nobody has signed in to yet.
 func stranger(t testing.TB) *page {
 	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
-	log := slog.New(slog.DiscardHandler)
-	gate := access.New(access.Options{State: p.State, Log: log})
-	p.Handler = web.New(web.Options{Vaults: func() []*web.Vault { return nil }, State: p.State, Gate: gate, Log: log, Version: "test"}).Handler()
+	p.Handler = p.Server.Handler()
 	return p
 }
 
@@ -158,7 +184,7 @@ func TestPagesInABrowser(t *testing.T) {
 // look looks at one page in all ways.
 func (b *tab) look(s sight) {
 	b.t.Helper()
-	b.fine = func(said string) bool { return strings.HasPrefix(said, "network: ") && s.name == "problem" } // the page itself is a 404
+	b.fine = func(said string) bool { return strings.HasPrefix(said, "network: ") && s.fails }
 	b.colours("light")
 	b.wide(widths[len(widths)-1])
 	b.visit(s.path)
