@@ -60,7 +60,8 @@ type Listenings interface {
 	LearnListenings(ctx context.Context, chain string, texts ...ListeningRecord) (n int64, err error)
 }
 
-// Listening is that somebody has played or downloaded an archived recording. Its
+// Listening is that somebody has played or downloaded an archived recording, or read
+// what was said in it. Its
 // JSON is the text that lies beside the archive: it names who listened, and no
 // caller.
 type Listening struct {
@@ -140,7 +141,7 @@ func (l Listening) Check() error {
 		return errors.New("it names no recording")
 	case l.Who == "":
 		return errors.New("it doesn't say who listens")
-	case l.How != Played && l.How != Downloaded && l.How != Exported:
+	case l.How != Played && l.How != Downloaded && l.How != Exported && l.How != Read:
 		return fmt.Errorf("it doesn't say how: %.20q", string(l.How))
 	case l.At.IsZero():
 		return errors.New("it doesn't say when")

@@ -110,9 +110,10 @@ func newPage(t testing.TB, o pageOptions) *page {
 	if o.Clock != nil {
 		now = o.Clock
 	}
+	log := slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	p.Server = web.New(web.Options{
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
-		Log: slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log,
+		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}),
 	})
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
