@@ -25,6 +25,7 @@ type Options struct {
 	State   *state.DB
 	Log     *slog.Logger
 	Version string
+	Spool   string           // directory for what is being handed over; "" = only single files are
 	Now     func() time.Time // nil = time.Now
 }
 
@@ -33,6 +34,8 @@ type Server struct {
 	o   Options
 	log *slog.Logger
 	now func() time.Time
+
+	handing handing // what is being handed over
 }
 
 // New makes a server; it asks nothing and starts nothing.
