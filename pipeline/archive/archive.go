@@ -66,6 +66,9 @@ func Settle(
 	if err := a.restoreHolds(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.settleListenings(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.tidy(ctx); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,15 @@ type Manifest interface {
 	HoldStored(ctx context.Context, t manifest.HoldText) error
 	NoteHolds(ctx context.Context, run int64) error
 
+	NoteListenings(ctx context.Context, run int64) error
+	RefuseListenings(ctx context.Context) (int, error)
+	NotedListenings(ctx context.Context, first, last int64) iter.Seq2[manifest.ListeningRecord, error]
+	UnstoredListenings(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error]
+	ListeningsStored(ctx context.Context, b manifest.ListeningBundle) error
+	ListeningBundles(ctx context.Context) ([]manifest.ListeningBundle, error)
+	ListeningsUnread(ctx context.Context) (bool, error)
+	LearnListening(ctx context.Context, chain string, seq int64, text []byte) error
+
 	Months(ctx context.Context) ([]manifest.Month, error)
 	StaleMonths(ctx context.Context) ([]manifest.Month, error)
 	MonthOf(ctx context.Context, at time.Time) (manifest.Month, error)

@@ -13,13 +13,16 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
-// StoreReceipts adds to the chain what was done about holds since the run before,
-// and stores beside the archive what isn't stored yet: holds, and the entries of the
-// chain, signed. They are safe in the manifest. On nil all of it is durable, and the
+// StoreReceipts adds to the chain what was done about holds and who has listened since
+// the run before, and stores beside the archive what isn't stored yet: holds,
+// listenings, and the entries of the chain, signed. They are safe in the manifest. On nil all of it is durable, and the
 // store has confirmed it; after an error it may be called again. run is the one that
 // it is said in.
 func (a *Archive) StoreReceipts(ctx context.Context, run int64) error {
 	if err := a.keepHolds(ctx, run); err != nil {
+		return err
+	}
+	if err := a.keepListenings(ctx, run); err != nil {
 		return err
 	}
 	if err := a.signFromHereOn(ctx, run); err != nil {

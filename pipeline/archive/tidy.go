@@ -25,7 +25,7 @@ func (a *Archive) tidy(ctx context.Context) error {
 		removed += n
 		u.JournalUploads(a.manifest)
 	} else {
-		parts = append(parts, layout.Receipts(a.account), layout.Holds(a.account), layout.Erasures(a.account), layout.Catalog(a.account))
+		parts = append(parts, layout.Receipts(a.account), layout.Holds(a.account), layout.Erasures(a.account), layout.Listenings(a.account), layout.Catalog(a.account))
 	}
 	for _, prefix := range parts {
 		n, err := a.store.Tidy(ctx, prefix)

@@ -43,6 +43,9 @@ type AuditResult struct {
 	Released   int64 `json:"released"`    // and removed
 	Erased     int64 `json:"erased"`      // recordings that were removed from the archive on request
 
+	Listened int64 `json:"listened"` // recordings that were played or downloaded
+	Pending  int64 `json:"pending"`  // and so many more, whose receipts the next run writes
+
 	Stored  int64              `json:"stored"` // entries that the destination holds too; -1 = not looked at
 	Others  []OtherChain       `json:"other_chains,omitempty"`
 	Trusted []manifest.Trusted `json:"trusted,omitempty"`
@@ -109,6 +112,7 @@ type auditor struct {
 	covered map[string]int64 // entries of other logs that the own one has confirmed, by chain; 0 = not as it is now
 	texts   []text
 	holds   heldLogs
+	heard   heard
 	expect  []expected
 }
 
@@ -137,7 +141,7 @@ func Audit(ctx context.Context, m Manifest, store storage.Store, expect ...strin
 	// was added to it meanwhile comes after those.
 	for _, step := range []func(context.Context) error{
 		a.readKeys, a.readManifest, a.readLogs, a.readOwn, a.compareOwn, a.compareOthers, a.compareSeen,
-		a.readHolds, a.compareRows, a.compareHolds, a.compareTexts, a.prove,
+		a.readHolds, a.readListenings, a.compareRows, a.compareHolds, a.compareListenings, a.compareTexts, a.compareListeningTexts, a.prove,
 	} {
 		if err := step(ctx); err != nil {
 			return r, err

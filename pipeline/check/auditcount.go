@@ -75,6 +75,8 @@ func (a *AuditResult) count(e receipt.Entry, size int64, intended bool) {
 		a.Released++
 	case receipt.Erased:
 		a.Erased++
+	case receipt.Listened:
+		a.Listened++
 	case receipt.Result:
 		a.countOutcome(e, size, intended)
 	}

@@ -126,6 +126,7 @@ func (a *auditor) readOther(ctx context.Context, g *ledger.Log) error {
 				a.seen = append(a.seen, e)
 			}
 		}
+		a.noteListening(e, claim{seq: e.Seq, chain: e.Chain}, line.Signed)
 		if g.Chain == a.Chain && e.Seq <= a.own.Last && !a.own.broken {
 			continue // or another end's, which is named
 		}

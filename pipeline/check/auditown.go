@@ -84,6 +84,7 @@ func (a *auditor) take(e receipt.Entry, late bool) {
 	from := source{own: true, signed: true, loose: late || !a.own.binds || a.takenOver(e.Seq)}
 	a.stories.tell(e, start, from)
 	a.note(e, from)
+	a.noteListening(e, claim{seq: e.Seq, chain: e.Chain, own: true, late: late}, true)
 }
 
 func (a *auditor) takenOver(seq int64) bool {

@@ -30,6 +30,7 @@ type Manifest interface {
 	Trusted(ctx context.Context) ([]manifest.Trusted, error)
 	Tips(ctx context.Context) (tips []manifest.Tip, looked bool, err error)
 	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
+	ListeningTexts(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error]
 }
 
 // Refuted is what Refute needs of one.

@@ -3,36 +3,42 @@ package code
 // Codes of what an audit finds. The first kind speaks against the receipts; the
 // second is worth a word, and nothing is wrong.
 const (
-	LogChanged     = "log-changed"
-	LogShorter     = "log-shorter"
-	LogCheckpoint  = "log-checkpoint"
-	AnotherLog     = "another-log"
-	AnotherKey     = "another-key"
-	Older          = "older"
-	Fork           = "fork"
-	Planted        = "planted"
-	Forged         = "forged"
-	Removed        = "removed"
-	DamagedBundle  = "damaged-receipts"
-	OtherShorter   = "other-log-shorter"
-	UnknownLog     = "unknown-log"
-	KeyFile        = "key-file"
-	TrustedKey     = "trusted-key"
-	NoIntent       = "no-intent"
-	NoErasing      = "no-erasing"
-	NoReceipt      = "no-receipt"
-	RowChanged     = "row-changed"
-	RowState       = "row-state"
-	RowMissing     = "row-missing"
-	HoldChanged    = "hold-changed"
-	HoldMissing    = "hold-missing"
-	HoldEnded      = "hold-ended"
-	HoldOpen       = "hold-open"
-	HoldEnd        = "hold-end"
-	HoldText       = "hold-text"
-	ErasureText    = "erasure-text"
-	NotProven      = "not-proven"
-	WrongSignature = "wrong-signature"
+	LogChanged    = "log-changed"
+	LogShorter    = "log-shorter"
+	LogCheckpoint = "log-checkpoint"
+	AnotherLog    = "another-log"
+	AnotherKey    = "another-key"
+	Older         = "older"
+	Fork          = "fork"
+	Planted       = "planted"
+	Forged        = "forged"
+	Removed       = "removed"
+	DamagedBundle = "damaged-receipts"
+	OtherShorter  = "other-log-shorter"
+	UnknownLog    = "unknown-log"
+	KeyFile       = "key-file"
+	TrustedKey    = "trusted-key"
+	NoIntent      = "no-intent"
+	NoErasing     = "no-erasing"
+	NoReceipt     = "no-receipt"
+	RowChanged    = "row-changed"
+	RowState      = "row-state"
+	RowMissing    = "row-missing"
+	HoldChanged   = "hold-changed"
+	HoldMissing   = "hold-missing"
+	HoldEnded     = "hold-ended"
+	HoldOpen      = "hold-open"
+	HoldEnd       = "hold-end"
+	HoldText      = "hold-text"
+	ErasureText   = "erasure-text"
+	NotProven     = "not-proven"
+
+	ListeningChanged  = "listening-changed"
+	ListeningMissing  = "listening-missing"
+	ListeningUnsigned = "listening-unsigned"
+	ListeningText     = "listening-text"
+	ListeningStrange  = "listening-strange"
+	WrongSignature    = "wrong-signature"
 
 	// and UnsignedReceipts, NoKey
 	Proven           = "proven"
@@ -46,6 +52,8 @@ const (
 	HoldUnsigned     = "hold-unsigned"
 	HoldTextLost     = "hold-text-lost"
 	KeyFileMissing   = "key-file-missing"
+	ListeningPending = "listening-pending"
+	ListeningUnknown = "listening-unknown"
 	NotReceipts      = "not-receipts"
 )
 
@@ -97,6 +105,13 @@ var Audited = []Entry{
 	{HoldText, "the text of a hold is missing beside the archive, or changed",
 		"the next run stores a missing text of a hold in force again; get others from a version or a copy of the bucket"},
 	{ErasureText, "the reason of an erasure is missing beside the archive, or changed", "get it from a version or a copy of the bucket"},
+	{ListeningChanged, "an entry in the log of who has listened was changed in the manifest", restored},
+	{ListeningMissing, "an entry in the log of who has listened is missing in the manifest", restored},
+	{ListeningUnsigned, "an entry in the log of who has listened has no receipt, and the manifest's key has not signed it",
+		"it is not believed, and gets no receipt; find out who changed the manifest's file"},
+	{ListeningText, "the text that says who has listened is missing beside the archive, or changed",
+		"the next run stores a missing text of this manifest's log again; get others from a version or a copy of the bucket"},
+	{ListeningStrange, "texts beside the archive say that somebody has listened, and no receipt names them", "they are not believed; " + whoWrote},
 	{NotProven, "the log does not contain what a kept checkpoint says", "keep the checkpoint: it proves that the log is not what it was"},
 	{WrongSignature, "a kept checkpoint bears the name of a known key, which has not signed it", "find out where the checkpoint comes from"},
 }
@@ -115,6 +130,9 @@ var Remarked = []Entry{
 	{HoldUnsigned, "a hold has ended, and the receipt of its end is in a log that no known key has signed", ""},
 	{HoldTextLost, "the text of a hold that has ended is missing beside the archive, or changed", ""},
 	{KeyFileMissing, "the key file beside the manifest's log is missing or damaged", "the next run stores it again; no program needs it"},
+	{ListeningPending, "recordings were listened to, and the receipts of that are not written yet", "the next run writes them"},
+	{ListeningUnknown, "texts in the directory of another manifest say that somebody has listened, and no receipt names them",
+		"if a run of that manifest is under way, audit again after it"},
 	{NoKey, "the key that signs the manifest's receipts is missing", "put it back from a backup: the next run needs it"},
 	{NotReceipts, "an object among the receipts that is none of vbcvault's", ""},
 }

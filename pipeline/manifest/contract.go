@@ -67,6 +67,7 @@ type Manifest interface {
 	Chain
 	Logs
 	Holds
+	Listenings
 	Months
 	Search
 	Runs

@@ -73,8 +73,8 @@ type Entry struct {
 
 	// Of a hold: its number in the manifest, the SHA-256 of what it says, by
 	// which it is known everywhere, and that of what its end says. Of the begin
-	// of an erasure: the SHA-256 of its reason. These texts name people, and lie
-	// elsewhere.
+	// of an erasure: the SHA-256 of its reason, and of a listening that of what is
+	// written of it. These texts name people, and lie elsewhere.
 	Hold    int64          `json:"hold,omitempty"`
 	Digest  storage.Digest `json:"digest,omitzero"`
 	Removal storage.Digest `json:"removal,omitzero"`
@@ -105,6 +105,8 @@ const (
 	Released Type = "release" // and removed
 	Erasing  Type = "erasing" // a recording is being erased from the archive
 	Erased   Type = "erased"  // and nothing is left of it
+
+	Listened Type = "listened" // somebody has played or downloaded the copy in the archive
 
 	Archived Type = "archived" // somebody has asked for a copy to be vouched for, which no other entry does
 	Seen     Type = "seen"     // the log of another manifest
@@ -156,6 +158,10 @@ func (e Entry) check() error {
 		return errors.New("it names no copy that was found")
 	case e.Log != nil || e.Verifier != "":
 		return errors.New("it names a log, and is about something else")
+	case e.Type == Listened:
+		if e.ID <= 0 || e.Account == "" || e.Kind == "" || e.Digest.IsZero() || e.Audio != nil || e.Outcome != "" {
+			return errors.New("it doesn't name a recording and what is written of who listened")
+		}
 	case e.Type != Archived && e.Type != Intent && e.Type != Result && e.Type != Erasing && e.Type != Erased:
 		return fmt.Errorf("its type %.20q is unknown", string(e.Type))
 	case e.ID <= 0 || e.Account == "" || e.Kind == "":

@@ -72,6 +72,8 @@ func leaf(t reflect.Type) *jsonschema.Schema {
 		return secretSchema()
 	case spans:
 		return &jsonschema.Schema{Type: "string", Pattern: spanPattern}
+	case reflect.TypeFor[ClaimRoles]():
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "string", MinLength: ptr(1)}, MinProperties: ptr(1)}
 	case zones, zones.Elem():
 		return &jsonschema.Schema{Type: "string", MinLength: ptr(1)}
 	}

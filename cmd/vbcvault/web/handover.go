@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,6 +75,9 @@ func (p picked) Path() string { return pathOf(p.Vault.Name, p.Row) }
 // picked are the recordings that a form names, each once. What isn't there and what
 // whoever asks must not see is the same error: notFound.
 func (s *Server) picked(r *http.Request) (all []picked, err error) {
+	if search := r.PostFormValue("search"); search != "" {
+		return s.pickedBy(r, search)
+	}
 	seenPick := map[string]bool{}
 	if len(r.PostForm["pick"]) > handover.Most {
 		return nil, tooMany
@@ -98,6 +103,47 @@ func (s *Server) picked(r *http.Request) (all []picked, err error) {
 			return nil, err
 		}
 		all = append(all, picked{pick, v, row})
+	}
+	if len(all) == 0 {
+		return nil, nothingPicked
+	}
+	return all, nil
+}
+
+// pickedBy are the recordings that a search finds, by the address of it.
+func (s *Server) pickedBy(r *http.Request, search string) (all []picked, err error) {
+	_, query, _ := strings.Cut(search, "?")
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, notFound
+	}
+	form, viewer := readQuery(parameters), access.From(r.Context())
+	q := form.query(zoneOf(r))
+	if len(form.Wrong) > 0 {
+		return nil, notFound
+	}
+	q.Scope, q.Limit = viewer.Scope(s.now()), handover.Most+1
+	ctx, cancel := context.WithTimeout(r.Context(), s.searchTakes)
+	defer cancel()
+	for _, v := range s.scopedVaults(viewer) {
+		if form.Account != "" && v.Name != form.Account {
+			continue
+		}
+		m, err := v.Manifest(ctx)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for row, err := range m.Search(ctx, q) {
+			if err != nil {
+				return nil, err
+			}
+			if all = append(all, picked{pickOf(v.Name, row), v, row}); len(all) > handover.Most {
+				return nil, tooMany
+			}
+		}
 	}
 	if len(all) == 0 {
 		return nil, nothingPicked
@@ -396,7 +442,7 @@ func (s *Server) beginItem(p *handover.Plan) func(context.Context, int) error {
 			row := manifest.Row{Recording: vbc.Recording{Kind: vbc.Kind(i.Kind), Owner: i.Owner, ID: i.ID, Nth: i.Nth, Start: i.Start}}
 			// Two transfers at once are one listening, too.
 			one := storage.SumOf([]byte(p.ID + "\x00" + session + "\x00" + strconv.Itoa(n))).String()[:32]
-			if err := s.written(ctx, s.vaultNamed(i.Vault), row, manifest.Exported, p.Reason, one); err != nil {
+			if err := s.listened(ctx, s.vaultNamed(i.Vault), row, manifest.Exported, p.Reason, one); err != nil {
 				return err
 			}
 			if err := s.o.State.NoteHanded(ctx, p.ID, session, n, s.now()); err != nil { // then it is there twice

@@ -30,9 +30,6 @@ var (
 		"It can be heard when it was brought back, which takes minutes or hours.", "The page of the call says how long it takes, and asks for it if your role may."}
 	unreachable = &problem{http.StatusServiceUnavailable, "The archive does not answer",
 		"The audio could not be read now.", "Try again in a minute."}
-	unwritten = &problem{http.StatusServiceUnavailable, "You cannot hear this call now",
-		"vbcvault writes down who listens to a call before it plays it, and this could not be written down.",
-		"Try again in a minute. If it happens again, tell whoever looks after vbcvault: its log says why."}
 )
 
 // audio plays a recording: whole, or the ranges that a player asks for. All requests of
@@ -58,7 +55,7 @@ func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row
 		r.Header.Del(h) // one request is one file, and one entry
 	}
 	return s.send(w, r, sending{v: v, m: m, row: row, name: fileName(row), listen: func(ctx context.Context) error {
-		return s.written(ctx, v, row, how, why, "")
+		return s.listened(ctx, v, row, how, why, "")
 	}})
 }
 
@@ -149,36 +146,11 @@ func (s *Server) playing(ctx context.Context, v *Vault, row manifest.Row) error 
 	if play.Written {
 		return nil
 	}
-	if err := s.written(ctx, v, row, manifest.Played, "", play.ID); err != nil {
+	if err := s.listened(ctx, v, row, manifest.Played, "", play.ID); err != nil {
 		return err
 	}
 	if err := s.o.State.PlayWritten(ctx, play); err != nil { // the next request writes no second entry: the log knows the play
 		s.log.Warn("a play could not be written down", "account", v.Name, "id", row.ID, "reason", err)
-	}
-	return nil
-}
-
-// listener is a manifest that has a listening log.
-type listener interface {
-	AddListening(ctx context.Context, l manifest.Listening) (manifest.Listening, error)
-}
-
-func (s *Server) written(ctx context.Context, v *Vault, row manifest.Row, how manifest.How, why, session string) error {
-	viewer := access.From(ctx)
-	m, err := v.Manifest(ctx)
-	if err == nil {
-		log, ok := m.(listener)
-		if !ok {
-			return unwritten
-		}
-		_, err = log.AddListening(ctx, manifest.Listening{
-			Kind: row.Kind, Owner: row.Owner, ID: row.ID, Nth: row.Nth, Start: row.Start,
-			Who: viewer.Name, How: how, Why: why, From: viewer.From, Session: session,
-		})
-	}
-	if err != nil {
-		s.log.Error("who listens could not be written down, so the recording is not sent", "account", v.Name, "id", row.ID, "reason", err)
-		return unwritten
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	routes = append(routes, route{"GET /static/{file}", "", func(s *Server, w http.ResponseWriter, r *http.Request) error {
+	routes = append(routes, route{pattern: "GET /static/{file}", right: everybody, do: func(s *Server, w http.ResponseWriter, r *http.Request) error {
 		s.Static().ServeHTTP(w, r)
 		return nil
 	}})

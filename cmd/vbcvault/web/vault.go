@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -16,6 +17,7 @@ type Manifest interface {
 	manifest.Rows
 	manifest.Search
 	manifest.Holds
+	manifest.Listenings
 	manifest.Chain
 	manifest.Logs
 	manifest.Months
@@ -23,6 +25,7 @@ type Manifest interface {
 	manifest.Status
 	manifest.Troubles
 	check.Refuted
+	story.Manifest
 }
 
 // Vault is one account that the page shows. Manifest and Store open what they return

@@ -85,6 +85,16 @@ func deeds() []deed {
 			_, err := m.RemoveHold(ctx, 1, "over", "who")
 			return err
 		}},
+		{"AddListening", func(ctx context.Context, m Manifest) error {
+			l := listening(b, "eve")
+			l.Session = "s" // whoever doesn't know whether it was committed says it again
+			_, err := m.AddListening(ctx, l)
+			return err
+		}},
+		{"NoteListenings", func(ctx context.Context, m Manifest) error { return m.NoteListenings(ctx, 1) }},
+		{"ListeningsStored", func(ctx context.Context, m Manifest) error {
+			return m.ListeningsStored(ctx, manifest.ListeningBundle{First: 1, Last: 99})
+		}},
 		{"ShareHold", func(ctx context.Context, m Manifest) error {
 			text := []byte(`{"nonce":"n","ids":[4],"reason":"why","by":"who","at":"2026-05-12T10:15:00Z"}`)
 			return m.ShareHold(ctx, manifest.HoldText{Hold: storage.SumOf(text), Text: text})
@@ -130,6 +140,9 @@ func told(t testing.TB, m Manifest) []string {
 	say("unstored holds", len(texts), err)
 	settled, err := m.HoldsSettled(t.Context())
 	say("settled", settled, err)
+	for r, err := range m.ListeningTexts(t.Context()) {
+		say("listening", []any{r.Number, r.Seq, r.Run, r.Stored, r.Intact, r.Signed != ""}, err)
+	}
 	troubles, err := m.Troubles(t.Context())
 	for _, tr := range troubles {
 		say("trouble", tr.Name(), err)

@@ -102,6 +102,14 @@ func Run(t *testing.T, places Places) {
 		"ToldByTheSame":                       toldByTheSame,
 		"Figures":                             figures,
 		"SumsOfRuns":                          sumsOfRuns,
+		"ListeningsFollowOneAnother":          listeningsFollowOneAnother,
+		"OneSessionIsOneListening":            oneSessionIsOneListening,
+		"ListeningsSayWhoAndWhat":             listeningsSayWhoAndWhat,
+		"ListeningThatIsNotCommitted":         listeningThatIsNotCommitted,
+		"ListeningsAreNotedAndStoredOnce":     listeningsAreNotedAndStoredOnce,
+		"ListeningsOfTheArchive":              listeningsOfTheArchive,
+		"ListeningsTakenOver":                 listeningsTakenOver,
+		"ListeningsAreFound":                  listeningsAreFound,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

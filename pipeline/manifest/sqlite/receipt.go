@@ -172,6 +172,9 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, c
 			if err := takeOverErasure(tx, e); err != nil {
 				return err
 			}
+			if err := takeOverListening(tx, e); err != nil {
+				return err
+			}
 			if e.Transcript != nil {
 				if err := learnTranscripts(tx); err != nil {
 					return err

@@ -34,6 +34,9 @@ var rights = map[string][]Right{
 	"admin":      {See, Play, Download, Thaw, Hold, Release, Oversee, Log, Admin},
 }
 
+// Kinds are the roles that there are without a configuration.
+func Kinds() []string { return []string{"auditor", "supervisor", "holder", "admin"} }
+
 // Role is a role with its limits.
 type Role struct {
 	Name       string // as the configuration or the program calls it
@@ -46,6 +49,7 @@ type Role struct {
 
 // Viewer is somebody who has signed in.
 type Viewer struct {
+	ID      string // who they are, whatever they are called: two people never have one
 	Name    string // for logs and entries; no address of a mail unless the provider names people so
 	Role    Role
 	Session string // of the page, hashed: which sign-in it is

@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage"
+)
+
+const notedAtOnce = 1000 // entries in one change
+
+// NoteListenings adds to the chain of receipts those that it lacks, in the order in
+// which they were written. What the manifest's key has not signed, or isn't what it has
+// signed, gets none.
+func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
+	return m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+		l, good := r.signed(m.account, own)
+		if !good {
+			return nil
+		}
+		seq, err := noteListening(tx, l, run)
+		if err != nil {
+			return err
+		}
+		return settled(tx, r.Number, seq, run)
+	})
+}
+
+// RefuseListenings has those that aren't signed never get a receipt, and counts them.
+func (m *Manifest) RefuseListenings(ctx context.Context) (refused int, err error) {
+	err = m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+		if _, good := r.signed(m.account, own); good {
+			return nil
+		}
+		refused++
+		return settled(tx, r.Number, -1, 0)
+	})
+	return refused, err
+}
+
+func settled(tx txn, number, seq, run int64) error {
+	if _, err := tx.Exec("UPDATE listening SET seq = ?, run = ? WHERE number = ?", seq, run, number); err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// signed is what a row says, if the manifest's key has signed just that.
+func (r listened) signed(account string, own receipt.Keys) (manifest.Listening, bool) {
+	l, err := r.Listening()
+	return l, err == nil && r.Intact && l.Account == account && own.Listening(r.Digest, r.Signed)
+}
+
+// eachUnnoted does something about each that has no receipt yet, many in one change.
+func (m *Manifest) eachUnnoted(ctx context.Context, each func(tx txn, own receipt.Keys, r listened) error) error {
+	var some bool
+	if err := m.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM listening WHERE seq = 0)").Scan(&some); err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	if !some {
+		return nil
+	}
+	key, err := m.SigningKey()
+	if err != nil {
+		return err
+	}
+	own, err := receipt.NewKeys(key.Verifier())
+	if err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		n := 0
+		err := m.do(ctx, func(tx txn) error {
+			next, err := unnoted(tx, after)
+			if err != nil {
+				return writeError(err)
+			}
+			for _, r := range next {
+				if err := each(tx, own, r); err != nil {
+					return err
+				}
+				after = r.Number
+			}
+			n = len(next)
+			return nil
+		})
+		if err != nil || n < notedAtOnce {
+			return err
+		}
+	}
+}
+
+func unnoted(tx txn, after int64) (next []listened, err error) {
+	rows, err := tx.Query("SELECT "+listenedColumns+" FROM listening l WHERE l.seq = 0 AND l.number > ? ORDER BY l.number LIMIT ?", after, notedAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanListened(rows)
+		if err != nil {
+			return nil, err
+		}
+		next = append(next, r)
+	}
+	return next, rows.Err()
+}
+
+func noteListening(tx txn, l manifest.Listening, run int64) (seq int64, err error) {
+	e := receipt.Entry{Type: receipt.Listened, At: l.At, Run: run, Account: l.Account, Kind: l.Kind, Owner: l.Owner, ID: l.ID, Start: l.Start, Digest: l.Digest}
+	if err := addEntry(tx, e); err != nil {
+		return 0, err
+	}
+	c, err := chain(tx)
+	if err != nil {
+		return 0, writeError(err)
+	}
+	return c.Last, nil
+}
+
+// takeOverListening notes that the chain has an entry whose text may have to be learned
+// from the archive.
+func takeOverListening(tx txn, e receipt.Entry) error {
+	if e.Type != receipt.Listened {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO listening (digest, text, seq, run, stored, kind, owner, id, nth, who, at, how, session) VALUES (?, '', ?, ?, 1, ?, ?, ?, 0, '', ?, '', '')
+		ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, run = excluded.run, stored = 1`,
+		e.Digest.String(), e.Seq, e.Run, e.Kind, e.Owner, e.ID, e.At.UnixMilli())
+	if err != nil {
+		return writeError(err)
+	}
+	return nil
+}
+
+// LearnListening writes down a text that the archive has, and whose receipt is the
+// entry seq of a chain. What is known already stays.
+func (m *Manifest) LearnListening(ctx context.Context, log string, seq int64, text []byte) error {
+	var l manifest.Listening
+	if err := json.Unmarshal(text, &l); err != nil {
+		return fmt.Errorf("read who has listened: %w", err)
+	}
+	if err := l.Check(); err != nil {
+		return fmt.Errorf("read who has listened: %w", err)
+	}
+	return m.do(ctx, func(tx txn) error {
+		own, err := chain(tx)
+		if err == nil && log == own.ID {
+			_, err = tx.Exec("UPDATE listening SET text = ?2, "+learnedColumns+" WHERE digest = ?1 AND text = ''", learned(l, text)...)
+		} else if err == nil {
+			_, err = tx.Exec(`INSERT INTO listening (digest, text, kind, owner, id, nth, who, at, how, session, log, seq, stored)
+				VALUES (?1, ?2, ?3, ?4, ?5, `+learnedNth+`, ?7, ?8, ?9, ?10, ?12, ?13, 1)
+				ON CONFLICT (digest) DO UPDATE SET text = excluded.text, `+learnedColumns+` WHERE text = ''`, append(learned(l, text), log, seq)...)
+		}
+		if err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
+}
+
+const (
+	learnedNth     = "coalesce((SELECT nth FROM recording WHERE kind = ?3 AND owner = ?4 AND id = ?5 AND start / 1000 = ?11 ORDER BY nth LIMIT 1), ?6)"
+	learnedColumns = "kind = ?3, owner = ?4, id = ?5, nth = " + learnedNth + ", who = ?7, at = ?8, how = ?9, session = ?10"
+)
+
+func learned(l manifest.Listening, text []byte) []any {
+	return []any{storage.SumOf(text).String(), string(text), l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, l.Session, second(l.Start)}
+}
