@@ -275,6 +275,11 @@ func (s *Server) begin(p *handover.Plan, vaults map[string]*handover.Vault) {
 		}
 		s.log.Info("hand-over made", "handover", p.ID, "recordings", len(p.Items), "by", p.Who)
 		delete(h.now, p.ID)
+		time.AfterFunc(handover.Lasts+time.Minute, func() {
+			if err := s.Tidy(context.Background()); err != nil {
+				s.log.Warn("what was handed over can't be tidied", "reason", err)
+			}
+		})
 	}()
 }
 

@@ -9,11 +9,13 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 )
@@ -28,6 +30,10 @@ type Options struct {
 	Version string
 	Spool   string           // directory for what is being handed over; "" = only single files are
 	Now     func() time.Time // nil = time.Now
+
+	// LastRuns is what each account's last run came to, by its name, as a service knows it:
+	// manifests don't know of runs that did not even begin. nil = nobody knows.
+	LastRuns func(ctx context.Context) (map[string]outcome.Outcome, error)
 }
 
 // Server answers. Its methods may be called concurrently.
