@@ -25,6 +25,8 @@ var schema = strings.Join([]string{
 	people,
 	forms, holdEnds,
 	playsSchema, peaksSchema,
+	forms, holdEnds, handovers,
+	playsSchema,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
