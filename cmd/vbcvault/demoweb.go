@@ -124,7 +124,7 @@ accounts:
   four-eyes: true # a second person must agree before a hold ends
   roles:
     pharmacy-desk: # who leads the two that answer for the pharmacy
-      {role: supervisor, accounts: [main], extensions: ["201", "202"], max-age: 120d}
+      {role: supervisor, accounts: [main], extensions: ["201", "202"]}
 `, d.listen)
 	return b.String()
 }
@@ -246,5 +246,3 @@ func (d *demoPage) damage(ctx context.Context, o *output, f *demoOffice) error {
 	}
 	return nil
 }
-
-func (d *demoPage) answer(ctx context.Context, o *output) error { return nil }
