@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -23,6 +24,7 @@ type Manifest interface {
 	manifest.Status
 	manifest.Troubles
 	check.Refuted
+	story.Manifest
 }
 
 // Vault is one account that the page shows. Manifest and Store open what they return
