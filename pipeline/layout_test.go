@@ -76,8 +76,8 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/web/state":    {},
 	"cmd/vbcvault/web/waveform": {},
 
-	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "storage", "vbc"},
-	"pipeline/manifest/sqlite":       {"pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage", "storage/mount", "vbc"},
+	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
+	"pipeline/manifest/sqlite":       {"pipeline/code", "pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "storage/mount", "vbc"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

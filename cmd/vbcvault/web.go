@@ -64,6 +64,7 @@ It keeps users and sessions in the file web.db in the state directory.`,
 	fs.Var(newOneOf(&f.output.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
 	f.output.progressStyle = "none"
 	cmd.AddCommand(newWebLink(s))
+	cmd.AddCommand(webUserCommands(s)...)
 	return cmd
 }
 
@@ -126,6 +127,7 @@ type webPage struct {
 	state  *state.DB
 	listen *webListener
 	gate   *access.Gate
+	server *web.Server
 	config config.Web
 }
 
@@ -140,6 +142,7 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 		return err
 	}
 	p.gate = access.New(access.Options{State: p.state, Config: p.config, Listen: p.listen.Addr().String(), TLS: p.listen.tls != nil, Log: p.log})
+	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion()})
 	return nil
 }
 
@@ -147,6 +150,7 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 func (p *webPage) use(c config.Web) {
 	c.Listen = p.config.Listen
 	p.gate.Use(c)
+	p.server.Use(c)
 }
 
 // url is where people open the page.
@@ -154,14 +158,13 @@ func (p *webPage) url() string { return webURL(p.config, p.listen.Addr().String(
 
 // serve answers until ctx ends, and then for a moment more what is under way.
 func (p *webPage) serve(ctx context.Context) error {
-	s := web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion()})
 	p.log.Info("the page is answered", "url", p.url())
 	tidied := make(chan struct{})
 	go func() {
 		defer close(tidied)
 		p.tidy(ctx)
 	}()
-	err := p.listen.serve(ctx, access.Server(p.gate.Guard(s.Handler())))
+	err := p.listen.serve(ctx, access.Server(p.gate.Guard(p.server.Handler())))
 	<-tidied
 	return err
 }

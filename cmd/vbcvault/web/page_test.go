@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
@@ -39,6 +40,7 @@ type pageOptions struct {
 	Role       access.Role                    // whose eyes the page is seen with; zero = admin
 	Viewer     string                         // who looks; "" = "vera"
 	Config     config.Web
+	Clock      func() time.Time                                      // of the page; nil = that of Now
 	Now        time.Time                                             // of the page; zero = the time it is
 	Wrap       func(storage.Destination) storage.Store               // around each archive; nil = as it is
 	Open       func(t testing.TB) storage.Destination                // another archive than a new directory, for each account
@@ -104,6 +106,9 @@ func newPage(t testing.TB, o pageOptions) *page {
 	now := time.Now
 	if !o.Now.IsZero() {
 		now = func() time.Time { return o.Now }
+	}
+	if o.Clock != nil {
+		now = o.Clock
 	}
 	p.Server = web.New(web.Options{
 		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
@@ -193,6 +198,7 @@ func (p *page) archive(name string, number int64, recordings []vbctest.Recording
 	}
 	return &web.Vault{
 		Name: name, Destination: store.String(),
+		Holds:    holding.Machine{Dirs: []string{filepath.Dir(path)}, Key: func() (sqlite.Option, error) { return sqlite.WithKey(""), nil }},
 		Manifest: func(context.Context) (web.Manifest, error) { return shown, nil },
 		Store:    func(context.Context) (storage.Store, error) { return read, nil },
 	}

@@ -68,8 +68,6 @@ func player(t *testing.T, o pageOptions) (*page, *heard) {
 	return newPage(t, o), h
 }
 
-const firstCall = "/call/acme/company/-/193228/0"
-
 // audioOf is what VBC had of a recording.
 func audioOf(t *testing.T, p *page, account string, id int64) []byte {
 	t.Helper()

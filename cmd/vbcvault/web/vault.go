@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -36,6 +37,10 @@ type Vault struct {
 	// Manifest is the account's. The error is fs.ErrNotExist (wrapped) if no run has
 	// made one yet.
 	Manifest func(ctx context.Context) (Manifest, error)
+
+	// Holds is where the account's manifests lie on this machine: all of them are to have
+	// its holds.
+	Holds holding.Machine
 
 	// Store is where the recordings lie. The page never writes there.
 	Store func(ctx context.Context) (storage.Store, error)

@@ -15,6 +15,8 @@ import (
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
 	"bytes": size, "number": humanize.Comma, "foreign": foreign, "showable": showable, "cut": cut, "state": stateOf, "asset": asset,
+	"long": long, "rowPath": pathOf, "holdRows": holdRows,
+	"list": func(all ...any) []any { return all },
 }
 
 // when is a moment to the second, with its zone.
