@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +11,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 )
+
+// demoUsers are who else may sign in to the page of the demo, with one password.
+var demoUsers = []state.User{
+	{Name: "iris", Role: "auditor"},
+	{Name: "sam", Role: "pharmacy-desk"},
+	{Name: "helen", Role: "holder"},
+}
 
 // answer is vbcvault web on the configuration, until ctx has ended or the time is over.
 func (d *demoPage) answer(ctx context.Context, o *output) (err error) {
@@ -34,11 +44,15 @@ func (d *demoPage) answer(ctx context.Context, o *output) (err error) {
 	if err := p.open(ctx, c.Web, ""); err != nil {
 		return err
 	}
+	password, err := d.admit(ctx, p.state)
+	if err != nil {
+		return err
+	}
 	link, err := access.NewLink(ctx, p.state, osUser(), time.Now())
 	if err != nil {
 		return err
 	}
-	d.explain(o.out, p.url(), p.url()+link)
+	d.explain(o.out, p.url(), p.url()+link, password)
 	if !d.noBrowser {
 		// Programs of other users may see the link for a moment. It works once, and
 		// opens nothing but invented calls.
@@ -56,8 +70,27 @@ func (d *demoPage) answer(ctx context.Context, o *output) (err error) {
 	return err
 }
 
+// admit adds the demo's users with a new password, which it returns.
+func (d *demoPage) admit(ctx context.Context, db *state.DB) (password string, err error) {
+	text := strings.ToLower(rand.Text())
+	password = text[:4] + "-" + text[4:8] + "-" + text[8:12]
+	for _, u := range demoUsers {
+		if u.Hash, err = access.NewPassword(password); err != nil {
+			return "", err
+		}
+		u.Changed = time.Now()
+		if err = db.AddUser(ctx, u); errors.Is(err, state.ErrTaken) {
+			err = db.ChangeUser(ctx, u) // by an earlier demo
+		}
+		if err != nil {
+			return "", fmt.Errorf("add the demo's users: %w", err)
+		}
+	}
+	return password, nil
+}
+
 // explain says what there is to see.
-func (d *demoPage) explain(out io.Writer, url, link string) {
+func (d *demoPage) explain(out io.Writer, url, link, password string) {
 	main := d.offices[0]
 	number, name := main.busiest()
 	fmt.Fprintf(out, `
@@ -69,10 +102,16 @@ Try
   - search for the number  %s : its end is enough
   - %s's calls are under a hold: end it, and see that a second person must agree
   - look at the accounts: recordings failed, a copy is damaged, a run was stopped
+  - sign in as sam, who sees the pharmacy's calls only; and as iris, who sees who listened
+
+Others sign in with the password  %s
+  iris   auditor: sees everything, and who listened
+  sam    supervisor of extensions 201 and 202, of the last 120 days; may not download
+  helen  holder: puts calls under a hold, and agrees when one is to end
 
 Everything is in %s; the page's log is page.log there.
 Ctrl-C ends it.
-`, url, access.LinkLasts.Minutes(), link, number[len(number)-6:], name, d.base)
+`, url, access.LinkLasts.Minutes(), link, number[len(number)-6:], name, password, d.base)
 }
 
 // openBrowser opens an address where there is a screen, and says nothing if it can't:

@@ -124,7 +124,7 @@ accounts:
   four-eyes: true # a second person must agree before a hold ends
   roles:
     pharmacy-desk: # who leads the two that answer for the pharmacy
-      {role: supervisor, accounts: [main], extensions: ["201", "202"]}
+      {role: supervisor, accounts: [main], extensions: ["201", "202"], max-age: 120d}
 `, d.listen)
 	return b.String()
 }

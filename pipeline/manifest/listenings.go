@@ -138,7 +138,7 @@ func (l Listening) Check() error {
 		return errors.New("it names no recording")
 	case l.Who == "":
 		return errors.New("it doesn't say who listens")
-	case l.How != Played && l.How != Downloaded && l.How != Exported:
+	case l.How != Played && l.How != Downloaded && l.How != Exported && l.How != Read:
 		return fmt.Errorf("it doesn't say how: %.20q", string(l.How))
 	case l.At.IsZero():
 		return errors.New("it doesn't say when")
