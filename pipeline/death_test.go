@@ -1,7 +1,10 @@
 package pipeline
 
 import (
+	"flag"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"testing"
 )
 
@@ -43,6 +46,25 @@ func (l *lab) rots() (all []moment) {
 		all = append(all, moment{put: put, fate: rots}, moment{put: put, fate: rotsAndLost})
 	}
 	return sample(all)
+}
+
+// everything has tests try what they else take a share of: see share.
+var everything = flag.Bool("everything", false, "try every moment, also where a share of them is tried else; takes minutes")
+
+// share is one in so many moments, others each time: each of them is two runs with a
+// store and a manifest of their own. TestCrashAtEveryStep tries all, always.
+func share(t *testing.T, all []moment, of int) (some []moment) {
+	if *everything || os.Getenv("VBCVAULT_TESTS") == "all" || testing.Short() { // which has taken one in five already
+		return all
+	}
+	first := rand.IntN(of)
+	for i, m := range all {
+		if i%of == first {
+			some = append(some, m)
+		}
+	}
+	t.Logf("%d of %d moments, beginning at the %dth; -everything tries all", len(some), len(all), first+1)
+	return some
 }
 
 // sample takes one in five where there is no time for all.

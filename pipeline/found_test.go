@@ -132,7 +132,7 @@ func TestFoundCopyIsNeverForgotten(t *testing.T) {
 	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || sum.Deleted != 2 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	for _, m := range l.moments() {
+	for _, m := range share(t, l.moments(), 3) {
 		t.Run(m.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, lost := range []bool{false, true} {

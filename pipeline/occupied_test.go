@@ -35,7 +35,7 @@ func TestDamagedAndKilledAtEveryStep(t *testing.T) {
 			if _, err := l.run(Options{Delete: true, Workers: 1}); err != nil {
 				t.Fatal(err)
 			}
-			for _, at := range l.rots() {
+			for _, at := range share(t, l.rots(), 3) {
 				for _, dies := range []bool{true, false} {
 					if at.fate == fine && !dies {
 						continue // the run above

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -88,28 +87,4 @@ func (f *holdFlags) checkWho() error {
 		return usagef(`as in --reason "Smith v. Acme" --by counsel@example.com`, "--reason and --by are required")
 	}
 	return nil
-}
-
-// covered says what a hold covers.
-func covered(h manifest.Hold) string {
-	if h.Lost {
-		return "every recording"
-	}
-	var words []string
-	if len(h.IDs) > 0 {
-		words = append(words, "with id "+strings.Trim(strings.ReplaceAll(fmt.Sprint(h.IDs), " ", ", "), "[]"))
-	}
-	if h.CallerID != "" {
-		words = append(words, "with caller "+h.CallerID)
-	}
-	if h.Extension != "" {
-		words = append(words, "of extension "+h.Extension)
-	}
-	if !h.Since.IsZero() {
-		words = append(words, "from "+h.Since.Format(time.RFC3339))
-	}
-	if !h.Until.IsZero() {
-		words = append(words, "before "+h.Until.Format(time.RFC3339))
-	}
-	return "recordings " + strings.Join(words, ", ")
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newHoldAdd(s streams) *cobra.Command {
@@ -78,9 +78,7 @@ type holdAdd struct {
 	wait time.Duration
 	wide bool // it is wider than the dates that were given
 
-	hold    manifest.Hold
-	reached []holdPlace // with the hold, and the number that it has there, as the last
-	missed  []error     // manifests that haven't got it
+	holding.Added
 }
 
 func (a *holdAdd) run(ctx context.Context, h manifest.Hold) error {
@@ -89,89 +87,32 @@ func (a *holdAdd) run(ctx context.Context, h manifest.Hold) error {
 		return err
 	}
 	h.Destination = a.to
-	if err := a.everywhere(ctx, h, places, unread); err != nil {
+	adding := holding.Adding{Beside: beside}
+	if a.path == "" {
+		adding.Places = func(ctx context.Context, account string) ([]holding.Place, []error, error) {
+			a.account = account
+			return a.places(ctx)
+		}
+	}
+	if a.Added, err = adding.Add(ctx, h, places, unread); err != nil {
 		return err
 	}
 	late := []error{a.tell(ctx), a.missing()}
 	end := time.Now().Add(a.wait)
-	for _, p := range a.reached {
+	for _, p := range a.Reached {
 		late = append(late, a.awaitDeletions(ctx, p, end))
 	}
 	return errors.Join(late...)
 }
 
-// everywhere writes the hold, in the same words, into the places, and then into those
-// that have come meanwhile, until there are no new ones. A run that begins meanwhile
-// binds its manifest to the account before it reads the holds of the others: so it is
-// found here, or has found the hold there.
-func (a *holdAdd) everywhere(ctx context.Context, h manifest.Hold, places []holdPlace, unread []error) error {
-	var text manifest.HoldText
-	var err error
-	if a.hold, text, err = manifest.NewHold(h); err != nil {
-		return err
-	}
-	for _, p := range places { // so that it has the same number everywhere
-		for _, other := range p.holds {
-			text.Number = max(text.Number, other.Number)
-		}
-	}
-	text.Number++
-	a.account = places[0].bound.Account
-	done := map[string]bool{}
-	for fresh := true; fresh; {
-		fresh = false
-		for _, p := range places {
-			if done[p.path] {
-				continue
-			}
-			done[p.path], fresh = true, true
-			if err := a.write(ctx, p, text); err != nil {
-				a.missed = append(a.missed, fmt.Errorf("%s: %w", p, err))
-			}
-		}
-		if a.path != "" {
-			break
-		}
-		if places, unread, err = a.places(ctx); err != nil {
-			a.missed = append(a.missed, err)
-			break
-		}
-	}
-	if len(a.reached) == 0 {
-		return errors.Join(a.missed...)
-	}
-	a.missed = append(a.missed, unread...)
-	return nil
-}
-
-// write writes the hold into one manifest.
-func (a *holdAdd) write(ctx context.Context, p holdPlace, text manifest.HoldText) error {
-	return beside(ctx, p.path, func(m *sqlite.Manifest) error {
-		if err := m.ShareHold(ctx, text); err != nil {
-			return err
-		}
-		holds, err := m.Holds(ctx)
-		if err != nil {
-			return err
-		}
-		for _, h := range holds {
-			if h.Digest == text.Hold {
-				p.holds = append(p.holds, h)
-			}
-		}
-		a.reached = append(a.reached, p)
-		return nil
-	})
-}
-
 // tell says what is in force, where, and on what.
 func (a *holdAdd) tell(ctx context.Context) error {
-	h := a.common()
+	h := a.Common()
 	runs := "no run"
 	if h.Destination != "" {
 		runs += " to " + h.Destination
 	}
-	fmt.Fprintf(a.out, "hold %s is in force: %s deletes %s at VBC.\n", h.label(), runs, covered(h.Hold))
+	fmt.Fprintf(a.out, "hold %s is in force: %s deletes %s at VBC.\n", h.Label(), runs, holding.Covered(h.Hold))
 	if a.wide {
 		fmt.Fprintln(a.out, "A date has no time zone, so the hold is one day wider on that side; a time such as 2025-01-01T00:00:00-05:00 is used exactly.")
 	}
@@ -179,38 +120,58 @@ func (a *holdAdd) tell(ctx context.Context) error {
 		fmt.Fprintf(a.out, "%q has too few digits for a number, so the hold covers only a caller with exactly this text at VBC; vbcvault list --text finds numbers.\n", h.CallerID)
 	}
 	fmt.Fprintln(a.out, "It reaches runs to:")
-	for _, p := range a.reached {
+	for _, p := range a.Reached {
 		fmt.Fprintf(a.out, "  %s\n", p)
 	}
-	n, err := countHeld(ctx, a.reached)
+	n, err := a.count(ctx)
 	if err != nil {
 		return fmt.Errorf("the hold is in force, but it could not be counted what it covers: %w", err)
 	}
-	fmt.Fprintf(a.out, "It covers %d known recordings; %d of them are still at VBC.\n", n.known, n.atVBC)
-	if n.lack > 0 {
-		fmt.Fprintf(a.out, "Of %d of them VBC does not name the caller or the extension, so they are held in case they match.\n", n.lack)
+	fmt.Fprintf(a.out, "It covers %d known recordings; %d of them are still at VBC.\n", n.Known, n.AtVBC)
+	if n.Lack > 0 {
+		fmt.Fprintf(a.out, "Of %d of them VBC does not name the caller or the extension, so they are held in case they match.\n", n.Lack)
 	}
 	_, err = fmt.Fprintln(a.out, "Other machines don't have it yet: the next run of vbcvault archive to each destination stores it beside the archive, where they read it.")
 	return err
 }
 
-// common is the hold with the numbers that it has got.
-func (a *holdAdd) common() commonHold {
-	all := common(a.reached)
-	for _, h := range all {
-		if h.Digest == a.hold.Digest {
-			return h
+// count counts what the hold covers.
+func (a *holdAdd) count(ctx context.Context) (holding.Count, error) {
+	var c holding.Counting
+	for _, p := range a.Reached {
+		m, err := readManifest(ctx, p.Path)
+		if err != nil {
+			return holding.Count{}, err
+		}
+		if err := errors.Join(c.Add(ctx, m, p.Holds[len(p.Holds)-1]), m.Close()); err != nil {
+			return holding.Count{}, err
 		}
 	}
-	return commonHold{Hold: a.hold}
+	return c.Count(), nil
 }
 
 // missing says where the hold isn't in force.
 func (a *holdAdd) missing() error {
-	if len(a.missed) == 0 {
+	if len(a.Missed) == 0 {
 		return nil
 	}
 	return &exitError{code: exitIncomplete, err: fmt.Errorf("the hold could not be written into every manifest: %w. "+
 		"A run in progress with one of them may still delete what is held; a run that starts later reads the hold from the other manifests first",
-		errors.Join(a.missed...))}
+		errors.Join(a.Missed...))}
+}
+
+// awaitDeletions waits for those, of recordings that the hold covers, that had been
+// begun when it was made.
+func (a *holdAdd) awaitDeletions(ctx context.Context, p holding.Place, until time.Time) error {
+	m, err := readManifest(ctx, p.Path)
+	if err != nil {
+		return err
+	}
+	err = holding.AwaitDeletions(ctx, m, p.Holds[len(p.Holds)-1], time.Until(until), func(n int) {
+		fmt.Fprintf(a.err, "waiting for deletions in progress: %d\n", n)
+	})
+	if open, ok := errors.AsType[*holding.OpenError](err); ok {
+		err = &exitError{code: exitIncomplete, err: open}
+	}
+	return errors.Join(err, m.Close())
 }

@@ -12,8 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
 )
 
 func newHoldList(s streams) *cobra.Command {
@@ -47,14 +48,14 @@ hold that was removed in some manifests and not in others is still in force.`,
 }
 
 // list are the holds of the places, in force or all.
-func (w *holdWhere) list(ctx context.Context, all bool) ([]commonHold, []error, error) {
+func (w *holdWhere) list(ctx context.Context, all bool) ([]holding.Hold, []error, error) {
 	places, unread, err := w.places(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	holds := common(places)
+	holds := holding.Common(places)
 	if !all {
-		holds = slices.DeleteFunc(holds, func(h commonHold) bool { return h.Removed != nil })
+		holds = slices.DeleteFunc(holds, func(h holding.Hold) bool { return h.Removed != nil })
 	}
 	return holds, unread, nil
 }
@@ -67,42 +68,24 @@ func incompleteHolds(unread []error) error {
 	return &exitError{code: exitIncomplete, err: fmt.Errorf("not every manifest can be read, so it may have holds that are not shown here: %w", errors.Join(unread...))}
 }
 
-// shownHold is a hold in JSON, with what isn't part of its text.
-type shownHold struct {
-	Number int64          `json:"number"`
-	Digest storage.Digest `json:"digest"`
-	manifest.Hold
-	Lost    bool              `json:"lost,omitempty"`
-	Removed *manifest.Removal `json:"removed,omitempty"`
-	InForce []shownPlace      `json:"in_force,omitempty"`
-}
+// shownHold is a hold in JSON, and shownPlace where it is in force.
+type (
+	shownHold  = story.Hold
+	shownPlace = story.Place
+)
 
-// shownPlace is where a hold is in force.
-type shownPlace struct {
-	Manifest    string `json:"manifest"`
-	Destination string `json:"destination"`
-}
-
-func shown(holds []manifest.Hold) []shownHold {
+func shownCommon(holds []holding.Hold) []shownHold {
 	out := make([]shownHold, len(holds))
 	for i, h := range holds {
-		out[i] = shownHold{Number: h.Number, Digest: h.Digest, Hold: h, Lost: h.Lost, Removed: h.Removed}
-	}
-	return out
-}
-
-func shownCommon(holds []commonHold) []shownHold {
-	out := make([]shownHold, len(holds))
-	for i, h := range holds {
-		out[i] = shown([]manifest.Hold{h.Hold})[0]
-		for _, p := range h.in {
-			out[i].InForce = append(out[i].InForce, shownPlace{p.path, p.bound.Destination})
+		out[i] = story.Shown([]manifest.Hold{h.Hold})[0]
+		for _, p := range h.In {
+			out[i].InForce = append(out[i].InForce, shownPlace{Manifest: p.Path, Destination: p.Bound.Destination})
 		}
 	}
 	return out
 }
 
-func printHolds(out io.Writer, holds []commonHold) {
+func printHolds(out io.Writer, holds []holding.Hold) {
 	if len(holds) == 0 {
 		fmt.Fprintln(out, "no hold is in force")
 		return
@@ -117,22 +100,14 @@ func printHolds(out io.Writer, holds []commonHold) {
 		switch {
 		case h.Removed != nil:
 			reason += fmt.Sprintf(" (removed %s by %s: %s)", h.Removed.At.Format(time.DateOnly), orNone(h.Removed.By), h.Removed.Reason)
-		case len(h.over) > 0:
-			reason += fmt.Sprintf(" (removed in %s; to remove it everywhere, run vbcvault hold remove %s)", h.over[0], short(h.Digest))
+		case len(h.Over) > 0:
+			reason += fmt.Sprintf(" (removed in %s; to remove it everywhere, run vbcvault hold remove %s)", h.Over[0], holding.Short(h.Digest))
 		}
 		since := "unknown"
 		if !h.Lost {
 			since = h.At.Format(time.DateOnly)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.label(), since, orNone(h.By), coveredWhere(h.Hold), reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", h.Label(), since, orNone(h.By), holding.CoveredWhere(h.Hold), reason)
 	}
 	w.Flush()
-}
-
-// coveredWhere is covered, with the only destination to which runs heed the hold.
-func coveredWhere(h manifest.Hold) string {
-	if h.Destination == "" {
-		return covered(h)
-	}
-	return covered(h) + ", in runs to " + h.Destination
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newHoldRemove(s streams) *cobra.Command {
@@ -74,9 +74,9 @@ func (w whichHold) String() string {
 }
 
 // among are the holds that are meant. A number means a hold where that has it.
-func (w whichHold) among(holds []commonHold) (found []commonHold) {
+func (w whichHold) among(holds []holding.Hold) (found []holding.Hold) {
 	for _, h := range holds {
-		if w.number > 0 && slices.Contains(h.numbers, w.number) || w.prefix != "" && strings.HasPrefix(h.Digest.String(), w.prefix) {
+		if w.number > 0 && slices.Contains(h.Numbers, w.number) || w.prefix != "" && strings.HasPrefix(h.Digest.String(), w.prefix) {
 			found = append(found, h)
 		}
 	}
@@ -98,7 +98,7 @@ func (w *holdWhere) remove(ctx context.Context, s streams, which whichHold, f ho
 	default:
 		var all []string
 		for _, h := range found {
-			all = append(all, fmt.Sprintf("\n  %s in %s: %s", short(h.Digest), h.in[0], coveredWhere(h.Hold)))
+			all = append(all, fmt.Sprintf("\n  %s in %s: %s", holding.Short(h.Digest), h.In[0], holding.CoveredWhere(h.Hold)))
 		}
 		return usagef("name one by the digits before its place", "%s means several holds:%s", which, strings.Join(all, ""))
 	}
@@ -107,21 +107,16 @@ func (w *holdWhere) remove(ctx context.Context, s streams, which whichHold, f ho
 	if err != nil {
 		return err
 	}
-	var missed []error
-	for _, p := range h.in {
-		if err := beside(ctx, p.path, func(m *sqlite.Manifest) error { return m.ShareHold(ctx, end) }); err != nil {
-			missed = append(missed, fmt.Errorf("%s: %w", p, err))
-		}
-	}
-	if len(missed) == len(h.in) {
+	missed := holding.End(ctx, h.In, end, beside)
+	if len(missed) == len(h.In) {
 		return errors.Join(missed...)
 	}
 	fmt.Fprintf(s.out, "hold %s is removed; it covered %s.\n"+
 		"A run with --delete may now delete these at VBC. Other machines learn of it after the next run of vbcvault archive here.\n",
-		h.label(), coveredWhere(h.Hold))
+		h.Label(), holding.CoveredWhere(h.Hold))
 	if missed = append(missed, unread...); len(missed) > 0 {
 		return &exitError{code: exitIncomplete, err: fmt.Errorf("the hold may still be in force elsewhere: %w. "+
-			"Run the same command again with the first digits, %s, once these manifests can be written", errors.Join(missed...), short(h.Digest))}
+			"Run the same command again with the first digits, %s, once these manifests can be written", errors.Join(missed...), holding.Short(h.Digest))}
 	}
 	return nil
 }

@@ -103,6 +103,11 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 		return err
 	}
 	defer listener.Close()
+	page, err := serveWeb(ctx, c, state, o.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, page.Close()) }()
 	w := &worker{output: o}
 	w.use(c)
 	told := newServiceMetrics(c, o.log)
@@ -122,6 +127,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Report: tells.report, Reloaded: func(c *config.Config) {
 			w.use(c)
 			tells.use(c)
+			page.use(ctx, c)
 			warnUnscheduled(c, o.log)
 		}}),
 		Notifier: systemd,
@@ -135,6 +141,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	}
 	stop := onHangup(hangups, svc.Reload)
 	defer stop()
+	page.begin(ctx)
 	ready = true
 	return svc.Run(ctx)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -10,26 +9,11 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
-
-// manifestsIn are the files in a directory that have a manifest's name, none if
-// there is no such directory.
-func manifestsIn(dir string) (paths []string, err error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if info, err := os.Stat(path); strings.HasSuffix(e.Name(), ".manifest") && err == nil && info.Mode().IsRegular() {
-			paths = append(paths, path)
-		}
-	}
-	return paths, err
-}
 
 // siblingsOf tells of the holds of an account's manifests in the state directory, and
 // in the directory of this one, which is left out.
@@ -46,7 +30,7 @@ func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]ma
 		seen.has(own)
 		key, noKey := a.signingKey() // once: it may be a command that prints it
 		for _, dir := range dirs {
-			paths, err := manifestsIn(dir)
+			paths, err := holding.ManifestsIn(dir)
 			if err != nil {
 				unread = append(unread, err)
 			}
@@ -119,13 +103,4 @@ func learnSiblings(ctx context.Context, m *sqlite.Manifest, log *slog.Logger) er
 	}
 	_, err = archive.LearnSiblings(ctx, m, log, b.Destination, texts)
 	return err
-}
-
-// readHolds reads what a manifest knows of holds; their ends are signed with its key.
-func readHolds(ctx context.Context, path string) (b manifest.Binding, texts []manifest.HoldText, err error) {
-	key, err := signingKey()
-	if err != nil {
-		return b, nil, err
-	}
-	return sqlite.ReadHolds(ctx, path, key)
 }

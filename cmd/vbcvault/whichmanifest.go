@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -109,7 +110,7 @@ func onlyManifest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := manifestsIn(dir)
+	found, err := holding.ManifestsIn(dir)
 	if err != nil {
 		return "", err
 	}

@@ -32,3 +32,9 @@ type Manifest interface {
 	HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error)
 	ListeningTexts(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error]
 }
+
+// Refuted is what Refute needs of one.
+type Refuted interface {
+	Damaged(ctx context.Context, r vbc.Recording, what string) error
+	Doubt(ctx context.Context, r vbc.Recording) error
+}

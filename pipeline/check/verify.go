@@ -116,7 +116,7 @@ func examined(ctx context.Context, m Manifest, row manifest.Row, wrong *evidence
 // Refute writes down that a copy was read, and is not what was archived: from now on
 // nothing that the store remembers of it proves it, the next run archives it anew,
 // if VBC has the recording still, and status lists it if not.
-func Refute(ctx context.Context, m Manifest, row manifest.Row, why error) error {
+func Refute(ctx context.Context, m Refuted, row manifest.Row, why error) error {
 	if isLost(row) {
 		return m.Damaged(ctx, row.Recording, why.Error())
 	}

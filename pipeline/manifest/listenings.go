@@ -82,7 +82,7 @@ type Listening struct {
 
 	At      time.Time `json:"at"`                // UTC
 	Who     string    `json:"who"`               // the name by which they signed in
-	How     How       `json:"how"`               // play, download or export
+	How     How       `json:"how"`               // play, download, export or read
 	Why     string    `json:"why,omitempty"`     // in their own words
 	From    string    `json:"from"`              // their address
 	Session string    `json:"session,omitempty"` // of playing: so that one session is one entry
@@ -98,6 +98,7 @@ const (
 	Played     How = "play"
 	Downloaded How = "download" // one file
 	Exported   How = "export"   // among others, in one ZIP
+	Read       How = "read"     // its transcript
 )
 
 // ListeningRecord is a listening as it is written down.

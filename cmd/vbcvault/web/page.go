@@ -19,9 +19,6 @@ var staticFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 
-// functions are what templates may call besides their own.
-var functions = template.FuncMap{}
-
 // page is what each template gets.
 type page struct {
 	Title   string

@@ -46,6 +46,7 @@ type Role struct {
 
 // Viewer is somebody who has signed in.
 type Viewer struct {
+	ID      string // who they are, whatever they are called: two people never have one
 	Name    string // for logs and entries; no address of a mail unless the provider names people so
 	Role    Role
 	Session string // of the page, hashed: which sign-in it is

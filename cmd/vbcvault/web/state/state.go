@@ -21,7 +21,11 @@ import (
 const format = 1
 
 // schema is all tables; each is said in the file that uses it.
-var schema = strings.Join([]string{}, "\n")
+var schema = strings.Join([]string{
+	people,
+	forms, holdEnds,
+	playsSchema,
+}, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
 // returned nil for is durable.

@@ -1,0 +1,6 @@
+package web
+
+import "io/fs"
+
+// Templates are the templates' files.
+func Templates() fs.FS { return templateFiles }
