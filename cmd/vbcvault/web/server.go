@@ -42,6 +42,7 @@ type Server struct {
 
 	searchTakes, countTakes time.Duration // at most
 
+	moved     moved         // what lies in its archive under another ETag or version
 	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
