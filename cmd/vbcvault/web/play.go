@@ -50,6 +50,7 @@ func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row
 		return err
 	}
 	r = r.Clone(r.Context())
+	r.Method = http.MethodGet // a form that asks for a file is answered with it
 	for _, h := range []string{"Range", "If-Range", "If-None-Match"} {
 		r.Header.Del(h) // one request is one file, and one entry
 	}
