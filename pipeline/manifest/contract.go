@@ -74,6 +74,7 @@ type Manifest interface {
 	Status
 	Learning
 	Uploads
+	Words
 }
 
 // Bound says what a manifest is about.

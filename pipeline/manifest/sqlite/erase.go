@@ -88,7 +88,7 @@ func (m *Manifest) Scrub(ctx context.Context) error {
 		return writeError(err)
 	}
 	db.SetMaxOpenConns(1)
-	for _, step := range []string{"PRAGMA temp_store = FILE", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} { // memory may not have the room
+	for _, step := range []string{"PRAGMA temp_store = FILE", forgetWords, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} { // memory may not have the room
 		if err == nil {
 			_, err = db.ExecContext(ctx, step)
 		}

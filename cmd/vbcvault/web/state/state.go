@@ -23,6 +23,9 @@ const format = 1
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
+	forms, holdEnds,
+	playsSchema, peaksSchema,
+	forms, holdEnds, handovers,
 	playsSchema,
 }, "\n")
 
