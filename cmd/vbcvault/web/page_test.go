@@ -112,18 +112,15 @@ func newPage(t testing.TB, o pageOptions) *page {
 		now = o.Clock
 	}
 	log := slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	p.Server = web.New(web.Options{
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log,
-		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}),
 	p.Spool = filepath.Join(t.TempDir(), "handover")
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
-		Spool: p.Spool,
-		Log:   slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	p.Server = web.New(web.Options{
+		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log, Spool: p.Spool,
+		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}),
 	})
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		v := &access.Viewer{Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
+		v := &access.Viewer{ID: "user:" + p.who, Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
 		p.mu.Unlock()
 		inner.ServeHTTP(w, r.WithContext(access.With(r.Context(), v)))
 	})
