@@ -205,6 +205,7 @@ func TestWebUsers(t *testing.T) {
 		code int
 		says string
 	}{
+		{[]string{"link"}, 2, "no page has run with its state in"},
 		{[]string{"users"}, 0, "Nobody has a password here"},
 		{[]string{"add-user", "Alice", "--role", "berlin", "--password-file", file}, 0, "alice can sign in now, as berlin"},
 		{[]string{"add-user", "alice", "--role", "admin", "--password-file", file}, 2, "there is somebody named alice already"},
