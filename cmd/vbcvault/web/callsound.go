@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -72,6 +73,9 @@ func (s *Server) soundOf(ctx context.Context, v *Vault, row manifest.Row) sound 
 	return out
 }
 
+// warm are the classes of S3 that are read at once; of any other, reading tells.
+var warm = []string{"", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "REDUCED_REDUNDANCY", "INTELLIGENT_TIERING", "GLACIER_IR", "EXPRESS_ONEZONE"}
+
 // askFor finds out whether an object lies in cold storage. What was brought back keeps
 // the name of its class: only reading a byte tells.
 func (o *sound) askFor(ctx context.Context, store storage.Store, object storage.Object) error {
@@ -82,7 +86,7 @@ func (o *sound) askFor(ctx context.Context, store storage.Store, object storage.
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	frost, err := thawer.Frost(ctx, object)
-	if err != nil || frost.Class == "" && !frost.Thawing {
+	if err != nil || slices.Contains(warm, frost.Class) && !frost.Thawing {
 		return err
 	}
 	body, err := store.OpenRange(ctx, object, 0, 1)
