@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -93,9 +95,19 @@ func (v *webVaults) vaults() (all []*web.Vault) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, n := range v.shown {
-		all = append(all, &web.Vault{Name: n.name, Destination: n.to.String(), Manifest: n.manifest, Store: n.store})
+		all = append(all, &web.Vault{Name: n.name, Destination: n.to.String(), Manifest: n.manifest, Store: n.store, Holds: n.machine()})
 	}
 	return all
+}
+
+// machine is where the account's manifests lie: beside its own, and in the state
+// directory.
+func (n *webVault) machine() holding.Machine {
+	m := holding.Machine{Dirs: []string{filepath.Dir(n.path)}, Key: n.around.signingKey}
+	if dir, err := n.around.stateDir(); err == nil { // else the manifest lies elsewhere, and there are no others
+		m.Dirs = append(m.Dirs, dir)
+	}
+	return m
 }
 
 // Close closes everything. Nobody may be asking any more.
@@ -124,6 +136,16 @@ type webVault struct {
 	m      *sqlite.Manifest
 	file   fs.FileInfo // that m has open
 	s      storage.Store
+}
+
+// machine is web.Vault.Holds: the manifests that commands about holds find, and what lies
+// beside the one that is shown.
+func (n *webVault) machine() holding.Machine {
+	dirs := []string{filepath.Dir(n.path)}
+	if dir, err := n.around.stateDir(); err == nil {
+		dirs = append(dirs, dir)
+	}
+	return holding.Machine{Dirs: dirs, Key: n.around.signingKey}
 }
 
 // manifest is web.Vault.Manifest. A manifest that another one has been put in place of,
