@@ -33,6 +33,19 @@ type tier struct {
 	Takes time.Duration // at most
 }
 
+// Words are a tier's name and its price against the others.
+func (t tier) Words() string {
+	switch t.Name {
+	case storage.Expedited:
+		return "Expedited, the most expensive"
+	case storage.Standard:
+		return "Standard"
+	case storage.Bulk:
+		return "Bulk, the cheapest"
+	}
+	return string(t.Name)
+}
+
 // soundOf says what there is to hear of a recording. It asks the archive one question
 // where that has cold storage, and reads nothing that anybody hears.
 func (s *Server) soundOf(ctx context.Context, v *Vault, row manifest.Row) sound {

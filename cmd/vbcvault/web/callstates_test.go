@@ -103,7 +103,7 @@ func TestWhatHasBecomeOfACall(t *testing.T) {
 		"erased":  {as(erased)(t), []string{"was erased from the archive", "SHA-256"}, []string{"<audio", "/download", "/holds/new", "17325550128"}},
 		"kept":    {as(kept)(t), []string{"2 Jan 2032, 03:04:05 UTC", "nobody can delete it", "2 Jan 2033", "aws:kms"}, nil},
 		"deleted": {newPage(t, pageOptions{Recordings: someRecordings()[:1], Archive: deleting(1)}), []string{"Archived", "Deletion at VBC started", "Receipt 1 (intent), SHA-256 <code>", "VBC confirmed the deletion", "(outcome)"}, nil},
-		"cold":    {cold(t), []string{"cold storage (DEEP_ARCHIVE)", "standard: within 12 h", "bulk: within 2 d", "/thaw", "The transcript is in cold storage"}, []string{"<audio", "expedited"}},
+		"cold":    {cold(t), []string{"cold storage (DEEP_ARCHIVE)", "Standard: within 12 h", "Bulk, the cheapest: within 2 d", "/thaw", "The transcript is in cold storage"}, []string{"<audio", "Expedited"}},
 		"thawing": {as(func(*manifest.Row) {}, func(o *pageOptions) { o.Wrap = func(d storage.Destination) storage.Store { return frozen{d, true} } })(t), []string{"Somebody has asked for it"}, []string{"<audio", "/thaw"}},
 	} {
 		t.Run(name, func(t *testing.T) {
