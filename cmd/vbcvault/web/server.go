@@ -91,6 +91,7 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
 			s.note(req)
+			req.Body = http.MaxBytesReader(w, req.Body, mostForm)
 			v := access.From(req.Context())
 			switch {
 			case r.right == everybody:
@@ -106,13 +107,7 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		if access.From(req.Context()) == nil {
-			s.askWho(w, req) // who isn't signed in doesn't learn what there is
-			return
-		}
-		s.fail(w, req, notFound)
-	})
+	mux.HandleFunc("/", s.nothingHere(mux))
 	return mux
 }
 
