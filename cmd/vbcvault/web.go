@@ -144,7 +144,8 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 		return err
 	}
 	p.gate = access.New(access.Options{State: p.state, Config: p.config, Listen: p.listen.Addr().String(), TLS: p.listen.tls != nil, Log: p.log})
-	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion()})
+	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion(),
+		Spool: filepath.Join(p.stateAt, "handover"), LastRuns: p.lastRuns})
 	return nil
 }
 
@@ -160,9 +161,7 @@ func (p *webPage) url() string { return webURL(p.config, p.listen.Addr().String(
 
 // serve answers until ctx ends, and then for a moment more what is under way.
 func (p *webPage) serve(ctx context.Context) error {
-	s := web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion(),
-		Spool: filepath.Join(p.stateAt, "handover"), LastRuns: p.lastRuns})
-	if err := s.Tidy(ctx); err != nil {
+	if err := p.server.Tidy(ctx); err != nil {
 		p.log.Warn("what was handed over can't be tidied", "reason", err)
 	}
 	p.log.Info("the page is answered", "url", p.url())
