@@ -128,16 +128,6 @@ type webVault struct {
 	s      storage.Store
 }
 
-// machine is web.Vault.Holds: the manifests that commands about holds find, and what lies
-// beside the one that is shown.
-func (n *webVault) machine() holding.Machine {
-	dirs := []string{filepath.Dir(n.path)}
-	if dir, err := n.around.stateDir(); err == nil {
-		dirs = append(dirs, dir)
-	}
-	return holding.Machine{Dirs: dirs, Key: n.around.signingKey}
-}
-
 // manifest is web.Vault.Manifest. A manifest that another one has been put in place of,
 // as by vbcvault rebuild, is opened anew.
 func (n *webVault) manifest(ctx context.Context) (web.Manifest, error) {

@@ -112,13 +112,10 @@ func newPage(t testing.TB, o pageOptions) *page {
 		now = o.Clock
 	}
 	log := slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p.Spool = filepath.Join(t.TempDir(), "handover")
 	p.Server = web.New(web.Options{
 		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log,
-		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}),
-	p.Spool = filepath.Join(t.TempDir(), "handover")
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
-		Spool: p.Spool,
-		Log:   slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}), Spool: p.Spool,
 	})
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

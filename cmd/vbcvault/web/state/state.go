@@ -23,10 +23,8 @@ const format = 1
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
-	forms, holdEnds,
-	playsSchema, peaksSchema,
 	forms, holdEnds, handovers,
-	playsSchema,
+	playsSchema, peaksSchema,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
