@@ -100,6 +100,16 @@ func (v *webVaults) vaults() (all []*web.Vault) {
 	return all
 }
 
+// machine is where the account's manifests lie: beside its own, and in the state
+// directory.
+func (n *webVault) machine() holding.Machine {
+	m := holding.Machine{Dirs: []string{filepath.Dir(n.path)}, Key: n.around.signingKey}
+	if dir, err := n.around.stateDir(); err == nil { // else the manifest lies elsewhere, and there are no others
+		m.Dirs = append(m.Dirs, dir)
+	}
+	return m
+}
+
 // Close closes everything. Nobody may be asking any more.
 func (v *webVaults) Close() error {
 	var errs []error
