@@ -51,6 +51,15 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
+	"GET /accounts": {{name: "accounts", path: "/accounts"}},
+	"GET /accounts/{account}": {
+		{name: "account", path: "/accounts/acme"},
+		{name: "account-audited", at: func(_ testing.TB, p *page) string { return p.audited("acme").Request.URL.Path }, on: handed},
+	},
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/download": {{name: "download", path: firstCall + "/download"}},
+	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
+		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
+	}}},
 	"GET /users":     {{name: "users", path: "/users"}},
 	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
@@ -67,8 +76,10 @@ var sights = map[string][]sight{
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
+	"GET /accounts/{account}/report": "a file", "GET /handover/{id}/recordings.zip": "a file",
 	"GET /static/{file}": "the style sheet and the script",
-	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio": "audio",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a drawing on the page of the call",
 }
 
 // shown is one page with six calls, for all sights that need no more.
@@ -83,6 +94,11 @@ func held(t testing.TB) *page {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// handed is a page whose receipts vouch for most of its calls, and not for all.
+func handed(t testing.TB) *page {
+	return newPage(t, pageOptions{Recordings: someRecordings(), Archive: deleting(4)})
 }
 
 // stranger is a page that nobody has signed in to yet.
