@@ -36,7 +36,7 @@ func TestSearch(t *testing.T) {
 }
 
 // call is a call at a time of a morning, with what else VBC says of it.
-func call(id int64, clock string, extra map[string]any) vbctest.Recording {
+func callOf(id int64, clock string, extra map[string]any) vbctest.Recording {
 	at, err := time.Parse("2006-01-02 15:04:05", "2025-05-12 "+clock)
 	if err != nil {
 		panic(err)
@@ -58,9 +58,9 @@ func (a answer) calls() string {
 // Each field of the form finds what it says, and those of a call that has it.
 func TestFieldsOfTheSearch(t *testing.T) {
 	t.Parallel()
-	first := call(1, "10:00:00", map[string]any{"caller_id": "+1 (732) 555-0101", "dnis": "12125550199", "cnam": "Ann SMITH", "extensions": []string{"101"}, "call_direction": "INBOUND"})
+	first := callOf(1, "10:00:00", map[string]any{"caller_id": "+1 (732) 555-0101", "dnis": "12125550199", "cnam": "Ann SMITH", "extensions": []string{"101"}, "call_direction": "INBOUND"})
 	first.Transcript, first.Duration = "Good morning.", 90*time.Second
-	second := call(2, "23:30:00", map[string]any{"caller_id": "13475550102", "dnis": "12125550199", "cnam": "BOB", "extensions": []string{"101", "102"}, "call_direction": "OUTBOUND"})
+	second := callOf(2, "23:30:00", map[string]any{"caller_id": "13475550102", "dnis": "12125550199", "cnam": "BOB", "extensions": []string{"101", "102"}, "call_direction": "OUTBOUND"})
 	second.Duration = 10 * time.Minute
 	p := newPage(t, pageOptions{Recordings: []vbctest.Recording{first, second}})
 	if _, err := p.Manifest["acme"].AddHold(t.Context(), manifest.Hold{CallerID: "7325550101", Reason: "a case", By: "vera"}); err != nil {
@@ -138,7 +138,7 @@ func TestPagesOfTheSearch(t *testing.T) {
 	accounts := map[string][]vbctest.Recording{"b": nil, "a": nil, "c": nil}
 	for name := range accounts {
 		for i := range int64(45) {
-			accounts[name] = append(accounts[name], call(i+1, fmt.Sprintf("10:%02d:00", i/20), nil))
+			accounts[name] = append(accounts[name], callOf(i+1, fmt.Sprintf("10:%02d:00", i/20), nil))
 		}
 	}
 	p := newPage(t, pageOptions{Accounts: accounts})
@@ -196,7 +196,7 @@ func TestSearchSaysWhatIsNotSearched(t *testing.T) {
 	t.Parallel()
 	var break_ func(account string) broken
 	p := newPage(t, pageOptions{
-		Accounts: map[string][]vbctest.Recording{"north": {call(1, "10:00:00", nil)}, "south": {call(2, "11:00:00", nil)}},
+		Accounts: map[string][]vbctest.Recording{"north": {callOf(1, "10:00:00", nil)}, "south": {callOf(2, "11:00:00", nil)}},
 		Manifest: func(account string, m *sqlite.Manifest) web.Manifest { return late{m, account, &break_} },
 	})
 	secret := errors.New("disk of Mr Smith is gone")
@@ -237,7 +237,7 @@ func TestCountOfTheSearch(t *testing.T) {
 	t.Parallel()
 	var all []vbctest.Recording
 	for i := range int64(51) {
-		all = append(all, call(i+1, "10:00:00", nil))
+		all = append(all, callOf(i+1, "10:00:00", nil))
 	}
 	count := func(context.Context) (int64, bool, error) { return 1000, true, nil }
 	p := newPage(t, pageOptions{Recordings: all, Manifest: func(_ string, m *sqlite.Manifest) web.Manifest {
@@ -312,7 +312,7 @@ func TestHostileNamesInTheSearch(t *testing.T) {
 	names := []string{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "\u202egnp.exe\u202c", strings.Repeat("<b>long", 1500), "javascript:alert(1)", "{{.}}", "'\"`"}
 	var all []vbctest.Recording
 	for i, name := range names {
-		all = append(all, call(int64(i+1), "10:00:00", map[string]any{"cnam": name, "caller_id": name, "dnis": name, "call_direction": name, "extensions": []string{name, name}}))
+		all = append(all, callOf(int64(i+1), "10:00:00", map[string]any{"cnam": name, "caller_id": name, "dnis": name, "call_direction": name, "extensions": []string{name, name}}))
 	}
 	p := newPage(t, pageOptions{Recordings: all})
 	safe := func(a answer, more ...string) {
