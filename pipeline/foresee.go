@@ -38,9 +38,17 @@ const (
 	StepWriteOff = "write-off" // note that VBC has it no more, and send no DELETE
 )
 
+// Foreseen is what Foresee asks a manifest.
+type Foreseen interface {
+	manifest.Runs
+	manifest.Holds
+	Self(ctx context.Context) (string, error)
+	Resting(ctx context.Context, sel manifest.Selection) ([]manifest.Row, error)
+}
+
 // Foresee says what the next run would do with a recording of a manifest, which
 // may be open for reading. It asks the same policy as a run, and nobody else.
-func Foresee(ctx context.Context, m manifest.Manifest, row manifest.Row, now time.Time) (Outlook, error) {
+func Foresee(ctx context.Context, m Foreseen, row manifest.Row, now time.Time) (Outlook, error) {
 	out, settled := settledAlready(row)
 	if settled {
 		return out, nil
@@ -89,7 +97,7 @@ func settledAlready(row manifest.Row) (Outlook, bool) {
 }
 
 // policyLike is the policy of a run that is told the same as an earlier one.
-func policyLike(ctx context.Context, m manifest.Manifest, told manifest.RunOptions, now time.Time) (*policy, error) {
+func policyLike(ctx context.Context, m Foreseen, told manifest.RunOptions, now time.Time) (*policy, error) {
 	p := &policy{Options: optionsOf(told), facts: &facts{transcripts: newTranscripts(), started: now}}
 	if p.Age > 0 {
 		p.Cutoff = now.Add(-p.Age)

@@ -252,11 +252,13 @@ type Store interface {
 
 	// OpenRange reads n bytes of an object from byte off on, and nothing else is
 	// transferred: fewer than n come only where the object ends. off is not negative
-	// and n is positive. The caller closes it. Where o.ETag is set and the store has
-	// ETags, bytes of another object are never answered: the error is ErrChanged
-	// (wrapped). It is ErrNotFound (wrapped) if there is no such object, ErrCold
-	// (wrapped) if it must be thawed first, and ErrRange (wrapped) if off is at the
-	// end of the object or behind it.
+	// and n is positive. The caller closes it. A body that the store breaks off ends
+	// with another error than io.EOF. Where o.ETag is set and the store has ETags, and
+	// where o is Proven and the object has another size, bytes of another object are
+	// never answered: the error is ErrChanged (wrapped). It is ErrNotFound (wrapped) if
+	// there is no such object, ErrCold (wrapped) if it must be thawed first, and
+	// ErrRange (wrapped) if off is at the end of the object or behind it. What fails
+	// before the first byte is retried as by Open, what fails later is not.
 	OpenRange(ctx context.Context, o Object, off, n int64) (io.ReadCloser, error)
 
 	// List yields the objects whose key begins with prefix, in the order of

@@ -108,15 +108,19 @@ var within = map[string]struct {
 }{
 	"## Keys at the top": {def: "", file: "%s"},
 	"## Keys of an account, a destination and defaults": {def: "account", file: "defaults:\n  older-than: 90d\n  delete: true\ndestinations: {main: {to: 's3://bucket/x'}}\naccounts:\n  acme:\n    %s\n"},
-	"## Keys of vbc":          {def: "VBC", file: "accounts:\n  acme:\n    to: s3://bucket/x\n    older-than: 90d\n    vbc:\n      %s\n"},
-	"## Keys of s3":           {def: "S3", file: "accounts:\n  acme:\n    s3:\n      %s\n"},
-	"## Keys of schedule":     {def: "Schedule", file: "accounts:\n  acme:\n    schedule:\n      %s\n"},
-	"## Keys of service":      {def: "Service", file: "service:\n  %s\n"},
-	"## Keys of a notifier":   {def: "Notifier", file: "notify:\n  x:\n    %s\n"},
-	"## Keys of webhook":      {def: "Webhook", file: "notify:\n  x:\n    webhook:\n      %s\n"},
-	"## Keys of email":        {def: "Email", file: "notify:\n  x:\n    email:\n      %s\n"},
-	"## Keys of healthchecks": {def: "Healthchecks", file: "notify:\n  x:\n    healthchecks:\n      %s\n"},
-	"## Keys of report":       {def: "Report", file: "notify: {mail: {command: [page]}}\nreport:\n  %s\n"},
+	"## Keys of vbc":              {def: "VBC", file: "accounts:\n  acme:\n    to: s3://bucket/x\n    older-than: 90d\n    vbc:\n      %s\n"},
+	"## Keys of s3":               {def: "S3", file: "accounts:\n  acme:\n    s3:\n      %s\n"},
+	"## Keys of schedule":         {def: "Schedule", file: "accounts:\n  acme:\n    schedule:\n      %s\n"},
+	"## Keys of service":          {def: "Service", file: "service:\n  %s\n"},
+	"## Keys of a notifier":       {def: "Notifier", file: "notify:\n  x:\n    %s\n"},
+	"## Keys of webhook":          {def: "Webhook", file: "notify:\n  x:\n    webhook:\n      %s\n"},
+	"## Keys of email":            {def: "Email", file: "notify:\n  x:\n    email:\n      %s\n"},
+	"## Keys of healthchecks":     {def: "Healthchecks", file: "notify:\n  x:\n    healthchecks:\n      %s\n"},
+	"## Keys of web":              {def: "Web", file: "web:\n  %s\n"},
+	"## Keys of tls below web":    {def: "WebTLS", file: "web:\n  tls:\n    %s\n"},
+	"## Keys of a role below web": {def: "WebRole", file: "web:\n  roles:\n    x:\n      %s\n"},
+	"## Keys of oidc below web":   {def: "OIDC", file: "web:\n  url: https://calls.example.com\n  oidc:\n    %s\n"},
+	"## Keys of report":           {def: "Report", file: "notify: {mail: {command: [page]}}\nreport:\n  %s\n"},
 }
 
 // complete adds what else a file needs, key by key, unless it is there.
@@ -152,6 +156,13 @@ func complete(t *testing.T, text string) string {
 			add(email, "host", "localhost:25")
 			add(email, "from", "a@b.c")
 			add(email, "to", "a@b.c")
+		}
+	}
+	if w, ok := doc["web"].(map[string]any); ok {
+		if o, ok := w["oidc"].(map[string]any); ok {
+			for key, value := range map[string]any{"issuer": "https://login.example.com", "client-id": "x", "claim": "groups", "roles": map[string]any{"g": "auditor"}} {
+				add(o, key, value)
+			}
 		}
 	}
 	whole, err := yaml.Marshal(doc)

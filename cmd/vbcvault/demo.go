@@ -26,6 +26,8 @@ type demoFlags struct {
 	recordings int
 	delete     bool
 	serve      bool
+	web        bool
+	noBrowser  bool
 	lasts      time.Duration
 	output     outputFlags
 }
@@ -40,28 +42,60 @@ it lists recordings, archives real MP3 files into a local directory, verifies
 them and, with --delete, deletes them at the simulated account. It needs no
 account, no bucket and no network, and touches nothing real.
 
+With --web it opens the page in a browser: a few hundred simulated calls of two
+accounts, with real speech and transcripts. Search, listen, put calls under a
+hold, and see what other roles may do. It ends with Ctrl-C.
+
 With --serve it shows the service instead: vbcvault serve archives three
 simulated accounts, of which one has a small quota and one a wrong password. You
 see its log, a notification, the address of its metrics and, at the end, how the
 accounts stand and where the report is.`,
 		Example: `  vbcvault demo
+  vbcvault demo --web
   vbcvault demo --serve
   vbcvault demo --recordings 500 --delete --dir /tmp/vbcvault-demo`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("for") && !f.serve {
-				return usagef("add --serve", "--for has no meaning without --serve")
+			if err := f.check(cmd.Flags().Changed); err != nil {
+				return err
 			}
 			return f.output.finish(s, func(o *output) (any, error) { return f.run(cmd.Context(), o) })
 		},
 	}
 	cmd.Flags().StringVar(&f.dir, "dir", "", "`DIR` to archive to; created if missing (default: a new temporary directory)")
-	cmd.Flags().IntVar(&f.recordings, "recordings", 40, "simulate an account with `N` recordings")
+	cmd.Flags().IntVar(&f.recordings, "recordings", 40, "simulate `N` recordings in each account (with --web 180, unless you give it)")
 	cmd.Flags().BoolVar(&f.delete, "delete", false, "delete them at the simulated account once verified")
+	cmd.Flags().BoolVar(&f.web, "web", false, "show the page: find calls, hear them, read along, hold them")
+	cmd.Flags().BoolVar(&f.noBrowser, "no-browser", false, "with --web: print the page's address, and open no browser")
 	cmd.Flags().BoolVar(&f.serve, "serve", false, "show the service: several accounts, notifications, metrics and the report")
-	cmd.Flags().DurationVar(&f.lasts, "for", time.Minute, "with --serve: end after `DURATION`, or earlier if all is done")
+	cmd.Flags().DurationVar(&f.lasts, "for", 0, "with --serve: end after `DURATION`, or earlier if all is done (default 1m); with --web: end after it (default: at Ctrl-C)")
 	f.output.register(cmd.Flags())
 	return cmd
+}
+
+// check refuses what can't be meant together, and fills in what is left out.
+func (f *demoFlags) check(changed func(flag string) bool) error {
+	switch {
+	case f.web && f.serve:
+		return usagef("use one of them", "--web and --serve can't be used together")
+	case changed("for") && !f.serve && !f.web:
+		return usagef("add --serve or --web", "--for has no meaning without --serve or --web")
+	case changed("for") && f.lasts <= 0:
+		return usagef("as in --for 30s", "--for %s: it must be longer than 0s", f.lasts)
+	case f.noBrowser && !f.web:
+		return usagef("add --web", "--no-browser has no meaning without --web")
+	case (f.web || f.serve) && f.output.json:
+		return usagef("remove --json", "demo --web and demo --serve tell their story to people")
+	case f.web && f.delete:
+		return usagef("remove --delete", "demo --web deletes in one of its simulated accounts anyway")
+	}
+	if f.serve && f.lasts == 0 {
+		f.lasts = time.Minute
+	}
+	if f.web && !changed("recordings") {
+		f.recordings = demoWebRecordings
+	}
+	return nil
 }
 
 // demoAge is the cutoff of the demo; the simulated recordings span twice that.
@@ -71,8 +105,11 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 	if f.recordings < 1 || f.recordings > 100_000 {
 		return nil, usagef("between 1 and 100000", "--recordings %d", f.recordings)
 	}
-	if f.serve {
+	switch {
+	case f.serve:
 		return nil, f.serveAll(ctx, o)
+	case f.web:
+		return nil, f.showPage(ctx, o)
 	}
 	archive, err := f.directory()
 	if err != nil {

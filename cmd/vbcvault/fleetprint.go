@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline"
 )
 
@@ -204,7 +205,7 @@ func (out carriedOut) whatToDo() string {
 	case "incomplete":
 		return "see vbcvault status --manifest " + out.Manifest
 	}
-	text := bracketed(out.ErrorCode) + cmp.Or(out.Hint, out.Error)
+	text := story.Bracketed(out.ErrorCode) + cmp.Or(out.Hint, out.Error)
 	if out.ExitCode == exitUsage {
 		text = out.Error + "; " + out.Hint
 	}

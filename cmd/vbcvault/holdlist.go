@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/storage"
 )
 
 func newHoldList(s streams) *cobra.Command {
@@ -68,36 +68,18 @@ func incompleteHolds(unread []error) error {
 	return &exitError{code: exitIncomplete, err: fmt.Errorf("not every manifest can be read, so it may have holds that are not shown here: %w", errors.Join(unread...))}
 }
 
-// shownHold is a hold in JSON, with what isn't part of its text.
-type shownHold struct {
-	Number int64          `json:"number"`
-	Digest storage.Digest `json:"digest"`
-	manifest.Hold
-	Lost    bool              `json:"lost,omitempty"`
-	Removed *manifest.Removal `json:"removed,omitempty"`
-	InForce []shownPlace      `json:"in_force,omitempty"`
-}
-
-// shownPlace is where a hold is in force.
-type shownPlace struct {
-	Manifest    string `json:"manifest"`
-	Destination string `json:"destination"`
-}
-
-func shown(holds []manifest.Hold) []shownHold {
-	out := make([]shownHold, len(holds))
-	for i, h := range holds {
-		out[i] = shownHold{Number: h.Number, Digest: h.Digest, Hold: h, Lost: h.Lost, Removed: h.Removed}
-	}
-	return out
-}
+// shownHold is a hold in JSON, and shownPlace where it is in force.
+type (
+	shownHold  = story.Hold
+	shownPlace = story.Place
+)
 
 func shownCommon(holds []holding.Hold) []shownHold {
 	out := make([]shownHold, len(holds))
 	for i, h := range holds {
-		out[i] = shown([]manifest.Hold{h.Hold})[0]
+		out[i] = story.Shown([]manifest.Hold{h.Hold})[0]
 		for _, p := range h.In {
-			out[i].InForce = append(out[i].InForce, shownPlace{p.Path, p.Bound.Destination})
+			out[i].InForce = append(out[i].InForce, shownPlace{Manifest: p.Path, Destination: p.Bound.Destination})
 		}
 	}
 	return out

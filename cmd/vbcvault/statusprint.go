@@ -10,31 +10,18 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
-
-// meaning explains each state to somebody who hasn't read the design.
-var meaning = map[manifest.State]string{
-	manifest.Listed:   "seen at VBC, not archived yet",
-	manifest.Stored:   "not verified yet, or found damaged or missing",
-	manifest.Verified: "archived and verified, still at VBC",
-	manifest.Purging:  "archived and verified; its deletion was started, and the next run checks the outcome",
-	manifest.Purged:   "archived and verified, deleted at VBC",
-	manifest.Failed:   "failed in the last run, still at VBC",
-	manifest.Gone:     "missing at VBC before it was archived",
-	manifest.Erasing:  "being erased from the archive; run vbcvault erase again to finish",
-	manifest.Erased:   "erased from the archive on request, deleted at VBC",
-}
 
 func printStatus(s streams, st *overview.Overview) {
 	fmt.Fprintf(s.out, "manifest     %s\naccount      %s\ndestination  %s\n\n", st.Manifest, orNone(st.Account), orNone(st.Destination))
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, t := range st.States {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s – %s\t%s\n", t.State, humanize.Comma(t.Recordings), humanize.IBytes(uint64(t.Bytes)),
-			t.Oldest.Format(time.DateOnly), t.Newest.Format(time.DateOnly), meaning[t.State])
+			t.Oldest.Format(time.DateOnly), t.Newest.Format(time.DateOnly), story.Meaning[t.State])
 	}
 	w.Flush()
 	if st.Left.Archive+st.Left.Delete > 0 {
@@ -66,7 +53,7 @@ func printStatus(s streams, st *overview.Overview) {
 		if i == 0 {
 			fmt.Fprintln(s.out, "\nFailed (the next run retries; after three failed runs, once a day):")
 		}
-		fmt.Fprintf(s.out, "  %s of %s: %s%s\n    %s; failed in %s\n", f.Recording, f.Start.Format(time.RFC3339), bracketed(f.Code), f.Reason, advice(f),
+		fmt.Fprintf(s.out, "  %s of %s: %s%s\n    %s; failed in %s\n", f.Recording, f.Start.Format(time.RFC3339), story.Bracketed(f.Code), f.Reason, story.Advice(f),
 			english.Plural(f.Attempts, "run", ""))
 	}
 	for i, f := range st.Damaged {
@@ -122,27 +109,6 @@ func describe(summary json.RawMessage) string {
 		text += "\n    " + s.Stopped
 	}
 	return text
-}
-
-// advice says what to do about a failure.
-func advice(f overview.Failure) string {
-	switch about := code.About(code.Failures, f.Code); {
-	case f.Acknowledged != "":
-		return "acknowledged: " + f.Acknowledged
-	case about.Advice != "":
-		return about.Advice
-	case f.Permanent:
-		return fmt.Sprintf("this will probably not end by itself: check the recording in the VBC admin portal; if you can't fix it, vbcvault acknowledge --id %d --reason …", f.ID)
-	}
-	return "this may end by itself"
-}
-
-// bracketed is a code before a text.
-func bracketed(code string) string {
-	if code == "" {
-		return ""
-	}
-	return "[" + code + "] "
 }
 
 func orNone(s string) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -10,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -20,11 +20,11 @@ func (all stories) print(s streams) {
 		fmt.Fprintf(s.out, "\n%d recordings have had this id; the last one below is the one that VBC has now.\n", len(all.Recordings))
 	}
 	for _, st := range all.Recordings {
-		st.print(s)
+		printStory(s, st)
 	}
 }
 
-func (st story) print(s streams) {
+func printStory(s streams, st story.Story) {
 	fmt.Fprintf(s.out, "\n%s of %s\n%s: %s\n", st.Recording, st.Start.UTC().Format(time.RFC3339), st.State, st.Means)
 	if st.Displaced {
 		fmt.Fprintln(s.out, "VBC now has another recording with its id")
@@ -48,7 +48,7 @@ func (st story) print(s streams) {
 	if st.Unvouched {
 		fmt.Fprintln(s.out, "stored, not by us: the copy was found in the archive, and no signed receipt vouches for it")
 	}
-	st.printEvents(s)
+	printEvents(s, st.Events)
 	if st.Failure != nil {
 		fmt.Fprintf(s.out, "\nWhat to do about the failure: %s\n", st.Advice)
 	}
@@ -65,10 +65,10 @@ func (st story) print(s streams) {
 	printOutlook(s, st.Next)
 }
 
-func (st story) printEvents(s streams) {
+func printEvents(s streams, events []story.Event) {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
-	for i, e := range st.Events {
+	for i, e := range events {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
@@ -80,28 +80,10 @@ func (st story) printEvents(s streams) {
 	}
 }
 
-// stepWords are the steps of a run for people. The words of --json are a contract.
-var stepWords = map[string]string{
-	pipeline.StepCompare:  "download it once more and compare",
-	pipeline.StepArchive:  "archive it",
-	pipeline.StepProve:    "verify the copy",
-	pipeline.StepSettle:   "check the outcome of its deletion",
-	pipeline.StepDelete:   "delete it at VBC",
-	pipeline.StepWriteOff: "record that VBC no longer has it",
-}
-
 // printOutlook says what the next run would do, and what that is reckoned from.
 func printOutlook(s streams, o pipeline.Outlook) {
-	does := "nothing"
-	if len(o.Steps) > 0 {
-		words := make([]string, len(o.Steps))
-		for i, step := range o.Steps {
-			words[i] = cmp.Or(stepWords[step], step)
-		}
-		does = strings.Join(words, ", then ")
-	}
-	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", does, bracketed(o.Code), o.Why)
-	if what := whyLeft(o); what != "" {
+	fmt.Fprintf(s.out, "\nWhat the next run would do: %s\n  why: %s%s\n", story.Does(o), story.Bracketed(o.Code), o.Why)
+	if what := story.WhyLeft(o); what != "" {
 		fmt.Fprintf(s.out, "  to change that: %s\n", what)
 	}
 	for _, u := range o.Unknown {

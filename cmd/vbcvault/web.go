@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
@@ -64,6 +66,7 @@ It keeps users and sessions in the file web.db in the state directory.`,
 	fs.Var(newOneOf(&f.output.logLevel, "info", "debug", "warn", "error"), "log-level", "debug, info, warn or error")
 	f.output.progressStyle = "none"
 	cmd.AddCommand(newWebLink(s))
+	cmd.AddCommand(webUserCommands(s)...)
 	return cmd
 }
 
@@ -126,6 +129,7 @@ type webPage struct {
 	state  *state.DB
 	listen *webListener
 	gate   *access.Gate
+	server *web.Server
 	config config.Web
 }
 
@@ -140,6 +144,8 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 		return err
 	}
 	p.gate = access.New(access.Options{State: p.state, Config: p.config, Listen: p.listen.Addr().String(), TLS: p.listen.tls != nil, Log: p.log})
+	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion(),
+		Spool: filepath.Join(p.stateAt, "handover"), LastRuns: p.lastRuns})
 	return nil
 }
 
@@ -147,6 +153,7 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 func (p *webPage) use(c config.Web) {
 	c.Listen = p.config.Listen
 	p.gate.Use(c)
+	p.server.Use(c)
 }
 
 // url is where people open the page.
@@ -154,16 +161,28 @@ func (p *webPage) url() string { return webURL(p.config, p.listen.Addr().String(
 
 // serve answers until ctx ends, and then for a moment more what is under way.
 func (p *webPage) serve(ctx context.Context) error {
-	s := web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion()})
+	if err := p.server.Tidy(ctx); err != nil {
+		p.log.Warn("what was handed over can't be tidied", "reason", err)
+	}
 	p.log.Info("the page is answered", "url", p.url())
 	tidied := make(chan struct{})
 	go func() {
 		defer close(tidied)
 		p.tidy(ctx)
 	}()
-	err := p.listen.serve(ctx, access.Server(p.gate.Guard(s.Handler())))
+	err := p.listen.serve(ctx, access.Server(p.gate.Guard(p.server.Handler())))
 	<-tidied
 	return err
+}
+
+// lastRuns is what each account's last run came to, as the service of the state
+// directory knows it; nothing if there never was one.
+func (p *webPage) lastRuns(ctx context.Context) (map[string]outcome.Outcome, error) {
+	last, err := service.LastRuns(ctx, p.stateAt)
+	if errors.Is(err, service.ErrNoService) {
+		return nil, nil
+	}
+	return last, err
 }
 
 // tidy removes what is over from the page's state, now and then.

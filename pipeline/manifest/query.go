@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -15,10 +16,14 @@ type Search interface {
 	// Search yields the recordings that a query selects, by their start; of those
 	// with the same one, by kind, owner, id and Nth.
 	Search(ctx context.Context, q Query) iter.Seq2[Row, error]
-	// Count counts the recordings that a query selects, whatever its Limit: all of
-	// them and, if by isn't "", each group of them, in order. Months are those of
+	// Count counts the recordings that a query selects, whatever its Limit and After:
+	// all of them and, if by isn't "", each group of them, in order. Months are those of
 	// zone. It holds no more in memory than a month's worth of short entries.
 	Count(ctx context.Context, q Query, by Grouping, zone *time.Location) (groups []Count, total Count, err error)
+	// CountUpTo counts the recordings that a query selects, whatever its Limit and
+	// After, and stops at limit: more reports whether there are others. A limit of 0
+	// asks only that.
+	CountUpTo(ctx context.Context, q Query, limit int64) (n int64, more bool, err error)
 }
 
 // Query selects recordings by what VBC has said of them and how far they have
@@ -85,11 +90,32 @@ func (s Scope) Covers(r Row) bool {
 
 // Place is where a recording stands in the order of a search.
 type Place struct {
-	Start time.Time
+	Start time.Time // its milliseconds count
 	Kind  vbc.Kind
 	Owner string
 	ID    int64
 	Nth   int64
+}
+
+// PlaceOf is where a row stands.
+func PlaceOf(r Row) Place {
+	return Place{Start: r.Start, Kind: r.Kind, Owner: r.Owner, ID: r.ID, Nth: r.Nth}
+}
+
+// Compare orders places as a search does that has the oldest first.
+func (p Place) Compare(o Place) int {
+	return cmp.Or(cmp.Compare(p.Start.UnixMilli(), o.Start.UnixMilli()), cmp.Compare(p.Kind, o.Kind), cmp.Compare(p.Owner, o.Owner),
+		cmp.Compare(p.ID, o.ID), cmp.Compare(p.Nth, o.Nth))
+}
+
+// Passed reports whether a row comes at the place that the query begins after, or
+// before it.
+func (q Query) Passed(r Row) bool {
+	if q.After == (Place{}) {
+		return false
+	}
+	order := PlaceOf(r).Compare(q.After)
+	return order == 0 || (order < 0) == q.OldestFirst
 }
 
 func contains(r vbc.Recording, text string) bool {

@@ -40,6 +40,7 @@ func TestEntriesOfOneRecording(t *testing.T) {
 		entry(receipt.Intent, start.Add(time.Millisecond), nil), // 9
 		{Type: receipt.Released, Account: "1", Digest: mine},    // 10
 		{Type: receipt.Seen, Account: "1"},                      //
+		entry(receipt.Listened, start, nil),
 		{Type: receipt.Archived, Account: "1", Kind: vbc.Company, ID: 8},
 		{Type: receipt.Archived, Account: "2", Kind: vbc.Company, ID: 7, Start: start},
 		{Type: receipt.Archived, Account: "1", Kind: vbc.OnDemand, Owner: "5", ID: 7, Start: start},
@@ -47,11 +48,11 @@ func TestEntriesOfOneRecording(t *testing.T) {
 	for i := range all {
 		all[i].Seq = int64(i)
 	}
-	g := &gatherer{account: "1", holds: []storage.Digest{mine}}
+	g := &subject{account: "1", holds: []storage.Digest{mine}}
 	g.row = manifest.Row{Recording: vbc.Recording{Kind: vbc.Company, ID: 7, Start: start}, Copy: manifest.Copy{Audio: *object("mine")}}
 	for alone, want := range map[bool][]int64{false: {3, 4, 5, 6, 9, 10}, true: {1, 2, 3, 4, 5, 6, 9, 10}} {
 		g.alone = alone
-		f := filter{g: g}
+		f := filter{s: g}
 		var found []int64
 		for _, e := range all {
 			f.add(e)

@@ -71,27 +71,53 @@ type identified interface{ Identify(known string) error }
 // name: it is whole and durable on nil, and else there is none. The error is
 // ErrUnvouched (wrapped) if no receipt vouches for the copy that the manifest has.
 func Write(ctx context.Context, store storage.Store, m Manifest, o Options) (Result, error) {
+	g, err := Gather(ctx, store, m, []Which{o.Which})
+	if err != nil {
+		return Result{}, err
+	}
+	return g.Write(ctx, 0, o)
+}
+
+// Gathered are the receipts about several recordings of one account.
+type Gathered struct{ g gatherer }
+
+// Gather reads the logs, once for all of these recordings, and keeps what is about
+// them. An error is one about all of them, such as logs that aren't what was signed;
+// what keeps one recording from being proven is an error of Write.
+func Gather(ctx context.Context, store storage.Store, m Manifest, of []Which) (*Gathered, error) {
 	bound, err := m.Binding(ctx)
 	if s, ok := store.(identified); ok && err == nil {
 		err = s.Identify(bound.Identity)
 	}
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	row, alone, err := o.Which.pick(ctx, m)
+	g := gatherer{store: store, manifest: m, account: bound.Account}
+	for _, w := range of {
+		s := &subject{account: bound.Account}
+		s.row, s.alone, s.err = w.pick(ctx, m)
+		g.of = append(g.of, s)
+	}
+	if len(of) == 1 && g.of[0].err != nil {
+		return nil, g.of[0].err
+	}
+	return &Gathered{g}, g.logs(ctx)
+}
+
+// Write makes the proof of one of the recordings, by its place in Gather's list, as the
+// function Write does. It may be called once the recording's receipts have got older;
+// the proof says what was known when they were gathered.
+func (a *Gathered) Write(ctx context.Context, i int, o Options) (Result, error) {
+	s := a.g.of[i]
+	if s.err != nil {
+		return Result{}, s.err
+	}
+	row, logs := s.row, s.logs
+	parts, err := a.g.copied(s)
 	if err != nil {
 		return Result{}, err
 	}
-	g := gatherer{store: store, manifest: m, account: bound.Account, row: row, alone: alone}
-	logs, err := g.logs(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	parts, err := g.copied(logs)
-	if err != nil {
-		return Result{}, err
-	}
-	known := vbc.Recording{Account: bound.Account, Kind: row.Kind, Owner: row.Owner, ID: row.ID, Start: row.Start.UTC()}
+	known := vbc.Recording{Account: a.g.account, Kind: row.Kind, Owner: row.Owner, ID: row.ID, Start: row.Start.UTC()}
 	r := Result{Directory: o.Dir, Recording: known.String(), Erased: row.State == manifest.Erased}
 	r.Files, r.Bytes, err = proof.Write(ctx, o.Dir, proof.Contents{Recording: known, Copy: parts, Logs: logs, Program: o.Program}, o.Open)
 	for _, l := range logs {
@@ -134,8 +160,8 @@ func notIntact(row manifest.Row, err error) error {
 
 // copied are the files of the copy, as the newest receipt that vouches for one has
 // them, and read where the manifest knows them to be.
-func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
-	row := g.row
+func (g *gatherer) copied(s *subject) ([]proof.Part, error) {
+	row := s.row
 	switch {
 	case row.State == manifest.Erased:
 		return nil, nil
@@ -150,10 +176,10 @@ func (g *gatherer) copied(logs []proof.Log) ([]proof.Part, error) {
 			Hint: "vbcvault status --id shows what is known of it",
 		}
 	}
-	v, ok := proof.Voucher(logs)
+	v, ok := proof.Voucher(s.logs)
 	switch {
 	case ok && same(v, row.Copy):
-		return g.parts(v), nil
+		return g.parts(row, v), nil
 	case ok && (row.State == manifest.Purged || row.State == manifest.Purging):
 		return nil, &refusal.Refusal{
 			Code: code.ReceiptsDiffer,
@@ -199,9 +225,9 @@ func same(v receipt.Entry, c manifest.Copy) bool {
 	return v.Audio.Content == c.Audio.Content && v.Sidecar.Content == c.Sidecar.Content && transcript == has
 }
 
-func (g *gatherer) parts(v receipt.Entry) []proof.Part {
+func (g *gatherer) parts(row manifest.Row, v receipt.Entry) []proof.Part {
 	parts := proof.CopyOf(v)
-	for i, has := range []storage.Object{g.row.Copy.Audio, g.row.Copy.Sidecar, g.row.Copy.Transcript}[:len(parts)] {
+	for i, has := range []storage.Object{row.Copy.Audio, row.Copy.Sidecar, row.Copy.Transcript}[:len(parts)] {
 		parts[i].Open = func(ctx context.Context) (io.ReadCloser, error) { return g.store.Open(ctx, has) }
 	}
 	return parts

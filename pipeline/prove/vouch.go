@@ -32,10 +32,13 @@ func Vouch(ctx context.Context, store storage.Destination, m archive.Manifest, l
 	if err != nil {
 		return err
 	}
-	g := gatherer{store: store, manifest: m, account: bound.Account, row: row, alone: alone}
-	logs, err := g.logs(ctx)
+	one := &subject{account: bound.Account, row: row, alone: alone}
+	g := gatherer{store: store, manifest: m, account: bound.Account, of: []*subject{one}}
+	if err = g.logs(ctx); err == nil {
+		err = one.err
+	}
 	if err == nil {
-		_, err = g.copied(logs)
+		_, err = g.copied(one)
 	}
 	if !errors.Is(err, ErrUnvouched) {
 		return err

@@ -67,25 +67,36 @@ func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error)
 	return f, nil
 }
 
-// OpenRange implements storage.Store. Files have no ETag.
-func (s *Store) OpenRange(_ context.Context, o storage.Object, off, n int64) (io.ReadCloser, error) {
+// OpenRange implements storage.Store. Files have no ETag: what is known of one is its
+// size, and what Stat has seen of it.
+func (s *Store) OpenRange(ctx context.Context, o storage.Object, off, n int64) (io.ReadCloser, error) {
+	if off < 0 || n <= 0 {
+		return nil, fmt.Errorf("open %s: %d bytes from %d on are no range", o.Key, n, off)
+	}
 	f, err := s.open(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Key, err)
 	}
 	info, err := f.Stat()
-	if err == nil && off >= info.Size() {
-		err = storage.ErrRange
+	switch {
+	case err != nil:
+	case o.Seen != "" && identityOf(f) != o.Seen:
+		err = storage.ErrChanged
+	case o.Proven() && info.Size() != o.Size:
+		err = fmt.Errorf("%w: it has %d bytes, and had %d", storage.ErrChanged, info.Size(), o.Size)
+	case off >= info.Size():
+		err = fmt.Errorf("%w: it has %d bytes", storage.ErrRange, info.Size())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Key, err), f.Close())
 	}
-	return &section{io.NewSectionReader(f, off, n), f}, nil
+	n = min(n, info.Size()-off)
+	return storage.Exactly(&section{&cancellable{ctx, io.NewSectionReader(f, off, n)}, f}, n), nil
 }
 
 // section is a part of a file.
 type section struct {
-	*io.SectionReader
+	io.Reader
 	io.Closer
 }
 

@@ -64,6 +64,9 @@ func (s *Store) explain(op, key string, err error) error {
 	code, status := codeOf(err), statusOf(err)
 	f.missing = status == http.StatusNotFound && (code == "NotFound" || code == "NoSuchKey" || code == "NoSuchVersion") &&
 		slices.Contains([]string{"HeadObject", "GetObject"}, operation.Operation())
+	if operation.Operation() == "GetObject" { // of a write, it says that its own condition doesn't hold
+		f.changed, f.beyond = status == http.StatusPreconditionFailed, status == http.StatusRequestedRangeNotSatisfiable
+	}
 	f.cold = isCold(err)
 	f.refused = slices.Contains(wholesale, code) || isCredentials(err) ||
 		status == http.StatusForbidden && !f.cold && !isThrottling(err) || status == http.StatusMovedPermanently || status == http.StatusInsufficientStorage
@@ -80,6 +83,8 @@ type failure struct {
 	missing   bool // is storage.ErrNotFound
 	refused   bool // is storage.ErrRefused
 	cold      bool // is storage.ErrCold
+	changed   bool // is storage.ErrChanged
+	beyond    bool // is storage.ErrRange
 }
 
 func (f *failure) Error() string {
@@ -115,6 +120,10 @@ func (f *failure) Unwrap() []error {
 		return []error{storage.ErrRefused, f.err}
 	case f.cold:
 		return []error{storage.ErrCold, f.err}
+	case f.changed:
+		return []error{storage.ErrChanged, f.err}
+	case f.beyond:
+		return []error{storage.ErrRange, f.err}
 	}
 	return []error{f.err}
 }

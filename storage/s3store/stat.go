@@ -214,23 +214,3 @@ func (s *Store) Open(ctx context.Context, o storage.Object) (io.ReadCloser, erro
 	})
 	return body, err
 }
-
-// OpenRange implements storage.Store.
-func (s *Store) OpenRange(ctx context.Context, o storage.Object, off, n int64) (io.ReadCloser, error) {
-	if err := storage.CheckKey(o.Key); err != nil {
-		return nil, s.explain("open", o.Key, err)
-	}
-	var body io.ReadCloser
-	err := s.patiently(ctx, o.Key, func() error {
-		out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
-			Bucket: &s.bucket, Key: s.full(o.Key), VersionId: optional(o.VersionID), IfMatch: optional(o.ETag),
-			Range: aws.String(fmt.Sprintf("bytes=%d-%d", off, off+n-1)),
-		})
-		if err != nil {
-			return s.explain("open", o.Key, err)
-		}
-		body = out.Body
-		return nil
-	})
-	return body, err
-}

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 		{"a second Probe knows the destination", probe},
 		{"a Put from within another's Seal waits for nothing", putWithinSeal},
 		{"what Seal was told knows the object again", marks},
+		{"a range is what was asked for", openRanges},
+		{"what has no such range says so", noRanges},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, _ := s.open(t)
@@ -57,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) (d storage.Destination, damage fu
 	t.Run("a damaged occupant can be replaced", s.replace)
 	t.Run("what is derived can be replaced, and no other", s.replaceDerived)
 	t.Run("damage shows", s.damageShows)
+	t.Run("a range is never of another object", s.changedRange)
 	t.Run("what was read is proven while it is the very same", s.reread)
 	t.Run("an occupant is read if nothing is remembered of it for sure", s.rereadOccupant)
 }

@@ -19,9 +19,14 @@ const (
 	tagSize   = 128 // of an ID3v1 tag, at the end
 )
 
-// Audio returns the recording's audio: an MP3 of exactly r.Size bytes that
-// players play, the same each time and different for each recording.
-func (r Recording) Audio() io.ReadSeeker { return io.NewSectionReader(newAudio(r), 0, r.Size) }
+// Audio returns the recording's audio: its Sound, or an MP3 of exactly r.Size bytes
+// that players play, the same each time and different for each recording.
+func (r Recording) Audio() io.ReadSeeker {
+	if r.Sound != nil {
+		return io.NewSectionReader(r.Sound, 0, r.Size)
+	}
+	return io.NewSectionReader(newAudio(r), 0, r.Size)
+}
 
 // SHA256 is the digest of the recording's audio.
 func (r Recording) SHA256() [sha256.Size]byte {

@@ -2,6 +2,7 @@ package vbctest
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"time"
 )
@@ -23,12 +24,19 @@ type Recording struct {
 	Start    time.Time
 	Duration time.Duration // 0 = depends on Size
 	Size     int64         // bytes of audio; 0 = 8 to 40 kB, depending on ID
+	Sound    Sound         // the audio itself, which then says its size; nil = simulated
 
 	RawStart     string         // served in place of Start, "" = Start
 	DeclaredSize int64          // served as file_size_in_bytes, 0 = Size
 	DownloadURL  string         // served in place of the honest address
 	Transcript   string         // company only; "" = there is none
 	Extra        map[string]any // more fields, or others
+}
+
+// Sound is audio: whole, and the same each time. It is read concurrently.
+type Sound interface {
+	io.ReaderAt
+	Size() int64
 }
 
 const timeLayout = "2006-01-02T15:04:05-0700"
@@ -43,7 +51,10 @@ func (r *Recording) setDefaults(self int64) {
 	case r.User == 0:
 		r.User = self
 	}
-	if r.Size == 0 {
+	switch {
+	case r.Sound != nil:
+		r.Size = r.Sound.Size()
+	case r.Size == 0:
 		r.Size = 8<<10 + (r.ID*7919)%(32<<10)
 	}
 	if r.Duration == 0 {

@@ -37,6 +37,10 @@ func (r *reader) into(v reflect.Value, is string, n *yaml.Node, at place) {
 		v.Set(reflect.ValueOf(r.claimRoles(n, at)))
 	case v.Kind() == reflect.Bool:
 		r.flagged(v, n, at)
+	case v.Type() == spans && is == "age":
+		if s, ok := r.text(n, at); ok {
+			r.age(v, s, at)
+		}
 	case v.Type() == spans:
 		if s, ok := r.text(n, at); ok {
 			r.span(v, s, at)

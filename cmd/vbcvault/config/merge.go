@@ -40,6 +40,7 @@ func (r *reader) config(f *file) *Config {
 			r.wrong(r.at("report.notify"), "name some of those below notify that send mail, a request or run a program", "%q is nobody who can get a report", name)
 		}
 	}
+	r.web(f)
 	return c
 }
 

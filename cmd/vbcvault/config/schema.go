@@ -25,7 +25,7 @@ const (
 // forms are the patterns of fields, by what they are.
 var forms = map[string]string{
 	"cron": cronPattern, "path": pathPattern, "url": `^https?://[^@?#]+$`, "sample": `^[0-9]{1,6}/[0-9]{1,6}$`,
-	"listen": `:[0-9]{1,5}$`, "hostport": `.:[0-9]{1,5}$`, "mail": `@`,
+	"age": `^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?$`, "network": `^[0-9a-fA-F.:/]+$`, "listen": `:[0-9]{1,5}$`, "hostport": `.:[0-9]{1,5}$`, "mail": `@`,
 }
 
 // Schema is a JSON Schema (draft 2020-12) of the file, for editors: it knows each key,
@@ -100,7 +100,7 @@ func described(s *jsonschema.Schema, t reflect.Type) {
 			continue
 		}
 		of := p
-		if f.Type.Kind() == reflect.Slice {
+		if listed(f.Type) {
 			of = p.Items
 			p.MinItems = ptr(1)
 		}
@@ -109,7 +109,7 @@ func described(s *jsonschema.Schema, t reflect.Type) {
 		if some := words[is]; some != nil {
 			of.Enum = anys(some)
 		}
-		if is != "argv" && f.Type.Kind() == reflect.Slice { // one may stand without a list
+		if is != "argv" && listed(f.Type) { // one may stand without a list
 			list := *p
 			list.Description = ""
 			s.Properties.Set(name, &jsonschema.Schema{Description: p.Description, AnyOf: []*jsonschema.Schema{of, &list}})
@@ -163,4 +163,9 @@ func flagSchema(f *pflag.Flag) *jsonschema.Schema {
 	}
 	s.Description = usage
 	return s
+}
+
+// listed reports whether values of a type are lists of texts.
+func listed(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t != reflect.TypeFor[ClaimRoles]()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,7 @@ var words = map[string][]string{
 	"on":       {"failure", "recovery", "news", "always"},
 	"template": {"slack", "teams"},
 	"tls":      {"starttls", "tls", "none"},
+	"role":     WebRoles(),
 }
 
 // valid is a text as it counts, if it is what its field takes.
@@ -43,6 +45,8 @@ func (r *reader) valid(is, s string, at place) (string, bool) {
 		}
 	case "listen", "hostport":
 		wrong, mend = unfitAddress(is, s)
+	case "network":
+		wrong, mend = unfitNetwork(s)
 	case "mail":
 		if a, err := mail.ParseAddress(s); err != nil || !strings.Contains(a.Address, "@") {
 			wrong, mend = "this is not a mail address", "write it as in ops@example.com, or \"Operations <ops@example.com>\""
@@ -97,6 +101,22 @@ func unfitAddress(is, s string) (wrong, mend string) {
 		return "this is not an address to listen at", "write it as in 127.0.0.1:9180, or :9180 for all addresses of this machine"
 	case is == "hostport" && (err != nil || bad != nil || n == 0 || host == ""):
 		return "this is not a server with its port", "write it as in mail.example.com:587"
+	}
+	return "", ""
+}
+
+// unfitNetwork says what is wrong with an address or a network.
+func unfitNetwork(s string) (wrong, mend string) {
+	const form = "write it as in 10.0.0.5, 10.0.0.0/24 or fd00::/8"
+	p, err := netip.ParsePrefix(s)
+	if a, no := netip.ParseAddr(s); no == nil && a.Zone() == "" {
+		return "", ""
+	}
+	switch {
+	case err != nil:
+		return "this is not an address or a network", form
+	case p.Bits() == 0:
+		return "everybody would be believed", "name the address of the proxy, as in 10.0.0.5"
 	}
 	return "", ""
 }

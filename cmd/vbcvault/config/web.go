@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 type Web struct {
 	Listen  string   `json:"listen,omitempty" is:"listen" jsonschema_description:"address of the page, as in 127.0.0.1:8180; without it vbcvault serve has no page, and vbcvault web takes 127.0.0.1:8180"`
 	URL     string   `json:"url,omitempty" is:"url" jsonschema_description:"the address under which people open the page, as in https://calls.example.com; needed for OIDC and unless everybody is on this machine"`
-	Proxies []string `json:"proxies,omitempty" jsonschema_description:"addresses or networks of proxies in front of the page whose word counts on who is asking, as in 10.0.0.5"`
+	Proxies []string `json:"proxies,omitempty" is:"network" jsonschema_description:"addresses or networks of proxies in front of the page whose word counts on who is asking, as in 10.0.0.5"`
 	TLS     WebTLS   `json:"tls,omitempty" jsonschema_description:"certificate and key; they are read again when they change"`
 
 	SessionIdle time.Duration `json:"session-idle,omitempty" jsonschema_description:"whoever does nothing for so long is signed out; default 30m"`
@@ -31,7 +32,7 @@ type WebRole struct {
 	Role       string        `json:"role" is:"role" jsonschema_description:"auditor, supervisor, holder or admin"`
 	Accounts   []string      `json:"accounts,omitempty" jsonschema_description:"names of the accounts; default all"`
 	Extensions []string      `json:"extensions,omitempty" jsonschema_description:"calls of these extensions alone; default all"`
-	MaxAge     time.Duration `json:"max-age,omitempty" jsonschema_description:"recordings that are younger alone, as in 90d; default all"`
+	MaxAge     time.Duration `json:"max-age,omitempty" is:"age" jsonschema_description:"recordings that are younger alone, as in 90d; default all"`
 	Download   bool          `json:"download,omitempty" jsonschema_description:"a supervisor may download too"`
 }
 
@@ -59,4 +60,18 @@ type ClaimRole struct {
 // Gives reports whether a value gives a role.
 func (o *OIDC) Gives(value, role string) bool {
 	return slices.ContainsFunc(o.Roles, func(r ClaimRole) bool { return r.Value == value && r.Role == role })
+}
+
+// WebRoles are the roles that there are without a configuration.
+func WebRoles() []string { return []string{"auditor", "supervisor", "holder", "admin"} }
+
+// HasRole reports whether there is a role of this name.
+func (w Web) HasRole(name string) bool {
+	_, ok := w.Roles[name]
+	return ok || slices.Contains(WebRoles(), name)
+}
+
+// MendRole says which role may be meant.
+func (w Web) MendRole(name string) string {
+	return mendName(name, "web.roles", append(WebRoles(), slices.Sorted(maps.Keys(w.Roles))...))
 }

@@ -31,13 +31,14 @@ type Coverer interface {
 // it. It is at VBC as long as none knows better.
 type Counting struct {
 	Sees func(manifest.Row) bool // nil = all recordings; else those that count
-	Most int                     // recordings that are looked at in each manifest; 0 = all
+	Most int                     // recordings that are counted in each manifest; 0 = all
 	Show int                     // how many of the first are kept in First
 
 	First []manifest.Row // the oldest that are covered
+	Named bool           // one of them has all that the hold asks for, and isn't held in case it matches
 
-	gone, lack map[call]bool
-	more       bool
+	there, gone, lack map[call]bool
+	more              bool
 }
 
 // known are the states of recordings that are somewhere.
@@ -45,38 +46,70 @@ var known = []manifest.State{manifest.Listed, manifest.Stored, manifest.Verified
 
 // Add counts what a hold covers by one manifest.
 func (c *Counting) Add(ctx context.Context, m Coverer, h manifest.Hold) error {
+	return Each(ctx, m, []manifest.Hold{h}, []*Counting{c})
+}
+
+// Each counts what each of the holds covers by one manifest, all in one go: where it
+// fails, what was counted until then is counted.
+func Each(ctx context.Context, m Coverer, holds []manifest.Hold, counts []*Counting) (err error) {
+	for row, e := range m.Covered(ctx, holds, known...) {
+		if err = e; err != nil {
+			break
+		}
+		full := true
+		for i, h := range holds {
+			if h.Covers(row) {
+				counts[i].take(h, row)
+			}
+			full = full && counts[i].more
+		}
+		if full {
+			break
+		}
+	}
+	for _, c := range counts {
+		c.close()
+		c.more = c.more || err != nil
+	}
+	return err
+}
+
+// take counts a recording that the hold covers.
+func (c *Counting) take(h manifest.Hold, row manifest.Row) {
+	if c.there == nil {
+		c.there = map[call]bool{}
+	}
 	if c.gone == nil {
 		c.gone, c.lack = map[call]bool{}, map[call]bool{}
 	}
-	there := map[call]bool{}
-	for row, err := range m.Covered(ctx, []manifest.Hold{h}, known...) {
-		if err != nil {
-			return err
-		}
-		if c.Sees != nil && !c.Sees(row) {
-			continue
-		}
-		if c.Most > 0 && len(there) >= c.Most {
-			c.more = true
-			break
-		}
-		is := call{Key: row.Key(), id: row.CallID}
-		if is.id == "" {
-			is.start = row.Start.Unix()
-		}
-		if _, seen := there[is]; !seen && len(c.First) < c.Show {
-			if _, seen := c.gone[is]; !seen {
-				c.First = append(c.First, row)
-			}
-		}
-		there[is] = there[is] || row.State != manifest.Purged && !row.Displaced
-		known, seen := c.lack[is]
-		c.lack[is] = h.ForLack(row) && (known || !seen)
+	if c.Sees != nil && !c.Sees(row) {
+		return
 	}
-	for is, at := range there {
+	if c.Most > 0 && len(c.there) >= c.Most {
+		c.more = true
+		return
+	}
+	is := call{Key: row.Key(), id: row.CallID}
+	if is.id == "" {
+		is.start = row.Start.Unix()
+	}
+	_, here := c.there[is]
+	if _, before := c.gone[is]; !here && !before && len(c.First) < c.Show {
+		c.First = append(c.First, row)
+	}
+	c.there[is] = c.there[is] || row.State != manifest.Purged && !row.Displaced
+	lacks := h.ForLack(row)
+	known, seen := c.lack[is]
+	c.lack[is] = lacks && (known || !seen)
+	c.Named = c.Named || !lacks
+}
+
+// close ends what one manifest knows.
+func (c *Counting) close() {
+	for is, at := range c.there {
 		c.gone[is] = c.gone[is] || !at
 	}
-	return nil
+	c.there = nil
 }
 
 // Count is what was counted.

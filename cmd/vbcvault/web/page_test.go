@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
@@ -39,6 +40,7 @@ type pageOptions struct {
 	Role       access.Role                    // whose eyes the page is seen with; zero = admin
 	Viewer     string                         // who looks; "" = "vera"
 	Config     config.Web
+	Clock      func() time.Time                                      // of the page; nil = that of Now
 	Now        time.Time                                             // of the page; zero = the time it is
 	Wrap       func(storage.Destination) storage.Store               // around each archive; nil = as it is
 	Open       func(t testing.TB) storage.Destination                // another archive than a new directory, for each account
@@ -55,6 +57,7 @@ type page struct {
 	Server  *web.Server
 	Log     *lines
 	State   *state.DB
+	Spool   string // where hand-overs lie
 	Client  *http.Client
 
 	Account  map[string]*vbctest.Account    // VBC, by the account's name
@@ -105,9 +108,14 @@ func newPage(t testing.TB, o pageOptions) *page {
 	if !o.Now.IsZero() {
 		now = func() time.Time { return o.Now }
 	}
+	if o.Clock != nil {
+		now = o.Clock
+	}
+	log := slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p.Spool = filepath.Join(t.TempDir(), "handover")
 	p.Server = web.New(web.Options{
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
-		Log: slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log,
+		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}), Spool: p.Spool,
 	})
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -193,6 +201,7 @@ func (p *page) archive(name string, number int64, recordings []vbctest.Recording
 	}
 	return &web.Vault{
 		Name: name, Destination: store.String(),
+		Holds:    holding.Machine{Dirs: []string{filepath.Dir(path)}, Key: func() (sqlite.Option, error) { return sqlite.WithKey(""), nil }},
 		Manifest: func(context.Context) (web.Manifest, error) { return shown, nil },
 		Store:    func(context.Context) (storage.Store, error) { return read, nil },
 	}

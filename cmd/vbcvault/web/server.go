@@ -9,41 +9,65 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Options are what the page is made of.
 type Options struct {
 	Vaults  func() []*Vault // in the order of the configuration; may change from call to call
-	Config  config.Web
+	Config  config.Web      // until Use; handlers ask Server.config
 	State   *state.DB
 	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
 	Version string
+	Spool   string           // directory for what is being handed over; "" = only single files are
 	Now     func() time.Time // nil = time.Now
+
+	// LastRuns is what each account's last run came to, by its name, as a service knows it:
+	// manifests don't know of runs that did not even begin. nil = nobody knows.
+	LastRuns func(ctx context.Context) (map[string]outcome.Outcome, error)
 }
 
 // Server answers. Its methods may be called concurrently.
 type Server struct {
 	o   Options
+	web atomic.Pointer[config.Web] // as it is now
 	log *slog.Logger
 	now func() time.Time
+
+	handing                 handing       // what is being handed over
+	searchTakes, countTakes time.Duration // at most
+
+	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
 // New makes a server; it asks nothing and starts nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, now: o.Now}
+	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes, reckoning: make(chan struct{}, mostReckoning)}
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.Use(o.Config)
 	return s
 }
+
+// Use has the page go by another configuration from now on.
+func (s *Server) Use(c config.Web) { s.web.Store(&c) }
+
+// config is the configuration as it is now.
+func (s *Server) config() *config.Web { return s.web.Load() }
 
 // route is an address of the page, and the right that it takes.
 type route struct {
@@ -65,7 +89,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
-			note(req)
+			s.note(req)
 			v := access.From(req.Context())
 			switch {
 			case r.right == everybody:
@@ -91,11 +115,16 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// note tells the log which page is asked for, and of which recording: its ids alone.
-func note(r *http.Request) {
+// note tells the log which page is asked for, and of which recording: its ids alone, and
+// nothing that somebody has typed in their place.
+func (s *Server) note(r *http.Request) {
+	account, kind, id, nth := r.PathValue("account"), vbc.Kind(r.PathValue("kind")), r.PathValue("id"), r.PathValue("nth")
+	_, err1 := strconv.ParseInt(id, 10, 64)
+	_, err2 := strconv.ParseInt(nth, 10, 64)
 	recording := ""
-	if id := r.PathValue("id"); id != "" {
-		recording = r.PathValue("account") + "/" + r.PathValue("kind") + "/" + id + "/" + r.PathValue("nth")
+	if err1 == nil && err2 == nil && (kind == vbc.Company || kind == vbc.OnDemand) &&
+		slices.ContainsFunc(s.o.Vaults(), func(v *Vault) bool { return v.Name == account }) {
+		recording = account + "/" + string(kind) + "/" + id + "/" + nth
 	}
 	access.Note(r.Context(), r.Pattern, recording)
 }

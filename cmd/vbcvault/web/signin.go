@@ -4,14 +4,22 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 )
 
 func init() {
 	routes = append(routes,
 		route{pattern: "GET /signin", right: everybody, do: (*Server).signInPage},
+		route{pattern: "POST /signin", right: everybody, do: (*Server).signInByPassword},
+		route{pattern: "GET /signin/oidc", right: everybody, do: (*Server).toProvider},
+		route{pattern: "GET " + access.Callback, right: everybody, do: (*Server).fromProvider},
 		route{pattern: "GET /link/{token}", right: everybody, do: (*Server).linkPage},
 		route{pattern: "POST /link/{token}", right: everybody, do: (*Server).useLink},
 		route{pattern: "POST /signout", right: everybody, do: (*Server).signOut},
@@ -36,6 +44,7 @@ func (s *Server) askWho(w http.ResponseWriter, r *http.Request) {
 
 var (
 	notSignedIn = &problem{http.StatusUnauthorized, "You are not signed in", "The page shows calls to people who have signed in.", "Open the page in a browser and sign in."}
+	badForm     = &problem{http.StatusBadRequest, "The form could not be read", "It was too large, or was sent in another form than the page's own.", "Go back, load the page again, and send it once more."}
 	linkUsed    = &problem{http.StatusForbidden, "This link can't be used any more", "A one-time link works once, within ten minutes.",
 		"Ask whoever looks after vbcvault for a new one: the command vbcvault web link prints it."}
 )
@@ -45,7 +54,7 @@ type signIn struct {
 	Next, Name string
 	Wrong      string // what went wrong; "" = nothing yet
 	Passwords  bool   // there are users with passwords
-	OIDC       string // what the provider is called; "" = there is none
+	Provider   bool   // there is one of OpenID Connect
 }
 
 // nextOf is where somebody wants to go: a page of ours, and nothing that a browser could
@@ -64,7 +73,67 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, nextOf(r.FormValue("next")), http.StatusSeeOther)
 		return nil
 	}
-	return s.show(w, r, http.StatusOK, "signin", "Sign in", signIn{Next: nextOf(r.FormValue("next"))})
+	return s.showSignIn(w, r, http.StatusOK, signIn{Next: nextOf(r.FormValue("next"))})
+}
+
+func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, d signIn) (err error) {
+	if d.Passwords, d.Provider, err = s.o.Gate.Ways(r.Context()); err != nil {
+		return err
+	}
+	return s.show(w, r, status, "signin", "Sign in", d)
+}
+
+// signInByPassword signs a user in. Whatever is wrong, the page is the same, so that
+// nobody learns which names there are.
+func (s *Server) signInByPassword(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return badForm
+	}
+	d := signIn{Next: nextOf(r.PostFormValue("next")), Name: r.PostFormValue("name")}
+	err := s.o.Gate.SignIn(w, r, d.Name, r.PostFormValue("password"))
+	if wait, ok := errors.AsType[*access.WaitError](err); ok {
+		seconds := int(wait.Until.Sub(s.now())/time.Second) + 1
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		d.Wrong = "Too many passwords were wrong. Try again in " + english.Plural(seconds, "second", "") + "."
+		return s.showSignIn(w, r, http.StatusTooManyRequests, d)
+	}
+	switch {
+	case errors.Is(err, access.ErrWrong):
+		d.Wrong = "The name or the password is wrong."
+		return s.showSignIn(w, r, http.StatusForbidden, d)
+	case errors.Is(err, access.ErrBusy):
+		d.Wrong = "Too many people sign in at the moment. Try again in a few seconds."
+		return s.showSignIn(w, r, http.StatusServiceUnavailable, d)
+	case err != nil:
+		return err
+	}
+	http.Redirect(w, r, d.Next, http.StatusSeeOther)
+	return nil
+}
+
+// toProvider is a link and not a form: what a form may lead to is limited to the page
+// itself, and browsers hold that against what it is sent on to.
+func (s *Server) toProvider(w http.ResponseWriter, r *http.Request) error {
+	return byProvider(s.o.Gate.BeginOIDC(w, r, nextOf(r.FormValue("next"))))
+}
+
+func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) error {
+	next, err := s.o.Gate.EndOIDC(w, r)
+	if err != nil {
+		return byProvider(err)
+	}
+	http.Redirect(w, r, nextOf(next), http.StatusSeeOther)
+	return nil
+}
+
+func byProvider(err error) error {
+	if e, ok := errors.AsType[*access.ProviderError](err); ok {
+		return &problem{e.Status, "You could not sign in", e.Text, e.Mend}
+	}
+	if errors.Is(err, state.ErrNone) {
+		return notFound
+	}
+	return err
 }
 
 func (s *Server) linkPage(w http.ResponseWriter, r *http.Request) error {

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -23,6 +25,7 @@ type Manifest interface {
 	manifest.Status
 	manifest.Troubles
 	check.Refuted
+	story.Manifest
 }
 
 // Vault is one account that the page shows. Manifest and Store open what they return
@@ -34,6 +37,10 @@ type Vault struct {
 	// Manifest is the account's. The error is fs.ErrNotExist (wrapped) if no run has
 	// made one yet.
 	Manifest func(ctx context.Context) (Manifest, error)
+
+	// Holds is where the account's manifests lie on this machine: all of them are to have
+	// its holds.
+	Holds holding.Machine
 
 	// Store is where the recordings lie. The page never writes there.
 	Store func(ctx context.Context) (storage.Store, error)

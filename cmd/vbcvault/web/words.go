@@ -14,7 +14,9 @@ import (
 // functions are what templates may call besides their own.
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
-	"bytes": size, "number": humanize.Comma, "foreign": foreign, "cut": cut, "state": stateOf, "asset": asset,
+	"bytes": size, "number": humanize.Comma, "foreign": foreign, "showable": showable, "cut": cut, "state": stateOf, "asset": asset,
+	"long": long, "rowPath": pathOf, "holdRows": holdRows,
+	"list": func(all ...any) []any { return all },
 }
 
 // when is a moment to the second, with its zone.
@@ -93,12 +95,12 @@ func size(n int64) string {
 // whatever direction it is written, it moves nothing that stands beside it, and what
 // can't be seen is shown as a sign that can.
 func foreign(s string) template.HTML {
-	return template.HTML("<bdi>" + template.HTMLEscapeString(visible(s)) + "</bdi>")
+	return template.HTML("<bdi>" + template.HTMLEscapeString(showable(s)) + "</bdi>")
 }
 
-// visible replaces what has no shape of its own and changes how other text is read:
+// showable replaces what has no shape of its own and changes how other text is read:
 // control characters and those that turn the direction of writing.
-func visible(s string) string {
+func showable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':

@@ -1,7 +1,6 @@
 package manifesttest
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,6 +144,29 @@ func anyQuery(t *rapid.T) (q manifest.Query) {
 	if rapid.Bool().Draw(t, "text?") {
 		q.Text = words.Draw(t, "text")
 	}
+	if maybe("number?") {
+		q.Number = rapid.SampledFrom([]string{"0", "01", "100", "0100", "1010", "5550100", "17325550100", "917325550100"}).Draw(t, "number")
+	}
+	if maybe("name?") {
+		q.Name = words.Draw(t, "name")
+	}
+	for _, to := range []**bool{&q.Held, &q.Transcribed} {
+		if maybe("held, transcribed?") {
+			yes := rapid.Bool().Draw(t, "yes")
+			*to = &yes
+		}
+	}
+	if maybe("scope?") {
+		q.Scope.Extensions = rapid.SliceOfN(words, 0, 3).Draw(t, "extensions in scope")
+	}
+	if rapid.IntRange(0, 19).Draw(t, "a wide scope?") == 0 {
+		for i := range 30 {
+			q.Scope.Extensions = append(q.Scope.Extensions, fmt.Sprint(100+i))
+		}
+	}
+	if maybe("young?") {
+		q.Scope.Since = moment("young")
+	}
 	q.OldestFirst = rapid.Bool().Draw(t, "oldest first")
 	q.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
 	return q
@@ -153,7 +175,7 @@ func anyQuery(t *rapid.T) (q manifest.Query) {
 // queryAbout asks for what is like a row: by a text of it in other letters, or
 // by times around its start.
 func queryAbout(t *rapid.T, r manifest.Row) (q manifest.Query) {
-	switch text := rapid.SampledFrom(append([]string{r.CallerID, r.CNAM, r.FileName}, r.Extensions...)).Draw(t, "its text"); rapid.IntRange(0, 4).Draw(t, "asks for") {
+	switch text := rapid.SampledFrom(append([]string{r.CallerID, r.CNAM, r.FileName}, r.Extensions...)).Draw(t, "its text"); rapid.IntRange(0, 8).Draw(t, "asks for") {
 	case 0:
 		q.Text = strings.ToLower(text)
 	case 1:
@@ -167,14 +189,45 @@ func queryAbout(t *rapid.T, r manifest.Row) (q manifest.Query) {
 		if len(r.Extensions) > 0 {
 			q.Filter.Extension = r.Extensions[0]
 		}
+	case 5:
+		number := manifest.Digits(rapid.SampledFrom([]string{r.CallerID, r.DNIS}).Draw(t, "its number"))
+		q.Number = number[rapid.IntRange(0, len(number)).Draw(t, "from digit"):]
+	case 6:
+		name := []rune(strings.ToUpper(r.CNAM))
+		q.Name = string(name[rapid.IntRange(0, len(name)).Draw(t, "from letter"):])
+	case 7:
+		q.Scope = manifest.Scope{Extensions: append([]string{}, r.Extensions...), Since: r.Start}
+	case 8:
+		q.After, q.OldestFirst = manifest.PlaceOf(r), rapid.Bool().Draw(t, "oldest first")
 	}
 	return q
+}
+
+// holdOnSome is a hold, often on what recordings have.
+func holdOnSome(t *rapid.T) (h manifest.Hold) {
+	h.Reason, h.By = "a case", "vera"
+	maybe := func(label string) bool { return rapid.IntRange(0, 2).Draw(t, label) == 0 }
+	if maybe("holds ids?") {
+		h.IDs = rapid.SliceOfN(rapid.Int64Range(1, 30), 1, 3).Draw(t, "held ids")
+	}
+	if maybe("holds a caller?") {
+		h.CallerID = rapid.OneOf(words, rapid.SampledFrom([]string{"7325550100", "+1 (732) 555-0100", "173255501009", "5550100"})).Draw(t, "held caller")
+	}
+	if maybe("holds an extension?") {
+		h.Extension = words.Draw(t, "held extension")
+	}
+	for _, to := range []*time.Time{&h.Since, &h.Until} {
+		if maybe("holds a time?") {
+			*to = spring.Add(time.Duration(rapid.IntRange(-50, 50).Draw(t, "held time"))*time.Hour + time.Duration(rapid.IntRange(0, 1).Draw(t, "held µs"))*time.Microsecond)
+		}
+	}
+	return h
 }
 
 // anyWay is how far a recording may have come, and be counted with another size.
 var anyWay = rapid.SampledFrom([][]manifest.Step{
 	{}, {}, {}, {manifest.StepFailed}, {manifest.StepStored, manifest.StepVerified, manifest.StepFailed}, {manifest.StepStored, manifest.StepVerified},
-	{manifest.StepStored, manifest.StepPurging, manifest.StepPurged},
+	{manifest.StepStored, manifest.StepPurging, manifest.StepPurged}, {manifest.StepStored, manifest.StepTranscribed},
 })
 
 // Whatever VBC writes and somebody looks for, the manifest finds just what
@@ -208,8 +261,16 @@ func searchFindsWhatMatches(t *testing.T, places Places) {
 			})
 		}
 		wg.Wait()
+		listedAgain(rt, m, shown)
+		for range rapid.IntRange(0, 2).Draw(rt, "holds") {
+			if h := holdOnSome(rt); h.Selects() {
+				if _, err := m.AddHold(t.Context(), h); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
 		all := allOf(rt, m)
-		if len(all) != len(shown) {
+		if len(all) < len(shown) {
 			rt.Fatalf("%d of %d rows", len(all), len(shown))
 		}
 		for range 5 {
@@ -225,6 +286,22 @@ func searchFindsWhatMatches(t *testing.T, places Places) {
 	})
 }
 
+// listedAgain has a later listing say something else of some recordings.
+func listedAgain(t *rapid.T, m Manifest, shown []vbc.Recording) {
+	var again []vbc.Recording
+	for _, r := range shown {
+		if rapid.IntRange(0, 4).Draw(t, "is listed again") > 0 {
+			continue
+		}
+		if other := anyRecording(t, r.ID); other.Unreadable == "" {
+			again = append(again, other)
+		}
+	}
+	if _, err := m.Add(t.Context(), 2, again); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // allOf are all rows, by their start.
 func allOf(t *rapid.T, m Manifest) (all []manifest.Row) {
 	for r, err := range m.InOrder(t.Context()) {
@@ -233,15 +310,20 @@ func allOf(t *rapid.T, m Manifest) (all []manifest.Row) {
 		}
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b manifest.Row) int {
-		return cmp.Or(a.Start.Truncate(time.Millisecond).Compare(b.Start.Truncate(time.Millisecond)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(all, func(a, b manifest.Row) int { return manifest.PlaceOf(a).Compare(manifest.PlaceOf(b)) })
 	return all
 }
 
 // compare compares what a query finds with all rows that match, oldest first.
 func compare(t *rapid.T, m Manifest, all []manifest.Row, q manifest.Query) {
-	want := slices.DeleteFunc(slices.Clone(all), func(r manifest.Row) bool { return !q.Matches(r) })
+	holds, err := m.Holds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.DeleteFunc(slices.Clone(all), func(r manifest.Row) bool {
+		_, held := manifest.Covering(holds, r)
+		return !q.Matches(r) || q.Held != nil && *q.Held != held
+	})
 	for _, by := range []manifest.Grouping{"", manifest.ByMonth, manifest.ByExtension, manifest.ByDirection, manifest.ByState} {
 		zone := time.FixedZone("", 60*60*rapid.IntRange(-12, 12).Draw(t, "zone"))
 		groups, total, err := m.Count(t.Context(), q, by, zone)
@@ -257,18 +339,48 @@ func compare(t *rapid.T, m Manifest, all []manifest.Row, q manifest.Query) {
 	if !q.OldestFirst {
 		slices.Reverse(want)
 	}
+	for _, limit := range []int{0, 1, 3, len(want), len(want) + 1} {
+		n, more, err := m.CountUpTo(t.Context(), q, int64(limit))
+		if err != nil || n != int64(min(limit, len(want))) || more != (len(want) > limit) {
+			t.Errorf("%+v: counted %d up to %d of %d, more: %v, %v", q, n, limit, len(want), more, err)
+		}
+	}
+	comparePages(t, m, want, q)
+	want = slices.DeleteFunc(want, q.Passed)
 	if q.Limit > 0 && len(want) > q.Limit {
 		want = want[:q.Limit]
 	}
-	var found []manifest.Row
+	found := searched(t, m, q)
+	if diff := gocmp.Diff(want, found); diff != "" && len(want)+len(found) > 0 {
+		t.Errorf("%+v: %s", q, diff)
+	}
+}
+
+func searched(t *rapid.T, m Manifest, q manifest.Query) (found []manifest.Row) {
 	for r, err := range m.Search(t.Context(), q) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		found = append(found, r)
 	}
+	return found
+}
+
+// comparePages has pages, each behind the last row of the one before, be all that a
+// query selects.
+func comparePages(t *rapid.T, m Manifest, want []manifest.Row, q manifest.Query) {
+	q.Limit, q.After = rapid.IntRange(1, 7).Draw(t, "rows on a page"), manifest.Place{}
+	var found []manifest.Row
+	for {
+		page := searched(t, m, q)
+		found = append(found, page...)
+		if len(page) < q.Limit || len(found) > len(want) {
+			break
+		}
+		q.After = manifest.PlaceOf(page[len(page)-1])
+	}
 	if diff := gocmp.Diff(want, found); diff != "" && len(want)+len(found) > 0 {
-		t.Errorf("%+v: %s", q, diff)
+		t.Errorf("in pages of %d, %+v: %s", q.Limit, q, diff)
 	}
 }
 

@@ -46,11 +46,14 @@ CREATE TABLE call (
 	file_name  TEXT,
 	extensions TEXT,             -- as in ",101,102,"
 	rule_ids   TEXT,
+	transcribed INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (start, kind, owner, id, nth)
 ) WITHOUT ROWID;
 INSERT INTO call SELECT ` + ofCall + ` FROM recording;
 CREATE INDEX by_caller ON call (caller_id, start);
+` + callTriggers
 
+	callTriggers = `
 CREATE TRIGGER call_in AFTER INSERT ON recording BEGIN
 	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
@@ -61,8 +64,8 @@ CREATE TRIGGER call_anew AFTER UPDATE OF kind, owner, id, nth, start, raw, odd O
 	DELETE FROM call WHERE start = old.start AND kind = old.kind AND owner = old.owner AND id = old.id AND nth = old.nth;
 	INSERT INTO call SELECT ` + ofCall + ` FROM recording WHERE kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
-CREATE TRIGGER call_moves AFTER UPDATE OF state, size, audio, archived_at ON recording BEGIN
-	UPDATE call SET state = new.state, bytes = iif(new.archived_at <> 0 AND new.audio <> '', new.audio ->> '$.size', new.size)
+CREATE TRIGGER call_moves AFTER UPDATE OF state, size, audio, archived_at, transcript ON recording BEGIN
+	UPDATE call SET state = new.state, bytes = iif(new.archived_at <> 0 AND new.audio <> '', new.audio ->> '$.size', new.size), transcribed = new.transcript <> ''
 		WHERE start = new.start AND kind = new.kind AND owner = new.owner AND id = new.id AND nth = new.nth;
 END;
 `
@@ -76,7 +79,8 @@ END;
 		iif(odd = 1, NULL, coalesce(raw ->> '$.call_id', '')),
 		iif(odd = 1, NULL, coalesce(raw ->> '$.file_name', '')),
 		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.extensions', ''), '[]'), '"', '') || ','),
-		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.rule_ids', ''), '[]'), '"', '') || ',')`
+		iif(odd = 1, NULL, ',' || replace(trim(coalesce(raw ->> '$.rule_ids', ''), '[]'), '"', '') || ','),
+		transcript <> ''`
 )
 
 // checkCalls says what call has otherwise than the recordings. Rows are compared
@@ -84,7 +88,7 @@ END;
 const checkCalls = `SELECT 'what finds recordings by their calls is wrong' WHERE
 	(SELECT count(*) FROM call) <> (SELECT count(*) FROM recording) OR EXISTS (
 		SELECT 1 FROM recording r WHERE NOT EXISTS (SELECT 1 FROM call c WHERE c.start = r.start AND c.kind = r.kind AND c.owner = r.owner AND c.id = r.id AND c.nth = r.nth
-			AND c.state = r.state AND c.odd = r.odd AND (r.odd = 1 OR c.caller_id = coalesce(r.raw ->> '$.caller_id', '') AND c.cnam = coalesce(r.raw ->> '$.cnam', ''))))`
+			AND c.state = r.state AND c.odd = r.odd AND c.transcribed = (r.transcript <> '') AND (r.odd = 1 OR c.caller_id = coalesce(r.raw ->> '$.caller_id', '') AND c.cnam = coalesce(r.raw ->> '$.cnam', ''))))`
 
 // How SQLite can read what VBC says of a call.
 const (

@@ -48,6 +48,15 @@ func ids(t *testing.T, m *Manifest, q manifest.Query) (ids []int64) {
 // order: one is read only once it is found.
 func TestSearchReadsWhatItFinds(t *testing.T) {
 	m := bound(t, filepath.Join(t.TempDir(), "m"))
+	smith := vbc.ParseRecording(vbc.Company, "", []byte(`{"id":1,"start":"2026-05-12T10:15:00+0000","cnam":"Smith J","caller_id":"17325550100"}`))
+	if _, err := m.Add(t.Context(), 1, []vbc.Recording{smith}); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []manifest.Hold{{CallerID: "(732) 555-0100"}, {Extension: "101"}} {
+		if _, err := m.AddHold(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
 	plan := func(text string, args ...any) string {
 		steps, err := query(t.Context(), m, func(rows *sql.Rows) (detail string, err error) {
 			var id, parent, unused int
@@ -62,25 +71,36 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		Filter: vbc.Filter{Direction: "INBOUND", Extension: "101", DNIS: "1", CNAM: "2", CallID: "3", RuleID: "4", MinDuration: 1, MaxDuration: time.Hour}}
 	ofOne := full
 	ofOne.Filter.CallerID = "17325550100"
+	yes, no := true, false
+	const unread = " + " + byCaller
 	for _, c := range []struct {
 		q           manifest.Query
 		parts, want string
 	}{
 		{manifest.Query{}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id,nth)<(?,?,?,?,?))"},
-		{full, inOrder, "SEARCH call USING PRIMARY KEY (start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Text: "x", Since: spring, Until: spring.AddDate(1, 0, 0)}, inOrder, "SEARCH call USING PRIMARY KEY (start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
 		{manifest.Query{OldestFirst: true, Since: spring, Until: spring, Text: "x"}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id,nth)>(?,?,?,?,?) AND start<?)"},
-		{ofOne, byCaller + " " + byCaller, "SEARCH call USING INDEX by_caller (caller_id=? AND start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{ofOne, byCaller + unread, "SEARCH call USING INDEX by_caller (caller_id=? AND start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Number: "550100"}, "number + number" + unread, "SEARCH number USING PRIMARY KEY (tail=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Number: "100"}, inOrder, "SEARCH call USING PRIMARY KEY ("},
+		{manifest.Query{Filter: vbc.Filter{Extension: "101"}}, "call_extension" + unread, "SEARCH call_extension USING PRIMARY KEY (extension=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Scope: manifest.Scope{Extensions: []string{"101", "102"}}}, "call_extension + call_extension" + unread, "SEARCH call_extension USING PRIMARY KEY (extension=? AND ("},
+		{manifest.Query{Filter: vbc.Filter{Direction: "INTRA_PBX"}}, byDirection + unread, "SEARCH call USING INDEX by_direction (direction=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Transcribed: &yes}, transcribed, "SEARCH call USING INDEX by_transcribed (transcribed=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Name: "smith"}, byName + unread, "SEARCH call USING INDEX by_name (cnam=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
+		{manifest.Query{Held: &no}, inOrder, "SEARCH call USING PRIMARY KEY ("},
+		{manifest.Query{Held: &yes}, strings.Join([]string{byCaller, "call_extension", "call_extension"}, " + ") + unread + " + recording INDEXED BY said", "SEARCH call USING INDEX by_caller (caller_id=? AND ("},
 	} {
-		parts, err := m.parts(t.Context(), c.q)
+		w, err := m.way(t.Context(), c.q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var used []string
-		for _, p := range parts {
+		for _, p := range w.parts {
 			used = append(used, p.from)
 		}
-		text, args := terms(c.q).keys(parts, terms(c.q).begin(), 10)
-		if got := plan(text, args...); strings.Join(used, " ") != c.parts || !strings.Contains(got, c.want) || strings.Contains(got, "B-TREE FOR ORDER BY") {
+		text, args := terms(c.q).keys(w.parts, terms(c.q).begin(), 10)
+		if got := plan(text, args...); strings.Join(used, " + ") != c.parts || !strings.Contains(got, c.want) || strings.Contains(got, "B-TREE FOR ORDER BY") {
 			t.Errorf("%+v: by %q:\n%s\nwant %s", c.q, used, got, c.want)
 		}
 		for by := range groupColumn {
@@ -106,8 +126,8 @@ func TestSearchForRareStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, q := range map[string]manifest.Query{byState: {States: []manifest.State{manifest.Failed, manifest.Gone, manifest.Failed}, Text: "john"}, inOrder: {States: []manifest.State{manifest.Listed, manifest.Failed}}} {
-		if parts, err := m.parts(t.Context(), q); err != nil || parts[0].from != want {
-			t.Errorf("%v by %v, %v", q.States, parts, err)
+		if w, err := m.way(t.Context(), q); err != nil || w.parts[0].from != want {
+			t.Errorf("%v by %v, %v", q.States, w.parts, err)
 		}
 	}
 	if got := ids(t, m, manifest.Query{States: []manifest.State{manifest.Failed, manifest.Gone, manifest.Failed}, Text: "john"}); fmt.Sprint(got) != "[9 7]" {

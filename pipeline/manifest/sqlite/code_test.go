@@ -16,7 +16,7 @@ import (
 // was acknowledged, and one that wasn't.
 func format8(t *testing.T, path string) {
 	t.Helper()
-	text := schema
+	text := schema10()
 	for _, column := range []string{"code ", "acknowledging_code "} {
 		i := strings.Index(text, "	"+column)
 		text = text[:i] + text[i+strings.IndexByte(text[i:], '\n')+1:]

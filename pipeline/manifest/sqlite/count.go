@@ -9,12 +9,13 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
-// Count counts the recordings that a query selects, whatever its Limit: all of
-// them and, if by isn't "", each group of them, in order. Months are those of
+// Count counts the recordings that a query selects, whatever its Limit and After: all
+// of them and, if by isn't "", each group of them, in order. Months are those of
 // zone. It holds no more in memory than a month's worth of short entries.
 func (m *Manifest) Count(ctx context.Context, q manifest.Query, by manifest.Grouping, zone *time.Location) (groups []manifest.Count, total manifest.Count, err error) {
-	q.Limit, q.OldestFirst = 0, true
+	q.Limit, q.OldestFirst, q.After = 0, true, manifest.Place{}
 	c := manifest.NewCounting(by, zone)
+	q = narrowed(q)
 	if err := m.count(ctx, q, c); err != nil {
 		return nil, manifest.Count{}, err
 	}
@@ -23,11 +24,14 @@ func (m *Manifest) Count(ctx context.Context, q manifest.Query, by manifest.Grou
 }
 
 func (m *Manifest) count(ctx context.Context, q manifest.Query, c *manifest.Counting) error {
-	parts, err := m.parts(ctx, q)
+	if len(q.IDs) > 0 || q.Held != nil || q.Words != "" { // of which SQLite knows too little
+		return m.countRows(ctx, q, c)
+	}
+	w, err := m.way(ctx, q)
 	if err != nil {
 		return err
 	}
-	if len(q.IDs) > 0 || q.Words != "" || parts[0].from != inOrder { // not many
+	if w.few() {
 		return m.countRows(ctx, q, c)
 	}
 	from, until, err := m.extent(ctx)
@@ -86,7 +90,7 @@ func monthQuery(q manifest.Query, by manifest.Grouping) (text string, args []any
 		of, group = column, " GROUP BY 1"
 	}
 	return `SELECT coalesce(` + of + `, ''), count(*), coalesce(sum(max(bytes, 0)), 0), count(*) FILTER (WHERE ` + terms(q).unsure() + `),
-		coalesce(sum(max(bytes, 0)) FILTER (WHERE ` + terms(q).unsure() + `), 0) FROM call WHERE ` + where.text + group, where.args
+		coalesce(sum(max(bytes, 0)) FILTER (WHERE ` + terms(q).unsure() + `), 0) FROM ` + inOrder + ` WHERE ` + where.text + group, where.args
 }
 
 // countMonth counts a month, or a part of one. Where SQLite isn't sure, it looks
@@ -114,7 +118,7 @@ func (m *Manifest) countMonth(ctx context.Context, q manifest.Query, c *manifest
 		return nil
 	}
 	where := terms(q).where().and(terms(q).unsure())
-	next := m.paged(q, []part{{inOrder, where.and("start < ?", until)}}, cursor{at: from})
+	next := m.paged(q, []part{{from: inOrder, where: where.and("start < ?", until), ofCall: true}}, cursor{at: from})
 	for {
 		page, err := next(ctx)
 		if err != nil || len(page) == 0 {

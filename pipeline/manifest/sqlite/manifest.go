@@ -44,6 +44,11 @@ type Manifest struct {
 	keyFile  string
 	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 
+	callers struct { // that holds on a caller cover, by how that one is written
+		sync.Mutex
+		of map[string]coveredBy
+	}
+
 	ended struct { // uploads, and that isn't written down yet
 		sync.Mutex
 		uploads []manifest.Upload

@@ -41,7 +41,12 @@ var migrations = map[int]func(*sql.Tx) error{1: chainReceipts, 2: addLookups, 3:
 // addPage leads to format 11: calls are found by the end of a number and by what was
 // said, and who has listened is written down.
 func addPage(tx *sql.Tx) error {
-	_, err := tx.Exec(numbers + listenings + words)
+	if err := addColumn(tx, "call", "transcribed INTEGER NOT NULL DEFAULT 0"); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DROP TRIGGER call_in; DROP TRIGGER call_out; DROP TRIGGER call_anew; DROP TRIGGER call_moves;` + callTriggers + `
+		UPDATE call SET transcribed = 1 FROM recording r WHERE r.transcript <> '' AND call.start = r.start AND call.kind = r.kind AND call.owner = r.owner
+			AND call.id = r.id AND call.nth = r.nth;` + numbers + listenings + words)
 	return err
 }
 

@@ -196,7 +196,7 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	}
 	found, err := query(ctx, m, func(rows *sql.Rows) (s string, err error) {
 		return s, rows.Scan(&s)
-	}, checkCalls+` UNION ALL `+checkWords)
+	}, checkCalls+" UNION ALL "+checkNumbers+" UNION ALL "+checkWords)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ const format = 11
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
 // queries select by.
-const schema = `
+var schema = `
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY,  -- account, destination, identity, chain, receipts_stored, page_size, pace, limited, ahead, transcripts, late, scan …
 	value TEXT NOT NULL

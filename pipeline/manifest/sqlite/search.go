@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -20,12 +19,17 @@ import (
 func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error] {
 	return func(yield func(manifest.Row, error) bool) {
 		found := 0
-		for r, err := range m.candidates(ctx, q) {
+		held, err := m.holdsFor(ctx, q)
+		if err != nil {
+			yield(manifest.Row{}, err)
+			return
+		}
+		for r, err := range m.candidates(ctx, narrowed(q)) {
 			if err != nil {
 				yield(manifest.Row{}, err)
 				return
 			}
-			if !q.Matches(r) {
+			if !q.Matches(r) || !held(r) || q.Passed(r) {
 				continue
 			}
 			if found++; !yield(r, nil) || found == q.Limit {
@@ -33,6 +37,18 @@ func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manif
 			}
 		}
 	}
+}
+
+// holdsFor returns what decides whether a row is held as a query asks.
+func (m *Manifest) holdsFor(ctx context.Context, q manifest.Query) (func(manifest.Row) bool, error) {
+	if q.Held == nil {
+		return func(manifest.Row) bool { return true }, nil
+	}
+	holds, err := m.Holds(ctx)
+	return func(r manifest.Row) bool {
+		_, held := manifest.Covering(holds, r)
+		return held == *q.Held
+	}, err
 }
 
 // candidates yields what may match, in the order of the query.
@@ -66,16 +82,16 @@ func (m *Manifest) plan(ctx context.Context, q manifest.Query) (next func(contex
 	if len(q.IDs) > 0 {
 		return m.byIDs(q), nil
 	}
-	parts, err := m.parts(ctx, q)
+	w, err := m.way(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return m.paged(q, parts, terms(q).begin()), nil
+	return m.paged(q, w.parts, terms(q).begin()), nil
 }
 
 // paged reads the rows behind a cursor, page by page.
 func (m *Manifest) paged(q manifest.Query, parts []part, c cursor) func(context.Context) ([]manifest.Row, error) {
-	done := false
+	done := len(parts) == 0
 	return func(ctx context.Context) (page []manifest.Row, err error) {
 		if done {
 			return nil, nil
@@ -85,7 +101,7 @@ func (m *Manifest) paged(q manifest.Query, parts []part, c cursor) func(context.
 			limit = min(limit, q.Limit)
 		}
 		text, args := terms(q).keys(parts, c, limit)
-		page, err = query(ctx, m, func(rows *sql.Rows) (manifest.Row, error) {
+		page, err = queryOnce(ctx, m, func(rows *sql.Rows) (manifest.Row, error) {
 			var start int64
 			r, err := m.scanWith(rows, &start)
 			if err == nil {
@@ -98,57 +114,46 @@ func (m *Manifest) paged(q manifest.Query, parts []part, c cursor) func(context.
 	}
 }
 
-// part is one table or index, and what of it is looked at.
-type part struct {
-	from  string
-	where clause
-}
-
-const (
-	inOrder  = "call NOT INDEXED"
-	byCaller = "call INDEXED BY by_caller"
-	byState  = "recording INDEXED BY by_state" // which knows nothing of calls
-)
-
-// few is the share of recordings, one in so many, below which looking at each
-// of them is quicker than reading all of call.
-const few = 50
-
-// parts says what answers a query that gives no ids.
-func (m *Manifest) parts(ctx context.Context, q manifest.Query) ([]part, error) {
-	where := terms(q).where()
-	if q.Filter.CallerID != "" {
-		return []part{{byCaller, where.and("caller_id = ?", q.Filter.CallerID)}, {byCaller, where.and("caller_id IS NULL")}}, nil
+// queryOnce is query for what is put in so many ways that no statement is kept.
+func queryOnce[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, error), text string, args ...any) (out []T, err error) {
+	rows, err := m.reads.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	if len(q.States) > 0 {
-		var n, of int64
-		err := m.reads.QueryRowContext(ctx, `SELECT coalesce(sum(recordings) FILTER (WHERE state IN (SELECT value FROM json_each(?))), 0), coalesce(sum(recordings), 0) FROM tally`,
-			asJSON(q.States)).Scan(&n, &of)
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scan(rows)
 		if err != nil {
 			return nil, fmt.Errorf("read manifest: %w", err)
 		}
-		if n < of/few {
-			var parts []part
-			for _, s := range slices.Compact(slices.Sorted(slices.Values(q.States))) {
-				parts = append(parts, part{byState, terms(q).whose().and("state = ?", s)})
-			}
-			return parts, nil
-		}
+		out = append(out, v)
 	}
-	return []part{{inOrder, where}}, nil
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return out, nil
 }
 
 // begin is before the first row that a query can select.
 func (q terms) begin() cursor {
+	c := cursor{at: math.MinInt64}
 	switch {
-	case q.OldestFirst && q.Since.IsZero():
-		return cursor{at: math.MinInt64}
+	case q.OldestFirst && !q.Since.IsZero():
+		c.at = q.Since.UnixMilli()
 	case q.OldestFirst:
-		return cursor{at: q.Since.UnixMilli()}
 	case q.Until.IsZero():
-		return cursor{at: math.MaxInt64}
+		c.at = math.MaxInt64
+	default:
+		c.at = q.Until.UnixMilli() + 1
 	}
-	return cursor{at: q.Until.UnixMilli() + 1}
+	if q.After == (manifest.Place{}) {
+		return c
+	}
+	after := cursor{at: q.After.Start.UnixMilli(), kind: string(q.After.Kind), owner: q.After.Owner, id: q.After.ID, nth: q.After.Nth}
+	if q.OldestFirst && after.at < c.at || !q.OldestFirst && after.at >= c.at {
+		return c
+	}
+	return after
 }
 
 func (q terms) order() string {
@@ -158,9 +163,9 @@ func (q terms) order() string {
 	return `ORDER BY at DESC, k DESC, o DESC, i DESC, n DESC`
 }
 
-// keys selects the next rows behind a cursor. Each part yields them in the
-// order of the whole. The far end of the time is a condition of its own; the
-// near one is the cursor's.
+// keys selects the next rows behind a cursor, each once. Each part yields them in the
+// order of the whole. The far end of the time is a condition of its own; the near one is
+// the cursor's.
 func (q terms) keys(parts []part, c cursor, limit int) (text string, args []any) {
 	behind, end := "<", clause{}
 	switch {
@@ -172,15 +177,34 @@ func (q terms) keys(parts []part, c cursor, limit int) (text string, args []any)
 	if q.OldestFirst {
 		behind = ">"
 	}
+	const place = "start AS at, kind AS k, owner AS o, id AS i, nth AS n"
+	where := q.where()
 	for _, p := range parts {
 		if text != "" {
-			text += ` UNION ALL `
+			text += ` UNION `
 		}
 		w := p.where.and("(start, kind, owner, id, nth) "+behind+" (?, ?, ?, ?, ?)", c.at, c.kind, c.owner, c.id, c.nth).and(end.text, end.args...)
-		text += `SELECT start AS at, kind AS k, owner AS o, id AS i, nth AS n FROM ` + p.from + ` WHERE ` + w.text
-		args = append(args, w.args...)
+		if p.ofCall {
+			w = w.and(where.text, where.args...)
+			text += `SELECT ` + place + `, ` + q.unsure() + ` AS unsure FROM ` + p.from + ` WHERE ` + w.text
+			args = append(args, w.args...)
+			continue
+		}
+		text += `SELECT at, k, o, i, n, ` + q.unsure() + ` AS unsure FROM (SELECT ` + place + ` FROM ` + p.from + ` WHERE ` + w.text +
+			`) CROSS JOIN call ON start = at AND kind = k AND owner = o AND id = i AND nth = n WHERE ` + where.text
+		args = slices.Concat(args, p.args, w.args, where.args)
 	}
 	return text + ` ` + q.order() + ` LIMIT ?`, append(args, limit)
+}
+
+// keysOf says of so many calls, of those behind the query's beginning, whether they fit.
+func (q terms) keysOf(many int) (text string, args []any) {
+	c, where, behind, order := q.begin(), q.where(), "<", "start DESC, kind DESC, owner DESC, id DESC, nth DESC"
+	if q.OldestFirst {
+		behind, order = ">", "start, kind, owner, id, nth"
+	}
+	return `SELECT ` + where.text + ` AS fits FROM ` + inOrder + ` WHERE (start, kind, owner, id, nth) ` + behind + ` (?, ?, ?, ?, ?) ORDER BY ` + order + ` LIMIT ?`,
+		append(slices.Clip(where.args), c.at, c.kind, c.owner, c.id, c.nth, many)
 }
 
 // byIDs reads the rows with certain ids, of all collections, at once.
@@ -207,7 +231,7 @@ func (m *Manifest) byIDs(q manifest.Query) func(context.Context) ([]manifest.Row
 			if !q.OldestFirst {
 				a, b = b, a
 			}
-			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Nth, b.Nth))
+			return manifest.PlaceOf(a).Compare(manifest.PlaceOf(b))
 		})
 		return all, err
 	}

@@ -34,9 +34,6 @@ var rights = map[string][]Right{
 	"admin":      {See, Play, Download, Thaw, Hold, Release, Oversee, Log, Admin},
 }
 
-// Kinds are the roles that there are without a configuration.
-func Kinds() []string { return []string{"auditor", "supervisor", "holder", "admin"} }
-
 // Role is a role with its limits.
 type Role struct {
 	Name       string // as the configuration or the program calls it

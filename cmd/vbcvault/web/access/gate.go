@@ -47,6 +47,8 @@ type settings struct {
 	secure  bool // browsers reach the page by https
 	idle    time.Duration
 	ends    time.Duration
+
+	provider *provider // nil = there is none
 }
 
 // New makes a gate; it asks nobody anything.
@@ -63,6 +65,9 @@ func New(o Options) *Gate {
 func (g *Gate) Use(c config.Web) {
 	s := &settings{Web: c, proxies: proxiesOf(c.Proxies), idle: cmp.Or(c.SessionIdle, 30*time.Minute), ends: cmp.Or(c.SessionEnds, 12*time.Hour)}
 	s.hosts, s.secure = hostsOf(g.listen, c.URL), g.tls || isHTTPS(c.URL)
+	if c.OIDC != nil {
+		s.provider = newProvider(*c.OIDC, c.URL, g.now)
+	}
 	g.using.Store(s)
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 )
 
@@ -98,7 +99,7 @@ func (s *settings) role(name string) (Role, bool) {
 	if c, ok := s.Roles[name]; ok {
 		return Role{Name: name, Kind: c.Role, Accounts: c.Accounts, Extensions: c.Extensions, MaxAge: c.MaxAge, Download: c.Download}, true
 	}
-	return Role{Name: name, Kind: name}, slices.Contains(Kinds(), name)
+	return Role{Name: name, Kind: name}, slices.Contains(config.WebRoles(), name)
 }
 
 // SignOut ends the session of whoever asks.

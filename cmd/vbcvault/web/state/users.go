@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -90,6 +91,15 @@ type Person struct {
 	Sessions int       // that began or were seen since
 }
 
+// Way is how they sign in.
+func (p Person) Way() string {
+	way, _, _ := strings.Cut(p.ID, ":")
+	if way == "user" {
+		return Password
+	}
+	return way
+}
+
 // People are all users and all others who have signed in, by name, with their sessions
 // that are not over.
 func (d *DB) People(ctx context.Context, began, seen time.Time) (all []Person, err error) {
@@ -120,4 +130,10 @@ func (d *DB) People(ctx context.Context, began, seen time.Time) (all []Person, e
 func short(id string) string {
 	d := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(d[:4])
+}
+
+// HasUsers reports whether there are users.
+func (d *DB) HasUsers(ctx context.Context) (has bool, err error) {
+	err = d.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM user)").Scan(&has)
+	return has, err
 }

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
+)
+
+func init() {
+	routes = append(routes, route{"GET /{$}", access.See, (*Server).search})
+}
+
+// results is what the page of the search shows.
+type results struct {
+	*form
+	findings
+	Names []string // of the accounts that whoever looks may see
+	Asked bool     // the manifests were asked: nothing in the form is wrong
+	First string   // the address of the first page; "" if it is this one
+	After string   // the address of the next page
+	Back  string   // the address of this one, for whoever changes the zone
+	Gone  bool     // the address's place can't be read
+}
+
+// search answers with calls. Its address is the whole of the query.
+func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
+	viewer, parameters := access.From(r.Context()), r.URL.Query()
+	form := readQuery(parameters)
+	vaults := inScope(s.o.Vaults(), viewer.Sees)
+	page := results{form: form, Back: r.URL.RequestURI()}
+	for _, v := range vaults {
+		page.Names = append(page.Names, v.Name)
+	}
+	q := form.query(zoneOf(r))
+	q.Scope = viewer.Scope(s.now())
+	form.named(page.Names)
+	var after *cursor
+	if text := parameters.Get("after"); text != "" {
+		c, ok := readCursor(text)
+		after, page.Gone = &c, !ok
+		page.First = address(form, "")
+	}
+	if len(form.Wrong) > 0 || page.Gone {
+		return s.show(w, r, http.StatusUnprocessableEntity, "search", "Calls", page)
+	}
+	here := address(form, parameters.Get("after"))
+	if u, err := url.Parse(here); err != nil || !maps.EqualFunc(u.Query(), parameters, slices.Equal) { // as a form that is empty in places is sent
+		http.Redirect(w, r, here, http.StatusSeeOther)
+		return nil
+	}
+	if form.Account != "" {
+		vaults = slices.DeleteFunc(vaults, func(v *Vault) bool { return v.Name != form.Account })
+	}
+	page.findings, page.Asked = s.find(r.Context(), vaults, q, after), true
+	if page.Next != nil {
+		page.After = address(form, page.Next.String())
+	}
+	status := http.StatusOK
+	if n := len(page.Unreadable) + len(page.Slow); n > 0 && n == len(vaults) {
+		status = http.StatusServiceUnavailable
+	}
+	return s.show(w, r, status, "search", "Calls", page)
+}
+
+// address is that of a page of a search, behind a place.
+func address(f *form, after string) string {
+	query := f.Query()
+	if after != "" {
+		if query != "" {
+			query += "&"
+		}
+		query += "after=" + url.QueryEscape(after)
+	}
+	if query == "" {
+		return "/"
+	}
+	return "/?" + query
+}
+
+// callPath is the address of one recording's page, by the name of its account.
+func callPath(account string, r manifest.Row) string {
+	owner := r.Owner
+	if owner == "" {
+		owner = "-"
+	}
+	return "/call/" + url.PathEscape(account) + "/" + url.PathEscape(string(r.Kind)) + "/" + url.PathEscape(owner) + "/" +
+		strconv.FormatInt(r.ID, 10) + "/" + strconv.FormatInt(r.Nth, 10)
+}
+
+// Path is the address of the call's page.
+func (f found) Path() string { return callPath(f.Account, f.Row) }
+
+// Transcribed reports whether there is a transcript to read.
+func (f found) Transcribed() bool { return f.Copy.Transcript.Key != "" }
+
+// Way is the direction of a call in words.
+func (f found) Way() string { return wayOf(f.Recording) }
+
+func wayOf(r vbc.Recording) string {
+	for _, c := range directions {
+		if vbcDirections[c.Value] == r.Direction {
+			return c.Name
+		}
+	}
+	return r.Direction
+}
+
+// Several reports whether whoever looks may see more accounts than one.
+func (r results) Several() bool { return len(r.Names) > 1 }
+
+// Missing reports whether there are accounts that have not been searched.
+func (r results) Missing() bool { return len(r.Unreadable)+len(r.Slow) > 0 }
