@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/words"
 )
 
 // form is what somebody looks for, as they have written it. Its fields are the
@@ -99,6 +101,9 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 	q.Number, q.Name, q.Words, q.Filter.Extension = f.number(), f.Name, f.Words, f.Extension
 	q.Filter.Direction = chosen(f, "direction", f.Direction, vbcDirections)
 	q.States = chosen(f, "state", f.State, stateGroups)
+	if _, err := words.Parse(f.Words); err != nil {
+		f.wrong("words", wrongWords(err))
+	}
 	if f.Held != "" {
 		held := chosen(f, "held", f.Held, answers)
 		q.Held = &held
@@ -117,6 +122,14 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 		f.wrong("max", "This is shorter than the shortest that you ask for: change one of them.")
 	}
 	return q
+}
+
+// wrongWords says why words can't be looked for, and what to do.
+func wrongWords(err error) string {
+	if e, ok := errors.AsType[*words.Error](err); ok {
+		return strings.ToUpper(e.Reason[:1]) + e.Reason[1:] + ": " + e.Hint + "."
+	}
+	return "These words can't be looked for: write others."
 }
 
 // wrong says what is wrong with a field, if nothing is said of it yet.
