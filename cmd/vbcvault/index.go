@@ -107,6 +107,14 @@ func openToIndex(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	return sqlite.OpenBeside(ctx, path)
 }
 
+// transcriptsAre is so many transcripts, and the verb.
+func transcriptsAre(n int64) string {
+	if n == 1 {
+		return "1 transcript is"
+	}
+	return humanize.Comma(n) + " transcripts are"
+}
+
 // unindexed says what is not in the index and why, or nil.
 func unindexed(r index.Result, lacks int64) error {
 	if r.Complete() && lacks == 0 {
@@ -126,6 +134,6 @@ func unindexed(r index.Result, lacks int64) error {
 	if len(why) == 0 {
 		why = append(why, "archived since this command began")
 	}
-	return &hinted{err: &exitError{code: exitIncomplete, err: fmt.Errorf("%s transcripts are not in the index (%s)", humanize.Comma(max(lacks, 1)), strings.Join(why, ", "))},
+	return &hinted{err: &exitError{code: exitIncomplete, err: fmt.Errorf("%s not in the index (%s)", transcriptsAre(max(lacks, 1)), strings.Join(why, ", "))},
 		hint: "vbcvault verify checks the copies, and vbcvault restore --thaw gets back what is cold; then run vbcvault index again"}
 }

@@ -153,7 +153,7 @@ func (f *listFlags) unheard(ctx context.Context, m manifest.Words, warn io.Write
 	}
 	_, lacks, err := m.Indexed(ctx)
 	if err == nil && lacks > 0 {
-		_, err = fmt.Fprintf(warn, "vbcvault: %s transcripts are not in the index yet, so --words does not find their calls; run vbcvault index\n", humanize.Comma(lacks))
+		_, err = fmt.Fprintf(warn, "vbcvault: %s not in the index yet, so --words does not find all calls; run vbcvault index\n", transcriptsAre(lacks))
 	}
 	return err
 }
