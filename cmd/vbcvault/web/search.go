@@ -49,8 +49,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	if len(form.Wrong) > 0 || page.Gone {
 		return s.show(w, r, http.StatusUnprocessableEntity, "search", "Calls", page)
 	}
-	here := address(form, parameters.Get("after"))
-	if u, err := url.Parse(here); err != nil || !maps.EqualFunc(u.Query(), parameters, slices.Equal) { // as a form that is empty in places is sent
+	if here := address(form, parameters.Get("after")); !isAt(here, parameters) { // a form sends what is empty too
 		http.Redirect(w, r, here, http.StatusSeeOther)
 		return nil
 	}
@@ -69,6 +68,13 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 	}
 	return s.show(w, r, status, "search", "Calls", page)
+}
+
+// isAt reports whether an address has just these parameters, in whatever order and
+// however they are written.
+func isAt(address string, parameters url.Values) bool {
+	u, err := url.Parse(address)
+	return err == nil && maps.EqualFunc(u.Query(), parameters, slices.Equal)
 }
 
 // address is that of a page of a search, behind a place.
