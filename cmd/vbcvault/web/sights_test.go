@@ -68,7 +68,8 @@ var sights = map[string][]sight{
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
 	"GET /static/{file}": "the style sheet and the script",
-	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio": "audio",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a picture on the page of a call",
 }
 
 // shown is one page with six calls, for all sights that need no more.

@@ -41,7 +41,6 @@ type reader struct {
 	object  storage.Object
 	size    int64
 	windows []window // those that will be read; none = everything
-	moving  func()   // called before each read that the player has made room for; nil = nothing
 
 	mu   sync.Mutex // guards what is below
 	at   int64      // where the next byte is read
@@ -105,9 +104,6 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		if err := r.open(); err != nil {
 			return 0, err
 		}
-	}
-	if r.moving != nil {
-		r.moving()
 	}
 	if r.sum != nil && r.last == nil && r.left <= heldBack {
 		if err := r.confirm(); err != nil {
