@@ -143,7 +143,7 @@ func (r *reader) some(p []byte) (int, error) {
 			return n, nil
 		}
 		if r.broken++; r.broken > resumes || r.ctx.Err() != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, fmt.Errorf("read %s: %w", r.object.Key, err)
