@@ -234,3 +234,24 @@ func TestFileThatWasReadIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A file that was cut off, or that another one has taken the place of, is not read as the
+// one that is known.
+func TestRangesOfAnotherSize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	o, err := s.Put(t.Context(), "k", storage.Body{Reader: strings.NewReader("0123456789")}, storage.Attrs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storagetest.Truncate(t, filepath.Join(dir, "k"))
+	if _, err := s.OpenRange(t.Context(), o, 0, 2); !errors.Is(err, storage.ErrChanged) {
+		t.Errorf("cut off: %v; want ErrChanged", err)
+	}
+	if r, err := s.OpenRange(t.Context(), storage.Object{Key: "k"}, 0, 2); err != nil {
+		t.Errorf("whatever there is: %v", err)
+	} else if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -24,7 +24,8 @@ func (s *settled) OpenRange(ctx context.Context, o storage.Object, off, n int64)
 		o = has
 	}
 	body, err := s.Store.OpenRange(ctx, o, off, n)
-	if !errors.Is(err, storage.ErrChanged) && !(errors.Is(err, storage.ErrNotFound) && o.VersionID != "") || !o.Proven() {
+	another := errors.Is(err, storage.ErrChanged) || errors.Is(err, storage.ErrNotFound) && o.VersionID != ""
+	if !another || !o.Proven() {
 		return body, err
 	}
 	has, statErr := s.Stat(ctx, storage.Object{Key: o.Key, Content: o.Content, Checksum: o.Checksum})

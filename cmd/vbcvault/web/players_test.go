@@ -135,6 +135,7 @@ func crowded(t testing.TB, each func(name string, p *page)) {
 
 // Two hundred players at once hear what was archived, each is written down once, and no
 // recording is in memory.
+// (It is alone, since it looks at the memory of the whole process.)
 func TestPlayersAtOnce(t *testing.T) {
 	crowded(t, func(name string, p *page) {
 		l := playAtOnce(t, p)

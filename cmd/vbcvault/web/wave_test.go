@@ -23,6 +23,7 @@ type watching struct {
 	storage.Destination
 	mu      sync.Mutex
 	ranges  []int64 // how many bytes each question was for
+	cut     int64   // bytes after which it breaks off; 0 = never
 	cold    bool
 	thawing bool
 	thawed  []storage.Tier
@@ -36,7 +37,25 @@ func (w *watching) OpenRange(ctx context.Context, o storage.Object, off, n int64
 	if w.cold {
 		return nil, storage.ErrCold
 	}
-	return w.Destination.OpenRange(ctx, o, off, n)
+	body, err := w.Destination.OpenRange(ctx, o, off, n)
+	if err == nil && w.cut > 0 {
+		body = &shortened{io.LimitReader(body, w.cut), body}
+	}
+	return body, err
+}
+
+// shortened is a body that breaks off, as that of an HTTP answer does.
+type shortened struct {
+	io.Reader
+	io.Closer
+}
+
+func (s *shortened) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 func (w *watching) Frost(context.Context, storage.Object) (storage.Frost, error) {
@@ -154,4 +173,15 @@ func TestThawing(t *testing.T) {
 	if text := p.Log.String(); !strings.Contains(text, "cold storage") || !strings.Contains(text, "by=vera") {
 		t.Errorf("%s", text)
 	}
+}
+
+// A store that breaks off is no format that isn't known: the waveform is reckoned when
+// somebody looks again.
+func TestWaveformThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	p, _, store := watched(t)
+	store.cut = 20
+	p.Get(firstCall+"/waveform.svg").want(t, http.StatusServiceUnavailable, "The archive does not answer")
+	store.cut = 0
+	p.Get(firstCall+"/waveform.svg").want(t, http.StatusOK, "<title>How loud the call is")
 }

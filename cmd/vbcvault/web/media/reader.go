@@ -41,7 +41,6 @@ type reader struct {
 	object  storage.Object
 	size    int64
 	windows []window // those that will be read; none = everything
-	moving  func()   // called before each read that the player has made room for; nil = nothing
 
 	mu   sync.Mutex // guards what is below
 	at   int64      // where the next byte is read
@@ -106,9 +105,6 @@ func (r *reader) Read(p []byte) (n int, err error) {
 			return 0, err
 		}
 	}
-	if r.moving != nil {
-		r.moving()
-	}
 	if r.sum != nil && r.last == nil && r.left <= heldBack {
 		if err := r.confirm(); err != nil {
 			return 0, r.fail(err)
@@ -147,7 +143,7 @@ func (r *reader) some(p []byte) (int, error) {
 			return n, nil
 		}
 		if r.broken++; r.broken > resumes || r.ctx.Err() != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, fmt.Errorf("read %s: %w", r.object.Key, err)

@@ -3,6 +3,7 @@ package waveform
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -60,7 +61,7 @@ func ofWAV(in *bufio.Reader) (Peaks, error) {
 }
 
 func noSamples(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: a WAV without samples", ErrUnknown)
 	}
 	return err
