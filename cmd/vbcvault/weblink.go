@@ -40,9 +40,8 @@ or none if it has none.`,
 			if err != nil {
 				return err
 			}
-			defer db.Close()
 			path, err := access.NewLink(ctx, db, osUser(), time.Now())
-			if err != nil {
+			if err = errors.Join(err, db.Close()); err != nil {
 				return err
 			}
 			var w config.Web

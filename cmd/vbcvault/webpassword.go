@@ -67,7 +67,7 @@ func askPassword(ctx context.Context, in io.Reader, out io.Writer) (string, erro
 	}
 	var said [2]string
 	for i, question := range []string{"Password: ", "The same again: "} {
-		b, err := hidden(ctx, tty, func() { fmt.Fprint(out, question) })
+		b, err := hidden(ctx, tty, func() { _, _ = fmt.Fprint(out, question) })
 		fmt.Fprintln(out)
 		if err != nil {
 			return "", err

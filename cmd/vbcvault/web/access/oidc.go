@@ -138,7 +138,7 @@ func (g *Gate) BeginOIDC(w http.ResponseWriter, r *http.Request, next string) er
 }
 
 func (g *Gate) setBegun(w http.ResponseWriter, s *settings, value string) {
-	c := &http.Cookie{Name: g.cookie(s) + "-oidc", Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure, MaxAge: int(signInLasts.Seconds())}
+	c := &http.Cookie{Name: g.cookie(s) + "-oidc", Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure, MaxAge: int(signInLasts.Seconds())} //nolint:gosec // Secure wherever browsers reach the page by https; on loopback it is plain
 	if value == "" {
 		c.MaxAge = -1
 	}

@@ -44,7 +44,7 @@ func (g *Gate) begin(w http.ResponseWriter, r *http.Request, s *state.Session, h
 // setCookie gives the browser a session's token, or takes it away. It is kept until the
 // browser is closed.
 func (g *Gate) setCookie(w http.ResponseWriter, s *settings, token string) {
-	c := &http.Cookie{Name: g.cookie(s), Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure}
+	c := &http.Cookie{Name: g.cookie(s), Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure} //nolint:gosec // Secure wherever browsers reach the page by https; on loopback it is plain
 	if token == "" {
 		c.MaxAge = -1
 	}
