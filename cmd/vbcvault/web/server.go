@@ -50,6 +50,7 @@ type Server struct {
 	handing                 handing       // what is being handed over
 	searchTakes, countTakes time.Duration // at most
 
+	moved     moved         // what lies in its archive under another ETag or version
 	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 

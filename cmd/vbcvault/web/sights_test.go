@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/chromedp/chromedp"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -71,8 +73,8 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
-	"GET /users":     {{name: "users", path: "/users"}},
-	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}},
+	"GET /users":     {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
+	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
 	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
 		path, err := access.NewLink(t.Context(), p.State, "vera", time.Now())
@@ -111,6 +113,36 @@ func held(t testing.TB) *page {
 func stranger(t testing.TB) *page {
 	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
 	p.Handler = p.Server.Handler()
+	return p
+}
+
+// manyWays is a page to which people sign in with passwords and by a provider.
+func manyWays(t testing.TB) *page {
+	p := newPage(t, pageOptions{Recordings: someRecordings()[:1], Config: config.Web{URL: "https://calls.example.com", OIDC: &config.OIDC{Issuer: "https://login.example.com", ClientID: "x", Claim: "groups"}}})
+	p.Handler = p.Server.Handler()
+	if err := p.State.AddUser(t.Context(), state.User{Name: "alice", Hash: "x", Role: "auditor", Changed: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// peopled is a page to which several people have signed in, one of them with a name that
+// does what it can.
+func peopled(t testing.TB) *page {
+	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
+	for i, s := range []state.Session{
+		{Person: "link:terminal vera", Name: "terminal vera", Way: state.Link, Role: "admin"},
+		{Person: "oidc:https://login.example.com 8f3c", Name: "vera@example.com", Way: state.OIDC, Role: "auditor"},
+		{Person: "oidc:https://login.example.com x", Name: hostile, Way: state.OIDC, Role: "supervisor"},
+	} {
+		s.Digest, s.Began = []byte{byte(i)}, time.Now()
+		if err := p.State.Begin(t.Context(), &s, "", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.State.AddUser(t.Context(), state.User{Name: "alice", Hash: "x", Role: "auditor", Changed: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
