@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -13,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/chromedp/chromedp"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
@@ -73,6 +74,10 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
+	"GET /listenings": {{name: "listenings", on: shown, at: func(t testing.TB, p *page) string {
+		p.Get(firstCall).want(t, http.StatusOK)
+		return "/listenings"
+	}}},
 	"GET /users":     {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
 	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
@@ -89,6 +94,7 @@ var sights = map[string][]sight{
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
+	"GET /listenings/export":                                     "a file",
 	"GET /handover/{id}/recordings.zip":                          "a ZIP",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a drawing",
 	"GET /static/{file}":                                         "the style sheet and the script",
