@@ -47,7 +47,8 @@ type Server struct {
 	log *slog.Logger
 	now func() time.Time
 
-	handing                 handing       // what is being handed over
+	handing                 handing // what is being handed over
+	tasks                   tasks
 	searchTakes, countTakes time.Duration // at most
 
 	moved     moved         // what lies in its archive under another ETag or version

@@ -23,7 +23,7 @@ const format = 1
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
-	forms, holdEnds, handovers,
+	forms, holdEnds, handovers, audits,
 	peaksSchema,
 }, "\n")
 
