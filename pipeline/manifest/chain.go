@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Chain is the manifest's chain of receipts; see package receipt. Steps add to it.
@@ -14,6 +15,10 @@ type Chain interface {
 	// Receipts yields the lines of the chain behind entry after, oldest first, as
 	// they are: whoever needs them to be a chain checks that.
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]
+	// ReceiptsAbout yields those of them that are about recordings which have had a
+	// key, oldest first, in a time that doesn't depend on how long the chain is. Lines
+	// that aren't JSON are about none.
+	ReceiptsAbout(ctx context.Context, key vbc.Key) iter.Seq2[[]byte, error]
 	// ReceiptsStored says up to which entry the chain is stored beside the archive.
 	ReceiptsStored(ctx context.Context) (seq int64, err error)
 	// Tree is the Merkle tree over the entries that are stored there. That of a

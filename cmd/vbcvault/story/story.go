@@ -5,7 +5,6 @@
 package story
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -68,6 +67,7 @@ type Event struct {
 	Receipt int64          `json:"receipt,omitempty"` // its number in the chain
 	Digest  storage.Digest `json:"digest,omitzero"`   // of that entry
 	Run     int64          `json:"run,omitempty"`
+	Of      storage.Digest `json:"-"` // of what the receipt is of: a listening
 }
 
 // Of gathers what the manifest knows of one recording. It reads only.
@@ -135,20 +135,16 @@ func whatItsCopyTells(row manifest.Row) (all []Event) {
 // receiptsOf are the entries of the chain about a recording. Those of earlier
 // programs don't say which of several with one id: they are told of each.
 func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []Event, err error) {
-	id := []byte(`"id":` + strconv.FormatInt(row.ID, 10))
-	for line, err := range m.Receipts(ctx, 0) {
+	for line, err := range m.ReceiptsAbout(ctx, row.Key()) {
 		if err != nil {
 			return nil, err
-		}
-		if !bytes.Contains(line, id) {
-			continue
 		}
 		var e receipt.Entry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("read a receipt: %w", err)
 		}
-		if e.Kind == row.Kind && e.Owner == row.Owner && e.ID == row.ID && (e.Start.IsZero() || e.Start.Equal(row.Start)) {
-			all = append(all, Event{At: e.At, What: string(e.Type), Text: ReceiptSays(e), Receipt: e.Seq, Digest: storage.SumOf(line), Run: e.Run})
+		if e.Start.IsZero() || e.Start.Equal(row.Start) {
+			all = append(all, Event{At: e.At, What: string(e.Type), Text: ReceiptSays(e), Receipt: e.Seq, Digest: storage.SumOf(line), Run: e.Run, Of: e.Digest})
 		}
 	}
 	return all, nil
@@ -163,6 +159,8 @@ func ReceiptSays(e receipt.Entry) string {
 		return "erasing from the archive started"
 	case receipt.Erased:
 		return "erased from the archive: " + e.Audio.Key
+	case receipt.Listened:
+		return "somebody listened to the copy in the archive, or read what was said; vbcvault listenings says who"
 	case receipt.Result:
 	default:
 		return string(e.Type)

@@ -30,7 +30,9 @@ const (
 
 func text(s string) template.HTML { return foreign(cut(mostOfFact, s)) }
 
-func plain(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) }
+func plain(s string) template.HTML {
+	return template.HTML(template.HTMLEscapeString(s)) //nolint:gosec // it is escaped
+}
 
 // factsOf is what VBC said of a call, in plain words. What it didn't say isn't there.
 func factsOf(zone *time.Location, account string, r manifest.Row) (all []fact) {
@@ -140,7 +142,7 @@ func (s *Server) keepOf(zone *time.Location, r manifest.Row) (all []fact) {
 		return all
 	}
 	if r.State == manifest.Erased {
-		add("SHA-256 of the audio", template.HTML("<code>"+a.SHA256.String()+"</code>"), "it was erased")
+		add("SHA-256 of the audio", "<code>"+plain(a.SHA256.String())+"</code>", "it was erased")
 		return all
 	}
 	switch {
@@ -158,7 +160,7 @@ func (s *Server) keepOf(zone *time.Location, r manifest.Row) (all []fact) {
 		add("Encryption", text(a.Encryption), "")
 	}
 	add("Lies at", "<code>"+text(a.Key)+"</code>", "")
-	add("SHA-256 of the audio", template.HTML("<code>"+a.SHA256.String()+"</code>"), "")
+	add("SHA-256 of the audio", "<code>"+plain(a.SHA256.String())+"</code>", "")
 	if t := r.Copy.Transcript; t.Key != "" {
 		add("Transcript lies at", "<code>"+text(t.Key)+"</code>", "")
 	}

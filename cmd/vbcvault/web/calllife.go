@@ -7,7 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -41,7 +43,12 @@ type listened interface {
 // lifeOf is a recording's life in the order of time: what its story tells, and, for
 // whoever may read the log, who has listened to it.
 func (s *Server) lifeOf(ctx context.Context, m Manifest, d callData) (all []lifeMoment, err error) {
+	receipts := map[storage.Digest]story.Event{} // of listenings
 	for _, e := range d.Story.Events {
+		if e.What == string(receipt.Listened) {
+			receipts[e.Of] = e
+			continue // the listening itself says more, to whoever may know
+		}
 		w, known := lifeWords[e.What]
 		if !known {
 			w = [2]string{"quiet", e.What}
@@ -58,7 +65,7 @@ func (s *Server) lifeOf(ctx context.Context, m Manifest, d callData) (all []life
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, lifeMoment{At: l.At, Title: howWords(l.How), Tone: "quiet", Text: whoListened(l)})
+			all = append(all, lifeMoment{At: l.At, Title: howWords(l.How), Tone: "quiet", Text: whoListened(l), Receipt: receipts[l.Digest].Receipt, Digest: receipts[l.Digest].Digest, Type: receipts[l.Digest].What})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b lifeMoment) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receipt, b.Receipt)) })

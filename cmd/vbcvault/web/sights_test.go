@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -69,6 +70,10 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
+	"GET /listenings": {{name: "listenings", on: shown, at: func(t testing.TB, p *page) string {
+		p.Get(firstCall).want(t, http.StatusOK)
+		return "/listenings"
+	}}},
 	"GET /users":    {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
 	"GET /signin":   {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
 	"GET /accounts": {{name: "accounts", path: "/accounts"}},
@@ -94,6 +99,7 @@ var sights = map[string][]sight{
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
+	"GET /listenings/export":                                     "a file",
 	"GET /handover/{id}/recordings.zip":                          "a ZIP",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a drawing",
 	"GET /static/{file}":                                         "the style sheet and the script",

@@ -34,8 +34,7 @@ func moment(z *time.Location, t time.Time, format string) template.HTML {
 	if t.IsZero() {
 		return "not known"
 	}
-	// Both come from a clock and hold nothing that HTML would read.
-	return template.HTML(`<time datetime="` + t.UTC().Format("2006-01-02T15:04:05Z") + `">` + t.In(z).Format(format) + `</time>`)
+	return `<time datetime="` + plain(t.UTC().Format("2006-01-02T15:04:05Z")) + `">` + plain(t.In(z).Format(format)) + `</time>`
 }
 
 // zoneName is a time zone in words.
@@ -95,7 +94,7 @@ func size(n int64) string {
 // whatever direction it is written, it moves nothing that stands beside it, and what
 // can't be seen is shown as a sign that can.
 func foreign(s string) template.HTML {
-	return template.HTML("<bdi>" + template.HTMLEscapeString(showable(s)) + "</bdi>")
+	return "<bdi>" + plain(showable(s)) + "</bdi>"
 }
 
 // showable replaces what has no shape of its own and changes how other text is read:

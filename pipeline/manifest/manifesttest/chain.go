@@ -2,6 +2,7 @@ package manifesttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // sealed are the lines of entries that follow on a chain.
@@ -126,6 +128,32 @@ func receiptsBehindAnEntry(t *testing.T, places Places) {
 	if n, err := m.ReceiptsStored(t.Context()); err != nil || n != 7 {
 		t.Errorf("%d, %v", n, err)
 	}
+	ofUser := recording(2, day)
+	ofUser.Kind, ofUser.Owner = vbc.OnDemand, "7"
+	must(t, m.TakeOver(t.Context(), sealed(t, &c, outcomeOf(recording(2, day), receipt.Deleted), outcomeOf(recording(22, day), receipt.Deleted),
+		outcomeOf(ofUser, receipt.NotThere)), treeOf(c.Last), nil))
+	about := func(key vbc.Key) (outcomes []receipt.Outcome) {
+		for line, err := range m.ReceiptsAbout(t.Context(), key) {
+			must(t, err)
+			var e receipt.Entry
+			must(t, json.Unmarshal(line, &e))
+			outcomes = append(outcomes, e.Outcome)
+		}
+		return outcomes
+	}
+	if got := about(recording(2, day).Key()); !slices.Equal(got, []receipt.Outcome{receipt.Deleted}) {
+		t.Errorf("about a recording there are %v", got)
+	}
+	if got := about(ofUser.Key()); !slices.Equal(got, []receipt.Outcome{receipt.NotThere}) {
+		t.Errorf("about one of a user with the same id there are %v", got)
+	}
+	if n := len(about(recording(1, day).Key())); n != 2100 {
+		t.Errorf("about a recording there are %d", n)
+	}
+	if got := about(recording(3, day).Key()); got != nil {
+		t.Errorf("about a recording without receipts there are %v", got)
+	}
+	must(t, m.SetReceiptsStored(t.Context(), treeOf(7), nil))
 	if tree, err := m.Tree(t.Context()); err != nil || tree.Size() != 7 || tree.Root() != treeOf(7).Root() {
 		t.Errorf("the tree is %+v, %v", tree, err)
 	}

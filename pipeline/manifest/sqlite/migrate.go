@@ -46,7 +46,7 @@ func addPage(tx *sql.Tx) error {
 	}
 	_, err := tx.Exec(`DROP TRIGGER call_in; DROP TRIGGER call_out; DROP TRIGGER call_anew; DROP TRIGGER call_moves;` + callTriggers + `
 		UPDATE call SET transcribed = 1 FROM recording r WHERE r.transcript <> '' AND call.start = r.start AND call.kind = r.kind AND call.owner = r.owner
-			AND call.id = r.id AND call.nth = r.nth;` + numbers + listenings + words)
+			AND call.id = r.id AND call.nth = r.nth;` + numbers + listenings + words + aboutIndex)
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // newChain begins the manifest's chain of receipts.
@@ -72,6 +73,32 @@ func (m *Manifest) Chain(ctx context.Context) (receipt.Chain, error) {
 }
 
 const receiptsPage = 1000 // lines read at once
+
+// aboutIndex leads from a recording's id to the lines about it.
+const aboutIndex = `CREATE INDEX IF NOT EXISTS receipt_about ON receipt (` + aboutID + `);`
+
+// aboutID is a line's id. Somebody may have written what is no JSON into the file: that
+// is for audit to say, and not for a migration to fail on.
+const aboutID = `CASE WHEN json_valid(entry) THEN entry ->> '$.id' END`
+
+// ReceiptsAbout yields the lines about the recordings that have had a key, oldest first.
+func (m *Manifest) ReceiptsAbout(ctx context.Context, key vbc.Key) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		lines, err := query(ctx, m, func(rows *sql.Rows) (line []byte, err error) {
+			err = rows.Scan(&line)
+			return line, err
+		}, "SELECT entry FROM receipt WHERE "+aboutID+" = ? AND entry ->> '$.kind' = ? AND ifnull(entry ->> '$.owner', '') = ? ORDER BY seq", key.ID, string(key.Kind), key.Owner)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, line := range lines {
+			if !yield(line, nil) {
+				return
+			}
+		}
+	}
+}
 
 // Receipts yields the lines of the chain behind entry after, oldest first, as
 // they are: whoever needs them to be a chain checks that.

@@ -28,6 +28,7 @@ CREATE TABLE receipt (
 	seq   INTEGER PRIMARY KEY,
 	entry TEXT NOT NULL
 );
+` + aboutIndex + `
 
 CREATE TABLE run (
 	id       INTEGER PRIMARY KEY AUTOINCREMENT,
