@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 
 	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/story", "cmd/vbcvault/web/access", "cmd/vbcvault/web/handover", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/check", "pipeline/code", "pipeline/layout", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
 	"cmd/vbcvault/web/access":   {"cmd/vbcvault/config", "cmd/vbcvault/web/state", "pipeline/manifest"},
-	"cmd/vbcvault/web/handover": {"pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/refusal", "storage"},
+	"cmd/vbcvault/web/handover": {"pipeline/catalog", "pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/refusal", "storage"},
 	"cmd/vbcvault/web/media":    {"storage"},
 	"cmd/vbcvault/web/state":    {},
 	"cmd/vbcvault/web/waveform": {},
