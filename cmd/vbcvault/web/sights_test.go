@@ -62,10 +62,6 @@ var sights = map[string][]sight{
 			b.until(`document.querySelector("main form input[name=token]") && document.readyState === "complete"`)
 		}},
 	},
-	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/download": {{name: "download", path: firstCall + "/download"}},
-	"GET /handover/{id}": {{name: "handover", on: shown, at: func(_ testing.TB, p *page) string {
-		return p.handOver("Case 4711", picks(2)...).Request.URL.Path
-	}}},
 	"GET /holds/{account}/{hold}": {{name: "hold", on: held, at: func(t testing.TB, p *page) string {
 		holds, err := p.Manifest["acme"].Holds(t.Context())
 		if err != nil || len(holds) == 0 {
@@ -73,13 +69,17 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
+	"GET /users":    {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
+	"GET /signin":   {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
 	"GET /accounts": {{name: "accounts", path: "/accounts"}},
 	"GET /accounts/{account}": {
 		{name: "account", path: "/accounts/acme"},
 		{name: "account-audited", at: func(_ testing.TB, p *page) string { return p.audited("acme").Request.URL.Path }, on: handed},
 	},
-	"GET /users":     {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
-	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/download": {{name: "download", path: firstCall + "/download"}},
+	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
+		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
+	}}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
 	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
 		path, err := access.NewLink(t.Context(), p.State, "vera", time.Now())
@@ -94,11 +94,11 @@ var sights = map[string][]sight{
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
-	"GET /accounts/{account}/report":                             "a file",
 	"GET /handover/{id}/recordings.zip":                          "a ZIP",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a drawing",
 	"GET /static/{file}":                                         "the style sheet and the script",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
+	"GET /accounts/{account}/report":                             "a file",
 }
 
 // shown is one page with six calls, for all sights that need no more.
