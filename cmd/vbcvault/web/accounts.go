@@ -92,16 +92,16 @@ func (s *Server) stands(ctx context.Context, v *Vault, last map[string]outcome.O
 }
 
 // reading opens the vault's manifest anew for reading; nil if there is none.
-func (vault *Vault) reading(ctx context.Context) (*sqlite.Manifest, error) {
-	m, _, ok, err := vault.bound(ctx)
+func (v *Vault) reading(ctx context.Context) (*sqlite.Manifest, error) {
+	m, _, ok, err := v.bound(ctx)
 	if err != nil || !ok {
 		return nil, err
 	}
 	at, ok := m.(interface{ Path() string })
 	if !ok {
-		return nil, fmt.Errorf("the manifest of %s is no file", vault.Name)
+		return nil, fmt.Errorf("the manifest of %s is no file", v.Name)
 	}
-	return vault.Holds.Read(ctx, at.Path())
+	return v.Holds.Read(ctx, at.Path())
 }
 
 // Exit is the exit code of the last run, "" if there is none.

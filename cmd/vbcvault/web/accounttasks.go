@@ -56,7 +56,7 @@ func (s *Server) summed(ctx context.Context, v *Vault) (sum *report.Section, at 
 	if one == nil || one.ended() && now.Sub(one.at) > sumLasts {
 		one = &summing{done: make(chan struct{}), at: now}
 		t.sums[v.Name] = one
-		go s.sum(v, one)
+		go s.sum(v, one) //nolint:gosec // it goes on for whoever asks next
 	}
 	t.mu.Unlock()
 	wait := time.NewTimer(sumWait)
@@ -96,11 +96,11 @@ func (s *Server) sum(v *Vault, to *summing) {
 }
 
 // reported is a vault as reports read it.
-func (vault *Vault) reported() report.Account {
-	return report.Account{Name: vault.Name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
-		m, err := vault.reading(ctx)
+func (v *Vault) reported() report.Account {
+	return report.Account{Name: v.Name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
+		m, err := v.reading(ctx)
 		if err == nil && m == nil {
-			if _, err = vault.Manifest(ctx); err == nil { // else that says that there is none
+			if _, err = v.Manifest(ctx); err == nil { // else that says that there is none
 				err = manifest.ErrUnbound
 			}
 		}
@@ -186,7 +186,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) error {
 		return otherAudit
 	}
 	if ok { // else it is a second click
-		go s.auditFor(v, viewer.Name)
+		go s.auditFor(v, viewer.Name) //nolint:gosec // it outlives the request
 	}
 	http.Redirect(w, r, "/accounts/"+url.PathEscape(v.Name)+"#audit", http.StatusSeeOther)
 	return nil

@@ -265,6 +265,25 @@ func TestHandoverIsForWhoeverMadeIt(t *testing.T) {
 	}
 }
 
+// All that a search finds can be handed over, and a call that is marked in it.
+func TestHandoverOfASearch(t *testing.T) {
+	t.Parallel()
+	p, _ := player(t, pageOptions{})
+	found := p.Get("/").want(t, http.StatusOK, `action="/handover"`, `name="pick" value="acme/company/-/193228/0"`)
+	if !strings.Contains(found.Text, `name="search" value="/"`) {
+		t.Error("the search doesn't lead to a hand-over")
+	}
+	p.Post("/handover", url.Values{"search": {"/?from=2025-05-12&after=x"}}).want(t, http.StatusOK, "6 recordings")
+	p.Post("/handover", url.Values{"search": {"/?extension=128"}}).want(t, http.StatusOK, "1 recording,", "193228")
+	p.Post("/handover", url.Values{"search": {"/?from=2027-01-01"}}).want(t, http.StatusUnprocessableEntity, "No recordings are selected")
+	p.As("otto", access.Role{Kind: "supervisor", Download: true, Extensions: []string{"128"}})
+	p.Post("/handover", url.Values{"search": {"/"}}).want(t, http.StatusOK, "1 recording,")
+	p.As("sue", access.Role{Kind: "supervisor"})
+	if a := p.Get("/"); strings.Contains(a.Text, "pick") || strings.Contains(a.Text, "/handover") {
+		t.Error("whoever may not download may pick")
+	}
+}
+
 // What isn't in scope can't be picked, and a form with nothing or without a reason says so.
 func TestHandoverWithinAScope(t *testing.T) {
 	t.Parallel()

@@ -159,13 +159,13 @@ func readHold(r *http.Request, zone *time.Location) (f holdForm, h manifest.Hold
 	h = manifest.Hold{CallerID: f.Number, Extension: f.Extension, Reason: f.Reason}
 	var err error
 	if h.IDs, err = readIDs(f.IDs); err != nil {
-		f.Wrong["id"] = err.Error()
+		f.Wrong["id"] = upper(err.Error()) + "."
 	}
 	if h.Since, err = readDay(f.Since, zone, false); err != nil {
-		f.Wrong["since"] = err.Error()
+		f.Wrong["since"] = upper(err.Error()) + "."
 	}
 	if h.Until, err = readDay(f.Until, zone, true); err != nil {
-		f.Wrong["until"] = err.Error()
+		f.Wrong["until"] = upper(err.Error()) + "."
 	}
 	if !h.Since.IsZero() && !h.Until.IsZero() && !h.Since.Before(h.Until) {
 		f.Wrong["until"] = "The last day is before the first one."
@@ -190,12 +190,12 @@ func readIDs(text string) (ids []int64, err error) {
 	for _, word := range words {
 		id, err := strconv.ParseInt(word, 10, 64)
 		if err != nil || id <= 0 {
-			return nil, errors.New("These must be the numbers of recordings, as in 193228, with commas between them.")
+			return nil, errors.New("these must be the numbers of recordings, as in 193228, with commas between them")
 		}
 		ids = append(ids, id)
 	}
 	if len(ids) > 1000 {
-		return nil, errors.New("These are more than 1,000 recordings. Make several holds, or use dates.")
+		return nil, errors.New("these are more than 1,000 recordings: make several holds, or use dates")
 	}
 	return ids, nil
 }
@@ -211,7 +211,7 @@ func readDay(text string, zone *time.Location, last bool) (time.Time, error) {
 	}
 	t, err := time.ParseInLocation(time.DateOnly, text, zone)
 	if err != nil || t.Year() < 1990 || t.Year() > 9000 {
-		return time.Time{}, errors.New("This must be a date, as in 2026-05-12.")
+		return time.Time{}, errors.New("this must be a date, as in 2026-05-12")
 	}
 	if last {
 		t = t.AddDate(0, 0, 1)

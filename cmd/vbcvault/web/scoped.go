@@ -31,8 +31,8 @@ func (s *Server) scopedVault(v *access.Viewer, name string) (*Vault, error) {
 
 // bound opens a vault's manifest, and is what that is about. ok is false if no run has
 // made it yet.
-func (vault *Vault) bound(ctx context.Context) (m Manifest, b manifest.Binding, ok bool, err error) {
-	if m, err = vault.Manifest(ctx); err != nil {
+func (v *Vault) bound(ctx context.Context) (m Manifest, b manifest.Binding, ok bool, err error) {
+	if m, err = v.Manifest(ctx); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}

@@ -100,6 +100,9 @@ func (r results) Path(f found) string {
 	return pathOf(f.Account, f.Row) + "?words=" + url.QueryEscape(r.Words)
 }
 
+// Pick names the call in forms.
+func (f found) Pick() string { return pickOf(f.Account, f.Row) }
+
 // Transcribed reports whether there is a transcript to read.
 func (f found) Transcribed() bool { return f.Copy.Transcript.Key != "" }
 

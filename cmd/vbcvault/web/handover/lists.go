@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/catalog"
 )
 
 // lists adds what says what is in the ZIP, and puts it first.
@@ -103,7 +105,7 @@ func (p *Plan) index() (string, error) {
 		}
 		rows = append(rows, []string{
 			i.Folder, i.Account, i.Kind, i.Owner, strconv.FormatInt(i.ID, 10), i.Start.Format(time.RFC3339), seconds,
-			text(r.Direction), text(r.CallerID), text(r.CNAM), text(r.DNIS), text(strings.Join(r.Extensions, " ")),
+			catalog.Harmless(r.Direction), catalog.Harmless(r.CallerID), catalog.Harmless(r.CNAM), catalog.Harmless(r.DNIS), catalog.Harmless(strings.Join(r.Extensions, " ")),
 			i.Audio, strconv.FormatInt(i.AudioSize, 10), i.SHA256, strconv.Itoa(i.Receipts), i.Problem,
 		})
 	}
@@ -111,12 +113,4 @@ func (p *Plan) index() (string, error) {
 		return "", err
 	}
 	return b.String(), nil
-}
-
-// text is a cell with somebody else's text, which no spreadsheet takes for a formula.
-func text(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r'", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

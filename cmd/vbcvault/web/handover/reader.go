@@ -53,7 +53,7 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 		return 0, errors.New("seek before the beginning")
 	}
 	if offset != r.at {
-		r.Close()
+		r.drop()
 		r.at = offset
 	}
 	return offset, nil
@@ -61,11 +61,15 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 
 // Close lets go of what is open.
 func (r *Reader) Close() error {
+	r.drop()
+	return nil
+}
+
+func (r *Reader) drop() {
 	if r.body != nil {
 		r.body.Close()
 	}
 	r.body, r.now, r.left = nil, nil, 0
-	return nil
 }
 
 // Err is what went wrong, nil if nothing did.
@@ -82,7 +86,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 		case len(p) == 0:
 			return 0, nil
 		case r.left == 0:
-			r.Close()
+			r.drop()
 			if err := r.open(); err != nil {
 				return 0, r.fail(err)
 			}
@@ -102,7 +106,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 }
 
 func (r *Reader) fail(err error) error {
-	r.Close()
+	r.drop()
 	r.err = err
 	return err
 }
