@@ -140,7 +140,7 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(line, id) {
+		if !bytes.Contains(line, id) || bytes.Contains(line, listenedMark) { // see Listened
 			continue
 		}
 		var e receipt.Entry
@@ -153,6 +153,9 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 	}
 	return all, nil
 }
+
+// listenedMark is in the receipts of listenings.
+var listenedMark = fmt.Appendf(nil, `"type":%q`, receipt.Listened)
 
 // ReceiptSays is an entry in words.
 func ReceiptSays(e receipt.Entry) string {

@@ -73,7 +73,7 @@ func TestListeningLog(t *testing.T) {
 		"who=bob": "[bob2 bob11]", "id=11": "[bob11]", "how=download": "[]", "account=acme": "[vera3 bob2 eve1]",
 		"from=" + today + "&to=" + tomorrow + "&who=eve": "[eve1]", "from=" + tomorrow: "[]", "who=bo": "[]",
 	} {
-		if got := fmt.Sprint(shownListenings(p.Get("/listenings?" + query).want(t, http.StatusOK))); got != want {
+		if got := fmt.Sprint(shownListenings(p.Get("/listenings?"+query).want(t, http.StatusOK))); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestListeningLogIsExported(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	p.Get("/listenings/export?as=xml").want(t, http.StatusNotFound)
-	p.Get("/listenings/export?" + url.Values{"as": {"csv"}, "id": {"x"}}.Encode()).want(t, http.StatusNotFound)
+	p.Get("/listenings/export?"+url.Values{"as": {"csv"}, "id": {"x"}}.Encode()).want(t, http.StatusNotFound)
 }
 
 // The disk is full when the entry is to be committed, or the machine stops right after
@@ -218,7 +218,7 @@ func TestNoAudioWhereTheEntryIsNotCommitted(t *testing.T) {
 				}
 			}
 			full = false
-			if a := p.Get(firstCall + "/audio").want(t, http.StatusOK); a.Text != string(audio) {
+			if a := p.Get(firstCall+"/audio").want(t, http.StatusOK); a.Text != string(audio) {
 				t.Errorf("%d bytes", len(a.Text))
 			}
 			n := 0
