@@ -70,7 +70,7 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/story":    {"cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage"},
 	"cmd/vbcvault/service":  {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress"},
 
-	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/story", "cmd/vbcvault/web/access", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/check", "pipeline/code", "pipeline/layout", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
+	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/story", "cmd/vbcvault/web/access", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/layout", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
 	"cmd/vbcvault/web/access":   {"cmd/vbcvault/config", "cmd/vbcvault/web/state", "pipeline/manifest"},
 	"cmd/vbcvault/web/media":    {"storage"},
 	"cmd/vbcvault/web/state":    {},
