@@ -70,10 +70,4 @@ func TestDemoOfTheServiceIsStopped(t *testing.T) {
 			t.Errorf("it doesn't say %q:\n%s", s, out.String())
 		}
 	}
-	if r := w.run("demo", "--for", "3s"); r.code != 2 || !strings.Contains(r.stderr, "--for has no meaning without --serve or --web") {
-		t.Error("--for without --serve")
-	}
-	if r := w.run("demo", "--serve", "--json"); r.code != 2 {
-		t.Error("--json")
-	}
 }

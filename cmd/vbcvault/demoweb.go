@@ -246,5 +246,3 @@ func (d *demoPage) damage(ctx context.Context, o *output, f *demoOffice) error {
 	}
 	return nil
 }
-
-func (d *demoPage) answer(ctx context.Context, o *output) error { return nil }

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -93,9 +95,19 @@ func (v *webVaults) vaults() (all []*web.Vault) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, n := range v.shown {
-		all = append(all, &web.Vault{Name: n.name, Destination: n.to.String(), Manifest: n.manifest, Store: n.store})
+		all = append(all, &web.Vault{Name: n.name, Destination: n.to.String(), Manifest: n.manifest, Store: n.store, Holds: n.machine()})
 	}
 	return all
+}
+
+// machine is where the account's manifests lie: beside its own, and in the state
+// directory.
+func (n *webVault) machine() holding.Machine {
+	m := holding.Machine{Dirs: []string{filepath.Dir(n.path)}, Key: n.around.signingKey}
+	if dir, err := n.around.stateDir(); err == nil { // else the manifest lies elsewhere, and there are no others
+		m.Dirs = append(m.Dirs, dir)
+	}
+	return m
 }
 
 // Close closes everything. Nobody may be asking any more.

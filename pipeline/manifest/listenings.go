@@ -61,7 +61,8 @@ type Listenings interface {
 	LearnListenings(ctx context.Context, chain string, texts ...ListeningRecord) (n int64, err error)
 }
 
-// Listening is that somebody has played or downloaded an archived recording. Its
+// Listening is that somebody has played or downloaded an archived recording, or read
+// what was said in it. Its
 // JSON is the text that lies beside the archive: it names who listened, and no
 // caller.
 type Listening struct {

@@ -36,7 +36,7 @@ type hearing struct {
 func (h hearing) Path() string {
 	row := manifest.Row{}
 	row.Kind, row.Owner, row.ID, row.Nth = h.Kind, h.Owner, h.ID, h.Nth
-	return callPath(h.Account, row)
+	return pathOf(h.Account, row)
 }
 
 // Way is how somebody got to know what was said.
@@ -145,7 +145,7 @@ func (s *Server) exportListenings(w http.ResponseWriter, r *http.Request) error 
 // may see.
 func (s *Server) logQuery(r *http.Request) (*logForm, manifest.ListeningQuery, []*Vault) {
 	viewer := access.From(r.Context())
-	vaults := inScope(s.o.Vaults(), viewer.Sees)
+	vaults := s.scopedVaults(viewer)
 	form := readLogForm(r.URL.Query())
 	for _, v := range vaults {
 		form.names = append(form.names, v.Name)

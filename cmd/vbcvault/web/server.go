@@ -9,6 +9,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -30,7 +32,12 @@ type Options struct {
 	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
 	Version string
+	Spool   string           // directory for what is being handed over; "" = only single files are
 	Now     func() time.Time // nil = time.Now
+
+	// LastRuns is what each account's last run came to, by its name, as a service knows it:
+	// manifests don't know of runs that did not even begin. nil = nobody knows.
+	LastRuns func(ctx context.Context) (map[string]outcome.Outcome, error)
 }
 
 // Server answers. Its methods may be called concurrently.
@@ -40,12 +47,17 @@ type Server struct {
 	log *slog.Logger
 	now func() time.Time
 
+	handing                 handing // what is being handed over
+	tasks                   tasks
 	searchTakes, countTakes time.Duration // at most
+
+	moved     moved         // what lies in its archive under another ETag or version
+	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
 // New makes a server; it asks nothing and starts nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes}
+	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes, reckoning: make(chan struct{}, mostReckoning)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -80,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
 			s.note(req)
+			req.Body = http.MaxBytesReader(w, req.Body, mostForm)
 			v := access.From(req.Context())
 			switch {
 			case r.right == everybody:
@@ -95,13 +108,7 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		if access.From(req.Context()) == nil {
-			s.askWho(w, req) // who isn't signed in doesn't learn what there is
-			return
-		}
-		s.fail(w, req, notFound)
-	})
+	mux.HandleFunc("/", s.nothingHere(mux))
 	return mux
 }
 
