@@ -45,6 +45,9 @@ func (f *auditFlags) print(out io.Writer, path string, a check.AuditResult) {
 	if a.Erased > 0 {
 		row("erased", humanize.Comma(a.Erased), "from the archive, on request")
 	}
+	if a.Listened+a.Pending > 0 {
+		row("listened", humanize.Comma(a.Listened+a.Pending), "times somebody has listened; vbcvault listenings shows who")
+	}
 	row("open", humanize.Comma(a.Open), "deletions with an unknown outcome; the next run checks those in its manifest")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
 	printLog(row, a)

@@ -3,6 +3,7 @@ package main_test
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os/exec"
 	"path"
@@ -13,8 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
+	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -46,6 +50,14 @@ func TestFormatsSaysWhatTheCodeSays(t *testing.T) {
 	transcribed(w, 2)
 	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 2})
 	w.run("hold", "add", "--id", "1", "--reason", "r", "--by", "b")
+	m, err := sqlite.OpenBeside(t.Context(), w.manifest())
+	if err == nil {
+		_, err = m.AddListening(t.Context(), manifest.Listening{Kind: vbc.Company, ID: 1, Who: "eve", How: manifest.Played})
+		err = errors.Join(err, m.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.want(w.archive("--older-than", "90d", "--catalog"), 0, nil)
 
 	// Keys.
@@ -90,6 +102,13 @@ func TestFormatsSaysWhatTheCodeSays(t *testing.T) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		fields = append(fields, name)
 	}
+	var listening []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[manifest.Listening]()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			listening = append(listening, name)
+		}
+	}
+	sameNames(t, "listenings", inCode(section(t, text, "### Listenings (.jsonl)")), listening)
 	sameNames(t, "receipts", inCode(section(t, text, "### Receipts (.jsonl)")), fields)
 
 	// The manifest.
@@ -99,7 +118,7 @@ func TestFormatsSaysWhatTheCodeSays(t *testing.T) {
 	}
 	defer db.Close()
 	var tables, format string
-	if err := db.QueryRowContext(t.Context(), "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").Scan(&tables); err != nil {
+	if err := db.QueryRowContext(t.Context(), "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'spoken_%'").Scan(&tables); err != nil {
 		t.Fatal(err)
 	}
 	sameNames(t, "tables", inCode(section(t, text, "### Tables")), strings.Split(tables, ","))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
@@ -48,6 +49,12 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 			if err != nil {
 				return err
 			}
+			heard, err := story.Listened(ctx, m, row)
+			if err != nil {
+				return err
+			}
+			one.Events = append(one.Events, heard...)
+			slices.SortStableFunc(one.Events, func(a, b story.Event) int { return a.At.Compare(b.At) })
 			all.Recordings = append(all.Recordings, one)
 		}
 		if asJSON {

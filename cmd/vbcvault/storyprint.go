@@ -72,11 +72,14 @@ func printEvents(s streams, events []story.Event) {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
-		what := e.What
+		what, text := e.What, e.Text
+		if what == "listened" { // somebody's own words, from a page
+			text = printable(text, manifest.MaxWhy)
+		}
 		if e.Receipt > 0 {
 			what += fmt.Sprintf(" (receipt %d)", e.Receipt)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.UTC().Format(time.RFC3339), what, e.Text)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.UTC().Format(time.RFC3339), what, text)
 	}
 }
 

@@ -37,7 +37,7 @@ func read(ctx context.Context, a Account, p Period) (s Section, err error) {
 	at := now()
 	g := &gathering{
 		period: p, deeds: months[Month](at), calls: months[CallMonth](at), failing: map[string]*Failing{},
-		Section: Section{Name: a.Name, At: at, HeldBack: []HeldBack{}, Holds: []Hold{}, Troubles: []Trouble{}},
+		Section: Section{Name: a.Name, At: at, HeldBack: []HeldBack{}, Holds: []Hold{}, Troubles: []Trouble{}, Listenings: []manifest.ListenerMonth{}},
 	}
 	g.Runs.StoppedFor, g.Requests.ByStatus, g.Log.Findings, g.Log.Intact = []StoppedFor{}, map[string]int64{}, []AuditFinding{}, true
 	if g.m, err = a.Open(ctx); sqlite.Missing(err) {
@@ -50,7 +50,7 @@ func read(ctx context.Context, a Account, p Period) (s Section, err error) {
 	}
 	defer func() { err = errors.Join(err, g.m.Close()) }()
 	for _, step := range []func(context.Context) error{
-		g.overview, g.runs, g.recordings, g.departures, g.holds, g.audit,
+		g.overview, g.runs, g.recordings, g.departures, g.holds, g.listenings, g.audit,
 	} {
 		if err := step(ctx); err != nil {
 			return s, err

@@ -28,7 +28,7 @@ var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"comma": humanize.Comma, "bytes": func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
-	"span": span, "moment": moment, "day": dayText, "sentence": sentence,
+	"span": span, "moment": moment, "day": dayText, "sentence": sentence, "how": howSays,
 	"int64": func(n int) int64 { return int64(n) },
 	"count": func(list any) int64 { return int64(reflect.ValueOf(list).Len()) },
 	"px":    func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },

@@ -3,6 +3,7 @@ package report
 import (
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
@@ -27,9 +28,12 @@ type Section struct {
 	Holds    []Hold     `json:"holds"`     // legal holds in force, now
 	Troubles []Trouble  `json:"troubles"`  // with VBC's listings, now
 	Runs     Runs       `json:"runs"`
-	Requests Requests   `json:"requests"`
-	Log      Log        `json:"log"`
-	Expiry   Expiry     `json:"expiry"`
+
+	Listenings []manifest.ListenerMonth `json:"listenings"` // within the period: who has listened, how and how often, by month
+
+	Requests Requests `json:"requests"`
+	Log      Log      `json:"log"`
+	Expiry   Expiry   `json:"expiry"`
 }
 
 // Sum is so many recordings and their audio.

@@ -5,6 +5,7 @@
 package story
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -139,6 +140,9 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 		if err != nil {
 			return nil, err
 		}
+		if bytes.Contains(line, listenedMark) { // see Listened
+			continue
+		}
 		var e receipt.Entry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("read a receipt: %w", err)
@@ -149,6 +153,9 @@ func receiptsOf(ctx context.Context, m manifest.Chain, row manifest.Row) (all []
 	}
 	return all, nil
 }
+
+// listenedMark is in the receipts of listenings.
+var listenedMark = fmt.Appendf(nil, `"type":%q`, receipt.Listened)
 
 // ReceiptSays is an entry in words.
 func ReceiptSays(e receipt.Entry) string {

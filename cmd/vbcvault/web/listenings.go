@@ -74,7 +74,7 @@ func (s *Server) listenings(w http.ResponseWriter, r *http.Request) error {
 	}
 	here := form.address(parameters.Get("before"))
 	if u, err := url.Parse(here); err != nil || !maps.EqualFunc(u.Query(), parameters, slices.Equal) { // as a form that is empty in places is sent
-		http.Redirect(w, r, here, http.StatusSeeOther)
+		http.Redirect(w, r, here, http.StatusSeeOther) //nolint:gosec // it begins with this page's own path
 		return nil
 	}
 	page.Asked = true
@@ -199,8 +199,8 @@ func (s *Server) heads(ctx context.Context, vaults []*Vault, q manifest.Listenin
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // no run has made a manifest yet: nobody has listened
 		}
-		more := false
 		if err == nil {
+			var more bool
 			q.Before = before[v.Name]
 			one := &logHead{account: v.Name}
 			one.next, one.stop = iter.Pull2(m.Listenings(ctx, q))

@@ -19,7 +19,7 @@ import (
 // listenings are who has listened to archived recordings. Rows are only ever added.
 // The columns behind stored are those of the text that are searched by.
 const listenings = `
-CREATE TABLE listening (
+CREATE TABLE IF NOT EXISTS listening (
 	number  INTEGER PRIMARY KEY AUTOINCREMENT,
 	digest  TEXT    NOT NULL UNIQUE,      -- of text
 	text    TEXT    NOT NULL,             -- JSON; '' = only its receipt is known
@@ -37,16 +37,16 @@ CREATE TABLE listening (
 	how     TEXT    NOT NULL,
 	session TEXT    NOT NULL
 );
-CREATE INDEX listening_of ON listening (id, kind, owner, nth);
-CREATE INDEX listening_by ON listening (who);
-CREATE INDEX listening_at ON listening (at);
-CREATE INDEX listening_in ON listening (session) WHERE session <> '';
-CREATE INDEX listening_unnoted ON listening (number) WHERE seq = 0;
-CREATE INDEX listening_unstored ON listening (seq) WHERE stored = 0 AND seq > 0;
-CREATE INDEX listening_noted ON listening (seq) WHERE log = '' AND seq > 0;
-CREATE INDEX listening_unread ON listening (digest) WHERE text = '';
+CREATE INDEX IF NOT EXISTS listening_of ON listening (id, kind, owner, nth);
+CREATE INDEX IF NOT EXISTS listening_by ON listening (who);
+CREATE INDEX IF NOT EXISTS listening_at ON listening (at);
+CREATE INDEX IF NOT EXISTS listening_in ON listening (session) WHERE session <> '';
+CREATE INDEX IF NOT EXISTS listening_unnoted ON listening (number) WHERE seq = 0;
+CREATE INDEX IF NOT EXISTS listening_unstored ON listening (seq) WHERE stored = 0 AND seq > 0;
+CREATE INDEX IF NOT EXISTS listening_noted ON listening (seq) WHERE log = '' AND seq > 0;
+CREATE INDEX IF NOT EXISTS listening_unread ON listening (digest) WHERE text = '';
 
-CREATE TABLE listening_file (   -- objects beside the archive with texts of this manifest's own
+CREATE TABLE IF NOT EXISTS listening_file (   -- objects beside the archive with texts of this manifest's own
 	first INTEGER NOT NULL,       -- receipt that they name
 	last  INTEGER NOT NULL,
 	sum   TEXT    NOT NULL,       -- SHA-256

@@ -46,9 +46,16 @@ func addPage(tx *sql.Tx) error {
 	}
 	_, err := tx.Exec(`DROP TRIGGER call_in; DROP TRIGGER call_out; DROP TRIGGER call_anew; DROP TRIGGER call_moves;` + callTriggers + `
 		UPDATE call SET transcribed = 1 FROM recording r WHERE r.transcript <> '' AND call.start = r.start AND call.kind = r.kind AND call.owner = r.owner
-			AND call.id = r.id AND call.nth = r.nth;` + numbers + listenings + words + aboutIndex)
+			AND call.id = r.id AND call.nth = r.nth;` + withoutNumbers + numbers + listenings + words + aboutIndex)
 	return err
 }
+
+// withoutNumbers takes away what numbers makes. It can all be made anew.
+const withoutNumbers = `
+DROP TRIGGER IF EXISTS found_in; DROP TRIGGER IF EXISTS found_out;
+DROP INDEX IF EXISTS by_name; DROP INDEX IF EXISTS by_direction; DROP INDEX IF EXISTS by_transcribed;
+DROP TABLE IF EXISTS number; DROP TABLE IF EXISTS call_extension; DROP TABLE IF EXISTS name; DROP TABLE IF EXISTS caller;
+`
 
 // addEvidence leads to format 10: receipts are signed, holds look at all that VBC
 // has said of a call, and of each copy it is known whether anything vouches for it.
