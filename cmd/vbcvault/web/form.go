@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -101,9 +102,6 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 	q.Number, q.Name, q.Words, q.Filter.Extension = f.number(), f.Name, f.Words, f.Extension
 	q.Filter.Direction = chosen(f, "direction", f.Direction, vbcDirections)
 	q.States = chosen(f, "state", f.State, stateGroups)
-	if _, err := words.Parse(f.Words); err != nil {
-		f.wrong("words", wrongWords(err))
-	}
 	if f.Held != "" {
 		held := chosen(f, "held", f.Held, answers)
 		q.Held = &held
@@ -111,6 +109,9 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 	if f.Transcript != "" {
 		transcribed := chosen(f, "transcript", f.Transcript, answers)
 		q.Transcribed = &transcribed
+	}
+	if _, err := words.Parse(f.Words); err != nil {
+		f.wrong("words", sentence(err))
 	}
 	q.Since = f.date("from", f.From, zone, 0)
 	q.Until = f.date("to", f.To, zone, 1)
@@ -124,12 +125,18 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 	return q
 }
 
-// wrongWords says why words can't be looked for, and what to do.
-func wrongWords(err error) string {
-	if e, ok := errors.AsType[*words.Error](err); ok {
-		return strings.ToUpper(e.Reason[:1]) + e.Reason[1:] + ": " + e.Hint + "."
+// sentence is an error about words as the form says it.
+func sentence(err error) string {
+	e, ok := errors.AsType[*words.Error](err)
+	if !ok {
+		return "This can't be looked for: write words that were said."
 	}
-	return "These words can't be looked for: write others."
+	return upper(e.Reason) + ": " + e.Hint + "."
+}
+
+func upper(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // wrong says what is wrong with a field, if nothing is said of it yet.
