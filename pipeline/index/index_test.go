@@ -144,7 +144,7 @@ func TestWhatWasSaidIsFound(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		delete(a.fails, "11.txt")
-		if r, err := index.Run(t.Context(), a, m, slog.New(slog.DiscardHandler), o); err != nil || r.Indexed != 1 || a.opened != 1 {
+		if r, err := index.Run(t.Context(), a, m, slog.New(slog.DiscardHandler), o); err != nil || r.Indexed != 1 || r.Missing != 1 || a.opened != 2 {
 			t.Errorf("%+v, %v: %d requests an hour later", r, err, a.opened)
 		}
 		o.Again = true

@@ -28,7 +28,7 @@ var units = []struct {
 	suffix  string
 	seconds float64
 }{
-	{"inmilliseconds", 1e-3}, {"milliseconds", 1e-3}, {"milliseconds", 1e-3}, {"millis", 1e-3}, {"msec", 1e-3}, {"ms", 1e-3},
+	{"inmilliseconds", 1e-3}, {"milliseconds", 1e-3}, {"millis", 1e-3}, {"msec", 1e-3}, {"ms", 1e-3},
 	{"inticks", 1e-7}, {"ticks", 1e-7}, {"nanos", 1e-9}, {"ns", 1e-9},
 	{"inseconds", 1}, {"seconds", 1}, {"secs", 1}, {"sec", 1},
 }
@@ -181,10 +181,10 @@ const longestCall = 100 * time.Hour
 
 func (m moment) ms(scale, first float64) int64 {
 	v := m.value - first
-	switch {
-	case m.unit == nothing:
+	switch m.unit {
+	case nothing:
 		return None
-	case m.unit == unsure:
+	case unsure:
 		v *= scale
 	}
 	if v < 0 || v > longestCall.Seconds() {

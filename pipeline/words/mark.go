@@ -75,7 +75,7 @@ func (t Term) at(left int, word func(int) string) bool {
 	}
 	for i, w := range t.Words {
 		has := word(i)
-		if has != w && !(t.Prefix && i == len(t.Words)-1 && strings.HasPrefix(has, w)) {
+		if begins := t.Prefix && i == len(t.Words)-1 && strings.HasPrefix(has, w); has != w && !begins {
 			return false
 		}
 	}

@@ -61,7 +61,7 @@ func goesOn(text string, start int, c rune) bool {
 	if c >= utf8.RuneSelf && (unicode.Is(unicode.M, c) || unicode.Is(unicode.Cf, c)) {
 		return true
 	}
-	return begins(c) && !standsAlone(text[start:]) && !(c >= utf8.RuneSelf && unicode.In(c, unspaced...))
+	return begins(c) && !standsAlone(text[start:]) && (c < utf8.RuneSelf || !unicode.In(c, unspaced...))
 }
 
 // standsAlone reports whether a word begins with a character that is one by itself.

@@ -25,7 +25,7 @@ func TestSearchByWords(t *testing.T) {
 	p := newPage(t, pageOptions{})
 	p.Get("/?words=cancel").want(t, http.StatusOK, "No calls were found.", "6 of 6 transcripts can")
 	p.indexed(t, "acme")
-	a := p.Get("/?words=cancel+%22MY+order%22").want(t, http.StatusOK, "6 calls were found.", `href="/call/acme/company/-/193228/0?words=cancel%20%22MY%20order%22"`)
+	a := p.Get("/?words=cancel+%22MY+order%22").want(t, http.StatusOK, "6 calls were found.", `href="/call/acme/company/-/193228/0?words=cancel&#43;%22MY&#43;order%22"`)
 	if strings.Contains(a.Text, "transcripts can") {
 		t.Error("all is indexed, and the page says that it isn't")
 	}
