@@ -10,6 +10,7 @@
 # make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
 # make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account
 # make dist        static binaries for the usual systems
 # make help        this list
@@ -19,7 +20,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list dist demo help
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search dist demo help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -95,6 +96,9 @@ bench-scale:
 
 bench-list:
 	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
+
+bench-search:
+	go test ./cmd/vbcvault -run '^$$' -bench Search -benchtime 1x -largest $(LARGEST) -timeout 90m
 
 dist:
 	@mkdir -p dist

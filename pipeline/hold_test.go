@@ -5,14 +5,16 @@ import (
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// The process ends at each durable step of the first run that knows a hold:
-// what is held stays, the rest gets done, and the chain and the archive have
-// the hold once.
+// The process ends at each durable step of the first run that knows a hold, and that
+// somebody has listened: what is held stays, the rest gets done, and the chain and the
+// archive have both once.
 func TestCrashWithAHold(t *testing.T) {
 	t.Parallel()
 	prepare := func(t *testing.T) *lab {
@@ -27,6 +29,9 @@ func TestCrashWithAHold(t *testing.T) {
 		}
 		defer m.Close()
 		if _, err := m.AddHold(t.Context(), manifest.Hold{IDs: []int64{1}, Reason: "r", By: "b"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.AddListening(t.Context(), manifest.Listening{Kind: vbc.Company, ID: 1, Who: "eve", How: manifest.Played}); err != nil {
 			t.Fatal(err)
 		}
 		l.reset(nil)
@@ -57,11 +62,21 @@ func TestCrashWithAHold(t *testing.T) {
 			}
 			defer m.Close()
 			a, err := check.Audit(t.Context(), m, l.clean)
-			if err != nil || !a.Intact() || a.Held != 1 || a.Stored != a.Entries {
+			if err != nil || !a.Intact() || a.Held != 1 || a.Listened != 1 || a.Pending != 0 || a.Stored != a.Entries {
 				t.Errorf("%+v, %v", a, err)
 			}
 			if settled, err := m.HoldsSettled(t.Context()); err != nil || !settled {
 				t.Errorf("settled: %v, %v", settled, err)
+			}
+			files := 0
+			for _, err := range l.clean.List(t.Context(), layout.Listenings("549825")) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				files++
+			}
+			if files != 1 {
+				t.Errorf("who has listened lies beside the archive in %d files", files)
 			}
 		})
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -228,7 +229,7 @@ func (h *histories) rebuild() {
 	}
 }
 
-// hold adds a hold, or removes the first that is in force.
+// hold adds a hold, or removes the first that is in force; and somebody listens.
 func (h *histories) hold() {
 	h.withManifest(func(ctx context.Context, m *sqlite.Manifest) error {
 		all, err := m.Holds(ctx)
@@ -237,7 +238,11 @@ func (h *histories) hold() {
 		} else if err == nil {
 			_, err = m.AddHold(ctx, manifest.Hold{IDs: []int64{1, 2}, Reason: "why", By: "who"})
 		}
-		return err
+		_, e := m.AddListening(ctx, manifest.Listening{Kind: vbc.Company, ID: 1, Who: "eve", How: manifest.Played})
+		if errors.Is(e, manifest.ErrUnbound) {
+			e = nil // nothing has been archived yet
+		}
+		return errors.Join(err, e)
 	})
 }
 

@@ -14,6 +14,6 @@ var fleetMutations = []mutation{
 	{"logins refused at once are lost", "cmd/vbcvault/logins.go", "	loginsTurn.Lock()\n	defer loginsTurn.Unlock()\n	all, _, err := f.read()\n", "	all, _, err := f.read()\n", "TestLoginsRefusedAtOnce", "./cmd/vbcvault"},
 	{"one account's destination is given to all", "cmd/vbcvault/fleet.go", "		if changed(a.flag) && ", "		if false && changed(a.flag) && ", "TestWhichAccounts", "./cmd/vbcvault"},
 	{"the log doesn't say whose run it is", "cmd/vbcvault/fleetprint.go", "o.log.With(\"account\", account)", "o.log", "TestOneAccountsTrouble", "./cmd/vbcvault"},
-	{"the accounts are in no order", "cmd/vbcvault/statusall.go", "return cmp.Compare(b.badness(), a.badness())", "return cmp.Compare(a.Account, b.Account)", "TestStatusOfAll", "./cmd/vbcvault"},
+	{"the accounts are in no order", "cmd/vbcvault/statusall.go", "return cmp.Compare(b.Badness(), a.Badness())", "return cmp.Compare(a.Account, b.Account)", "TestStatusOfAll", "./cmd/vbcvault"},
 	{"many open manifests keep what they like in memory", "pipeline/manifest/sqlite/manifest.go", "	if m.cache > 0 {\n", "	if false {\n", "TestCacheIsBounded", "./pipeline/manifest/sqlite"},
 }

@@ -19,14 +19,15 @@ import (
 
 var largest = flag.Int("largest", 100_000, "recordings in the largest manifest of BenchmarkManifest")
 
-// Who has called once in 50,000 calls of a history.
-const rareCaller, rareName = "12015550199", "ZEBEDEE QUARTZ"
+// Who has called once in 50,000 calls of a history, and whom.
+const rareCaller, rareName, rareExtension = "12015550199", "ZEBEDEE QUARTZ", "9999"
 
 // history fills a manifest with n recordings of earlier nights, one each half
 // minute until until, half of them deleted at VBC since. Their calls differ as
 // those of a company with 200 extensions do: a hundred numbers that call often
 // and many that call once in a while, 40 names, all directions, calls from
-// seconds to an hour. One in 50,000 is rareCaller's.
+// seconds to an hour. One in 50,000 is rareCaller's, of an extension that no other has,
+// with a transcript; of the rest, one in five has one of a few hundred thousand names.
 func (w *world) history(path string, n int, until time.Time) {
 	w.t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -37,7 +38,7 @@ func (w *world) history(path string, n int, until time.Time) {
 	first := until.Add(-time.Duration(n) * 30 * time.Second).UnixMilli()
 	for _, text := range []string{
 		"PRAGMA synchronous = OFF", "PRAGMA cache_size = -200000",
-		fmt.Sprintf(`INSERT INTO recording (kind, owner, id, start, size, raw, state, audio, sidecar, stored_at, archived_at, seen_run)
+		fmt.Sprintf(`INSERT INTO recording (kind, owner, id, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, seen_run)
 			WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < %[1]d),
 			call(i, at, ms, rare) AS (SELECT i, %[2]d + 30000 * i, 1000 * (5 + i * 7919 %% 97 * (1 + i * 31 %% 37)), i %% 50000 = 777 FROM n)
 			SELECT 'company', '', 1000000 + i, at, 2 * ms,
@@ -46,11 +47,13 @@ func (w *world) history(path string, n int, until time.Time) {
 					'"download_url":"https://api.vonage.com/t/vbc.prod/call_recording/api/audio/recording/' || (1000000 + i) || '",' ||
 					'"call_direction":"' || CASE i %% 7 WHEN 0 THEN 'INTRA_PBX' WHEN 1 THEN 'OUTBOUND' WHEN 2 THEN 'OUTBOUND' ELSE 'INBOUND' END || '","call_id":"c91150a6-8cc4-4e73-9fef-' || printf('%%012d', i) || '",' ||
 					'"caller_id":"' || iif(rare, '%[3]s', 17320000000 + iif(i %% 3, i %% 100, i * 7919 %% 1000003)) || '",' ||
-					'"cnam":"' || iif(rare, '%[4]s', json_extract('["SMITH JOHN","ACME INC","WIRELESS CALLER","Garcia Maria","NEW YORK NY"]', '$[' || (i * 31 %% 5) || ']') || ' ' || (i %% 8)) || '",' ||
-					'"dnis":"1212555' || printf('%%04d', i %% 30) || '","extensions":["' || (100 + i * 13 %% 200) || '"],"rule_ids":[1989]}',
+					'"cnam":"' || iif(rare, '%[4]s', iif(i %% 5 = 4, 'CUSTOMER ' || (i * 7919 %% 300007), json_extract('["SMITH JOHN","ACME INC","WIRELESS CALLER","Garcia Maria","NEW YORK NY"]', '$[' || (i * 31 %% 5) || ']') || ' ' || (i %% 8))) || '",' ||
+					'"dnis":"1212555' || printf('%%04d', i %% 30) || '","extensions":["' || iif(rare, '%[5]s', 100 + i * 13 %% 200) || '"],"rule_ids":[1989]}',
 				CASE i %% 2 WHEN 0 THEN 'purged' ELSE 'verified' END,
 				'{"key":"account=549825/kind=company/' || i || '.mp3","size":' || (2 * ms) || ',"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
-				'{"key":"account=549825/kind=company/' || i || '.json","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}', 1, 1, 1 FROM call`, n, first, rareCaller, rareName),
+				'{"key":"account=549825/kind=company/' || i || '.json","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
+				iif(rare, '{"key":"account=549825/kind=company/' || i || '.transcript.txt","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}', ''), 1, 1, 1 FROM call`,
+			n, first, rareCaller, rareName, rareExtension),
 		fmt.Sprintf("INSERT OR REPLACE INTO listing VALUES ('company', '', '', 0, %d, %d)", until.UnixMilli(), time.Now().UnixMilli()),
 	} {
 		if _, err := db.Exec(text); err != nil {

@@ -24,6 +24,7 @@ func (f *rebuildFlags) print(o *output, sum rebuild.Result) {
 	row("to archive", sum.Listed, "known, without a verified copy; the next run archives them, if VBC still has them")
 	row("erased", sum.Erased, "from the archive, on request")
 	row("holds", sum.Holds, "in force")
+	row("listenings", sum.Listenings, "who has listened to which recording")
 	row("not by us", sum.Unvouched, "copies that no signed receipt vouches for; a run with --delete compares each with one download")
 	row("receipts", sum.Receipts, fmt.Sprintf("entries in %s; signed with a known key: %s, with another key: %s, not signed: %s", english.Plural(int(sum.Chains), "log", ""),
 		humanize.Comma(sum.ReceiptsSigned), humanize.Comma(sum.ReceiptsForeign), humanize.Comma(sum.ReceiptsUnsigned)))
@@ -59,6 +60,10 @@ func (f *rebuildFlags) printTrust(o *output, sum rebuild.Result) {
 	if n := sum.UnsignedErasures; n > 0 {
 		fmt.Fprintf(o.out, "%s from the archive %s in unsigned receipts only, and %s not believed: if VBC lists such a recording again, it is archived again.\n",
 			english.Plural(int(n), "erasure", ""), isOrAre(n), isOrAre(n))
+	}
+	if n := sum.UnsignedListenings; n > 0 {
+		fmt.Fprintf(o.out, "%s in unsigned receipts only, and %s not in the manifest: the texts stay beside the archive.\n",
+			english.Plural(int(n), "listening is", "listenings are"), isOrAre(n))
 	}
 }
 

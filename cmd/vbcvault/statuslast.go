@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,19 +36,4 @@ func lastKnown(ctx context.Context, s streams, accounts []configured) map[string
 		}
 	}
 	return last
-}
-
-// heed takes over what a run came to, if the manifest has no later one.
-func (st standing) heed(o outcome.Outcome) standing {
-	if o.Ended.IsZero() || o.Skipped || !o.Ended.After(cmp.Or(st.Ended, st.LastRun)) {
-		return st
-	}
-	st.ExitCode, st.Stopped, st.Code, st.Hint = &o.ExitCode, o.Error, o.ErrorCode, o.Hint
-	if st.State != "running" {
-		st.LastRun, st.Ended = o.Began, o.Ended
-	}
-	if st.State == "new" || st.State == "interrupted" {
-		st.State = "ended"
-	}
-	return st
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
@@ -142,7 +144,8 @@ func (p *webPage) open(ctx context.Context, c config.Web, listen string) (err er
 		return err
 	}
 	p.gate = access.New(access.Options{State: p.state, Config: p.config, Listen: p.listen.Addr().String(), TLS: p.listen.tls != nil, Log: p.log})
-	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion()})
+	p.server = web.New(web.Options{Vaults: p.vaults.vaults, Config: p.config, State: p.state, Gate: p.gate, Log: p.log, Version: programVersion(),
+		Spool: filepath.Join(p.stateAt, "handover"), LastRuns: p.lastRuns})
 	return nil
 }
 
@@ -158,6 +161,9 @@ func (p *webPage) url() string { return webURL(p.config, p.listen.Addr().String(
 
 // serve answers until ctx ends, and then for a moment more what is under way.
 func (p *webPage) serve(ctx context.Context) error {
+	if err := p.server.Tidy(ctx); err != nil {
+		p.log.Warn("what was handed over can't be tidied", "reason", err)
+	}
 	p.log.Info("the page is answered", "url", p.url())
 	tidied := make(chan struct{})
 	go func() {
@@ -167,6 +173,16 @@ func (p *webPage) serve(ctx context.Context) error {
 	err := p.listen.serve(ctx, access.Server(p.gate.Guard(p.server.Handler())))
 	<-tidied
 	return err
+}
+
+// lastRuns is what each account's last run came to, as the service of the state
+// directory knows it; nothing if there never was one.
+func (p *webPage) lastRuns(ctx context.Context) (map[string]outcome.Outcome, error) {
+	last, err := service.LastRuns(ctx, p.stateAt)
+	if errors.Is(err, service.ErrNoService) {
+		return nil, nil
+	}
+	return last, err
 }
 
 // tidy removes what is over from the page's state, now and then.

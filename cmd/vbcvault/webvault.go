@@ -100,6 +100,16 @@ func (v *webVaults) vaults() (all []*web.Vault) {
 	return all
 }
 
+// machine is where the account's manifests lie: beside its own, and in the state
+// directory.
+func (n *webVault) machine() holding.Machine {
+	m := holding.Machine{Dirs: []string{filepath.Dir(n.path)}, Key: n.around.signingKey}
+	if dir, err := n.around.stateDir(); err == nil { // else the manifest lies elsewhere, and there are no others
+		m.Dirs = append(m.Dirs, dir)
+	}
+	return m
+}
+
 // Close closes everything. Nobody may be asking any more.
 func (v *webVaults) Close() error {
 	var errs []error
@@ -126,16 +136,6 @@ type webVault struct {
 	m      *sqlite.Manifest
 	file   fs.FileInfo // that m has open
 	s      storage.Store
-}
-
-// machine is web.Vault.Holds: the manifests that commands about holds find, and what lies
-// beside the one that is shown.
-func (n *webVault) machine() holding.Machine {
-	dirs := []string{filepath.Dir(n.path)}
-	if dir, err := n.around.stateDir(); err == nil {
-		dirs = append(dirs, dir)
-	}
-	return holding.Machine{Dirs: dirs, Key: n.around.signingKey}
 }
 
 // manifest is web.Vault.Manifest. A manifest that another one has been put in place of,

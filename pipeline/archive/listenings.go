@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -27,8 +28,8 @@ func (a *Archive) settleListenings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unread, err := a.manifest.ListeningsUnread(ctx)
-	if err != nil || len(known) == 0 && !unread {
+	unread, err := a.manifest.UnreadListenings(ctx)
+	if err != nil || len(known) == 0 && len(unread) == 0 {
 		return err
 	}
 	c, err := a.manifest.Chain(ctx)
@@ -44,19 +45,19 @@ func (a *Archive) settleListenings(ctx context.Context) error {
 			there[f.ListeningBundle] = f
 		}
 	}
-	if err := a.restoreListenings(ctx, c.ID, known, there); err != nil || !unread {
+	if err := a.restoreListenings(ctx, c.ID, known, there); err != nil || len(unread) == 0 {
 		return err
 	}
-	return a.readListenings(ctx, c.ID, known, there)
+	return a.readListenings(ctx, c.ID, unread, there)
 }
 
 // readListenings reads the texts of receipts that were taken over. What can't be read
 // now, the next run reads: the receipts are there.
-func (a *Archive) readListenings(ctx context.Context, chain string, known []manifest.ListeningBundle, there map[manifest.ListeningBundle]layout.ListeningFile) error {
-	for _, b := range known {
-		delete(there, b)
-	}
+func (a *Archive) readListenings(ctx context.Context, chain string, unread []int64, there map[manifest.ListeningBundle]layout.ListeningFile) error {
 	for b, f := range there {
+		if !slices.ContainsFunc(unread, func(seq int64) bool { return b.First <= seq && seq <= b.Last }) {
+			continue
+		}
 		body, err := f.Read(ctx, a.store)
 		if layout.Unreadable(err) || denied(err) || errors.Is(err, storage.ErrCold) || errors.Is(err, layout.ErrNotAsNamed) {
 			a.log.Warn("who has listened to recordings can't be read from the archive", "key", f.Object.Key, "reason", err)
@@ -65,16 +66,18 @@ func (a *Archive) readListenings(ctx context.Context, chain string, known []mani
 		if err != nil {
 			return err
 		}
+		var texts []manifest.ListeningRecord
 		for _, text := range layout.Texts(body) {
-			if err := a.manifest.LearnListening(ctx, chain, 0, text); err != nil {
-				return err
-			}
+			texts = append(texts, manifest.ListeningRecord{Text: text})
+		}
+		if _, err := a.manifest.LearnListenings(ctx, chain, texts...); err != nil {
+			return err
 		}
 		if err := a.manifest.ListeningsStored(ctx, b); err != nil {
 			return err
 		}
 	}
-	if unread, err := a.manifest.ListeningsUnread(ctx); err != nil || !unread {
+	if unread, err := a.manifest.UnreadListenings(ctx); err != nil || len(unread) == 0 {
 		return err
 	}
 	a.log.Warn("receipts say that recordings were listened to, and the archive lacks the texts that say by whom; vbcvault audit shows which")

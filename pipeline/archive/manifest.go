@@ -50,8 +50,8 @@ type Manifest interface {
 	UnstoredListenings(ctx context.Context) iter.Seq2[manifest.ListeningRecord, error]
 	ListeningsStored(ctx context.Context, b manifest.ListeningBundle) error
 	ListeningBundles(ctx context.Context) ([]manifest.ListeningBundle, error)
-	ListeningsUnread(ctx context.Context) (bool, error)
-	LearnListening(ctx context.Context, chain string, seq int64, text []byte) error
+	UnreadListenings(ctx context.Context) (seqs []int64, err error)
+	LearnListenings(ctx context.Context, chain string, texts ...manifest.ListeningRecord) (n int64, err error)
 
 	Months(ctx context.Context) ([]manifest.Month, error)
 	StaleMonths(ctx context.Context) ([]manifest.Month, error)

@@ -88,7 +88,7 @@ func (a *auditor) compareListenings(context.Context) error {
 	}
 	for _, digest := range slices.SortedFunc(maps.Keys(a.heard.noted), bySum) {
 		c := a.heard.noted[digest]
-		if r, ok := known[digest]; !c.own || c.late || ok && r.read {
+		if r, ok := known[digest]; c.late || !c.own && !ok || ok && r.read {
 			continue
 		}
 		a.wrong(code.ListeningMissing, c.chain,
@@ -177,20 +177,9 @@ func (a *auditor) listeningTexts(ctx context.Context, known map[storage.Digest]b
 				strange++
 			}
 		}
-		a.strangeTexts(f, strange)
+		if strange > 0 {
+			a.remark(code.ListeningStrange, f.Chain, "destination: %s has %d texts that no receipt names; they are not believed", o.Key, strange)
+		}
 	}
 	return there, nil
-}
-
-// strangeTexts says of texts that nothing names. In another manifest's directory they
-// may be those of a run that is storing its receipts just now.
-func (a *auditor) strangeTexts(f layout.ListeningFile, n int) {
-	const means = "destination: %s has %d texts that no receipt names; they are not believed"
-	switch {
-	case n == 0:
-	case f.Chain == a.Chain:
-		a.wrong(code.ListeningStrange, f.Chain, means, f.Object.Key, n)
-	default:
-		a.remark(code.ListeningUnknown, f.Chain, means+", unless another machine's run is just storing theirs", f.Object.Key, n)
-	}
 }

@@ -37,7 +37,6 @@ const (
 	ListeningMissing  = "listening-missing"
 	ListeningUnsigned = "listening-unsigned"
 	ListeningText     = "listening-text"
-	ListeningStrange  = "listening-strange"
 	WrongSignature    = "wrong-signature"
 
 	// and UnsignedReceipts, NoKey
@@ -53,7 +52,7 @@ const (
 	HoldTextLost     = "hold-text-lost"
 	KeyFileMissing   = "key-file-missing"
 	ListeningPending = "listening-pending"
-	ListeningUnknown = "listening-unknown"
+	ListeningStrange = "listening-strange"
 	NotReceipts      = "not-receipts"
 )
 
@@ -111,7 +110,6 @@ var Audited = []Entry{
 		"it is not believed, and gets no receipt; find out who changed the manifest's file"},
 	{ListeningText, "the text that says who has listened is missing beside the archive, or changed",
 		"the next run stores a missing text of this manifest's log again; get others from a version or a copy of the bucket"},
-	{ListeningStrange, "texts beside the archive say that somebody has listened, and no receipt names them", "they are not believed; " + whoWrote},
 	{NotProven, "the log does not contain what a kept checkpoint says", "keep the checkpoint: it proves that the log is not what it was"},
 	{WrongSignature, "a kept checkpoint bears the name of a known key, which has not signed it", "find out where the checkpoint comes from"},
 }
@@ -131,8 +129,8 @@ var Remarked = []Entry{
 	{HoldTextLost, "the text of a hold that has ended is missing beside the archive, or changed", ""},
 	{KeyFileMissing, "the key file beside the manifest's log is missing or damaged", "the next run stores it again; no program needs it"},
 	{ListeningPending, "recordings were listened to, and the receipts of that are not written yet", "the next run writes them"},
-	{ListeningUnknown, "texts in the directory of another manifest say that somebody has listened, and no receipt names them",
-		"if a run of that manifest is under way, audit again after it"},
+	{ListeningStrange, "texts beside the archive say that somebody has listened, and no receipt names them: they are not believed",
+		"if a run was storing them just now, or was interrupted, the next run stores their receipts; if not, " + whoWrote},
 	{NoKey, "the key that signs the manifest's receipts is missing", "put it back from a backup: the next run needs it"},
 	{NotReceipts, "an object among the receipts that is none of vbcvault's", ""},
 }

@@ -34,7 +34,8 @@ type ListeningFile struct {
 	Object storage.Object
 }
 
-var listeningName = regexp.MustCompile(`/chain=([A-Z0-9]{1,40})/([0-9]{12})-([0-9]{12})_([0-9a-f]{64})\.jsonl$`)
+// ListeningName is the form of their names.
+var ListeningName = regexp.MustCompile(`/chain=([A-Z0-9]{1,40})/([0-9]{12})-([0-9]{12})_([0-9a-f]{64})\.jsonl$`)
 
 // Key is its name.
 func (f ListeningFile) Key(account string) string {
@@ -43,7 +44,7 @@ func (f ListeningFile) Key(account string) string {
 
 // ParseListenings reads what an object's name says.
 func ParseListenings(o storage.Object) (f ListeningFile, ok bool) {
-	m := listeningName.FindStringSubmatch(o.Key)
+	m := ListeningName.FindStringSubmatch(o.Key)
 	if m == nil {
 		return f, false
 	}

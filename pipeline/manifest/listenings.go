@@ -20,7 +20,8 @@ import (
 type Listenings interface {
 	// AddListening writes down that somebody is about to hear a recording or to get
 	// it, and returns what it wrote. Not a byte may be sent before that. It may be
-	// called beside a run. It is a *KeyError if the key that signs it can't be had. The
+	// called beside a run. It is a *KeyError if the key that signs it can't be had, and
+	// ErrUnbound if the manifest has no account yet. The
 	// same session of the same person, with the same recording, is one entry however
 	// often it is called.
 	AddListening(ctx context.Context, l Listening) (Listening, error)
@@ -49,16 +50,18 @@ type Listenings interface {
 	// own whose receipts it names is beside the archive. ListeningBundles are all these.
 	ListeningsStored(ctx context.Context, b ListeningBundle) error
 	ListeningBundles(ctx context.Context) ([]ListeningBundle, error)
-	// ListeningsUnread reports whether receipts that were taken over name entries whose
-	// text the manifest lacks.
-	ListeningsUnread(ctx context.Context) (bool, error)
-	// LearnListening writes down a text that the archive has, and whose receipt is the
-	// entry seq of a chain. What is known already stays. In the manifest's own chain the
-	// receipt must be known, and the text fills in what it lacks; else nothing happens.
-	LearnListening(ctx context.Context, chain string, seq int64, text []byte) error
+	// UnreadListenings are the entries of the manifest's own chain that name texts which
+	// it lacks: receipts that were taken over.
+	UnreadListenings(ctx context.Context) (seqs []int64, err error)
+	// LearnListenings writes down texts that the archive has, each with the entry of a
+	// chain that is its receipt, and counts those that are new. What is known already
+	// stays, and what can't be read is left out. In the manifest's own chain, only what
+	// UnreadListenings is about is filled in.
+	LearnListenings(ctx context.Context, chain string, texts ...ListeningRecord) (n int64, err error)
 }
 
-// Listening is that somebody has played or downloaded an archived recording. Its
+// Listening is that somebody has played or downloaded an archived recording, or read
+// what was said in it. Its
 // JSON is the text that lies beside the archive: it names who listened, and no
 // caller.
 type Listening struct {
@@ -67,9 +70,9 @@ type Listening struct {
 	Prev   storage.Digest `json:"prev"` // of the entry before; "" in the first
 	Nonce  string         `json:"nonce"`
 
-	// Damaged says that its text is not what was written, or isn't known: the other
-	// fields are what it is found by. vbcvault audit says so too.
-	Damaged bool `json:"-"`
+	// Doubtful says that nobody with the manifest's key has written it as it is, or that
+	// its text isn't known: then the other fields are what it is found by. vbcvault audit says so too.
+	Doubtful bool `json:"-"`
 
 	Account string    `json:"account"`
 	Kind    vbc.Kind  `json:"kind"`

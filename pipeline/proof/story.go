@@ -125,6 +125,8 @@ func says(e receipt.Entry) string {
 		return fmt.Sprintf("Legal hold %d was added. The SHA-256 of its text is %s.", e.Hold, e.Digest)
 	case receipt.Released:
 		return fmt.Sprintf("Legal hold %d, with the SHA-256 %s, was removed. The SHA-256 of the text of its end is %s.", e.Hold, e.Digest, e.Removal)
+	case receipt.Listened:
+		return fmt.Sprintf("Somebody played or downloaded the copy in the archive. The SHA-256 of what is written of that is %s.", e.Digest)
 	case receipt.Signing:
 		return fmt.Sprintf("Entries 1 to %d of this log were not signed when they were written. They are signed from here on.", e.Seq-1)
 	}

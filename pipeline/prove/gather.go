@@ -124,6 +124,8 @@ func (f *filter) wants(e receipt.Entry) bool {
 		return false
 	case e.Type == receipt.Held || e.Type == receipt.Released:
 		return slices.Contains(f.s.holds, e.Digest)
+	case e.Type == receipt.Listened:
+		return false // it proves nothing of the copy, and is nobody's business who gets the proof
 	case e.Type == receipt.Signing:
 		return len(f.found) > 0 // it tells when what was found was signed
 	case e.ID == 0 || e.Key() != row.Key():

@@ -40,6 +40,7 @@ func TestEntriesOfOneRecording(t *testing.T) {
 		entry(receipt.Intent, start.Add(time.Millisecond), nil), // 9
 		{Type: receipt.Released, Account: "1", Digest: mine},    // 10
 		{Type: receipt.Seen, Account: "1"},                      //
+		entry(receipt.Listened, start, nil),
 		{Type: receipt.Archived, Account: "1", Kind: vbc.Company, ID: 8},
 		{Type: receipt.Archived, Account: "2", Kind: vbc.Company, ID: 7, Start: start},
 		{Type: receipt.Archived, Account: "1", Kind: vbc.OnDemand, Owner: "5", ID: 7, Start: start},

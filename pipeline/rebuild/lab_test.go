@@ -159,6 +159,8 @@ type made struct {
 	entries  []receipt.Entry // of its own log
 	tips     []manifest.Tip
 	holds    []manifest.Hold
+	heard    []manifest.Listening // the newest first
+	texts    []manifest.ListeningRecord
 }
 
 // rebuild makes a manifest, which is given the known key.
@@ -191,6 +193,14 @@ func (s *shelf) rebuild(change ...func(*rebuild.Options)) (m made) {
 	must(s.t, err)
 	m.holds, err = made.Holds(s.t.Context())
 	must(s.t, err)
+	for l, err := range made.Listenings(s.t.Context(), manifest.ListeningQuery{}) {
+		must(s.t, err)
+		m.heard = append(m.heard, l)
+	}
+	for r, err := range made.ListeningTexts(s.t.Context()) {
+		must(s.t, err)
+		m.texts = append(m.texts, r)
+	}
 	if wrong, err := made.Check(s.t.Context()); err != nil || len(wrong) > 0 {
 		s.t.Errorf("the manifest: %q, %v", wrong, err)
 	}

@@ -60,6 +60,9 @@ type Result struct {
 	// Erased as receipts say that no known key has signed: nothing is known of them.
 	UnsignedErasures int64 `json:"unsigned_erasures"`
 
+	Listenings         int64 `json:"listenings"`          // texts of who has listened that signed receipts name
+	UnsignedListenings int64 `json:"unsigned_listenings"` // that no known key has signed: nothing is known of them
+
 	Receipts         int64    `json:"receipts"` // entries, of so many chains
 	Chains           int64    `json:"chains"`
 	ReceiptsSigned   int64    `json:"receipts_signed"`        // of the entries: with a known key,
@@ -85,7 +88,7 @@ func (r Result) Whole() bool { return r.Lost+r.Missing+r.Damaged+r.Unknown+r.Uns
 
 // Accounts are the numbers of the accounts that a store has something of.
 func Accounts(ctx context.Context, store storage.Explorer) (numbers []string, err error) {
-	for _, under := range []string{"", "receipts/", "holds/", "erasures/"} {
+	for _, under := range []string{"", "receipts/", "holds/", "erasures/", "listenings/"} {
 		names, err := store.Names(ctx, under)
 		if err != nil {
 			return nil, err
@@ -127,6 +130,7 @@ type rebuild struct {
 	logs     *ledger.Ledger      // all that there are
 	held     []made              // holds that receipts tell of
 	erasures map[place]time.Time // recordings that unsigned receipts call erased, and when
+	heard    heard               // who has listened
 	seenLogs []claim             // what signed logs say of others
 
 	transcribed atomic.Bool // VBC has listed transcripts once
@@ -145,6 +149,7 @@ type Manifest interface {
 	Bind(ctx context.Context, b manifest.Binding) error
 	All(ctx context.Context, key vbc.Key) ([]manifest.Row, error)
 	SetLearned(ctx context.Context, l manifest.Learned) error
+	LearnListenings(ctx context.Context, chain string, texts ...manifest.ListeningRecord) (n int64, err error)
 	SeenBy(ctx context.Context, run int64) iter.Seq2[manifest.Row, error]
 	manifest.Filling
 	Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry) error
@@ -176,13 +181,14 @@ func Into(ctx context.Context, store storage.Destination, m Manifest, log *slog.
 		store: store, manifest: m, log: log, account: o.Account,
 		look: archive.Look(store, o.Deep), deep: o.Deep, found: check.NewFindings(o.Tell), seen: o.Seen,
 		given: o.Keys, trust: o.TrustArchive, erasures: map[place]time.Time{},
+		heard: heard{map[storage.Digest]heardAt{}, map[storage.Digest]bool{}},
 	}
 	b.sum.Account = o.Account
 	// Where it lies is written down last: until then no command takes it.
 	err := m.Bind(ctx, manifest.Binding{Account: o.Account})
 	for _, step := range []func(context.Context) error{
 		b.strangers, b.openLogs, b.receipts, b.recordings(o.Workers), b.missing(o.Workers), b.manifest.Displace, b.manifest.SuspectTwins,
-		b.holds, b.crossSign, b.bind,
+		b.holds, b.listenings, b.crossSign, b.bind,
 	} {
 		if err == nil {
 			err = step(ctx)
@@ -211,11 +217,11 @@ func (b *rebuild) bind(ctx context.Context) error {
 // The parts of an archive beside the recordings, and what lies in them. The
 // catalogue is made of the manifest and says nothing new.
 var (
-	parts = []string{"receipts/", "holds/", "erasures/", "catalog/"}
+	parts = []string{"receipts/", "holds/", "erasures/", "listenings/", "catalog/"}
 )
 
 // strangers finds what is none of vbcvault's, by the names at the top, and what
-// lies among holds and erasures without being one.
+// lies among holds, erasures and listenings without being one.
 func (b *rebuild) strangers(ctx context.Context) error {
 	for _, under := range append([]string{""}, parts...) {
 		names, err := b.store.Names(ctx, under)
@@ -230,13 +236,15 @@ func (b *rebuild) strangers(ctx context.Context) error {
 			b.found.Add(check.Foreign, name, check.None, "it does not belong to vbcvault, and is ignored")
 		}
 	}
-	for prefix, form := range map[string]*regexp.Regexp{layout.Holds(b.account): layout.HoldName, layout.Erasures(b.account): layout.ErasureName} {
+	for prefix, form := range map[string]*regexp.Regexp{
+		layout.Holds(b.account): layout.HoldName, layout.Erasures(b.account): layout.ErasureName, layout.Listenings(b.account): layout.ListeningName,
+	} {
 		for o, err := range b.store.List(ctx, prefix) {
 			if err != nil {
 				return err
 			}
 			if !form.MatchString(o.Key) {
-				b.found.Add(check.Unknown, o.Key, check.None, "it is not a hold or erasure file (unexpected name)")
+				b.found.Add(check.Unknown, o.Key, check.None, "it is not a hold, erasure or listenings file (unexpected name)")
 			}
 		}
 	}

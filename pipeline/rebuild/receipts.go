@@ -121,6 +121,9 @@ func (b *rebuild) toldBy(e receipt.Entry, counts bool) (row manifest.Row, ok boo
 			b.held = append(b.held, made{e.At, e.Digest})
 		}
 		return row, false
+	case e.Type == receipt.Listened:
+		b.heard.note(e, counts)
+		return row, false
 	case e.Type == receipt.Seen && counts:
 		b.seenLogs = append(b.seenLogs, claim{e.Chain, *e.Log})
 		return row, false

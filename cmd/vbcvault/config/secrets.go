@@ -12,7 +12,7 @@ type Used struct {
 }
 
 // Secrets are all that the file refers to, once for each account and each notifier that
-// takes it.
+// takes it, and for the page.
 func (c *Config) Secrets() (all []Used) {
 	for _, a := range c.Accounts {
 		key := "accounts." + a.Name
@@ -25,7 +25,7 @@ func (c *Config) Secrets() (all []Used) {
 	for _, n := range c.Notify {
 		all = append(all, secretsIn(reflect.ValueOf(n), "notify."+n.Name)...)
 	}
-	return all
+	return append(all, secretsIn(reflect.ValueOf(c.Web), "web")...)
 }
 
 // secretsIn are the secrets of a struct and of those in it.

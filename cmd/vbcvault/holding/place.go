@@ -85,6 +85,9 @@ func (m Machine) Places(ctx context.Context, account string) (places []Place, un
 	}
 	seen := map[string]bool{}
 	for _, dir := range m.Dirs {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
 		paths, err := ManifestsIn(dir)
 		if err != nil {
 			return nil, nil, err

@@ -37,6 +37,8 @@ type callData struct {
 	Keep  []fact       // how long, and how, it is kept
 
 	MayPlay, MayDownload, MayThaw, MayHold, MaySeeHold, MayOversee, MaySeeLog bool
+
+	HasWave bool
 }
 
 // call shows all that is known of one recording, and plays it.
@@ -51,7 +53,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) error {
 		At: moments(r.URL.Query().Get("t")), Words: cut(300, r.URL.Query().Get("words")),
 		MayPlay: viewer.May(access.Play), MayDownload: viewer.May(access.Download), MayThaw: viewer.May(access.Thaw),
 		MayHold: viewer.May(access.Hold), MaySeeHold: hasRoute("GET /holds/{account}/{hold}"),
-		MayOversee: viewer.May(access.Oversee), MaySeeLog: viewer.May(access.Log),
+		MayOversee: viewer.May(access.Oversee), MaySeeLog: viewer.May(access.Log), HasWave: hasRoute("GET " + recordingPattern + "/waveform.svg"),
 	}
 	if d.Story, err = story.Of(ctx, m, row, s.now()); err != nil {
 		return err

@@ -57,6 +57,7 @@ type page struct {
 	Server  *web.Server
 	Log     *lines
 	State   *state.DB
+	Spool   string // where hand-overs lie
 	Client  *http.Client
 
 	Account  map[string]*vbctest.Account    // VBC, by the account's name
@@ -110,9 +111,11 @@ func newPage(t testing.TB, o pageOptions) *page {
 	if o.Clock != nil {
 		now = o.Clock
 	}
+	log := slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p.Spool = filepath.Join(t.TempDir(), "handover")
 	p.Server = web.New(web.Options{
-		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now,
-		Log: slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Vaults: func() []*web.Vault { return vaults }, Config: o.Config, State: db, Version: "test", Now: now, Log: log,
+		Gate: access.New(access.Options{State: db, Config: o.Config, Log: log, Now: now}), Spool: p.Spool,
 	})
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

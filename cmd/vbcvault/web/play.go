@@ -50,6 +50,7 @@ func (s *Server) sendWhole(w http.ResponseWriter, r *http.Request, v *Vault, row
 		return err
 	}
 	r = r.Clone(r.Context())
+	r.Method = http.MethodGet // a form that asks for a file is answered with it
 	for _, h := range []string{"Range", "If-Range", "If-None-Match"} {
 		r.Header.Del(h) // one request is one file, and one entry
 	}
@@ -69,7 +70,7 @@ type sending struct {
 
 func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) error {
 	object := what.row.Copy.Audio
-	if what.row.Copy.ArchivedAt.IsZero() || !object.Proven() || what.row.State == manifest.Erasing || what.row.State == manifest.Erased {
+	if !audible(what.row) {
 		return noAudio
 	}
 	store, err := what.v.Store(r.Context())
@@ -94,6 +95,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) erro
 		_ = s.noStore(r.Context(), what, err)
 	}
 	panic(http.ErrAbortHandler) // so that nobody takes for whole what isn't
+}
+
+// audible reports whether the archive has, or had, audio of a recording.
+func audible(row manifest.Row) bool {
+	return !row.Copy.ArchivedAt.IsZero() && row.Copy.Audio.Proven() && row.State != manifest.Erasing && row.State != manifest.Erased
 }
 
 // noStore says why there is no audio, in the log and to whoever asked. Damage is news.

@@ -9,6 +9,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -30,7 +32,12 @@ type Options struct {
 	Gate    *access.Gate // signs people in; nil = nobody can
 	Log     *slog.Logger
 	Version string
+	Spool   string           // directory for what is being handed over; "" = only single files are
 	Now     func() time.Time // nil = time.Now
+
+	// LastRuns is what each account's last run came to, by its name, as a service knows it:
+	// manifests don't know of runs that did not even begin. nil = nobody knows.
+	LastRuns func(ctx context.Context) (map[string]outcome.Outcome, error)
 }
 
 // Server answers. Its methods may be called concurrently.
@@ -40,12 +47,15 @@ type Server struct {
 	log *slog.Logger
 	now func() time.Time
 
+	handing                 handing       // what is being handed over
 	searchTakes, countTakes time.Duration // at most
+
+	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
 // New makes a server; it asks nothing and starts nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes}
+	s := &Server{o: o, log: o.Log, now: o.Now, searchTakes: searchTakes, countTakes: countTakes, reckoning: make(chan struct{}, mostReckoning)}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -45,6 +45,18 @@ func listeningTexts(t testing.TB, m Manifest) (all []manifest.ListeningRecord) {
 	return all
 }
 
+// learn has so many of texts learned, as of receipts of a chain.
+func learn(t testing.TB, m Manifest, chain string, want int64, texts ...[]byte) {
+	t.Helper()
+	var all []manifest.ListeningRecord
+	for i, text := range texts {
+		all = append(all, manifest.ListeningRecord{Seq: int64(i + 1), Text: text})
+	}
+	if n, err := m.LearnListenings(t.Context(), chain, all...); err != nil || n != want {
+		t.Errorf("%d were learned, want %d: %v", n, want, err)
+	}
+}
+
 // What AddListening has returned is there in full, follows on what was written before,
 // and is signed with the manifest's key.
 func listeningsFollowOneAnother(t *testing.T, places Places) {
@@ -231,14 +243,10 @@ func listeningsOfTheArchive(t *testing.T, places Places) {
 	chain, err := from.Chain(t.Context())
 	must(t, err)
 	text := listeningTexts(t, from)[0].Text
-	for range 2 {
-		must(t, m.LearnListening(t.Context(), chain.ID, 1, text))
-	}
-	if err := m.LearnListening(t.Context(), chain.ID, 1, []byte("torn")); err == nil {
-		t.Error("what can't be read was learned")
-	}
+	learn(t, m, chain.ID, 1, text, text, []byte("torn"), []byte(`{"who":"eve"}`))
+	learn(t, m, chain.ID, 0, text)
 	got := listenings(t, m, manifest.ListeningQuery{})
-	if len(got) != 1 || got[0].Nth != 0 || got[0].Digest != l.Digest || got[0].Who != "eve" || got[0].Damaged {
+	if len(got) != 1 || got[0].Nth != 0 || got[0].Digest != l.Digest || got[0].Who != "eve" || got[0].Doubtful {
 		t.Errorf("%+v", got)
 	}
 	must(t, m.NoteListenings(t.Context(), 1))
@@ -266,19 +274,19 @@ func listeningsTakenOver(t *testing.T, places Places) {
 	var tree receipt.Tree
 	tree.Add(line)
 	must(t, m.TakeOver(t.Context(), append(line, '\n'), tree, nil))
-	if unread, err := m.ListeningsUnread(t.Context()); err != nil || !unread {
+	if unread, err := m.UnreadListenings(t.Context()); err != nil || !slices.Equal(unread, []int64{1}) {
 		t.Errorf("%v, %v", unread, err)
 	}
-	if got := listenings(t, m, manifest.ListeningQuery{IDs: []int64{7}}); len(got) != 1 || !got[0].Damaged || got[0].Who != "" {
+	if got := listenings(t, m, manifest.ListeningQuery{IDs: []int64{7}}); len(got) != 1 || !got[0].Doubtful || got[0].Who != "" {
 		t.Errorf("%+v", got)
 	}
-	must(t, m.LearnListening(t.Context(), c.ID, 1, bytes.Replace(text, []byte("eve"), []byte("bob"), 1))) // which no receipt names
-	must(t, m.LearnListening(t.Context(), c.ID, 1, text))
-	if unread, err := m.ListeningsUnread(t.Context()); err != nil || unread {
+	learn(t, m, c.ID, 0, bytes.Replace(text, []byte("eve"), []byte("bob"), 1)) // which no receipt names
+	learn(t, m, c.ID, 1, text, []byte("torn"))
+	if unread, err := m.UnreadListenings(t.Context()); err != nil || len(unread) > 0 {
 		t.Errorf("%v, %v", unread, err)
 	}
 	got, rows := listenings(t, m, manifest.ListeningQuery{Who: "eve", How: manifest.Downloaded}), listeningTexts(t, m)
-	if len(got) != 1 || got[0].Damaged || len(rows) != 1 || rows[0].Log != "" || rows[0].Seq != 1 || !rows[0].Stored {
+	if len(got) != 1 || got[0].Doubtful || len(rows) != 1 || rows[0].Log != "" || rows[0].Seq != 1 || !rows[0].Stored {
 		t.Errorf("%+v, %+v", got, rows)
 	}
 }

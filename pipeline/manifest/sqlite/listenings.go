@@ -57,6 +57,9 @@ CREATE TABLE listening_file (   -- objects beside the archive with texts of this
 // AddListening writes down that somebody is about to hear a recording or to get it.
 // Whatever it writes is signed, and follows on what was written last.
 func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (manifest.Listening, error) {
+	if m.account == "" {
+		return l, manifest.ErrUnbound
+	}
 	key, err := m.SigningKey()
 	if err != nil {
 		return l, err

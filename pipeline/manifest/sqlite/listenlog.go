@@ -3,13 +3,13 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"iter"
 	"math"
 	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -48,19 +48,35 @@ func (r listened) fits(l manifest.Listening) bool {
 	return b.Key() == l.Key() && (b.Nth == l.Nth || r.Signed == "") && b.Who == l.Who && b.At.UnixMilli() == l.At.UnixMilli() && b.How == l.How && b.Session == l.Session
 }
 
-// listening is what it says, as far as that is known.
-func (r listened) listening(account string) manifest.Listening {
-	if l, err := r.Listening(); err == nil {
-		l.Nth = r.by.Nth
-		return l
+// listening is what it says, as far as that is known. What has no receipt must be
+// signed.
+func (r listened) listening(account string, own receipt.Keys) manifest.Listening {
+	l, err := r.Listening()
+	if err != nil {
+		l = r.by
+		l.Account = account
 	}
-	r.by.Account, r.by.Damaged = account, true
-	return r.by
+	l.Nth, l.Doubtful = r.by.Nth, !r.Intact || r.Seq < 0 || r.Seq == 0 && !own.Listening(r.Digest, r.Signed)
+	return l
+}
+
+// ownKeys are the manifest's key.
+func (m *Manifest) ownKeys(ctx context.Context) (receipt.Keys, error) {
+	verifier, err := m.Verifier(ctx)
+	if err != nil || verifier == "" {
+		return receipt.Keys{}, err
+	}
+	return receipt.NewKeys(verifier)
 }
 
 // Listenings yields the entries that a query selects, the newest first.
 func (m *Manifest) Listenings(ctx context.Context, q manifest.ListeningQuery) iter.Seq2[manifest.Listening, error] {
 	return func(yield func(manifest.Listening, error) bool) {
+		own, err := m.ownKeys(ctx)
+		if err != nil {
+			yield(manifest.Listening{}, err)
+			return
+		}
 		before, found := q.Before, 0
 		if before <= 0 {
 			before = math.MaxInt64
@@ -73,7 +89,7 @@ func (m *Manifest) Listenings(ctx context.Context, q manifest.ListeningQuery) it
 			}
 			for _, r := range page {
 				before = r.Number
-				l := r.listening(m.account)
+				l := r.listening(m.account, own)
 				in, err := m.inScope(ctx, q.Scope, r, l)
 				if err != nil {
 					yield(manifest.Listening{}, err)
@@ -243,11 +259,11 @@ func (m *Manifest) ListeningBundles(ctx context.Context) ([]manifest.ListeningBu
 	}, "SELECT first, last, sum FROM listening_file ORDER BY first, last")
 }
 
-// ListeningsUnread reports whether there are some whose text isn't known.
-func (m *Manifest) ListeningsUnread(ctx context.Context) (unread bool, err error) {
-	err = m.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM listening WHERE text = '')").Scan(&unread)
-	if err != nil {
-		err = fmt.Errorf("read manifest: %w", err)
-	}
-	return unread, err
+// UnreadListenings are the entries of the manifest's own chain that name texts which it
+// lacks.
+func (m *Manifest) UnreadListenings(ctx context.Context) ([]int64, error) {
+	return query(ctx, m, func(rows *sql.Rows) (seq int64, err error) {
+		err = rows.Scan(&seq)
+		return seq, err
+	}, "SELECT seq FROM listening WHERE text = '' AND log = '' AND seq > 0 ORDER BY seq")
 }

@@ -136,37 +136,48 @@ func takeOverListening(tx txn, e receipt.Entry) error {
 	return nil
 }
 
-// LearnListening writes down a text that the archive has, and whose receipt is the
-// entry seq of a chain. What is known already stays.
-func (m *Manifest) LearnListening(ctx context.Context, log string, seq int64, text []byte) error {
-	var l manifest.Listening
-	if err := json.Unmarshal(text, &l); err != nil {
-		return fmt.Errorf("read who has listened: %w", err)
-	}
-	if err := l.Check(); err != nil {
-		return fmt.Errorf("read who has listened: %w", err)
-	}
-	return m.do(ctx, func(tx txn) error {
+// LearnListenings writes down texts that the archive has, each with the entry of a chain
+// that is its receipt, and counts those that are new.
+func (m *Manifest) LearnListenings(ctx context.Context, log string, texts ...manifest.ListeningRecord) (n int64, err error) {
+	err = m.do(ctx, func(tx txn) error {
 		own, err := chain(tx)
-		if err == nil && log == own.ID {
-			_, err = tx.Exec("UPDATE listening SET text = ?2, "+learnedColumns+" WHERE digest = ?1 AND text = ''", learned(l, text)...)
-		} else if err == nil {
-			_, err = tx.Exec(`INSERT INTO listening (digest, text, kind, owner, id, nth, who, at, how, session, log, seq, stored)
-				VALUES (?1, ?2, ?3, ?4, ?5, `+learnedNth+`, ?7, ?8, ?9, ?10, ?12, ?13, 1)
-				ON CONFLICT (digest) DO UPDATE SET text = excluded.text, `+learnedColumns+` WHERE text = ''`, append(learned(l, text), log, seq)...)
-		}
 		if err != nil {
 			return writeError(err)
 		}
+		n = 0
+		for _, r := range texts {
+			learned, err := learnListening(tx, log, own.ID, r)
+			if err != nil {
+				return writeError(err)
+			}
+			n += learned
+		}
 		return nil
 	})
+	return n, err
+}
+
+func learnListening(tx txn, log, own string, r manifest.ListeningRecord) (int64, error) {
+	var l manifest.Listening
+	if json.Unmarshal(r.Text, &l) != nil || l.Check() != nil {
+		return 0, nil
+	}
+	text := "UPDATE listening SET text = ?2, " + learnedColumns + " WHERE digest = ?1 AND text = ''"
+	args := []any{storage.SumOf(r.Text).String(), string(r.Text), l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, l.Session, second(l.Start)}
+	if log != own {
+		text = `INSERT INTO listening (digest, text, kind, owner, id, nth, who, at, how, session, log, seq, stored)
+			VALUES (?1, ?2, ?3, ?4, ?5, ` + learnedNth + `, ?7, ?8, ?9, ?10, ?12, ?13, 1)
+			ON CONFLICT (digest) DO UPDATE SET text = excluded.text, ` + learnedColumns + ` WHERE text = ''`
+		args = append(args, log, r.Seq)
+	}
+	done, err := tx.Exec(text, args...)
+	if err != nil {
+		return 0, err
+	}
+	return done.RowsAffected()
 }
 
 const (
 	learnedNth     = "coalesce((SELECT nth FROM recording WHERE kind = ?3 AND owner = ?4 AND id = ?5 AND start / 1000 = ?11 ORDER BY nth LIMIT 1), ?6)"
 	learnedColumns = "kind = ?3, owner = ?4, id = ?5, nth = " + learnedNth + ", who = ?7, at = ?8, how = ?9, session = ?10"
 )
-
-func learned(l manifest.Listening, text []byte) []any {
-	return []any{storage.SumOf(text).String(), string(text), l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, l.Session, second(l.Start)}
-}

@@ -16,12 +16,15 @@ func (m *Manifest) nameWay(ctx context.Context, q manifest.Query) (w way, ok boo
 	if q.Name == "" {
 		return way{}, false, nil
 	}
-	part1 := strings.ToLower(q.Name)
-	for name, err := range texts(ctx, m, "SELECT cnam FROM name WHERE instr(lower(cnam), ?) > 0 OR cnam GLOB '*[^ -~]*'", part1) {
+	if often, err := m.often(ctx, q); err != nil || often {
+		return way{}, false, err
+	}
+	asked := strings.ToLower(q.Name)
+	for name, err := range texts(ctx, m, "SELECT cnam FROM name WHERE small = '' OR instr(small, ?) > 0", asked) {
 		if err != nil {
 			return way{}, false, err
 		}
-		if !strings.Contains(strings.ToLower(name), part1) {
+		if !strings.Contains(strings.ToLower(name), asked) {
 			continue
 		}
 		if w.parts = append(w.parts, part{byName, nil, clause{}.and("cnam = ?", name), true}); len(w.parts) >= mostParts {
@@ -30,6 +33,19 @@ func (m *Manifest) nameWay(ctx context.Context, q manifest.Query) (w way, ok boo
 	}
 	w.parts = append(w.parts, unreadable)
 	return w, true, nil
+}
+
+// often reports whether so many of the calls that come first are selected that reading
+// all of them in order is quick.
+func (m *Manifest) often(ctx context.Context, q manifest.Query) (bool, error) {
+	const looked, enough = 4000, 80 // a page of some dozen is found within as many
+	text, args := terms(q).keysOf(looked)
+	var n int
+	err := m.reads.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE fits) FROM (`+text+`)`, args...).Scan(&n)
+	if err != nil {
+		err = fmt.Errorf("read manifest: %w", err)
+	}
+	return n >= enough, err
 }
 
 // texts yields the values of a query's one column as they are read.

@@ -35,7 +35,10 @@ CREATE TABLE call_extension (
 	nth    INTEGER NOT NULL,
 	PRIMARY KEY (extension, start, kind, owner, id, nth)
 ) WITHOUT ROWID;
-CREATE TABLE name (cnam TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE name (
+	cnam  TEXT PRIMARY KEY,
+	small TEXT NOT NULL -- in small letters; '' = it has some that SQLite doesn't know
+) WITHOUT ROWID;
 CREATE TABLE caller (
 	number    INTEGER PRIMARY KEY AUTOINCREMENT,
 	caller_id TEXT    NOT NULL UNIQUE,
@@ -47,7 +50,7 @@ INSERT INTO number SELECT ` + tailOf("d") + `, start, kind, owner, id, nth, ` + 
 	) WHERE true ` + bothNumbers + `;
 INSERT INTO call_extension SELECT e.value, call.start, call.kind, call.owner, call.id, call.nth FROM call, json_each(` + extensionsOf("extensions") + `) AS e WHERE odd <> 1
 	UNION SELECT '', call.start, call.kind, call.owner, call.id, call.nth FROM call, json_each(` + extensionsOf("extensions") + `) AS e WHERE odd <> 1 AND ` + maybeSpace + `;
-INSERT INTO name SELECT DISTINCT cnam FROM call WHERE cnam <> '';
+INSERT INTO name SELECT DISTINCT cnam, ` + smallOf("cnam") + ` FROM call WHERE cnam <> '';
 INSERT INTO caller (caller_id, digits) SELECT DISTINCT caller_id, ` + callerDigits("caller_id") + ` FROM call WHERE caller_id IS NOT NULL;
 CREATE INDEX by_name ON call (cnam, start);
 CREATE INDEX by_direction ON call (direction, start);
@@ -56,7 +59,7 @@ CREATE INDEX by_transcribed ON call (transcribed, start);
 CREATE TRIGGER found_in AFTER INSERT ON call WHEN new.odd <> 1 BEGIN
 	INSERT INTO number SELECT ` + tailOf("d") + `, new.start, new.kind, new.owner, new.id, new.nth, ` + digitsOf("d") + ` FROM (` + numbersOf("new") + `) WHERE true ` + bothNumbers + `;
 	INSERT INTO call_extension SELECT x, new.start, new.kind, new.owner, new.id, new.nth FROM (` + eachExtension("new") + `);
-	INSERT INTO name SELECT new.cnam WHERE new.cnam <> '' ON CONFLICT DO NOTHING;
+	INSERT INTO name SELECT new.cnam, ` + smallOf("new.cnam") + ` WHERE new.cnam <> '' ON CONFLICT DO NOTHING;
 	INSERT INTO caller (caller_id, digits) SELECT new.caller_id, ` + callerDigits("new.caller_id") + ` WHERE true ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER found_out AFTER DELETE ON call WHEN old.odd <> 1 BEGIN
@@ -88,6 +91,8 @@ func stripped(text string) string {
 func mixed(column string) string {
 	return "(" + column + " GLOB '*[0-9]*' AND " + stripped(column) + " GLOB '*[^0-9]*')"
 }
+
+func smallOf(name string) string { return "iif(" + name + " GLOB '*[^ -~]*', '', lower(" + name + "))" }
 
 func tailOf(d string) string { return "iif(" + d + " GLOB '*[^0-9]*', '?', substr(" + d + ", -4))" }
 

@@ -197,6 +197,16 @@ func (q terms) keys(parts []part, c cursor, limit int) (text string, args []any)
 	return text + ` ` + q.order() + ` LIMIT ?`, append(args, limit)
 }
 
+// keysOf says of so many calls, of those behind the query's beginning, whether they fit.
+func (q terms) keysOf(many int) (text string, args []any) {
+	c, where, behind, order := q.begin(), q.where(), "<", "start DESC, kind DESC, owner DESC, id DESC, nth DESC"
+	if q.OldestFirst {
+		behind, order = ">", "start, kind, owner, id, nth"
+	}
+	return `SELECT ` + where.text + ` AS fits FROM ` + inOrder + ` WHERE (start, kind, owner, id, nth) ` + behind + ` (?, ?, ?, ?, ?) ORDER BY ` + order + ` LIMIT ?`,
+		append(slices.Clip(where.args), c.at, c.kind, c.owner, c.id, c.nth, many)
+}
+
 // byIDs reads the rows with certain ids, of all collections, at once.
 func (m *Manifest) byIDs(q manifest.Query) func(context.Context) ([]manifest.Row, error) {
 	done := false

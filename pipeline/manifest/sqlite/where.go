@@ -101,10 +101,15 @@ func (q terms) readable() (c clause) {
 		c = c.and("(odd = 2 OR instr(lower(cnam), ?) > 0)", strings.ToLower(q.Name))
 	}
 	if n := len(q.Number); n > 0 {
-		c = c.and("(substr("+stripped("caller_id")+", ?) = ? OR substr("+stripped("dnis")+", ?) = ? OR "+mixed("caller_id")+" OR "+mixed("dnis")+")",
-			-n, q.Number, -n, q.Number)
+		c = c.and("("+endsIn("caller_id")+" OR "+endsIn("dnis")+")", -n, q.Number, -n, q.Number, -n, q.Number, -n, q.Number)
 	}
 	return q.withScope(c)
+}
+
+// endsIn is the condition that a number ends in certain digits, or that SQLite can't
+// tell. Most numbers have nothing but digits, and of those no more is asked.
+func endsIn(column string) string {
+	return "(substr(" + column + ", ?) = ? OR " + column + " GLOB '*[^0-9]*' AND (substr(" + stripped(column) + ", ?) = ? OR " + mixed(column) + "))"
 }
 
 // inList is the condition that a list has one of so many values.

@@ -182,8 +182,8 @@ func (g *Gate) EndOIDC(w http.ResponseWriter, r *http.Request) (next string, err
 	c, err := p.claims(ctx, q.Get("code"), b)
 	if err != nil {
 		g.log.Error("a sign-in by OIDC failed", "reason", plain(err.Error(), 500), "from", g.From(r))
-		if _, refused := errors.AsType[*oauth2.RetrieveError](err); refused {
-			return "", errNot
+		if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response != nil && e.Response.StatusCode < 500 {
+			return "", errNot // the code is no good
 		}
 		return "", errAway
 	}

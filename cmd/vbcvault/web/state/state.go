@@ -23,8 +23,8 @@ const format = 1
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
-	forms, holdEnds,
-	playsSchema,
+	forms, holdEnds, handovers,
+	playsSchema, peaksSchema,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
@@ -83,3 +83,16 @@ func prepare(ctx context.Context, db *sql.DB) error {
 
 // Close ends its use.
 func (d *DB) Close() error { return d.db.Close() }
+
+// Count counts the rows of tables, by name.
+func (d *DB) Count(ctx context.Context, tables ...string) (map[string]int, error) {
+	all := map[string]int{}
+	for _, t := range tables {
+		var n int
+		if err := d.db.QueryRowContext(ctx, `SELECT count(*) FROM "`+strings.ReplaceAll(t, `"`, "")+`"`).Scan(&n); err != nil {
+			return nil, err
+		}
+		all[t] = n
+	}
+	return all, nil
+}

@@ -11,7 +11,7 @@
 })();
 
 // The player: skips, speed, keys, a waveform that can be clicked, and a transcript that
-// follows. The browser's own controls stay, and play without all this.
+// follows. Without a script the browser's own controls are there instead.
 (() => {
   const box = document.querySelector(".player");
   const audio = box && box.querySelector("audio");
@@ -25,6 +25,7 @@
   const speeds = [...speed.options].map((o) => Number(o.value));
   let wanted = Number(box.dataset.start) || 0; // where to begin, before the browser knows the audio
   deck.hidden = false;
+  audio.controls = false;
 
   const length = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : Math.max(declared, 0));
   const known = () => audio.readyState >= 1; // HAVE_METADATA
@@ -102,6 +103,7 @@
   play.addEventListener("click", toggle);
   for (const b of box.querySelectorAll("[data-skip]")) b.addEventListener("click", () => go(at() + Number(b.dataset.skip)));
   seek.addEventListener("input", () => go(Number(seek.value)));
+  find(".volume").addEventListener("input", (e) => { audio.volume = Number(e.target.value); });
   speed.addEventListener("change", () => { audio.playbackRate = Number(speed.value); });
   for (const l of lines) l.li.querySelector("a.at").addEventListener("click", (e) => {
     if (e.ctrlKey || e.metaKey || e.shiftKey || e.button !== 0) return;
@@ -125,7 +127,7 @@
   document.addEventListener("keydown", (e) => {
     const f = document.activeElement;
     if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || !keys[e.key]) return;
-    if (f && f !== document.body && f.id !== "main") return;
+    if (f && f !== document.body && f.id !== "main" && !(f === seek && /^(Arrow(Left|Right)|Home| )$/.test(e.key))) return;
     e.preventDefault();
     keys[e.key](e);
   });
