@@ -46,7 +46,7 @@ func TestPictureOfThePage(t *testing.T) {
 		t.Fatal("no call is fit for it")
 	}
 	alloc, end := chromedp.NewExecAllocator(t.Context(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900))...)
+		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 1060))...)
 	defer end()
 	ctx, end := chromedp.NewContext(alloc)
 	defer end()
@@ -64,7 +64,7 @@ func TestPictureOfThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The waveform comes after the page.
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`Promise.allSettled([...document.images].map(i => i.decode())).then(() => true)`, chromedp.EvalAwaitPromise)); err != nil {
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`Promise.all([...document.images].map(i => i.decode())).then(() => true)`, chromedp.EvalAwaitPromise)); err != nil {
 		t.Fatal(err)
 	}
 	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
