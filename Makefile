@@ -105,7 +105,7 @@ bench-list:
 	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
 
 bench-search:
-	go test ./cmd/vbcvault -run '^$$' -bench Search -benchtime 1x -largest $(LARGEST) -timeout 90m
+	go test ./pipeline/manifest/sqlite -run '^$$' -bench Search -benchtime 1x -largest $(LARGEST) -timeout 90m
 
 dist:
 	@mkdir -p dist

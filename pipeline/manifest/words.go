@@ -15,14 +15,14 @@ import (
 // What a word is, package words says, to whatever keeps the index.
 type Words interface {
 	// Unindexed yields recordings whose transcript the index lacks, or has another
-	// version of, the newest first; those that were put off come when it is time.
-	Unindexed(ctx context.Context) iter.Seq2[Row, error]
+	// version of, the newest first, without those that were put off until after now.
+	Unindexed(ctx context.Context, now time.Time) iter.Seq2[Row, error]
 	// Index writes down what transcripts say, all or none of them, in place of what
 	// the index has of these recordings. The rows are those of Unindexed: a recording
 	// that has another transcript by now remains to be indexed. It may be called
 	// beside a run.
 	Index(ctx context.Context, said ...Spoken) error
-	// PutOff has Unindexed leave out a recording until then, unless it gets another
+	// PutOff has Unindexed leave out a recording until a moment, unless it gets another
 	// transcript: this one can't be read now.
 	PutOff(ctx context.Context, r Row, until time.Time) error
 	// Indexed counts the recordings that the index has, and those that it lacks.

@@ -1,6 +1,9 @@
 package web
 
-import "io/fs"
+import (
+	"io/fs"
+	"time"
+)
 
 // Templates are the templates' files.
 func Templates() fs.FS { return templateFiles }
@@ -12,3 +15,6 @@ func Patterns() (all []string) {
 	}
 	return all
 }
+
+// Patience is how long the search and its count may take from now on.
+func (s *Server) Patience(search, count time.Duration) { s.searchTakes, s.countTakes = search, count }

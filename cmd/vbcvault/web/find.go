@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -146,15 +145,4 @@ func each[T any](vaults []*Vault, ask func(*Vault) T) []T {
 	}
 	wg.Wait()
 	return answers
-}
-
-// inScope are the accounts that whoever asks may see at all, by their names.
-func inScope(vaults []*Vault, sees func(string) bool) (seen []*Vault) {
-	for _, v := range vaults {
-		if sees(v.Name) {
-			seen = append(seen, v)
-		}
-	}
-	slices.SortStableFunc(seen, func(a, b *Vault) int { return cmp.Compare(a.Name, b.Name) })
-	return seen
 }

@@ -1,15 +1,18 @@
 package web
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/words"
 )
 
 // form is what somebody looks for, as they have written it. Its fields are the
@@ -107,6 +110,9 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 		transcribed := chosen(f, "transcript", f.Transcript, answers)
 		q.Transcribed = &transcribed
 	}
+	if _, err := words.Parse(f.Words); err != nil {
+		f.wrong("words", sentence(err))
+	}
 	q.Since = f.date("from", f.From, zone, 0)
 	q.Until = f.date("to", f.To, zone, 1)
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
@@ -117,6 +123,20 @@ func (f *form) query(zone *time.Location) (q manifest.Query) {
 		f.wrong("max", "This is shorter than the shortest that you ask for: change one of them.")
 	}
 	return q
+}
+
+// sentence is an error about words as the form says it.
+func sentence(err error) string {
+	e, ok := errors.AsType[*words.Error](err)
+	if !ok {
+		return "This can't be looked for: write words that were said."
+	}
+	return upper(e.Reason) + ": " + e.Hint + "."
+}
+
+func upper(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // wrong says what is wrong with a field, if nothing is said of it yet.

@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -32,7 +30,7 @@ type results struct {
 func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 	viewer, parameters := access.From(r.Context()), r.URL.Query()
 	form := readQuery(parameters)
-	vaults := inScope(s.o.Vaults(), viewer.Sees)
+	vaults := s.scopedVaults(viewer)
 	page := results{form: form, Back: r.URL.RequestURI()}
 	for _, v := range vaults {
 		page.Names = append(page.Names, v.Name)
@@ -83,18 +81,13 @@ func address(f *form, after string) string {
 	return "/?" + query
 }
 
-// callPath is the address of one recording's page, by the name of its account.
-func callPath(account string, r manifest.Row) string {
-	owner := r.Owner
-	if owner == "" {
-		owner = "-"
+// Path is the address of the call's page, on which what was searched is marked.
+func (r results) Path(f found) string {
+	if r.Words == "" {
+		return pathOf(f.Account, f.Row)
 	}
-	return "/call/" + url.PathEscape(account) + "/" + url.PathEscape(string(r.Kind)) + "/" + url.PathEscape(owner) + "/" +
-		strconv.FormatInt(r.ID, 10) + "/" + strconv.FormatInt(r.Nth, 10)
+	return pathOf(f.Account, f.Row) + "?words=" + url.QueryEscape(r.Words)
 }
-
-// Path is the address of the call's page.
-func (f found) Path() string { return callPath(f.Account, f.Row) }
 
 // Transcribed reports whether there is a transcript to read.
 func (f found) Transcribed() bool { return f.Copy.Transcript.Key != "" }

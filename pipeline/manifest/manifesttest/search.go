@@ -145,7 +145,7 @@ func anyQuery(t *rapid.T) (q manifest.Query) {
 		q.Text = words.Draw(t, "text")
 	}
 	if maybe("number?") {
-		q.Number = rapid.SampledFrom([]string{"0", "01", "100", "0100", "1010", "5550100", "17325550100", "917325550100"}).Draw(t, "number")
+		q.Number = rapid.SampledFrom([]string{"0", "01", "101", "100", "0100", "1010", "5550100", "17325550100", "917325550100"}).Draw(t, "number")
 	}
 	if maybe("name?") {
 		q.Name = words.Draw(t, "name")

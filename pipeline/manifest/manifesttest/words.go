@@ -32,7 +32,7 @@ func transcribed(t testing.TB, m Manifest, r vbc.Recording, text string) {
 // unindexed are the rows that are to be indexed.
 func unindexed(t testing.TB, m Manifest) (rows []manifest.Row) {
 	t.Helper()
-	for r, err := range m.Unindexed(t.Context()) {
+	for r, err := range m.Unindexed(t.Context(), day) {
 		must(t, err)
 		rows = append(rows, r)
 	}
@@ -252,10 +252,18 @@ func indexedBeside(t *testing.T, places Places) {
 	if got := sought(t, m, manifest.Query{Words: "old"}); len(got) > 0 {
 		t.Error("a text is found that the recording has no more")
 	}
-	must(t, beside.PutOff(t.Context(), rows[0], time.Now().Add(time.Hour)))
-	must(t, beside.PutOff(t.Context(), rows[1], time.Now().Add(time.Hour))) // it was about the old text
+	must(t, beside.PutOff(t.Context(), rows[0], day.Add(time.Hour)))
+	must(t, beside.PutOff(t.Context(), rows[1], day.Add(time.Hour))) // it was about the old text
 	if rows = unindexed(t, beside); len(rows) != 1 || rows[0].ID != 1 || rows[0].Copy.Transcript.SHA256 != transcript("new").SHA256 {
 		t.Errorf("%+v are to be indexed", rows)
+	}
+	for r, err := range beside.Unindexed(t.Context(), day.Add(time.Hour)) {
+		if must(t, err); r.ID == 2 {
+			rows = append(rows, r)
+		}
+	}
+	if len(rows) != 2 {
+		t.Error("what was put off isn't to be indexed when it is time")
 	}
 	must(t, m.Transcribed(t.Context(), other, transcript("another")))
 	if rows = unindexed(t, beside); len(rows) != 2 {

@@ -82,7 +82,7 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		{manifest.Query{OldestFirst: true, Since: spring, Until: spring, Text: "x"}, inOrder, "SEARCH call USING PRIMARY KEY ((start,kind,owner,id,nth)>(?,?,?,?,?) AND start<?)"},
 		{ofOne, byCaller + unread, "SEARCH call USING INDEX by_caller (caller_id=? AND start>? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
 		{manifest.Query{Number: "550100"}, "number + number" + unread, "SEARCH number USING PRIMARY KEY (tail=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
-		{manifest.Query{Number: "100"}, inOrder, "SEARCH call USING PRIMARY KEY ("},
+		{manifest.Query{Number: "00"}, inOrder, "SEARCH call USING PRIMARY KEY ("},
 		{manifest.Query{Filter: vbc.Filter{Extension: "101"}}, "call_extension" + unread, "SEARCH call_extension USING PRIMARY KEY (extension=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},
 		{manifest.Query{Scope: manifest.Scope{Extensions: []string{"101", "102"}}}, "call_extension + call_extension" + unread, "SEARCH call_extension USING PRIMARY KEY (extension=? AND ("},
 		{manifest.Query{Filter: vbc.Filter{Direction: "INTRA_PBX"}}, byDirection + unread, "SEARCH call USING INDEX by_direction (direction=? AND (start,kind,owner,id,nth)<(?,?,?,?,?))"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
@@ -127,14 +128,25 @@ func callerWay(q manifest.Query) (way, bool) {
 	return way{parts: []part{{byCaller, nil, clause{}.and("caller_id = ?", q.Filter.CallerID), true}, unreadable}, rows: true}, q.Filter.CallerID != ""
 }
 
-// numberWay goes by the last four digits. Fewer are in too many numbers.
-func numberWay(q manifest.Query) (way, bool) {
-	if len(q.Number) < 4 {
+// numberWay goes by the last four digits: by all that end in three, if there are no
+// more. Two are in so many numbers that reading all finds some soon.
+func numberWay(q manifest.Query) (w way, ok bool) {
+	n := len(q.Number)
+	if n < 3 {
 		return way{}, false
 	}
-	return way{parts: []part{
-		{from: "number", where: clause{}.and("tail = ? AND instr(digits, ?) > 0", q.Number[len(q.Number)-4:], q.Number+",")},
-		{from: "number", where: clause{}.and("tail = '?'")}, unreadable}, rows: true}, true
+	tails := []string{q.Number[max(0, n-4):]}
+	if n == 3 {
+		for d := range 10 {
+			tails = append(tails, strconv.Itoa(d)+q.Number)
+		}
+	}
+	for _, tail := range tails {
+		w.parts = append(w.parts, part{from: "number", where: clause{}.and("tail = ? AND instr(digits, ?) > 0", tail, q.Number+",")})
+	}
+	w.parts = append(w.parts, part{from: "number", where: clause{}.and("tail = '?'")}, unreadable)
+	w.rows = true
+	return w, true
 }
 
 func extensionWay(q manifest.Query) (way, bool) {

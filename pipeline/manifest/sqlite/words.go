@@ -120,10 +120,10 @@ func placeOf(ms int64) int64 {
 const placesOfSecond = 1<<secondBits - 1
 
 // Unindexed yields recordings whose transcript the index lacks, the newest first.
-func (m *Manifest) Unindexed(ctx context.Context) iter.Seq2[manifest.Row, error] {
+func (m *Manifest) Unindexed(ctx context.Context, now time.Time) iter.Seq2[manifest.Row, error] {
 	return func(yield func(manifest.Row, error) bool) {
-		c, now := cursor{at: math.MaxInt64}, time.Now().UnixMilli()
-		inPages(func() ([]manifest.Row, error) { return m.unindexed(ctx, &c, now) })(yield)
+		c := cursor{at: math.MaxInt64}
+		inPages(func() ([]manifest.Row, error) { return m.unindexed(ctx, &c, now.UnixMilli()) })(yield)
 	}
 }
 

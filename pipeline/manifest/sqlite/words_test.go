@@ -61,7 +61,7 @@ func indexAll(t testing.TB, m *Manifest, texts []string) {
 		}
 		batch = batch[:0]
 	}
-	for r, err := range m.Unindexed(t.Context()) {
+	for r, err := range m.Unindexed(t.Context(), time.Now()) {
 		if err != nil {
 			t.Fatal(err)
 		}
