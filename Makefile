@@ -9,6 +9,7 @@
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
 # make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
@@ -21,7 +22,8 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search dist demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search dist demo demo-web picture <<<<<<< HEAD bench-players ======= help
+>>>>>>> int
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -100,6 +102,9 @@ LARGEST ?= 1000000
 
 bench-scale:
 	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
+
+bench-players:
+	go test ./cmd/vbcvault/web -run '^$$' -bench Players -benchtime 1x
 
 bench-list:
 	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m

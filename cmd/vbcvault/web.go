@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -222,5 +224,9 @@ func openWebState(ctx context.Context, dir string) (*state.DB, error) {
 	if errors.Is(err, state.ErrNewer) {
 		return nil, &hinted{err: err, hint: "use that version of vbcvault; or move web.db away: people sign in anew, and users with passwords are added again"}
 	}
-	return db, unwritable(err)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, usagef("run the command as the user that the page runs as; or set state-dir in the configuration file, or VBCVAULT_STATE_DIR, to a directory that this user can write",
+			"the page has nowhere to keep users and sessions: %w", err)
+	}
+	return db, err
 }

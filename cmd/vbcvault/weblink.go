@@ -2,7 +2,11 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +32,9 @@ or none if it has none.`,
 			c, stateAt, err := f.settings()
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(filepath.Join(stateAt, "web.db")); errors.Is(err, fs.ErrNotExist) {
+				return usagef("start vbcvault web, or vbcvault serve with web: listen in its file; use the same --config or VBCVAULT_STATE_DIR here", "no page has run with its state in %s", stateAt)
 			}
 			db, err := openWebState(ctx, stateAt)
 			if err != nil {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -65,8 +67,7 @@ func askPassword(ctx context.Context, in io.Reader, out io.Writer) (string, erro
 	}
 	var said [2]string
 	for i, question := range []string{"Password: ", "The same again: "} {
-		fmt.Fprint(out, question)
-		b, err := hidden(ctx, tty)
+		b, err := hidden(ctx, tty, func() { fmt.Fprint(out, question) })
 		fmt.Fprintln(out)
 		if err != nil {
 			return "", err
@@ -79,9 +80,9 @@ func askPassword(ctx context.Context, in io.Reader, out io.Writer) (string, erro
 	return said[0], nil
 }
 
-// hidden reads a line without showing it. Where it is interrupted, the terminal shows
-// again what is typed.
-func hidden(ctx context.Context, tty *os.File) ([]byte, error) {
+// hidden reads a line without showing it. It asks once the terminal shows nothing any
+// more. Where it is interrupted, the terminal shows again what is typed.
+func hidden(ctx context.Context, tty *os.File, ask func()) ([]byte, error) {
 	fd := int(tty.Fd())
 	was, err := term.GetState(fd)
 	if err != nil {
@@ -96,6 +97,12 @@ func hidden(ctx context.Context, tty *os.File) ([]byte, error) {
 		b, err := term.ReadPassword(fd)
 		read <- line{b, err}
 	}()
+	for range 200 { // it may have shown nothing before
+		if is, err := term.GetState(fd); err != nil || !reflect.DeepEqual(is, was) || wait(ctx, time.Millisecond) != nil {
+			break
+		}
+	}
+	ask()
 	select {
 	case l := <-read:
 		return l.b, l.err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
@@ -92,7 +93,7 @@ type Listening struct {
 // Key is the key of the recording.
 func (l Listening) Key() vbc.Key { return vbc.Key{Kind: l.Kind, Owner: l.Owner, ID: l.ID} }
 
-// How somebody got to hear a recording.
+// How somebody got to know what was said.
 type How string
 
 const (
@@ -101,6 +102,9 @@ const (
 	Exported   How = "export"   // among others, in one ZIP
 	Read       How = "read"     // its transcript
 )
+
+// Hows are all of them.
+var Hows = []How{Played, Downloaded, Exported, Read}
 
 // ListeningRecord is a listening as it is written down.
 type ListeningRecord struct {
@@ -141,7 +145,7 @@ func (l Listening) Check() error {
 		return errors.New("it names no recording")
 	case l.Who == "":
 		return errors.New("it doesn't say who listens")
-	case l.How != Played && l.How != Downloaded && l.How != Exported && l.How != Read:
+	case !slices.Contains(Hows, l.How):
 		return fmt.Errorf("it doesn't say how: %.20q", string(l.How))
 	case l.At.IsZero():
 		return errors.New("it doesn't say when")

@@ -73,3 +73,23 @@ func callChart(id string, calls []CallMonth) chart {
 	}
 	return f.draw()
 }
+
+// Chart is a drawing, reckoned.
+type Chart = chart
+
+// Drawn are a section's months as drawings, and the rows of the tables that have the
+// same numbers.
+type Drawn struct {
+	Deeds      []Month // by the month of the deed
+	DeedCharts []Chart
+	Calls      []CallMonth // by the month of the call, or its year
+	CallChart  Chart
+	ByYear     bool
+}
+
+// Draw draws a section for another page than the report's own. id begins the ids of what
+// is within the drawings.
+func (s Section) Draw(id string) Drawn {
+	v := show(s, id)
+	return Drawn{Deeds: v.Deeds, DeedCharts: v.DeedCharts, Calls: v.CallRows, CallChart: v.CallChart, ByYear: v.ByYear}
+}

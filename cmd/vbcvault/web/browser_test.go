@@ -164,6 +164,13 @@ func (b *tab) heard(asked string, status int) {
 	b.ranges = append(b.ranges, fmt.Sprintf("%d %s", status, asked))
 }
 
+// heardSo are the ranges so far: what they were answered with, and what was asked for.
+func (b *tab) heardSo() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.ranges)
+}
+
 // listen notes what the browser says.
 func (b *tab) listen(event any) {
 	b.mu.Lock()

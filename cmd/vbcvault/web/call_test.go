@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -13,4 +14,14 @@ func TestPageOfACall(t *testing.T) {
 	p := newPage(t, pageOptions{})
 	a := p.Get(firstCall)
 	a.want(t, http.StatusOK, "Call of 12 May 2025, 10:15:00", "193228", "Archived, also at VBC", "Verified", "SHA-256")
+}
+
+// lacks fails if the page has answered with any of these texts.
+func (a answer) lacks(t testing.TB, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.Text, text) {
+			t.Errorf("%s has %q:\n%s", a.Request.URL.Path, text, a.Text)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -30,6 +31,19 @@ type coldness struct {
 type tier struct {
 	Name  storage.Tier
 	Takes time.Duration // at most
+}
+
+// Words are a tier's name and its price against the others.
+func (t tier) Words() string {
+	switch t.Name {
+	case storage.Expedited:
+		return "Expedited, the most expensive"
+	case storage.Standard:
+		return "Standard"
+	case storage.Bulk:
+		return "Bulk, the cheapest"
+	}
+	return string(t.Name)
 }
 
 // soundOf says what there is to hear of a recording. It asks the archive one question
@@ -72,6 +86,9 @@ func (s *Server) soundOf(ctx context.Context, v *Vault, row manifest.Row) sound 
 	return out
 }
 
+// warm are the classes of S3 that are read at once; of any other, reading tells.
+var warm = []string{"", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "REDUCED_REDUNDANCY", "INTELLIGENT_TIERING", "GLACIER_IR", "EXPRESS_ONEZONE"}
+
 // askFor finds out whether an object lies in cold storage. What was brought back keeps
 // the name of its class: only reading a byte tells.
 func (o *sound) askFor(ctx context.Context, store storage.Store, object storage.Object) error {
@@ -82,7 +99,7 @@ func (o *sound) askFor(ctx context.Context, store storage.Store, object storage.
 	ctx, cancel := soon(ctx)
 	defer cancel()
 	frost, err := thawer.Frost(ctx, object)
-	if err != nil || frost.Class == "" && !frost.Thawing {
+	if err != nil || slices.Contains(warm, frost.Class) && !frost.Thawing {
 		return err
 	}
 	body, err := store.OpenRange(ctx, object, 0, 1)

@@ -23,7 +23,10 @@ func token() string { return rand.Text() }
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, mostForm)
 	if err := r.ParseForm(); err != nil {
-		return &problem{http.StatusBadRequest, "The form could not be read", "It is too large, or was cut off on its way.", "Go back and send it again."}
+		if problemOf(err) == tooLarge {
+			return tooLarge
+		}
+		return &problem{http.StatusBadRequest, "The form could not be read", "It was cut off on its way.", "Go back and send it again."}
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func TestOneTimeLink(t *testing.T) {
 	}
 	path, b := link(), g.browser()
 	for range 3 {
-		mustAnswer(t, g.browser().get(path), http.StatusOK, `<form class="access-form" method="post" action="`+path+`">`)
+		mustAnswer(t, g.browser().get(path), http.StatusOK, `<form method="post" action="`+path+`">`)
 	}
 	w := b.ask(http.MethodPost, path, url.Values{})
 	mustAnswer(t, w, http.StatusSeeOther)
@@ -169,7 +169,7 @@ func TestOneTimeLink(t *testing.T) {
 	if !b.isIn() {
 		t.Error("the link has signed nobody in")
 	}
-	mustAnswer(t, b.get("/users"), http.StatusOK, "terminal vera (you)", "with a one-time link")
+	mustAnswer(t, b.get("/users"), http.StatusOK, "terminal vera</bdi> (you)", "with a one-time link")
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		mustAnswer(t, g.browser().ask(method, path, url.Values{}), http.StatusForbidden, "works once", "vbcvault web link")
 	}

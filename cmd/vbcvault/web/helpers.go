@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strconv"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
@@ -16,3 +18,8 @@ type rowsOf struct {
 	Account string
 	Rows    []manifest.Row
 }
+
+// px is a place in a drawing.
+func px(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+func plus(a, b float64) float64 { return a + b }

@@ -45,7 +45,7 @@ func (s *Server) endHold(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := access.From(r.Context())
 	return s.once(w, r, func(ctx context.Context) (string, error) {
-		if !s.o.Config.FourEyes {
+		if !s.config().FourEyes {
 			end, err := manifest.NewEnd(h.Digest, reason, v.Name)
 			if err != nil {
 				return "", err

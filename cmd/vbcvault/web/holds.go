@@ -270,7 +270,7 @@ func (s *Server) hold(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := holdPage{shownHold: h, Account: a, Made: r.URL.Query().Has("made"), MayRelease: mayRelease(v),
-		FourEyes: s.o.Config.FourEyes, Limited: limited(v), Token: token()}
+		FourEyes: s.config().FourEyes, Limited: limited(v), Token: token()}
 	p.where(a)
 	counts, err := s.count(r.Context(), v, a, []holding.Hold{h.Hold}, 10)
 	if err != nil {

@@ -30,6 +30,9 @@ func (p page) Menu() (items []menuItem) {
 		if !p.Viewer.May(i.right) || !slices.ContainsFunc(routes, func(r route) bool { return leads(r.pattern, i.Path) }) {
 			continue
 		}
+		if i.Path == "/accounts" && limited(p.Viewer) { // which counts all calls
+			continue
+		}
 		i.Current = p.Here == i.Path || strings.HasPrefix(p.Here, i.Path+"/") || i.Path == "/" && strings.HasPrefix(p.Here, "/call/")
 		items = append(items, i)
 	}

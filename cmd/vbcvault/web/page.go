@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"embed"
-	"errors"
 	"html/template"
 	"net/http"
 	"time"
@@ -52,34 +51,4 @@ func zoneOf(r *http.Request) *time.Location {
 		}
 	}
 	return time.UTC
-}
-
-// problem is an error that people can read. Whatever else happens is said in the log
-// alone: its text may name what the viewer must not see.
-type problem struct {
-	status      int
-	Title, Text string
-	Mend        string // what to do about it
-}
-
-func (p *problem) Error() string { return p.Title + ": " + p.Text }
-
-var (
-	notFound = &problem{http.StatusNotFound, "There is no such page",
-		"The address is wrong, or what it shows is not in what you may see.", "Go to the search and look for the call."}
-	forbidden = &problem{http.StatusForbidden, "You may not do this",
-		"Your role does not include it.", "Ask whoever looks after vbcvault for another role."}
-)
-
-// fail answers with a page about an error.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p, known := errors.AsType[*problem](err)
-	if !known {
-		s.log.Error("a page could not be made", "path", r.URL.Path, "reason", err)
-		p = &problem{http.StatusInternalServerError, "Something went wrong", "The page could not be made; the log of vbcvault says why.", "Try again in a minute."}
-	}
-	if err := s.show(w, r, p.status, "problem", p.Title, p); err != nil {
-		s.log.Error("a page could not be made", "path", r.URL.Path, "reason", err)
-		http.Error(w, p.Title, p.status)
-	}
 }

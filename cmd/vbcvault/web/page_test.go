@@ -120,7 +120,7 @@ func newPage(t testing.TB, o pageOptions) *page {
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		v := &access.Viewer{Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
+		v := &access.Viewer{ID: "user:" + p.who, Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
 		p.mu.Unlock()
 		inner.ServeHTTP(w, r.WithContext(access.With(r.Context(), v)))
 	})

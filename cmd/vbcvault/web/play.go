@@ -77,7 +77,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, what sending) erro
 	if err != nil {
 		return s.noStore(r.Context(), what, err)
 	}
-	a := media.Ask(r, media.Audio{Store: store, Object: object, Name: what.name})
+	a := media.Ask(r, media.Audio{Store: &settled{store, s}, Object: object, Name: what.name})
 	defer a.Close()
 	if a.Sends() {
 		if err := a.Open(); err != nil {

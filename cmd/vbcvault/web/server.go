@@ -47,9 +47,11 @@ type Server struct {
 	log *slog.Logger
 	now func() time.Time
 
-	handing                 handing       // what is being handed over
+	handing                 handing // what is being handed over
+	tasks                   tasks
 	searchTakes, countTakes time.Duration // at most
 
+	moved     moved         // what lies in its archive under another ETag or version
 	reckoning chan struct{} // a place for each recording that is read for its waveform
 }
 
@@ -90,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range routes {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
 			s.note(req)
+			req.Body = http.MaxBytesReader(w, req.Body, mostForm)
 			v := access.From(req.Context())
 			switch {
 			case r.right == everybody:
@@ -105,13 +108,7 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
-		if access.From(req.Context()) == nil {
-			s.askWho(w, req) // who isn't signed in doesn't learn what there is
-			return
-		}
-		s.fail(w, req, notFound)
-	})
+	mux.HandleFunc("/", s.nothingHere(mux))
 	return mux
 }
 

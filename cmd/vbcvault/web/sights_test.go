@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -23,6 +26,7 @@ import (
 type sight struct {
 	name  string // of its picture
 	path  string
+	then  func(*tab)                     // what somebody does there before it is looked at
 	fails bool                           // the answer is an error, which the browser says on the console
 	on    func(testing.TB) *page         // with what is needed to see it; nil = shown
 	at    func(testing.TB, *page) string // the path, where that has to be made first
@@ -34,6 +38,13 @@ var sights = map[string][]sight{
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}": {
 		{name: "call", path: firstCall + "?words=order"},
 		{name: "call-held", path: firstCall, on: held},
+		{name: "call-deleted", path: firstCall, on: func(t testing.TB) *page {
+			return newPage(t, pageOptions{Recordings: someRecordings()[:1], Archive: deleting(1)})
+		}},
+		{name: "call-failed", path: firstCall, on: as(failed)},
+		{name: "call-cold", path: firstCall, on: cold},
+		{name: "call-damaged", path: firstCall, on: as(damaged)},
+		{name: "call-erased", path: firstCall, on: as(erased)},
 		{name: "call-hostile", path: "/call/acme/company/-/666/0", on: hostilePage},
 	},
 	"GET /{$}": {
@@ -42,8 +53,15 @@ var sights = map[string][]sight{
 		{name: "search-wrong", path: "/?min=long", fails: true},
 		{name: "search-hostile", path: "/", on: hostilePage},
 	},
-	"GET /holds":     {{name: "holds", path: "/holds", on: held}},
-	"GET /holds/new": {{name: "hold-new", path: "/holds/new?account=acme&id=193228"}},
+	"GET /holds": {{name: "holds", path: "/holds", on: held}},
+	"GET /holds/new": {
+		{name: "hold-new", path: "/holds/new?account=acme&id=193228"},
+		{name: "hold-preview", path: "/holds/new?account=acme&id=193228", then: func(b *tab) {
+			b.do(chromedp.SendKeys(chromedp.CSS("#reason"), "Case 4711"))
+			b.click(`main form button.primary`)
+			b.until(`document.querySelector("main form input[name=token]") && document.readyState === "complete"`)
+		}},
+	},
 	"GET /holds/{account}/{hold}": {{name: "hold", on: held, at: func(t testing.TB, p *page) string {
 		holds, err := p.Manifest["acme"].Holds(t.Context())
 		if err != nil || len(holds) == 0 {
@@ -51,8 +69,17 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
-	"GET /users":     {{name: "users", path: "/users"}},
-	"GET /signin":    {{name: "signin", path: "/signin", on: stranger}},
+	"GET /users":    {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
+	"GET /signin":   {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
+	"GET /accounts": {{name: "accounts", path: "/accounts"}},
+	"GET /accounts/{account}": {
+		{name: "account", path: "/accounts/acme"},
+		{name: "account-audited", at: func(_ testing.TB, p *page) string { return p.audited("acme").Request.URL.Path }, on: handed},
+	},
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/download": {{name: "download", path: firstCall + "/download"}},
+	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
+		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
+	}}},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
 	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
 		path, err := access.NewLink(t.Context(), p.State, "vera", time.Now())
@@ -67,8 +94,11 @@ var sights = map[string][]sight{
 // unseen are the routes that answer with something else than a page.
 var unseen = map[string]string{
 	"GET /signin/oidc": "the way to a provider", "GET /signin/oidc/callback": "the way back",
-	"GET /static/{file}": "the style sheet and the script",
-	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio": "audio",
+	"GET /handover/{id}/recordings.zip":                          "a ZIP",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/waveform.svg": "a drawing",
+	"GET /static/{file}":                                         "the style sheet and the script",
+	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
+	"GET /accounts/{account}/report":                             "a file",
 }
 
 // shown is one page with six calls, for all sights that need no more.
@@ -85,10 +115,45 @@ func held(t testing.TB) *page {
 	return p
 }
 
+// handed is a page whose receipts vouch for most of its calls, and not for all.
+func handed(t testing.TB) *page {
+	return newPage(t, pageOptions{Recordings: someRecordings(), Archive: deleting(4)})
+}
+
 // stranger is a page that nobody has signed in to yet.
 func stranger(t testing.TB) *page {
 	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
 	p.Handler = p.Server.Handler()
+	return p
+}
+
+// manyWays is a page to which people sign in with passwords and by a provider.
+func manyWays(t testing.TB) *page {
+	p := newPage(t, pageOptions{Recordings: someRecordings()[:1], Config: config.Web{URL: "https://calls.example.com", OIDC: &config.OIDC{Issuer: "https://login.example.com", ClientID: "x", Claim: "groups"}}})
+	p.Handler = p.Server.Handler()
+	if err := p.State.AddUser(t.Context(), state.User{Name: "alice", Hash: "x", Role: "auditor", Changed: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// peopled is a page to which several people have signed in, one of them with a name that
+// does what it can.
+func peopled(t testing.TB) *page {
+	p := newPage(t, pageOptions{Recordings: someRecordings()[:1]})
+	for i, s := range []state.Session{
+		{Person: "link:terminal vera", Name: "terminal vera", Way: state.Link, Role: "admin"},
+		{Person: "oidc:https://login.example.com 8f3c", Name: "vera@example.com", Way: state.OIDC, Role: "auditor"},
+		{Person: "oidc:https://login.example.com x", Name: hostile, Way: state.OIDC, Role: "supervisor"},
+	} {
+		s.Digest, s.Began = []byte{byte(i)}, time.Now()
+		if err := p.State.Begin(t.Context(), &s, "", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.State.AddUser(t.Context(), state.User{Name: "alice", Hash: "x", Role: "auditor", Changed: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -188,6 +253,9 @@ func (b *tab) look(s sight) {
 	b.colours("light")
 	b.wide(widths[len(widths)-1])
 	b.visit(s.path)
+	if s.then != nil {
+		s.then(b)
+	}
 	value[bool](b, axe()+"; true")
 	b.accessible(s.name+", light", `{}`)
 	for _, w := range widths {

@@ -78,7 +78,7 @@ func (s *Server) peaks(ctx context.Context, of sending) (waveform.Peaks, error) 
 	store, err := of.v.Store(ctx)
 	var p waveform.Peaks
 	if err == nil {
-		p, err = reckon(ctx, store, of.row.Copy.Audio)
+		p, err = reckon(ctx, &settled{store, s}, of.row.Copy.Audio)
 	}
 	if err != nil {
 		return waveform.Peaks{}, s.noStore(ctx, of, err)

@@ -15,7 +15,7 @@ import (
 var functions = template.FuncMap{
 	"when": when, "minute": minute, "day": day, "zoneName": zoneName, "span": span, "spoken": spoken,
 	"bytes": size, "number": humanize.Comma, "foreign": foreign, "showable": showable, "cut": cut, "state": stateOf, "asset": asset,
-	"long": long, "rowPath": pathOf, "holdRows": holdRows,
+	"long": long, "rowPath": pathOf, "holdRows": holdRows, "adviceOn": adviceOn, "troubleAdvice": troubleAdvice, "px": px, "plus": plus,
 	"list": func(all ...any) []any { return all },
 }
 

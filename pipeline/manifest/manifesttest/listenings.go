@@ -134,12 +134,17 @@ func listeningsSayWhoAndWhat(t *testing.T, places Places) {
 			t.Errorf("%s: written down", name)
 		}
 	}
+	for _, how := range manifest.Hows {
+		l := listening(recording(1, day), "eve")
+		l.How = how
+		listen(t, m, l)
+	}
 	long := listening(recording(1, day), "eve")
 	long.Why = strings.Repeat("é", manifest.MaxWhy)
 	if why := listen(t, m, long).Why; why != strings.Repeat("é", manifest.MaxWhy/2) {
 		t.Errorf("%d bytes of why are kept", len(why))
 	}
-	if n := len(listeningTexts(t, m)); n != 1 {
+	if n := len(listeningTexts(t, m)); n != 1+len(manifest.Hows) {
 		t.Errorf("%d entries", n)
 	}
 }

@@ -324,7 +324,8 @@ func compare(t *rapid.T, m Manifest, all []manifest.Row, q manifest.Query) {
 		_, held := manifest.Covering(holds, r)
 		return !q.Matches(r) || q.Held != nil && *q.Held != held
 	})
-	for _, by := range []manifest.Grouping{"", manifest.ByMonth, manifest.ByExtension, manifest.ByDirection, manifest.ByState} {
+	groupings := rapid.Permutation([]manifest.Grouping{"", manifest.ByMonth, manifest.ByExtension, manifest.ByDirection, manifest.ByState}).Draw(t, "counted by")
+	for _, by := range groupings[:2] {
 		zone := time.FixedZone("", 60*60*rapid.IntRange(-12, 12).Draw(t, "zone"))
 		groups, total, err := m.Count(t.Context(), q, by, zone)
 		counted := manifest.NewCounting(by, zone)
@@ -339,7 +340,8 @@ func compare(t *rapid.T, m Manifest, all []manifest.Row, q manifest.Query) {
 	if !q.OldestFirst {
 		slices.Reverse(want)
 	}
-	for _, limit := range []int{0, 1, 3, len(want), len(want) + 1} {
+	for _, limit := range []int{rapid.IntRange(0, 3).Draw(t, "counted up to"), len(want) + rapid.IntRange(-1, 1).Draw(t, "counted about")} {
+		limit = max(limit, 0)
 		n, more, err := m.CountUpTo(t.Context(), q, int64(limit))
 		if err != nil || n != int64(min(limit, len(want))) || more != (len(want) > limit) {
 			t.Errorf("%+v: counted %d up to %d of %d, more: %v, %v", q, n, limit, len(want), more, err)

@@ -35,6 +35,10 @@ type Audio struct {
 // one; whoever asks for more than this gets all of it, as if for none.
 const mostRanges = 8
 
+// stalled is how long a player may take nothing, as one does that is paused, before its
+// connection is closed: it asks for the rest when it goes on. It's no time for the whole.
+var stalled = 10 * time.Minute
+
 // Answer is what will be answered to one request. It is used by one goroutine.
 type Answer struct {
 	Status int // 200, 206, 304, 412 or 416
@@ -93,6 +97,9 @@ func (a *Answer) Close() {
 // must break the connection off (http.ErrAbortHandler), so that nobody takes it for all.
 func (a *Answer) Send(w http.ResponseWriter) error {
 	a.describe(w.Header())
+	control := http.NewResponseController(w)
+	a.in.moving = func() { _ = control.SetWriteDeadline(time.Now().Add(stalled)) }
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // the connection may be used again
 	http.ServeContent(w, a.req, "", time.Time{}, a.in)
 	return a.in.failed()
 }

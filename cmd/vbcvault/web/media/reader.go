@@ -18,8 +18,8 @@ const (
 	// away before its digest is known, or all, if there are fewer.
 	heldBack = 16 << 10
 
-	// resumes is how often in a row a store may break off before that is an error.
-	resumes = 3
+	// resumes is how often a store may break off, in one answer, before that is an error.
+	resumes = 4
 )
 
 // DamagedError says that an object isn't what was archived.
@@ -41,14 +41,19 @@ type reader struct {
 	object  storage.Object
 	size    int64
 	windows []window // those that will be read; none = everything
+	moving  func()   // called before each read that the player has made room for; nil = nothing
 
 	mu   sync.Mutex // guards what is below
 	at   int64      // where the next byte is read
 	body io.ReadCloser
-	left int64         // bytes of the window from at on
+	next int64         // what Read gives away next, from body or from last
+	pos  int64         // where the next byte of body belongs
+	left int64         // bytes of the window from pos on
 	sum  hash.Hash     // of a window that is everything, nil of any other
 	last *bytes.Reader // the bytes held back, once they are known to be right
 	err  error         // what went wrong, for good
+
+	broken int // how often the store has broken off
 }
 
 // Seek implements io.Seeker.
@@ -64,16 +69,13 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	if offset < 0 {
 		return 0, errors.New("seek before the beginning")
 	}
-	if offset != r.at {
-		r.close()
-		r.at = offset
-	}
+	r.at = offset // ServeContent looks for the end, and comes back
 	return offset, nil
 }
 
 // open asks the store for the window that begins here.
 func (r *reader) open() (err error) {
-	r.left = r.size - r.at
+	r.next, r.pos, r.left = r.at, r.at, r.size-r.at
 	for _, w := range r.windows {
 		if w.off == r.at {
 			r.left = w.n
@@ -98,10 +100,14 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		return 0, r.err
 	case r.at >= r.size:
 		return 0, io.EOF
-	case r.body == nil && r.last == nil:
+	case r.body == nil || r.next != r.at:
+		r.close()
 		if err := r.open(); err != nil {
 			return 0, err
 		}
+	}
+	if r.moving != nil {
+		r.moving()
 	}
 	if r.sum != nil && r.last == nil && r.left <= heldBack {
 		if err := r.confirm(); err != nil {
@@ -111,19 +117,16 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	if r.last != nil {
 		n, _ = r.last.Read(p)
 	} else {
+		most := r.left
 		if r.sum != nil { // what is held back begins with a read of its own
-			p = p[:min(int64(len(p)), r.left-heldBack)]
+			most -= heldBack
 		}
-		if n, err = r.some(p[:min(int64(len(p)), r.left)]); err != nil {
+		if n, err = r.some(p[:min(int64(len(p)), most)]); err != nil {
 			return 0, r.fail(err)
 		}
-		if r.sum != nil {
-			r.sum.Write(p[:n])
-		}
-		r.left -= int64(n)
 	}
 	r.at += int64(n)
-	if r.left == 0 && r.last == nil || r.at == r.size {
+	if r.next = r.at; r.left == 0 && r.last == nil || r.at == r.size {
 		r.close()
 	}
 	return n, nil
@@ -134,19 +137,23 @@ func (r *reader) some(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for broken := 0; ; {
+	for {
 		n, err := r.body.Read(p)
+		r.pos, r.left = r.pos+int64(n), r.left-int64(n)
+		if r.sum != nil {
+			r.sum.Write(p[:n])
+		}
 		if n > 0 || err == nil {
 			return n, nil
 		}
-		if broken++; broken > resumes || r.ctx.Err() != nil {
+		if r.broken++; r.broken > resumes || r.ctx.Err() != nil {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			return 0, fmt.Errorf("read %s: %w", r.object.Key, err)
 		}
 		r.body.Close()
-		if r.body, err = r.store.OpenRange(r.ctx, r.object, r.at, r.left); err != nil {
+		if r.body, err = r.store.OpenRange(r.ctx, r.object, r.pos, r.left); err != nil {
 			return 0, err
 		}
 	}
@@ -161,11 +168,7 @@ func (r *reader) confirm() error {
 			return err
 		}
 		rest = rest[:len(rest)+n]
-		r.at += int64(n)
-		r.left -= int64(n)
 	}
-	r.at -= int64(len(rest)) // none has been given away
-	r.sum.Write(rest)
 	if has := storage.Digest(r.sum.Sum(nil)); has != r.object.SHA256 {
 		return &DamagedError{r.object.Key, r.object.Content, storage.Content{Size: r.size, SHA256: has}}
 	}

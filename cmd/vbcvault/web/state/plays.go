@@ -3,81 +3,90 @@ package state
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
-	"errors"
-	"fmt"
+	"sync"
 	"time"
 )
 
-// playsSchema has who is hearing what: a player asks for a recording in many pieces, and
-// all of them are one listening. viewer is a digest of the sign-in, recording names one
-// in its account, play is what the listening log knows it by, began and last are
-// milliseconds, and written says that the log has it.
-const playsSchema = `
-CREATE TABLE play (
-	viewer TEXT NOT NULL, recording TEXT NOT NULL, play TEXT NOT NULL, began INTEGER NOT NULL, last INTEGER NOT NULL,
-	written INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (viewer, recording)) STRICT, WITHOUT ROWID;
-CREATE INDEX play_last ON play (last);`
-
 const (
-	playLasts  = time.Hour        // after the last request
-	playLonger = 12 * time.Hour   // in all
-	playNoted  = 30 * time.Second // how exactly the last request is written down
+	playLasts  = time.Hour      // after the last request
+	playLonger = 12 * time.Hour // in all
+	playsSwept = time.Minute    // how often those that are over are forgotten
+	mostPlays  = 100_000
 )
 
 // Play is somebody's hearing a recording, from the first request of a player until an
-// hour after the last.
+// hour after the last: a player asks for a recording in many pieces, and all of them are
+// one listening.
 type Play struct {
 	ID      string // random: what the listening log knows it by
 	Written bool   // the log has it
+
+	key playKey
+}
+
+// playKey is a sign-in and a recording.
+type playKey struct{ viewer, recording string }
+
+// plays are those that are going on. They are in memory alone, since a request for a
+// piece of audio is to cost no write: after a restart, who goes on listening is written
+// down once more.
+type plays struct {
+	mu    sync.Mutex
+	all   map[playKey]*playing
+	swept time.Time
+}
+
+type playing struct {
+	Play
+	began, last time.Time
+}
+
+// goesOn reports whether a request at a moment belongs to it. Where the clock was set
+// back, it doesn't.
+func (p *playing) goesOn(at time.Time) bool {
+	return !at.Before(p.last.Add(-playLasts)) && at.Before(p.last.Add(playLasts)) && at.Before(p.began.Add(playLonger))
 }
 
 // Play returns the play of a recording by somebody that is going on now, or begins one.
-// Another sign-in, or another recording, is another play.
-func (d *DB) Play(ctx context.Context, viewer, recording string, now time.Time) (p Play, err error) {
-	at := now.UnixMilli()
-	var began, last int64
-	err = d.db.QueryRowContext(ctx, "SELECT play, began, last, written FROM play WHERE viewer = ? AND recording = ?", viewer, recording).Scan(&p.ID, &began, &last, &p.Written)
-	fits := func() bool {
-		return last <= at+playLasts.Milliseconds() && at-last < playLasts.Milliseconds() && at-began < playLonger.Milliseconds()
+// Another sign-in, or another recording, is another play. The first requests of a player
+// come at once, and are one.
+func (d *DB) Play(_ context.Context, viewer, recording string, now time.Time) (Play, error) {
+	d.plays.mu.Lock()
+	defer d.plays.mu.Unlock()
+	d.plays.sweep(now)
+	key := playKey{viewer, recording}
+	p := d.plays.all[key]
+	if p == nil || !p.goesOn(now) {
+		p = &playing{Play: Play{ID: rand.Text(), key: key}, began: now}
+		d.plays.all[key] = p
 	}
-	switch {
-	case err == nil && fits() && at-last < playNoted.Milliseconds():
-		return p, nil
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return Play{}, fmt.Errorf("read plays: %w", err)
-	}
-	tx, err := d.db.BeginTx(ctx, nil) // immediate: two first requests at once make one play
-	if err != nil {
-		return Play{}, fmt.Errorf("write plays: %w", err)
-	}
-	defer tx.Rollback()
-	p, began, last = Play{}, 0, 0
-	err = tx.QueryRowContext(ctx, "SELECT play, began, last, written FROM play WHERE viewer = ? AND recording = ?", viewer, recording).Scan(&p.ID, &began, &last, &p.Written)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return Play{}, fmt.Errorf("read plays: %w", err)
-	}
-	if err != nil || !fits() {
-		p, began = Play{ID: rand.Text()}, at
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM play WHERE last < ?", at-playLasts.Milliseconds())
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO play (viewer, recording, play, began, last, written) VALUES (?, ?, ?, ?, ?, ?)",
-			viewer, recording, p.ID, began, at, p.Written)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
-	if err != nil {
-		return Play{}, fmt.Errorf("write plays: %w", err)
-	}
-	return p, nil
+	p.last = now
+	return p.Play, nil
 }
 
-// PlayWritten writes down that the listening log has a play.
-func (d *DB) PlayWritten(ctx context.Context, p Play) error {
-	if _, err := d.db.ExecContext(ctx, "UPDATE play SET written = 1 WHERE play = ?", p.ID); err != nil {
-		return fmt.Errorf("write plays: %w", err)
+// PlayWritten notes that the listening log has a play.
+func (d *DB) PlayWritten(_ context.Context, p Play) error {
+	d.plays.mu.Lock()
+	defer d.plays.mu.Unlock()
+	if has := d.plays.all[p.key]; has != nil && has.ID == p.ID {
+		has.Written = true
 	}
 	return nil
+}
+
+// sweep forgets what is over, now and then; if there are too many, all. What is
+// forgotten is written down once more if it goes on.
+func (p *plays) sweep(now time.Time) {
+	if p.all == nil || len(p.all) >= mostPlays {
+		p.all = map[playKey]*playing{}
+	}
+	if since := now.Sub(p.swept); since >= 0 && since < playsSwept {
+		return
+	}
+	p.swept = now
+	for key, one := range p.all {
+		if !one.goesOn(now) {
+			delete(p.all, key)
+		}
+	}
 }

@@ -23,13 +23,16 @@ const format = 1
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
-	forms, holdEnds, handovers,
-	playsSchema, peaksSchema,
+	forms, holdEnds, handovers, audits,
+	peaksSchema,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
 // returned nil for is durable.
-type DB struct{ db *sql.DB }
+type DB struct {
+	db    *sql.DB
+	plays plays
+}
 
 // Open opens the database at path and makes it if there is none, readable for its owner
 // alone.
@@ -54,7 +57,7 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 	if err := prepare(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
-	return &DB{db}, nil
+	return &DB{db: db}, nil
 }
 
 // ErrNewer says that a newer vbcvault has written the database.

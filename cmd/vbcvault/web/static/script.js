@@ -70,7 +70,7 @@
     line = found;
     if (!line) return;
     line.setAttribute("aria-current", "true");
-    if (Date.now() - reading > 4000) list.scrollTop = line.offsetTop - list.offsetTop - list.clientHeight / 3;
+    if (Date.now() - reading > 4000) list.scrollTop = line.offsetTop - list.clientHeight / 3;
   };
   for (const kind of ["wheel", "touchmove", "keydown"]) if (list) list.addEventListener(kind, () => { reading = Date.now(); }, { passive: true });
 
