@@ -22,8 +22,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search dist demo demo-web picture <<<<<<< HEAD bench-players ======= help
->>>>>>> int
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players dist demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault

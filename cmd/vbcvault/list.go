@@ -19,12 +19,14 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/words"
 )
 
 // listFlags are the flags of list.
 type listFlags struct {
 	find            findFlags
 	path, zone      string
+	words           string
 	limit           int
 	oldestFirst     bool
 	asJSON, asCSV   bool
@@ -69,11 +71,14 @@ once in the total.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return withManifest(cmd.Context(), f.path, func(_ string, m *sqlite.Manifest) error { return f.run(cmd.Context(), m, s.out) })
+			return withManifest(cmd.Context(), f.path, func(_ string, m *sqlite.Manifest) error {
+				return errors.Join(f.unheard(cmd.Context(), m, s.err), f.run(cmd.Context(), m, s.out))
+			})
 		},
 	}
 	fs := cmd.Flags()
 	f.find.register(fs)
+	fs.StringVar(&f.words, "words", "", "only calls in which these `WORDS` were said: all of them, \"in this order\", or those that begin so*; see vbcvault index")
 	fs.IntVar(&f.limit, "limit", shownRecordings, "show at most `N` recordings; 0 = all (default: 50 in the table, else all)")
 	fs.BoolVar(&f.oldestFirst, "oldest-first", false, "show the oldest first")
 	fs.StringVar(&f.zone, "tz", "", "show times in this time `ZONE`: UTC, America/New_York (default: local); --since and --until are UTC")
@@ -103,6 +108,9 @@ func (f *listFlags) check() (err error) {
 	if f.query, err = f.find.query(f.changed); err != nil {
 		return err
 	}
+	if err := f.said(); err != nil {
+		return err
+	}
 	by := manifest.Grouping(f.by)
 	switch by {
 	case manifest.ByMonth, manifest.ByExtension, manifest.ByDirection, manifest.ByState:
@@ -119,6 +127,34 @@ func (f *listFlags) check() (err error) {
 		f.query.Limit = 0
 	}
 	f.location, err = f.place()
+	return err
+}
+
+// said has only those found in which words were said.
+func (f *listFlags) said() error {
+	if f.changed("words") && strings.TrimSpace(f.words) == "" {
+		return usagef("give it a value, or remove it", "--words is empty, and would match everything")
+	}
+	if _, err := words.Parse(f.words); err != nil {
+		hint := "write other words"
+		if e, ok := errors.AsType[*words.Error](err); ok {
+			hint = e.Hint
+		}
+		return usagef(hint, "--words: %v", err)
+	}
+	f.query.Words = f.words
+	return nil
+}
+
+// unheard warns that not all that was said can be found yet.
+func (f *listFlags) unheard(ctx context.Context, m manifest.Words, warn io.Writer) error {
+	if f.words == "" {
+		return nil
+	}
+	_, lacks, err := m.Indexed(ctx)
+	if err == nil && lacks > 0 {
+		_, err = fmt.Fprintf(warn, "vbcvault: %s not in the index yet, so --words does not find all calls; run vbcvault index\n", transcriptsAre(lacks))
+	}
 	return err
 }
 

@@ -88,7 +88,7 @@ To see it work without an account, a bucket or a server:
 	root.SetFlagErrorFunc(flagError)
 	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
 	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newNotify(s))
-	group(root, "find", "Find and fetch recordings:", newList(s), newExport(s), newRestore(s))
+	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newListenings(s), newErase(s), newManifest(s))
 	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))
 	group(root, "other", "Other:", newMetrics(s), newVersion(s))

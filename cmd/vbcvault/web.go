@@ -172,8 +172,14 @@ func (p *webPage) serve(ctx context.Context) error {
 		defer close(tidied)
 		p.tidy(ctx)
 	}()
+	indexed := make(chan struct{})
+	go func() {
+		defer close(indexed)
+		p.index(ctx)
+	}()
 	err := p.listen.serve(ctx, access.Server(p.gate.Guard(p.server.Handler())))
 	<-tidied
+	<-indexed
 	return err
 }
 

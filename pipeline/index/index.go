@@ -42,7 +42,7 @@ const DefaultPause = 150 * time.Millisecond
 type Result struct {
 	Indexed int64   `json:"indexed"`           // transcripts
 	Cold    int64   `json:"cold"`              // in cold storage: asked for again a day later
-	Missing int64   `json:"missing"`           // not in the archive, or not yet: asked for again a day later
+	Missing int64   `json:"missing"`           // not in the archive, or not yet: asked for again an hour later
 	Damaged int64   `json:"damaged"`           // not what was archived, and so not indexed
 	Failed  int64   `json:"failed"`            // that the store could not send: asked for again an hour later
 	Seconds float64 `json:"seconds,omitempty"` // that it took
@@ -58,6 +58,7 @@ const (
 
 	coldAgain   = 24 * time.Hour
 	failedAgain = time.Hour
+	storedAgain = time.Minute
 )
 
 // Run fills the index until nothing is left that can be read now. A transcript that can't
@@ -194,7 +195,9 @@ func (x *indexer) without(ctx context.Context, row manifest.Row, why error) erro
 	case errors.Is(why, storage.ErrCold):
 		later, count = coldAgain, &x.cold
 	case errors.Is(why, storage.ErrNotFound):
-		later, count = coldAgain, &x.missing
+		if count = &x.missing; row.State == manifest.Stored {
+			later = storedAgain // a run is just storing it
+		}
 	default:
 		x.log.Warn("a transcript could not be read, so its words can't be found yet", "recording", row.Recording.String(), "reason", why)
 	}

@@ -24,6 +24,8 @@ type results struct {
 	After string   // the address of the next page
 	Back  string   // the address of this one, for whoever changes the zone
 	Gone  bool     // the address's place can't be read
+
+	Unindexed string // that not all that was said can be found yet; "" = it can, or nobody asks for it
 }
 
 // search answers with calls. Its address is the whole of the query.
@@ -56,6 +58,9 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 		vaults = slices.DeleteFunc(vaults, func(v *Vault) bool { return v.Name != form.Account })
 	}
 	page.findings, page.Asked = s.find(r.Context(), vaults, q, after), true
+	if form.Words != "" {
+		page.Unindexed = s.unindexed(r.Context(), vaults, q.Scope)
+	}
 	if page.Next != nil {
 		page.After = address(form, page.Next.String())
 	}

@@ -24,6 +24,7 @@ type Manifest interface {
 	manifest.Runs
 	manifest.Status
 	manifest.Troubles
+	manifest.Words
 	check.Refuted
 	story.Manifest
 }

@@ -153,7 +153,7 @@ func (w *walk) order(by string) string {
 // read reads rows between two places.
 func (w *walk) read(ctx context.Context, from, to int64, inner, outer string, more clause, limit int) ([]placed, error) {
 	text, args := w.text(from, to, inner, outer, more, limit)
-	return query(ctx, w.m, func(rows *sql.Rows) (p placed, err error) {
+	return queryOnce(ctx, w.m, func(rows *sql.Rows) (p placed, err error) {
 		p.Row, err = w.m.scanWith(rows, &p.start, &p.place)
 		return p, err
 	}, text, args...)
