@@ -110,6 +110,10 @@ func TestDemoOfThePage(t *testing.T) {
 		t.Fatalf("no call is found:\n%s", found)
 	}
 	call, id := m[1], m[2]
+	s.eventually("a call is found by what was said", func() bool {
+		_, text := admin.ask(http.MethodGet, "/?words=%22emergency+line%22", nil)
+		return strings.Contains(text, `href="/call/main/`) && !strings.Contains(text, `href="/call/branch/`)
+	})
 	admin.sees(call, "Copper Beech Heating, emergency line, this is Frank.", call+"/audio")
 	if status, part := admin.ask(http.MethodGet, call+"/audio", nil, "Range", "bytes=144-287"); status != http.StatusPartialContent || len(part) != 144 || part[:2] != "\xff\xe3" {
 		t.Errorf("a part of the audio: status %d, %d bytes", status, len(part))
