@@ -12,7 +12,8 @@
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
 # make bench-search  what the page's search costs there, LARGEST as above
-# make demo        the program on a simulated account
+# make demo        the program on a simulated account; make demo-web opens the page
+# make picture     the picture of the page in README.md: what chromium shows of the demo
 # make dist        static binaries for the usual systems
 # make help        this list
 
@@ -21,13 +22,19 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-players bench-search dist demo help
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players dist demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
 
 demo:
 	go run ./cmd/vbcvault demo
+
+demo-web:
+	go run ./cmd/vbcvault demo --web
+
+picture:
+	go test ./cmd/vbcvault -run TestPictureOfThePage -picture ../../.github/page.png -count 1
 
 help:
 	@sed -n 's/^# \(make.*\)/\1/p' $(firstword $(MAKEFILE_LIST))

@@ -66,6 +66,29 @@ func configPage(t *testing.T) string {
 	return string(b)
 }
 
+// What the page on the page says to write is read too, below an account.
+func TestWebPagesFilesAreRead(t *testing.T) {
+	t.Parallel()
+	validate, _ := validator(t)
+	b, err := os.ReadFile("topics/web.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatch(string(b), -1)
+	if len(files) != 3 {
+		t.Errorf("%d files", len(files))
+	}
+	for _, m := range files {
+		text := "accounts:\n  acme:\n    to: s3://bucket/recordings\n    older-than: 90d\n    vbc: {username: admin, password: {env: P}, client-id: c, client-secret: {env: S}}\n" + m[1]
+		if _, err := config.Parse(filepath.Join(t.TempDir(), "vbcvault.yaml"), []byte(text), configFlags); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+		if err := validate(text); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
+
 // The files on the page are read, and editors find nothing wrong with them.
 func TestConfigPagesFilesAreRead(t *testing.T) {
 	t.Parallel()

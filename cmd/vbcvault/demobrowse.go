@@ -101,7 +101,7 @@ Try
   - search for the words  boiler "red light"  and play a call: the text follows; click a sentence
   - search for the number  %s : its end is enough
   - %s's calls are under a hold: end it, and see that a second person must agree
-  - look at the accounts: recordings failed, a copy is damaged, a run was stopped
+  - look at Accounts: recordings failed, a copy is damaged, a run was stopped
   - sign in as sam, who sees the pharmacy's calls only; and as iris, who sees who listened
 
 Others sign in with the password  %s
@@ -129,7 +129,7 @@ func openBrowser(ctx context.Context, url string) {
 		return
 	}
 	// It outlives the demo, or hands the address to a browser that is open already.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], append(command[1:], url)...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], append(command[1:], url)...) //nolint:gosec // the program is one of three, and the address is the page's
 	if cmd.Start() == nil {
 		go func() { _ = cmd.Wait() }()
 	}

@@ -77,9 +77,9 @@ func hidden(page string) url.Values {
 }
 
 // demoOfThePage starts demo --web, and is it, who opens its link, and the others' password.
-func demoOfThePage(t *testing.T, w *world, dir string) (s *served, b *browsing, password string) {
+func demoOfThePage(t *testing.T, w *world, dir, recordings string) (s *served, b *browsing, password string) {
 	t.Helper()
-	s = &served{world: w, log: &saidSoFar{}, cmd: w.command("demo", "--web", "--no-browser", "--recordings", "30", "--dir", dir, "--for", "1h")}
+	s = &served{world: w, log: &saidSoFar{}, cmd: w.command("demo", "--web", "--no-browser", "--recordings", recordings, "--dir", dir, "--for", "1h")}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -103,13 +103,17 @@ func demoOfThePage(t *testing.T, w *world, dir string) (s *served, b *browsing, 
 func TestDemoOfThePage(t *testing.T) {
 	t.Parallel()
 	w, dir := newWorld(t, vbctest.Config{}).alone(), t.TempDir()
-	s, admin, password := demoOfThePage(t, w, dir)
+	s, admin, password := demoOfThePage(t, w, dir, "30")
 	found := admin.sees("/?account=main&extension=211&state=archived&transcript=yes", "Nora Castellano")
 	m := regexp.MustCompile(`href="(/call/main/company/-/(\d+)/0)`).FindStringSubmatch(found)
 	if m == nil {
 		t.Fatalf("no call is found:\n%s", found)
 	}
 	call, id := m[1], m[2]
+	s.eventually("a call is found by what was said", func() bool {
+		_, text := admin.ask(http.MethodGet, "/?words=%22emergency+line%22", nil)
+		return strings.Contains(text, `href="/call/main/`) && !strings.Contains(text, `href="/call/branch/`)
+	})
 	admin.sees(call, "Copper Beech Heating, emergency line, this is Frank.", call+"/audio")
 	if status, part := admin.ask(http.MethodGet, call+"/audio", nil, "Range", "bytes=144-287"); status != http.StatusPartialContent || len(part) != 144 || part[:2] != "\xff\xe3" {
 		t.Errorf("a part of the audio: status %d, %d bytes", status, len(part))
@@ -133,7 +137,7 @@ func TestDemoOfThePage(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, s.log)
 	}
 
-	s, admin, _ = demoOfThePage(t, w, dir)
+	s, admin, _ = demoOfThePage(t, w, dir, "30")
 	admin.sees("/holds", "as a test")
 	if strings.Contains(s.log.String(), "Archiving") {
 		t.Error("it archives a second time")

@@ -17,7 +17,7 @@ var topicPages embed.FS
 
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
-	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "report", "restore", "recover",
+	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "web", "report", "restore", "recover",
 	"destinations", "requests", "config", "service", "monitoring", "notify", "formats", "troubleshooting",
 }
 
@@ -43,7 +43,9 @@ var topicsOf = map[string][]string{
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
 	"config":      {"config"},
-	"serve":       {"service", "config", "monitoring", "notify"},
+	"web":         {"web", "config"},
+	"demo":        {"web", "service"},
+	"serve":       {"service", "web", "config", "monitoring", "notify"},
 	"jobs":        {"service"},
 	"run":         {"service"},
 }

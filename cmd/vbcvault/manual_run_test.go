@@ -42,6 +42,7 @@ var before = map[string]func(*world){
 		w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"deleted": 3})
 	},
 	"find":         (*world).withArchive,
+	"web":          (*world).withArchive,
 	"report":       (*world).withArchive,
 	"restore":      (*world).withArchive,
 	"recover":      (*world).withArchive,
@@ -103,7 +104,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 19 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 20 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {
