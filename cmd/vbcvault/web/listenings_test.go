@@ -44,6 +44,17 @@ func (p *page) hears(account, who string, id int64, why string) {
 	}
 }
 
+// listenedTo is a page of two accounts to whose calls several people have listened, one of
+// them under a name and with a reason that do what they can.
+func listenedTo(t testing.TB) *page {
+	p := newPage(t, pageOptions{Accounts: twoAccounts()})
+	for i := range int64(3) {
+		p.hears("acme", "vera@example.com", 1+i, "Case 4711: the customer says that nobody called back")
+		p.hears("beta", hostile, 11+i, hostile)
+	}
+	return p
+}
+
 var heardLine = regexp.MustCompile(`data-label="Person">(?:<[^>]*>)*([a-z]+)(?:(?s).*?)data-label="Recording"><a href="[^"]*">([0-9]+)<`)
 
 // shownListenings are who and which on a page of the log, in its order.

@@ -85,6 +85,11 @@ var sights = map[string][]sight{
 	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
 		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
 	}}},
+	"GET /listenings": {
+		{name: "listenings", path: "/listenings", on: listenedTo},
+		{name: "listenings-none", path: "/listenings?who=nobody", on: listenedTo},
+		{name: "listenings-wrong", path: "/listenings?id=x", fails: true},
+	},
 	"GET /signedout": {{name: "signedout", path: "/signedout", on: stranger}},
 	"GET /link/{token}": {{name: "link", on: stranger, at: func(t testing.TB, p *page) string {
 		path, err := access.NewLink(t.Context(), p.State, "vera", time.Now())
@@ -105,6 +110,7 @@ var unseen = map[string]string{
 	"GET /static/{file}":                                         "the style sheet and the script",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
 	"GET /accounts/{account}/report":                             "a file",
+	"GET /listenings/export":                                     "a file",
 }
 
 // shown is one page with six calls, for all sights that need no more.
