@@ -85,7 +85,6 @@ var sights = map[string][]sight{
 	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
 		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
 	}}},
-	"GET /listenings": {
 		{name: "listenings", path: "/listenings", on: listenedTo},
 		{name: "listenings-none", path: "/listenings?who=nobody", on: listenedTo},
 		{name: "listenings-wrong", path: "/listenings?id=x", fails: true},
