@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -70,10 +69,6 @@ var sights = map[string][]sight{
 		}
 		return "/holds/acme/" + holds[0].Digest.String()
 	}}},
-	"GET /listenings": {{name: "listenings", on: shown, at: func(t testing.TB, p *page) string {
-		p.Get(firstCall).want(t, http.StatusOK)
-		return "/listenings"
-	}}},
 	"GET /users":    {{name: "users", path: "/users"}, {name: "users-many", path: "/users?ended=1", on: peopled}},
 	"GET /signin":   {{name: "signin", path: "/signin", on: stranger}, {name: "signin-all", path: "/signin?next=/users", on: manyWays}},
 	"GET /accounts": {{name: "accounts", path: "/accounts"}},
@@ -85,6 +80,7 @@ var sights = map[string][]sight{
 	"GET /handover/{id}": {{name: "handover", on: handed, at: func(_ testing.TB, p *page) string {
 		return p.handOver("Smith v. Acme", picks(6)...).Request.URL.Path
 	}}},
+	"GET /listenings": {
 		{name: "listenings", path: "/listenings", on: listenedTo},
 		{name: "listenings-none", path: "/listenings?who=nobody", on: listenedTo},
 		{name: "listenings-wrong", path: "/listenings?id=x", fails: true},
@@ -109,7 +105,6 @@ var unseen = map[string]string{
 	"GET /static/{file}":                                         "the style sheet and the script",
 	"GET /call/{account}/{kind}/{owner}/{id}/{nth}/audio":        "audio",
 	"GET /accounts/{account}/report":                             "a file",
-	"GET /listenings/export":                                     "a file",
 }
 
 // shown is one page with six calls, for all sights that need no more.
