@@ -216,11 +216,9 @@ func parseLength(text string) (time.Duration, bool) {
 	return d.Truncate(time.Millisecond), err == nil
 }
 
-// named reports whether the form's account is one of those, or none is asked for.
-func (f *form) named(accounts []string) bool {
-	ok := f.Account == "" || slices.Contains(accounts, f.Account)
-	if !ok {
+// named says so if the form asks for an account that isn't one of those.
+func (f *form) named(accounts []string) {
+	if f.Account != "" && !slices.Contains(accounts, f.Account) {
 		f.wrong("account", "You see no account of this name: choose from the list.")
 	}
-	return ok
 }

@@ -122,7 +122,7 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return byProvider(err)
 	}
-	http.Redirect(w, r, nextOf(next), http.StatusSeeOther)
+	http.Redirect(w, r, nextOf(next), http.StatusSeeOther) //nolint:gosec // nextOf makes it an address of this page
 	return nil
 }
 
