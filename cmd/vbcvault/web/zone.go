@@ -31,7 +31,7 @@ func (s *Server) setZone(w http.ResponseWriter, r *http.Request) error {
 			"A time zone is named by a continent and a city, or is UTC.", "Go back and write one as in America/New_York or Europe/Berlin."}
 	}
 	http.SetCookie(w, &http.Cookie{Name: "zone", Value: z.String(), Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil}) //nolint:gosec // it names a zone, also where there is no TLS
-	http.Redirect(w, r, local(r.PostFormValue("back")), http.StatusSeeOther) //nolint:gosec // local makes it an address of this page
+	http.Redirect(w, r, local(r.PostFormValue("back")), http.StatusSeeOther)                                                                                                   //nolint:gosec // local makes it an address of this page
 	return nil
 }
 
