@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
@@ -16,7 +17,10 @@ var templateFiles embed.FS
 //go:embed static/*
 var staticFiles embed.FS
 
-var templates = template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
+// templates are read when the first page is made: most commands make none.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
+})
 
 // page is what each template gets.
 type page struct {
@@ -32,7 +36,7 @@ type page struct {
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) error {
 	p := page{Title: title, Viewer: access.From(r.Context()), Zone: zoneOf(r), Here: r.URL.Path, Version: s.o.Version, Data: data}
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, p); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, p); err != nil {
 		return err
 	}
 	h := w.Header()
