@@ -141,7 +141,7 @@ func (d *demoPage) fill(ctx context.Context, o *output) error {
 		d.hold,
 		func(ctx context.Context, o *output) error { return d.run(ctx, o, main, demoAge, true) },
 		func(ctx context.Context, o *output) error { return d.interrupted(ctx, o, branch) },
-		func(ctx context.Context, o *output) error { return d.damage(ctx, o, branch) },
+		func(ctx context.Context, o *output) error { return d.damage(ctx, o, main) },
 	} {
 		if err := step(ctx, o); err != nil {
 			return err
@@ -222,14 +222,11 @@ func (d *demoPage) hold(ctx context.Context, o *output) error {
 	return nil
 }
 
-// damage overwrites a copy, as a disk does that forgets, and has it found.
+// damage overwrites a copy of what VBC no longer has, as a disk does that forgets, and
+// has it found. With very few recordings none is deleted, and nothing is damaged.
 func (d *demoPage) damage(ctx context.Context, o *output, f *demoOffice) error {
-	m, err := sqlite.OpenReadOnly(ctx, d.manifest(f))
-	if err != nil {
-		return err
-	}
-	row, err := m.Get(ctx, vbc.Key{Kind: vbc.Company, ID: f.at(40).ID})
-	if err = errors.Join(err, m.Close()); err != nil {
+	row, err := d.oldestDeleted(ctx, f)
+	if err != nil || row.Copy.Audio.Key == "" {
 		return err
 	}
 	file, err := os.OpenFile(filepath.Join(d.archive(f), filepath.FromSlash(row.Copy.Audio.Key)), os.O_WRONLY, 0)
@@ -245,4 +242,17 @@ func (d *demoPage) damage(ctx context.Context, o *output, f *demoOffice) error {
 		return fmt.Errorf("find the damaged copy: %w", err)
 	}
 	return nil
+}
+
+// oldestDeleted is the oldest recording of an office that was deleted at VBC, or nothing.
+func (d *demoPage) oldestDeleted(ctx context.Context, f *demoOffice) (row manifest.Row, err error) {
+	m, err := sqlite.OpenReadOnly(ctx, d.manifest(f))
+	if err != nil {
+		return row, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	for row, err := range m.Search(ctx, manifest.Query{States: []manifest.State{manifest.Purged}, OldestFirst: true, Limit: 1}) {
+		return row, err
+	}
+	return row, nil
 }

@@ -104,6 +104,7 @@ func TestDemoOfThePage(t *testing.T) {
 	t.Parallel()
 	w, dir := newWorld(t, vbctest.Config{}).alone(), t.TempDir()
 	s, admin, password := demoOfThePage(t, w, dir, "30")
+	admin.sees("/accounts", "Copies are damaged", " to delete</td>")
 	found := admin.sees("/?account=main&extension=211&state=archived&transcript=yes", "Nora Castellano")
 	m := regexp.MustCompile(`href="(/call/main/company/-/(\d+)/0)`).FindStringSubmatch(found)
 	if m == nil {
