@@ -39,6 +39,8 @@ var topicsOf = map[string][]string{
 	"hold":        {"hold"},
 	"erase":       {"erase"},
 	"list":        {"find"},
+	"index":       {"find", "web"},
+	"listenings":  {"web", "evidence"},
 	"export":      {"find"},
 	"restore":     {"restore"},
 	"rebuild":     {"recover"},
