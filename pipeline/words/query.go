@@ -34,7 +34,7 @@ const (
 // Parse reads what somebody has typed: words, phrases in double quotes, and beginnings
 // of words with a * behind them. It never fails because of how something is written; it
 // is an *Error if nothing is left to look for, or if that would be too much. No text at
-// all is a query without terms.
+// all, or spaces alone, is a query without terms.
 func Parse(text string) (q Query, err error) {
 	n := 0
 	for _, piece := range split(text) {
@@ -58,7 +58,7 @@ func Parse(text string) (q Query, err error) {
 			q.Terms = append(q.Terms, t)
 		}
 	}
-	if len(q.Terms) == 0 && len(q.Ignored) > 0 {
+	if len(q.Terms) == 0 && strings.TrimSpace(text) != "" {
 		return Query{}, &Error{fmt.Sprintf("there is no word in %q: it has no letter and no digit", short(text)), "write a word that was said"}
 	}
 	return q, nil

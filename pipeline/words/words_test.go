@@ -49,7 +49,6 @@ func TestQueriesAreReadAsTyped(t *testing.T) {
 		"twice TWICE twíce":           "[{[twice] false}] []",
 		`“smart quotes” «too here»`:   "[{[smart quotes] false} {[too here] false}] []",
 		`NEAR(a b) AND OR NOT ^c {d}`: "[{[near a] false} {[b] false} {[and] false} {[or] false} {[not] false} {[c] false} {[d] false}] []",
-		`""`:                          "[] []",
 		"電*":                          "[{[電] true}] []",
 	} {
 		q, err := Parse(text)
@@ -57,7 +56,7 @@ func TestQueriesAreReadAsTyped(t *testing.T) {
 			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"-", `"?"`, "ab*", strings.Repeat("a b ", 20), "*", "ж*"} {
+	for _, text := range []string{"-", `"?"`, `""`, ` "`, "“ ”", "ab*", strings.Repeat("a b ", 20), "*", "ж*"} {
 		q, err := Parse(text)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Reason == "" || e.Hint == "" || len(q.Terms) > 0 {
 			t.Errorf("%q: %+v, %v", text, q, err)

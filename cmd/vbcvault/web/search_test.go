@@ -120,6 +120,7 @@ func TestWrongInTheSearch(t *testing.T) {
 		"state=purged":                     {`id="state-wrong">This is not one of the choices`},
 		"held=maybe":                       {`id="held-wrong">`},
 		"words=%3F":                        {`id="words-wrong">There is no word in`},
+		"words=%22":                        {`id="words-wrong">There is no word in`},
 		"account=nobody":                   {`id="account-wrong">You see no account of this name`},
 		"name=" + strings.Repeat("x", 101): {`id="name-wrong">This is too long: at most 100 characters.`},
 		"after=x":                          {"The end of this address is missing or was changed", `href="/"`},
