@@ -223,6 +223,7 @@ func TestWebUsers(t *testing.T) {
 		{[]string{"remove-user", "bob"}, 2, "there is no user named bob"},
 		{[]string{"remove-user", "alice"}, 0, "alice is removed"},
 		{[]string{"users", "--json"}, 0, "[]"},
+		{[]string{"link", "--listen", "127.0.0.1:1"}, 0, "Nothing answers at 127.0.0.1:1 now"},
 	} {
 		r := s.ask(append([]string{"web"}, c.args...)...)
 		if r.code != c.code || !strings.Contains(r.stdout+r.stderr, c.says) || strings.Contains(r.stdout+r.stderr, "battery") {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,13 +50,27 @@ or none if it has none.`,
 			if c != nil {
 				w = c.Web
 			}
-			_, err = fmt.Fprintf(s.out, "%s%s\n", webURL(w, cmp.Or(f.listen, w.Listen, webListen)), path)
+			listen := cmp.Or(f.listen, w.Listen, webListen)
+			if !answers(ctx, listen) {
+				fmt.Fprintf(s.err, "Nothing answers at %s now: start vbcvault web, or vbcvault serve with web: listen in its file, before you open the link; or say where the page is, with --config or --listen.\n", listen)
+			}
+			_, err = fmt.Fprintf(s.out, "%s%s\n", webURL(w, listen), path)
 			return err
 		},
 	}
 	webConfigFlag(cmd, &f)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`ADDRESS` of the page, if vbcvault web was started with --listen")
 	return cmd
+}
+
+// answers reports whether something takes connections at an address.
+func answers(ctx context.Context, address string) bool {
+	c, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was sent
+	return true
 }
 
 // webConfigFlag is the flag of commands about the page of a configuration, or of none.
