@@ -50,6 +50,7 @@ type Story struct {
 	Holds    []Hold             `json:"holds"`            // that cover it, in force
 	Troubles []overview.Trouble `json:"troubles"`         // of its listing, or about it
 	Next     pipeline.Outlook   `json:"next"`             // what the next run would do with it
+	Covering []manifest.Hold    `json:"-"`                // the holds that cover it, those that have ended too
 }
 
 // Copy is where a recording's copy lies, and what it is.
@@ -68,7 +69,7 @@ type Event struct {
 	Receipt int64          `json:"receipt,omitempty"` // its number in the chain
 	Digest  storage.Digest `json:"digest,omitzero"`   // of that entry
 	Run     int64          `json:"run,omitempty"`
-	Of      storage.Digest `json:"-"` // of what the receipt is of: a listening
+	Of      storage.Digest `json:"-"` // of a listening, or of a hold
 }
 
 // Of gathers what the manifest knows of one recording. It reads only.
@@ -197,13 +198,13 @@ func (st *Story) holdsOver(ctx context.Context, m manifest.Holds, row manifest.R
 	})
 	for _, h := range holds {
 		if !h.Lost {
-			all = append(all, Event{At: h.At, What: "hold", Text: fmt.Sprintf("hold %d was added by %s: %s", h.Number, cmp.Or(h.By, "(none yet)"), h.Reason)})
+			all = append(all, Event{At: h.At, What: "hold", Text: fmt.Sprintf("hold %d was added by %s: %s", h.Number, cmp.Or(h.By, "(none yet)"), h.Reason), Of: h.Digest})
 		}
 		if r := h.Removed; r != nil {
-			all = append(all, Event{At: r.At, What: "hold-ended", Text: fmt.Sprintf("hold %d was removed by %s: %s", h.Number, cmp.Or(r.By, "(none yet)"), r.Reason)})
+			all = append(all, Event{At: r.At, What: "hold-ended", Text: fmt.Sprintf("hold %d was removed by %s: %s", h.Number, cmp.Or(r.By, "(none yet)"), r.Reason), Of: h.Digest})
 		}
 	}
-	st.Holds = Shown(manifest.InForce(holds))
+	st.Holds, st.Covering = Shown(manifest.InForce(holds)), holds
 	return all, nil
 }
 

@@ -39,6 +39,9 @@ type callData struct {
 	MayPlay, MayDownload, MayThaw, MayHold, MaySeeHold, MayOversee, MaySeeLog bool
 
 	HasWave bool
+
+	Limited bool // the viewer sees a part of the account: no number here counts the rest
+	Held    bool // also by a hold that the viewer may not see
 }
 
 // call shows all that is known of one recording, and plays it.
@@ -57,6 +60,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) error {
 	}
 	if d.Story, err = story.Of(ctx, m, row, s.now()); err != nil {
 		return err
+	}
+	if d.Limited = limited(viewer); d.Limited {
+		d.Held = hideHolds(&d.Story, viewer, row)
 	}
 	d.Does = story.Does(d.Story.Next)
 	d.Sound = s.soundOf(ctx, v, row)

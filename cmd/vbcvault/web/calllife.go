@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -93,4 +94,21 @@ func whoListened(l manifest.Listening) string {
 		text += ": " + l.Why
 	}
 	return text
+}
+
+// hideHolds takes out of a recording's story the holds that somebody whose role is limited
+// may not see, as on the page of all holds: those that others have made, and that cover it
+// only in case it matches. What they are about is other people's calls. It reports whether
+// one of them is in force.
+func hideHolds(st *story.Story, v *access.Viewer, row manifest.Row) (held bool) {
+	shown := map[storage.Digest]bool{}
+	for _, h := range st.Covering {
+		shown[h.Digest] = h.By == v.Name || !h.Lost && !h.ForLack(row)
+	}
+	before := len(st.Holds)
+	st.Holds = slices.DeleteFunc(st.Holds, func(h story.Hold) bool { return !shown[h.Digest] })
+	st.Events = slices.DeleteFunc(st.Events, func(e story.Event) bool {
+		return (e.What == "hold" || e.What == "hold-ended") && !shown[e.Of]
+	})
+	return len(st.Holds) < before
 }

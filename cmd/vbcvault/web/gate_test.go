@@ -388,3 +388,21 @@ func TestOnlyNamedProxiesAreBelieved(t *testing.T) {
 		t.Errorf("the cookie is %+v", c)
 	}
 }
+
+// A page that can't be made leaves no secret in the log: the path of a one-time link is
+// one.
+func TestTroubleWithALinkLogsNoSecret(t *testing.T) {
+	t.Parallel()
+	g := newGate(t, config.Web{})
+	path, err := access.NewLink(t.Context(), g.state, "root", g.time())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustAnswer(t, g.browser().get(path), http.StatusInternalServerError)
+	if text := g.log.String(); strings.Contains(text, strings.TrimPrefix(path, "/link/")) || !strings.Contains(text, "a page could not be made") {
+		t.Errorf("the log says: %s", text)
+	}
+}

@@ -54,7 +54,7 @@ func (s *Server) endHold(w http.ResponseWriter, r *http.Request) error {
 		}
 		now := s.now()
 		err := s.o.State.AskHoldEnd(ctx, state.HoldEnd{ID: rand.Text(), Account: a.Number, Hold: h.Digest.String(),
-			Reason: reason, Who: v.Name, At: now, Expires: now.Add(askedFor)})
+			Reason: reason, Who: v.Name, Person: v.ID, At: now, Expires: now.Add(askedFor)})
 		if errors.Is(err, state.ErrAsked) {
 			return "", staleForm
 		}
@@ -81,7 +81,7 @@ func (s *Server) decideHold(w http.ResponseWriter, r *http.Request) error {
 		return staleOrAgain(s, w, r)
 	case e.Decision == state.Agreed && say == state.Declined:
 		return staleForm
-	case e.Decision == state.Undecided && samePerson(e.Who, v.Name):
+	case e.Decision == state.Undecided && samePerson(e, v):
 		return &problem{http.StatusForbidden, "A second person must decide",
 			"You have asked for the end of this hold yourself.", "Ask a colleague who may end holds to sign in and look at it."}
 	}
@@ -100,7 +100,7 @@ func (s *Server) decideHold(w http.ResponseWriter, r *http.Request) error {
 		if say == state.Declined {
 			end.Text = nil
 		}
-		if err := s.o.State.DecideHoldEnd(ctx, e.ID, say, v.Name, s.now(), end.Text); errors.Is(err, state.ErrDecided) {
+		if err := s.o.State.DecideHoldEnd(ctx, e.ID, say, v.Name, v.ID, s.now(), end.Text); errors.Is(err, state.ErrDecided) {
 			return "", staleForm
 		} else if err != nil {
 			return "", err
@@ -176,7 +176,8 @@ func shownOf(h shownHold, request string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// samePerson reports whether two names are those of one person.
-func samePerson(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+// samePerson reports whether somebody has made a request: also under another name, which
+// some providers let people choose, and whoever else has that name.
+func samePerson(e *state.HoldEnd, v *access.Viewer) bool {
+	return e.Person == v.ID || strings.EqualFold(strings.TrimSpace(e.Who), strings.TrimSpace(v.Name))
 }

@@ -288,7 +288,7 @@ func (s *Server) hold(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Shown = shownOf(h, "")
 	if e := cmp.Or(h.Request, h.Unended); e != nil {
-		p.Own = samePerson(e.Who, v.Name)
+		p.Own = samePerson(e, v)
 		p.MayAgree = p.MayRelease && (!p.Own || e.Decision == state.Agreed)
 		p.ShownForEnd = shownOf(h, e.ID)
 	}

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -183,6 +185,56 @@ func TestFourEyes(t *testing.T) {
 	all, err := p.Manifest["acme"].Holds(t.Context())
 	if err != nil || all[0].Removed == nil || all[0].Removed.By != "vera; agreed: walt" || all[0].Removed.Reason != "second" {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// Whoever asks for the end of a hold and is called otherwise by then, as people may be
+// whom a provider names, is no second person.
+func TestFourEyesAreOfTwoPeopleWhateverTheirNames(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, pageOptions{Config: config.Web{FourEyes: true}})
+	as := func(id, name string) {
+		p.As(name, access.Role{Kind: "holder"})
+		p.id = id
+	}
+	as("oidc:https://id.example.com 7", "ann")
+	path := p.hold(url.Values{"id": {"193228"}, "reason": {"case"}})
+	form := p.Get(path).form(t, path+"/end")
+	form.Set("reason", "closed")
+	p.Post(path+"/end", form).want(t, http.StatusOK, "Somebody asks for the end of this hold")
+	as("oidc:https://id.example.com 8", "walt")
+	form = p.Get(path).form(t, path+"/decide")
+	form.Set("say", "agreed")
+	as("oidc:https://id.example.com 7", "bob")
+	p.Get(path).want(t, http.StatusOK, "so it can't be you")
+	p.Post(path+"/decide", form).want(t, http.StatusForbidden, "A second person must decide")
+	ends, err := p.State.HoldEnds(t.Context(), "549825", time.Now())
+	if err != nil || len(ends) != 1 {
+		t.Fatalf("%+v, %v", ends, err)
+	}
+	if err := p.State.DecideHoldEnd(t.Context(), ends[0].ID, state.Agreed, "bob", ends[0].Person, time.Now(), nil); !errors.Is(err, state.ErrDecided) {
+		t.Errorf("the same person has decided, under another name: %v", err)
+	}
+	as("oidc:https://id.example.com 8", "walt")
+	p.Post(path+"/decide", form).want(t, http.StatusOK, "Ended")
+}
+
+// The page of a call tells whoever sees a part of the calls nothing of holds that are
+// about others and cover it only in case it matches, and no numbers that count the rest.
+func TestLifeOfACallWithinAScope(t *testing.T) {
+	t.Parallel()
+	r := someRecordings()[0]
+	r.Extra = map[string]any{"extensions": []string{"101"}, "caller_id": ""}
+	p := newPage(t, pageOptions{Recordings: []vbctest.Recording{r}, Archive: deleting(1)})
+	p.hold(url.Values{"number": {"17325550199"}, "reason": {"secret case"}})
+	p.hold(url.Values{"extension": {"101"}, "reason": {"shared case"}})
+	p.Get(firstCall).want(t, http.StatusOK, "secret case", "shared case", "Receipt 1 (intent)")
+	p.As("otto", access.Role{Kind: "supervisor", Extensions: []string{"101"}})
+	a := p.Get(firstCall).want(t, http.StatusOK, "shared case", "Receipt (intent)", `<span class="tag attention">Held</span>`)
+	for _, secret := range []string{"secret case", "Receipt 1"} {
+		if strings.Contains(a.Text, secret) {
+			t.Errorf("the page says %q", secret)
+		}
 	}
 }
 

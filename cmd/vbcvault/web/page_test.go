@@ -65,9 +65,12 @@ type page struct {
 	Manifest map[string]*sqlite.Manifest    // as the page has opened it
 	Path     map[string]string              // of the manifest's file
 
+	replace func() web.Manifest // in place of each manifest, from now on; nil = as it was
+
 	mu   sync.Mutex
 	role access.Role
 	who  string
+	id   string // of whoever that is; "" = the user of that name
 }
 
 // someRecordings are six calls of the year before, an hour apart, with transcripts.
@@ -120,7 +123,7 @@ func newPage(t testing.TB, o pageOptions) *page {
 	inner := p.Server.Handler()
 	p.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		v := &access.Viewer{ID: "user:" + p.who, Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
+		v := &access.Viewer{ID: cmp.Or(p.id, "user:"+p.who), Name: p.who, Role: p.role, Session: "session-of-" + p.who, From: "192.0.2.7"}
 		p.mu.Unlock()
 		inner.ServeHTTP(w, r.WithContext(access.With(r.Context(), v)))
 	})
@@ -143,7 +146,7 @@ func (p *page) As(who string, role access.Role) {
 	role.Name = cmp.Or(role.Name, role.Kind)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.who, p.role = who, role
+	p.who, p.role, p.id = who, role, ""
 }
 
 // archive has a run archive an account's recordings, and is the vault with them.
@@ -201,9 +204,14 @@ func (p *page) archive(name string, number int64, recordings []vbctest.Recording
 	}
 	return &web.Vault{
 		Name: name, Destination: store.String(),
-		Holds:    holding.Machine{Dirs: []string{filepath.Dir(path)}, Key: func() (sqlite.Option, error) { return sqlite.WithKey(""), nil }},
-		Manifest: func(context.Context) (web.Manifest, error) { return shown, nil },
-		Store:    func(context.Context) (storage.Store, error) { return read, nil },
+		Holds: holding.Machine{Dirs: []string{filepath.Dir(path)}, Key: func() (sqlite.Option, error) { return sqlite.WithKey(""), nil }},
+		Manifest: func(context.Context) (web.Manifest, error) {
+			if p.replace != nil {
+				return p.replace(), nil
+			}
+			return shown, nil
+		},
+		Store: func(context.Context) (storage.Store, error) { return read, nil },
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path"
 	"strings"
@@ -39,7 +40,7 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.send(w, r, sending{v: v, m: m, row: row, listen: func(ctx context.Context) error { return s.playing(ctx, v, row) }})
+	return s.send(w, r, sending{v: v, m: m, row: row, listen: func(ctx context.Context) error { return s.playing(ctx, v, m, row) }})
 }
 
 // sendWhole sends a recording as a file, after it was written down who got it, how and
@@ -139,10 +140,11 @@ func (s *Server) refute(ctx context.Context, what sending, wrong error) {
 }
 
 // playing writes down that somebody hears a recording, unless that was done for the
-// player which asks.
-func (s *Server) playing(ctx context.Context, v *Vault, row manifest.Row) error {
+// player which asks, in this very manifest: one that was put in its place knows nothing
+// of it.
+func (s *Server) playing(ctx context.Context, v *Vault, m Manifest, row manifest.Row) error {
 	viewer := access.From(ctx)
-	who := storage.SumOf([]byte(viewer.Session + "\x00" + viewer.Name)).String()
+	who := storage.SumOf(fmt.Appendf(nil, "%s\x00%s\x00%p", viewer.Session, viewer.Name, m)).String()
 	play, err := s.o.State.Play(ctx, who, pathOf(v.Name, row), s.now())
 	if err != nil {
 		s.log.Error("who listens could not be written down, so the recording is not sent", "account", v.Name, "id", row.ID, "reason", err)

@@ -230,3 +230,31 @@ func rowOf(t *testing.T, p *page, id int64) manifest.Row {
 	}
 	return row
 }
+
+// A manifest that another one has been put in place of takes its entries with it: whoever
+// goes on listening is written down in the new one, before the next byte.
+func TestPlayingGoesOnInAnotherManifest(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var first, second, now *heard
+	p := newPage(t, pageOptions{Manifest: func(_ string, m *sqlite.Manifest) web.Manifest {
+		first, second = &heard{Manifest: m}, &heard{Manifest: m}
+		now = first
+		return first
+	}})
+	p.replace = func() web.Manifest {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}
+	for range 2 {
+		p.ask(http.MethodGet, firstCall+"/audio", "Range", "bytes=0-99").want(t, http.StatusPartialContent)
+	}
+	mu.Lock()
+	now = second
+	mu.Unlock()
+	p.ask(http.MethodGet, firstCall+"/audio", "Range", "bytes=100-199").want(t, http.StatusPartialContent)
+	if a, b := len(first.all()), len(second.all()); a != 1 || b != 1 {
+		t.Errorf("%d entries in the manifest that was, %d in the one that is", a, b)
+	}
+}

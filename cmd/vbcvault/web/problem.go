@@ -53,10 +53,10 @@ func problemOf(err error) *problem {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if (p == broken || p == tooSlow) && r.Context().Err() == nil { // else whoever asked has gone away
-		s.log.Error("a page could not be made", "path", r.URL.Path, "reason", err)
+		s.log.Error("a page could not be made", "page", r.Pattern, "reason", err)
 	}
 	if err := s.show(w, r, p.status, "problem", p.Title, p); err != nil {
-		s.log.Error("a page could not be made", "path", r.URL.Path, "reason", err)
+		s.log.Error("a page could not be made", "page", r.Pattern, "reason", err)
 		http.Error(w, p.Title, p.status)
 	}
 }

@@ -14,7 +14,8 @@ CREATE TABLE hold_end (
 	account    TEXT NOT NULL,    -- number
 	hold       TEXT NOT NULL,    -- digest
 	reason     TEXT NOT NULL,
-	who        TEXT NOT NULL,    -- who asks
+	who        TEXT NOT NULL,    -- who asks, by the name that they had
+	person     TEXT NOT NULL,    -- and whoever that is, whatever they are called
 	at         INTEGER NOT NULL, -- ms since 1970
 	expires    INTEGER NOT NULL,
 	decision   TEXT NOT NULL,    -- '', agreed or declined
@@ -29,6 +30,7 @@ CREATE UNIQUE INDEX hold_end_open ON hold_end (account, hold) WHERE decision = '
 // HoldEnd is a request to end a hold.
 type HoldEnd struct {
 	ID, Account, Hold, Reason, Who string
+	Person                         string // the id of who asks: names change
 	At, Expires                    time.Time
 	Decision                       Decision
 	DecidedBy                      string
@@ -66,8 +68,8 @@ func (d *DB) AskHoldEnd(ctx context.Context, e HoldEnd) error {
 		e.At.UnixMilli(), e.At.Add(-keptHoldEnds).UnixMilli()); err != nil {
 		return err
 	}
-	r, err := tx.ExecContext(ctx, "INSERT INTO hold_end VALUES (?, ?, ?, ?, ?, ?, ?, '', '', 0, NULL) ON CONFLICT DO NOTHING",
-		e.ID, e.Account, e.Hold, e.Reason, e.Who, e.At.UnixMilli(), e.Expires.UnixMilli())
+	r, err := tx.ExecContext(ctx, "INSERT INTO hold_end VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, NULL) ON CONFLICT DO NOTHING",
+		e.ID, e.Account, e.Hold, e.Reason, e.Who, e.Person, e.At.UnixMilli(), e.Expires.UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -80,9 +82,10 @@ func (d *DB) AskHoldEnd(ctx context.Context, e HoldEnd) error {
 // DecideHoldEnd writes down what a second person says of a request, once: the error is
 // ErrDecided if it was decided on before, has expired, or isn't there. Whoever has asked
 // for it can't be the second person.
-func (d *DB) DecideHoldEnd(ctx context.Context, id string, say Decision, who string, at time.Time, text []byte) error {
+func (d *DB) DecideHoldEnd(ctx context.Context, id string, say Decision, who, person string, at time.Time, text []byte) error {
 	r, err := d.db.ExecContext(ctx, `UPDATE hold_end SET decision = ?, decided_by = ?, decided_at = ?, text = ?
-		WHERE id = ? AND decision = '' AND expires > ? AND lower(trim(who)) <> lower(trim(?))`, say, who, at.UnixMilli(), text, id, at.UnixMilli(), who)
+		WHERE id = ? AND decision = '' AND expires > ? AND lower(trim(who)) <> lower(trim(?)) AND person <> ?`,
+		say, who, at.UnixMilli(), text, id, at.UnixMilli(), who, person)
 	if err != nil {
 		return err
 	}
@@ -102,7 +105,7 @@ func (d *DB) DropHoldEnd(ctx context.Context, id string) error {
 // HoldEnds are the requests about an account's holds, the newest first, without those
 // that have expired undecided.
 func (d *DB) HoldEnds(ctx context.Context, account string, now time.Time) (all []HoldEnd, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT id, account, hold, reason, who, at, expires, decision, decided_by, decided_at, text
+	rows, err := d.db.QueryContext(ctx, `SELECT id, account, hold, reason, who, person, at, expires, decision, decided_by, decided_at, text
 		FROM hold_end WHERE account = ? AND (decision <> '' OR expires > ?) ORDER BY at DESC, id`, account, now.UnixMilli())
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func (d *DB) HoldEnds(ctx context.Context, account string, now time.Time) (all [
 
 func scanHoldEnd(rows *sql.Rows) (e HoldEnd, err error) {
 	var at, expires, decided int64
-	err = rows.Scan(&e.ID, &e.Account, &e.Hold, &e.Reason, &e.Who, &at, &expires, &e.Decision, &e.DecidedBy, &decided, &e.Text)
+	err = rows.Scan(&e.ID, &e.Account, &e.Hold, &e.Reason, &e.Who, &e.Person, &at, &expires, &e.Decision, &e.DecidedBy, &decided, &e.Text)
 	e.At, e.Expires = time.UnixMilli(at).UTC(), time.UnixMilli(expires).UTC()
 	if decided > 0 {
 		e.DecidedAt = time.UnixMilli(decided).UTC()
