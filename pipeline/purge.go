@@ -100,6 +100,12 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	if err := r.lasting(row, ev); err != nil {
 		return err
 	}
+	// A copy that this run has read, knowing that it was refuted, is proven by the intent.
+	if !row.Refuted {
+		if err := r.unrefuted(ctx, ev.Recording()); err != nil {
+			return err
+		}
+	}
 	// A crash before this commit leaves a verified copy and the recording at
 	// VBC. One after it leaves the state purging: the next run looks at the
 	// store and at VBC again before it does anything.
@@ -148,7 +154,35 @@ func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
 	if err := ev.Fresh(); err != nil {
 		return err
 	}
+	if err := r.unrefuted(ctx, ev.Recording()); err != nil {
+		return err
+	}
 	return r.manifest.Unheld(ctx, ev.Recording())
+}
+
+// refutedError says that somebody has read a copy since this run has looked at it, as the
+// page does for whoever listens, and found it wrong: what was seen before justifies nothing.
+type refutedError struct{ recording vbc.Recording }
+
+func (e *refutedError) Error() string {
+	return fmt.Sprintf("the copy of %s was read meanwhile and found wrong: it must be read again before the deletion", e.recording)
+}
+
+// unrefuted is a *refutedError if the manifest says of a copy that it was found wrong.
+func (r *run) unrefuted(ctx context.Context, of vbc.Recording) error {
+	row, err := r.manifest.Row(ctx, of.Key(), of.Nth)
+	if err == nil && row.Refuted {
+		err = &refutedError{of}
+	}
+	return err
+}
+
+// refuted has a copy read before anything else is done about it: somebody who has played
+// or restored it meanwhile has found it wrong.
+func (r *run) refuted(_ context.Context, row *item, _ error) (ends bool, err error) {
+	row.Refuted, row.trusted = true, false
+	row.Copy.Audio.Seen, row.Copy.Sidecar.Seen, row.Copy.Transcript.Seen = "", "", ""
+	return false, nil
 }
 
 // withdraw takes back the intent of a DELETE that was not sent. Where an earlier
