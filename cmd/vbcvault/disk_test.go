@@ -133,7 +133,7 @@ func TestFullDisk(t *testing.T) {
 		w := newWorld(t, vbctest.Config{}).inDir()
 		all := w.ofSize(400, 1000)
 		args := []string{"--older-than", "90d", "--delete"}
-		w.manifestFails(all, args, func(args ...string) result { return w.under("300", args...) })
+		w.manifestFails(all, args, func(args ...string) result { return w.under("700", args...) })
 		w.want(w.archive(args...), 0, map[string]int{"failed": 0})
 		w.mustHold(all...)
 		w.deleted(400)

@@ -23,7 +23,7 @@ CREATE TABLE number (
 	owner  TEXT    NOT NULL,
 	id     INTEGER NOT NULL,
 	nth    INTEGER NOT NULL,
-	digits TEXT    NOT NULL, -- of one or both, as in ",17325550100,12125550100,"
+	digits TEXT    NOT NULL, -- of one or both, each with a comma before and behind it
 	PRIMARY KEY (tail, start, kind, owner, id, nth)
 ) WITHOUT ROWID;
 CREATE TABLE call_extension (
