@@ -43,7 +43,7 @@ type together struct {
 
 // How many bytes of each manifest its connections keep in memory: so many for all of
 // those that are open, and at least so many for each.
-const mostCache, leastCache = 8 << 20, 256 << 10
+const mostCache, leastCache = 8 << 20, 128 << 10
 
 // join lets an account have its part of it until leave.
 func (t *together) join() (share *s3store.Share, leave func()) {
