@@ -3,6 +3,7 @@ package web_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/csv"
 	"errors"
@@ -15,12 +16,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/proof"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -317,5 +321,48 @@ func TestDownloadAsksForAReason(t *testing.T) {
 	}
 	if e := heard.all()[0]; e.How != manifest.Downloaded || e.Why != "ticket 4711" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// inAnother is a manifest that was made anew: its log is another one.
+type inAnother struct{ *heard }
+
+func (m inAnother) Chain(ctx context.Context) (receipt.Chain, error) {
+	c, err := m.heard.Chain(ctx)
+	c.ID = "ANOTHER"
+	return c, err
+}
+
+// What is left of a ZIP is written down again where the manifest was replaced meanwhile.
+func TestHandoverGoesOnInAnotherManifest(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var first, second *heard
+	var now web.Manifest
+	p := newPage(t, pageOptions{Archive: deleting(6), Manifest: func(_ string, m *sqlite.Manifest) web.Manifest {
+		first, second = &heard{Manifest: m}, &heard{Manifest: m}
+		now = first
+		return first
+	}})
+	p.replace = func() web.Manifest {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}
+	made := p.handOver("case", picks(2)...)
+	send := func() {
+		res := p.part(made.zipAt(), http.Header{})
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	send()
+	mu.Lock()
+	now = inAnother{second}
+	mu.Unlock()
+	send()
+	if a, b := len(first.all()), len(second.all()); a != 2 || b != 2 {
+		t.Errorf("%d entries in the manifest that was, %d in the one that is", a, b)
 	}
 }

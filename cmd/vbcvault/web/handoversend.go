@@ -45,7 +45,8 @@ func (s *Server) handoverFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// beginItem writes down who gets a recording, unless that was done for this sign-in.
+// beginItem writes down who gets a recording, unless that was done for this sign-in in
+// the manifest that there is now: another one, as vbcvault rebuild makes, has no entry.
 func (s *Server) beginItem(p *handover.Plan) func(context.Context, int) error {
 	begun := map[int]bool{}
 	return func(ctx context.Context, n int) error {
@@ -53,7 +54,15 @@ func (s *Server) beginItem(p *handover.Plan) func(context.Context, int) error {
 			return nil
 		}
 		viewer, i := access.From(ctx), p.Items[n]
-		session := storage.SumOf([]byte(viewer.Session + "\x00" + viewer.Name)).String()
+		m, err := s.vaultNamed(i.Vault).Manifest(ctx)
+		if err != nil {
+			return err
+		}
+		log, err := m.Chain(ctx)
+		if err != nil {
+			return err
+		}
+		session := storage.SumOf([]byte(viewer.Session + "\x00" + viewer.Name + "\x00" + log.ID)).String()
 		is, err := s.o.State.Handed(ctx, p.ID, session, n)
 		if err != nil {
 			return err
