@@ -178,7 +178,7 @@ func open(ctx context.Context, path string, lock *flock.Flock, options []Option)
 		return nil, err
 	}
 	m.reads.SetMaxOpenConns(4)
-	if m.cache > 0 {
+	if m.cache != 0 {
 		m.reads.SetMaxIdleConns(1) // each connection holds the schema, too
 	}
 	if err := prepare(ctx, m.reads, path, true); err != nil {
