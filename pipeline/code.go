@@ -45,7 +45,7 @@ func codeOf(err error) string {
 		{isA[*evidence.Unprotected](err), code.Unprotected},
 		{isA[*evidence.StaleError](err), code.Stale},
 		{isA[*evidence.Changed](err), code.Changed},
-		{isA[*manifest.StateError](err) || isA[*refutedError](err), code.State},
+		{isA[*manifest.StateError](err) || isA[*manifest.RefutedError](err), code.State},
 		{isA[*manifest.HeldError](err), code.Held},
 		{isA[*manifest.AlikeError](err), code.Alike},
 		{isA[*manifest.SuspectError](err), code.Suspect},

@@ -73,7 +73,7 @@ func (r *run) intend(row *item, ev evidence.Verified) error {
 	intent := receipt.New(receipt.Intent, r.id, ev.Recording())
 	r.testify(&intent, ev)
 	intent.Found = r.policy.mustCompare(row.Row) // VBC has no more to compare it with
-	return r.manifest.Purging(r.work, ev.Recording(), archive.ProofOf(ev, row.Copy), intent)
+	return r.manifest.Purging(r.work, ev.Recording(), archive.ProofOf(ev, row.Copy), intent, row.Refuted)
 }
 
 // testify writes into an entry what the store has confirmed.
@@ -99,12 +99,6 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	}
 	if err := r.lasting(row, ev); err != nil {
 		return err
-	}
-	// A copy that this run has read, knowing that it was refuted, is proven by the intent.
-	if !row.Refuted {
-		if err := r.unrefuted(ctx, ev.Recording()); err != nil {
-			return err
-		}
 	}
 	// A crash before this commit leaves a verified copy and the recording at
 	// VBC. One after it leaves the state purging: the next run looks at the
@@ -160,19 +154,12 @@ func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
 	return r.manifest.Unheld(ctx, ev.Recording())
 }
 
-// refutedError says that somebody has read a copy since this run has looked at it, as the
-// page does for whoever listens, and found it wrong: what was seen before justifies nothing.
-type refutedError struct{ recording vbc.Recording }
-
-func (e *refutedError) Error() string {
-	return fmt.Sprintf("the copy of %s was read meanwhile and found wrong: it must be read again before the deletion", e.recording)
-}
-
-// unrefuted is a *refutedError if the manifest says of a copy that it was found wrong.
+// unrefuted is a *manifest.RefutedError if the manifest says of a copy that it was found
+// wrong. The intent looks by itself; this is for afterwards.
 func (r *run) unrefuted(ctx context.Context, of vbc.Recording) error {
 	row, err := r.manifest.Row(ctx, of.Key(), of.Nth)
 	if err == nil && row.Refuted {
-		err = &refutedError{of}
+		err = &manifest.RefutedError{Recording: of}
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func judge(err error) retry.Verdict {
 	case isA[*notAudioError](err), isA[*sizeError](err), isA[*vbc.NotTranscriptError](err), isA[*manifest.AlikeError](err):
 		return retry.Doubtful
 	case isA[*storeError](err), isA[*storage.OccupiedError](err), isA[*evidence.Mismatch](err), isA[*manifest.StateError](err),
-		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), isA[*manifest.SuspectError](err), isA[*refutedError](err), isA[*alikeError](err), isA[*evidence.StaleError](err), isA[*evidence.Changed](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
+		isA[*vbc.ForeignHostError](err), isA[*expiringError](err), isA[*manifest.HeldError](err), isA[*manifest.SuspectError](err), isA[*manifest.RefutedError](err), isA[*alikeError](err), isA[*evidence.StaleError](err), isA[*evidence.Changed](err), errors.Is(err, errGone), errors.Is(err, errSeveralTranscripts), errors.Is(err, errReappeared), errors.Is(err, vbc.ErrNoAddress):
 		return retry.Final
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrStopped):
 		return retry.Cancelled

@@ -170,7 +170,7 @@ var setbacks = []struct {
 	{isA[*noAudioError], (*run).maybeGone},        // VBC answers that it hasn't got it
 	{isA[*manifest.HeldError], (*run).spare},      // a hold has come since its purge was granted
 	{isA[*manifest.SuspectError], (*run).suspect}, // its export has been found wrong since then
-	{isA[*refutedError], (*run).refuted},          // somebody has read its copy meanwhile, and found it wrong
+	{isA[*manifest.RefutedError], (*run).refuted}, // somebody has read its copy meanwhile, and found it wrong
 	{isA[*evidence.Mismatch], (*run).mend},        // the store doesn't hold its copy as it should
 }
 

@@ -332,7 +332,7 @@ func TestAuditBesideARun(t *testing.T) {
 	deletes := func() {
 		err := k.m.Stored(t.Context(), all[0], copied)
 		if err == nil {
-			err = k.m.Purging(t.Context(), all[0], copied, intent)
+			err = k.m.Purging(t.Context(), all[0], copied, intent, false)
 		}
 		if err == nil {
 			err = k.m.Purged(t.Context(), all[0], outcome)

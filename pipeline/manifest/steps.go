@@ -38,9 +38,11 @@ type Steps interface {
 
 	// Purging writes down the receipt's intent. Only when it has returned nil may
 	// the DELETE be sent. It is a *HeldError if the recording is under a hold at
-	// that very moment, a *SuspectError if its copy may be another one's audio, and
-	// then nothing is written. A hold that AddHold has returned is always seen.
-	Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry) error
+	// that very moment, a *SuspectError if its copy may be another one's audio, a
+	// *RefutedError if a reading has found the copy wrong, unless refuted says that the
+	// caller knows of that and has read it again; and then nothing is written. A hold
+	// that AddHold has returned is always seen, and so is a Doubt.
+	Purging(ctx context.Context, r vbc.Recording, c Copy, intent receipt.Entry, refuted bool) error
 	// Purged writes down that the recording is no longer at VBC.
 	Purged(ctx context.Context, r vbc.Recording, outcome receipt.Entry) error
 	// Withdrawn writes down that a DELETE, whose intent is on disk, was not sent.
@@ -133,6 +135,15 @@ type SuspectError struct{ Recording vbc.Recording }
 
 func (e *SuspectError) Error() string {
 	return fmt.Sprintf("the copy of %s may have another recording's audio", e.Recording)
+}
+
+// RefutedError says that somebody has read a copy since whoever would purge it has looked
+// at it, as the page does for whoever listens, and has found it wrong: what was seen before
+// justifies nothing.
+type RefutedError struct{ Recording vbc.Recording }
+
+func (e *RefutedError) Error() string {
+	return fmt.Sprintf("the copy of %s was read meanwhile and found wrong: it must be read again before the deletion", e.Recording)
 }
 
 // HeldError says that a recording is under a hold, and may not be purged.

@@ -152,7 +152,7 @@ type Manifest interface {
 	LearnListenings(ctx context.Context, chain string, texts ...manifest.ListeningRecord) (n int64, err error)
 	SeenBy(ctx context.Context, run int64) iter.Seq2[manifest.Row, error]
 	manifest.Filling
-	Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry) error
+	Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry, refuted bool) error
 }
 
 // Into fills a manifest that is being created with what the archive says.

@@ -239,7 +239,7 @@ func (b *rebuild) deletion(ctx context.Context, row manifest.Row, verified time.
 	if err := b.manifest.Put(ctx, rows...); err != nil {
 		return err
 	}
-	return b.manifest.Purging(ctx, rows[0].Recording, row.Copy, intent)
+	return b.manifest.Purging(ctx, rows[0].Recording, row.Copy, intent, row.Refuted)
 }
 
 // sameCopy reports whether two copies are the same objects, as far as they justify a

@@ -92,7 +92,7 @@ func (h *history) remove(r vbc.Recording, c manifest.Copy, at time.Time, outcome
 	h.t.Helper()
 	intent, result := receipt.New(receipt.Intent, 1, r), receipt.New(receipt.Result, 1, r)
 	intent.At, result.At, intent.Audio, intent.Sidecar, intent.Verified, result.Outcome = at, at, &c.Audio, &c.Sidecar, at, outcome
-	h.must(h.m.Purging(h.t.Context(), r, c, intent))
+	h.must(h.m.Purging(h.t.Context(), r, c, intent, false))
 	h.must(h.m.Purged(h.t.Context(), r, result))
 }
 

@@ -154,7 +154,7 @@ func audioOfAnother(t *testing.T, places Places) {
 	}
 	intent := receipt.New(receipt.Intent, 1, a)
 	intent.Audio, intent.Sidecar, intent.Verified, intent.Destination = &copied.Audio, &copied.Sidecar, day, "file:///archive"
-	err = m.Purging(t.Context(), a, copied, intent)
+	err = m.Purging(t.Context(), a, copied, intent, false)
 	if _, suspect := errors.AsType[*manifest.SuspectError](err); !suspect || state(t, m, 1).State != manifest.Stored {
 		t.Errorf("its purge is begun before VBC was asked: %v", err)
 	}

@@ -27,7 +27,7 @@ func stepsOf(m Manifest, r vbc.Recording) map[manifest.Step]func(context.Context
 		manifest.StepTranscribed: func(ctx context.Context) error { return m.Transcribed(ctx, r, object("t")) },
 		manifest.StepVerified:    func(ctx context.Context) error { return m.Verified(ctx, r, c, day, true) },
 		manifest.StepRelist:      func(ctx context.Context) error { return m.Relist(ctx, r) },
-		manifest.StepPurging:     func(ctx context.Context) error { return m.Purging(ctx, r, c, intentOf(r)) },
+		manifest.StepPurging:     func(ctx context.Context) error { return m.Purging(ctx, r, c, intentOf(r), false) },
 		manifest.StepPurged:      func(ctx context.Context) error { return m.Purged(ctx, r, outcomeOf(r, receipt.Deleted)) },
 		manifest.StepWithdrawn:   func(ctx context.Context) error { return m.Withdrawn(ctx, r, outcomeOf(r, receipt.NotSent)) },
 		manifest.StepNotPurged:   func(ctx context.Context) error { return m.NotPurged(ctx, r, outcomeOf(r, receipt.StillThere)) },
@@ -240,7 +240,11 @@ func refutedUntilRead(t *testing.T, places Places) {
 	if err := m.Verified(t.Context(), r, c, day, true); err != nil || state(t, m, 1).Refuted {
 		t.Errorf("reading it hasn't proven it, %v", err)
 	}
-	must(t, m.Doubt(t.Context(), r))
+	must(t, m.Doubt(t.Context(), r)) // by somebody else, after it was read
+	_, isRefuted := errors.AsType[*manifest.RefutedError](m.Purging(t.Context(), r, c, intentOf(r), false))
+	if row := state(t, m, 1); !isRefuted || !row.Refuted || row.State == manifest.Purging {
+		t.Errorf("it is purged on what was read before, or the doubt is gone: %+v", row)
+	}
 	if err := m.Relist(t.Context(), r); err != nil || !state(t, m, 1).Refuted {
 		t.Errorf("what lies under its key is trusted again, %v", err)
 	}

@@ -124,7 +124,7 @@ func (w *indexModel) step(rt *rapid.T, t *testing.T, m Manifest, r vbc.Recording
 		}
 		c := copyOf(r)
 		c.Transcript = transcript(w.texts[r.ID])
-		must(t, m.Purging(t.Context(), r, c, intentOf(r)))
+		must(t, m.Purging(t.Context(), r, c, intentOf(r), false))
 		take(t, m, r, manifest.StepPurged, manifest.StepErasing)
 		if rapid.Bool().Draw(rt, "erased") {
 			take(t, m, r, manifest.StepErased)
@@ -279,7 +279,7 @@ func indexedBeside(t *testing.T, places Places) {
 		t.Errorf("%d are to be indexed after a proof", len(rows))
 	}
 	// And neither do steps that say nothing of the transcript.
-	must(t, m.Purging(t.Context(), r, c, intentOf(r)))
+	must(t, m.Purging(t.Context(), r, c, intentOf(r), false))
 	must(t, m.Purged(t.Context(), r, outcomeOf(r, receipt.Deleted)))
 	if got := sought(t, m, manifest.Query{Words: "new", States: []manifest.State{manifest.Purged}}); len(got) != 1 {
 		t.Errorf("found %v", got)

@@ -76,7 +76,7 @@ func live(b *testing.B, m *sqlite.Manifest, rs []vbc.Recording) {
 			for _, step := range []func() error{
 				func() error { return m.Stored(b.Context(), r, c) },
 				func() error { return m.Verified(b.Context(), r, c, day, true) },
-				func() error { return m.Purging(b.Context(), r, c, intent) },
+				func() error { return m.Purging(b.Context(), r, c, intent, false) },
 				func() error { return m.Purged(b.Context(), r, outcome) },
 			} {
 				if err := step(); err != nil {

@@ -51,7 +51,7 @@ func TestPastOfAnIDThatWasGivenAgain(t *testing.T) {
 		outcome.At = start.AddDate(0, 0, 9)
 		must(t, m.Stored(t.Context(), r, c))
 		must(t, m.Verified(t.Context(), r, c, start.AddDate(0, 0, 5), true))
-		must(t, m.Purging(t.Context(), r, c, intent))
+		must(t, m.Purging(t.Context(), r, c, intent, false))
 		must(t, m.Purged(t.Context(), r, outcome))
 	}
 	var all []manifest.Departure

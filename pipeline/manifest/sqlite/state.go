@@ -98,12 +98,16 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...manifes
 
 // Purging writes down the receipt's intent. Only when it has returned nil may
 // the DELETE be sent. It is a *HeldError if the recording is under a hold at
-// that very moment, a *SuspectError if its copy may be another one's audio, and
-// then nothing is written.
-func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry) error {
+// that very moment, a *SuspectError if its copy may be another one's audio, a
+// *RefutedError if it was found wrong and the caller doesn't know that, and then
+// nothing is written.
+func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry, refuted bool) error {
 	return m.do(ctx, func(tx txn) error {
 		if err := unheld(tx, r); err != nil {
 			return err
+		}
+		if !refuted && isRefuted(tx, r) {
+			return &manifest.RefutedError{Recording: r}
 		}
 		if err := addEntry(tx, intent); err != nil {
 			return err
@@ -117,6 +121,11 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 		}
 		return err
 	})
+}
+
+func isRefuted(tx txn, r vbc.Recording) (is bool) {
+	err := tx.QueryRow("SELECT refuted FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&is)
+	return err != nil || is
 }
 
 // Purged writes down that the recording is no longer at VBC.
