@@ -13,6 +13,8 @@ var mediaMutations = []mutation{
 	{"each range is a listening", "cmd/vbcvault/web/state/plays.go", "	if p == nil || !p.goesOn(now) {\n", "	if true {\n", "TestPlays", "./cmd/vbcvault/web/state"},
 	{"another recording's play is taken", "cmd/vbcvault/web/play.go", "s.o.State.Play(ctx, who, pathOf(v.Name, row), s.now())", "s.o.State.Play(ctx, who, v.Name, s.now())", "TestPlaying$", "./cmd/vbcvault/web"},
 	{"a call out of scope is played", "cmd/vbcvault/web/recording.go", " || err == nil && !scope.Covers(row) {", " {", "TestAudioOutOfScope", "./cmd/vbcvault/web"},
-	{"damage that is heard is no news", "cmd/vbcvault/web/play.go", "		err = check.Refute(ctx, what.m, row, wrong)\n", "		_, _ = check.Refute, wrong\n", "TestDamagedAudio", "./cmd/vbcvault/web"},
+	{"damage that is heard is no news", "cmd/vbcvault/web/play.go", "check.Refute(context.WithoutCancel(ctx), what.m, what.row, wrong); err != nil {", "errors.Join(nil, ctx.Err()); err != nil {\n\t\t_, _ = check.Refute, wrong", "TestDamagedAudio", "./cmd/vbcvault/web"},
+	{"what was found wrong is written down of another copy", "pipeline/check/verify.go", "case err != nil, !same(was.Copy.Audio, row.Copy.Audio), ", "case err != nil, ", "TestRefutedIsWhatThereIsNow", "./pipeline/check"},
+	{"what VBC has no more is only doubted", "pipeline/check/verify.go", "row, err := m.Row(ctx, was.Key(), was.Nth)\n", "row, err := was, error(nil)\n", "TestRefutedIsWhatThereIsNow", "./pipeline/check"},
 	{"a waveform of damaged audio is drawn", "cmd/vbcvault/web/wave.go", "err == nil && has != o.SHA256 {", "false && has != o.SHA256 {", "TestWaveformOfDamagedAudio", "./cmd/vbcvault/web"},
 }

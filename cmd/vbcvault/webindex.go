@@ -62,7 +62,7 @@ func (p *webPage) indexAccount(ctx context.Context, v *web.Vault) error {
 	}
 	log := p.log.With("account", v.Name)
 	r, err := index.Run(ctx, store, m, log, index.Options{Workers: indexWorkers, Refuted: func(row manifest.Row, why error) {
-		if err := refuteNow(context.WithoutCancel(ctx), m, row, why); err != nil {
+		if err := check.Refute(context.WithoutCancel(ctx), m, row, why); err != nil {
 			log.Error("that a recording is damaged could not be written down", "recording", row.Recording.String(), "reason", err)
 		}
 	}})
@@ -70,15 +70,4 @@ func (p *webPage) indexAccount(ctx context.Context, v *web.Vault) error {
 		log.Info("transcripts were indexed", "indexed", r.Indexed, "cold", r.Cold, "missing", r.Missing, "damaged", r.Damaged, "failed", r.Failed)
 	}
 	return err
-}
-
-// refuteNow writes down that a transcript was found wrong, if it is still the
-// recording's: a run beside this may have stored another one since, or have deleted the
-// recording at VBC, and then it is damage that nobody can mend.
-func refuteNow(ctx context.Context, m web.Manifest, was manifest.Row, why error) error {
-	row, err := m.Row(ctx, was.Key(), was.Nth)
-	if err != nil || row.Copy.Transcript.Key != was.Copy.Transcript.Key || row.Copy.Transcript.Content != was.Copy.Transcript.Content || row.Refuted {
-		return err
-	}
-	return check.Refute(ctx, m, row, why)
 }

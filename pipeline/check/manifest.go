@@ -35,6 +35,7 @@ type Manifest interface {
 
 // Refuted is what Refute needs of one.
 type Refuted interface {
+	Row(ctx context.Context, key vbc.Key, nth int64) (manifest.Row, error)
 	Damaged(ctx context.Context, r vbc.Recording, what string) error
 	Doubt(ctx context.Context, r vbc.Recording) error
 }

@@ -115,10 +115,21 @@ func examined(ctx context.Context, m Manifest, row manifest.Row, wrong *evidence
 
 // Refute writes down that a copy was read, and is not what was archived: from now on
 // nothing that the store remembers of it proves it, the next run archives it anew,
-// if VBC has the recording still, and status lists it if not.
-func Refute(ctx context.Context, m Refuted, row manifest.Row, why error) error {
-	if isLost(row) {
+// if VBC has the recording still, and status lists it if not. was is the row by which it
+// was read: beside a run the recording may have another copy by now, and then nothing is
+// written, or be deleted at VBC, and then it is damage that nobody can mend.
+func Refute(ctx context.Context, m Refuted, was manifest.Row, why error) error {
+	row, err := m.Row(ctx, was.Key(), was.Nth)
+	same := func(was, is storage.Object) bool {
+		return was.Key == "" || was.Key == is.Key && was.Content == is.Content
+	}
+	switch {
+	case err != nil, !same(was.Copy.Audio, row.Copy.Audio), !same(was.Copy.Transcript, row.Copy.Transcript):
+		return err
+	case isLost(row) && row.Damaged == "":
 		return m.Damaged(ctx, row.Recording, why.Error())
+	case isLost(row), row.Refuted:
+		return nil
 	}
 	return m.Doubt(ctx, row.Recording)
 }

@@ -125,16 +125,9 @@ func (s *Server) noStore(ctx context.Context, what sending, err error) error {
 	return unreachable
 }
 
-// refute writes down that a copy was read and is not what was archived, as verify does:
-// the next run archives it anew, if VBC has the recording still, and status, the report
-// and the metrics show it if not.
+// refute writes down that a copy was read and is not what was archived, as verify does.
 func (s *Server) refute(ctx context.Context, what sending, wrong error) {
-	ctx = context.WithoutCancel(ctx)
-	row, err := what.m.Row(ctx, what.row.Key(), what.row.Nth)
-	if err == nil && row.Copy.Audio.Content == what.row.Copy.Audio.Content && row.Copy.Audio.Key == what.row.Copy.Audio.Key && !row.Refuted {
-		err = check.Refute(ctx, what.m, row, wrong)
-	}
-	if err != nil {
+	if err := check.Refute(context.WithoutCancel(ctx), what.m, what.row, wrong); err != nil {
 		s.log.Error("that a recording is damaged could not be written down", "account", what.v.Name, "recording", what.row.Recording.String(), "reason", err)
 	}
 }
