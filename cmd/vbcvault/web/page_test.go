@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,8 +99,8 @@ func newPage(t testing.TB, o pageOptions) *page {
 	}
 	var vaults []*web.Vault
 	number := int64(549825)
-	for name, recordings := range accounts {
-		vaults = append(vaults, p.archive(name, number, recordings, o))
+	for _, name := range slices.Sorted(maps.Keys(accounts)) { // as in a configuration, in the same order each time
+		vaults = append(vaults, p.archive(name, number, accounts[name], o))
 		number++
 	}
 	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"))

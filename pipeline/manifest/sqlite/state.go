@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,8 +107,10 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 		if err := unheld(tx, r); err != nil {
 			return err
 		}
-		if !refuted && isRefuted(tx, r) {
-			return &manifest.RefutedError{Recording: r}
+		if !refuted {
+			if err := unrefuted(tx, r); err != nil {
+				return err
+			}
 		}
 		if err := addEntry(tx, intent); err != nil {
 			return err
@@ -123,9 +126,20 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 	})
 }
 
-func isRefuted(tx txn, r vbc.Recording) (is bool) {
+// unrefuted is a *RefutedError if a reading has found the copy of a recording wrong. Of one
+// that isn't known it says nothing: that takes no step.
+func unrefuted(tx txn, r vbc.Recording) error {
+	var is bool
 	err := tx.QueryRow("SELECT refuted FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&is)
-	return err != nil || is
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read manifest: %w", err)
+	case is:
+		return &manifest.RefutedError{Recording: r}
+	}
+	return nil
 }
 
 // Purged writes down that the recording is no longer at VBC.
