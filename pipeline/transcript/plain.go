@@ -22,14 +22,19 @@ func readText(text string) []Segment {
 	speakers := mostAreNamed(lines)
 	var out []Segment
 	for _, line := range lines {
+		// A line may have nothing after its time or its speaker but spaces that a regular
+		// expression takes for text: then it is shown as it is.
 		s := Segment{Start: None, End: None, Text: strings.TrimSpace(line)}
 		if m := stamp.FindStringSubmatch(line); m != nil {
-			if at, ok := clock(m[1]); ok {
-				s.Start, s.Text = int64(at*1000+0.5), strings.TrimSpace(m[2])
+			at, ok := clock(m[1])
+			if text := strings.TrimSpace(m[2]); ok && text != "" {
+				s.Start, s.Text = int64(at*1000+0.5), text
 			}
 		}
 		if m := named.FindStringSubmatch(s.Text); speakers && m != nil {
-			s.Speaker, s.Text = m[1], strings.TrimSpace(m[2])
+			if text := strings.TrimSpace(m[2]); text != "" {
+				s.Speaker, s.Text = m[1], text
+			}
 		}
 		if s.Text != "" {
 			out = append(out, s)

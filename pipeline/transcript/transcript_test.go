@@ -103,6 +103,7 @@ func FuzzTranscript(f *testing.F) {
 		`{"segments":[{"start":1,"end":2.5,"speaker":"Agent","text":"Hello\u0021 there."}]}`, "[00:01] Agent: Hello\n", "WEBVTT\n\n00:01.000 --> 00:02.500\n<v A>b",
 		`{"results":{"items":[{"start_time":"1.0","alternatives":[{"content":"Hello"}]},{"alternatives":[{"content":"."}]}]}}`, `[{"ts":"2026-05-12T10:15:01Z","text":"x"}]`,
 		`{"words":[{"word":"a","startTime":{"seconds":1e400}}]}`, "\xff\xfe\x00", `{"text":"\ud800"}`, `{"offset":"PT1M","text":["a",{"text":"b"}]}`,
+		"0:00 \v", "A: \u00a0\nB: \v", "00:01 --> 00:02\n<b>\n",
 	} {
 		f.Add([]byte(seed), int64(60))
 	}
