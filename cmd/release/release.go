@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+)
+
+// release is what is made of one commit.
+type release struct {
+	version version
+	commit  string    // 40 hex digits
+	time    time.Time // of the commit, UTC, whole seconds: the time of all that is made
+	root    string    // the repository, absolute
+	out     string    // where everything goes, absolute
+	work    string    // what is made on the way and isn't published, absolute
+	targets []target
+	log     io.Writer
+}
+
+// target is a system that binaries are made for, in Go's words.
+type target struct{ os, arch string }
+
+func (t target) String() string { return t.os + "/" + t.arch }
+
+// allTargets are those of a release.
+var allTargets = []target{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"}}
+
+// binary is the path of a target's binary, after the step binaries.
+func (r *release) binary(t target) string {
+	name := "vbcvault"
+	if t.os == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(r.work, t.os+"-"+t.arch, name)
+}
+
+// share is a directory as /usr/share is, after the step share: man/man1, man/man7,
+// bash-completion/completions, zsh/vendor-completions, fish/vendor_completions.d.
+func (r *release) share() string { return filepath.Join(r.work, "share") }
+
+// step makes a part. What it publishes lies in r.out when it returns nil; what it
+// makes is the same, byte for byte, for the same commit.
+type step struct {
+	name string
+	do   func(context.Context, *release) error
+}
+
+// steps are in the order in which they are done: each may use what those before made.
+var steps = []step{}
+
+func run(ctx context.Context, args []string, log io.Writer) error {
+	fs := flag.NewFlagSet("release", flag.ContinueOnError)
+	out := fs.String("out", "../../dist", "where everything goes; what is there of an earlier release is removed")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	r := &release{log: log}
+	var err error
+	if r.out, err = filepath.Abs(*out); err != nil {
+		return err
+	}
+	for _, s := range steps {
+		fmt.Fprintln(log, s.name)
+		if err := s.do(ctx, r); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
