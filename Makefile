@@ -15,6 +15,8 @@
 # make demo        the program on a simulated account; make demo-web opens the page
 # make picture     the picture of the page in README.md: what chromium shows of the demo
 # make dist        static binaries for the usual systems
+# make release     everything that is published of this commit, under dist/
+# make release-check  make a release of the working tree, and try each part of it
 # make help        this list
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -22,7 +24,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players dist demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players dist release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -115,6 +117,12 @@ bench-list:
 
 bench-search:
 	go test ./pipeline/manifest/sqlite -run '^$$' -bench Search -benchtime 1x -largest $(LARGEST) -timeout 90m
+
+release:
+	go -C cmd/release run . --out ../../dist
+
+release-check:
+	go -C cmd/release test -count 1 ./...
 
 dist:
 	@mkdir -p dist
