@@ -55,6 +55,10 @@ type step struct {
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
 	{"binaries", binaries},
+	{"archives", archives},
+	{"bills of materials", boms},
+	{"release notes", notes},
+	{"checksums", sums},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -110,6 +114,9 @@ func (r *release) make(ctx context.Context) (err error) {
 			return err
 		}
 		defer os.RemoveAll(r.work)
+	}
+	if err := os.MkdirAll(r.share(), 0o755); err != nil {
+		return err
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)
