@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func (r *release) make(ctx context.Context) (err error) {
 		if r.work, err = os.MkdirTemp("", "vbcvault-release-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(r.work)
+		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
 	}
 	if err := os.MkdirAll(r.share(), 0o755); err != nil {
 		return err
