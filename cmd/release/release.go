@@ -60,6 +60,7 @@ var steps = []step{
 	{"bills of materials", boms},
 	{"release notes", notes},
 	{"checksums", sums},
+	{"share", share},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
