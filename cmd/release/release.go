@@ -55,6 +55,7 @@ type step struct {
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
 	{"binaries", binaries},
+	{"image", makeImage},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
