@@ -61,6 +61,7 @@ var steps = []step{
 	{"release notes", notes},
 	{"checksums", sums},
 	{"share", share},
+	{"image", makeImage},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
