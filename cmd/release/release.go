@@ -56,6 +56,10 @@ type step struct {
 var steps = []step{
 	{"binaries", binaries},
 	{"share", share},
+	{"archives", archives},
+	{"bills of materials", boms},
+	{"release notes", notes},
+	{"checksums", sums},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -111,6 +115,9 @@ func (r *release) make(ctx context.Context) (err error) {
 			return err
 		}
 		defer os.RemoveAll(r.work)
+	}
+	if err := os.MkdirAll(r.share(), 0o755); err != nil {
+		return err
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)
