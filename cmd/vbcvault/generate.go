@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,15 +87,36 @@ func generate(root *cobra.Command, dir string, day time.Time) (n int, err error)
 		files[path] = b.Bytes()
 	}
 	for path, content := range files {
-		path = filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for everybody to read
-			return 0, usagef("name a directory that you may write in", "%w", err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // for everybody to read
+		if err := writeShared(dir, filepath.FromSlash(path), content); err != nil {
 			return 0, usagef("name a directory that you may write in", "%w", err)
 		}
 	}
 	return len(files), nil
+}
+
+// writeShared writes a file below dir that everybody may read, and so the directories
+// that it makes on the way, whatever the umask is.
+func writeShared(dir, path string, content []byte) error {
+	var made []string
+	for d := filepath.Join(dir, filepath.Dir(path)); ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d)
+	}
+	path = filepath.Join(dir, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for everybody
+		return err
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // for everybody
+		return err
+	}
+	for _, d := range made {
+		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // for everybody
+			return err
+		}
+	}
+	return os.Chmod(path, 0o644) //nolint:gosec // for everybody
 }
 
 // manualPages are the pages by their path below a directory like /usr/share.
