@@ -134,3 +134,27 @@ func allCommands(t *testing.T, name string) []string {
 	}
 	return all
 }
+
+// A shell is told what the value of a flag may be, and suggests files only where one is
+// wanted. What it shows of flags has no marks.
+func TestCompletionKnowsValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ typed, want string }{
+		{"archive --fetch ", "auto direct export :4"},
+		{"archive --fetch=d", "direct :4"},
+		{"export --format ", "csv jsonl parquet :4"},
+		{"archive --manifest ", ":0"},
+		{"archive --to ", ":0"},
+		{"archive --spool-dir ", ":16"},
+		{"archive --older-than ", ":4"},
+		{"verify ", ":4"},
+		{"config check ", ":0"},
+		{"archive --older-", "--older-than archive recordings older than AGE: 90d, 2w, 1y, 36h :4"},
+	} {
+		words := strings.Split(c.typed, " ")
+		out, err := exec.Command(program(t), append([]string{"__complete"}, words...)...).Output()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", c.typed, got, err)
+		}
+	}
+}
