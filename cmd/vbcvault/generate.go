@@ -119,11 +119,25 @@ func writeShared(dir, path string, content []byte) error {
 	return os.Chmod(path, 0o644) //nolint:gosec // for everybody
 }
 
+// filesHelp is where the program looks for files, unless flags or the environment say
+// otherwise.
+const filesHelp = `  ~/.local/state/vbcvault  manifests and their keys, and what the service and
+                  the page keep. XDG_STATE_HOME and VBCVAULT_STATE_DIR can put it elsewhere
+  /etc/vbcvault/config.yaml  the configuration file of the service that packages install
+  /etc/vbcvault/secrets  the secrets of that service
+  /var/lib/vbcvault  its state directory
+
+See vbcvault help formats for what is in them.`
+
+// otherStatus is what pages say that don't list the codes.
+const otherStatus = `0 if everything is well. See vbcvault archive --help for the other codes, and for
+the variables of the environment.`
+
 // manualPages are the pages by their path below a directory like /usr/share.
 func manualPages(root *cobra.Command, day time.Time) map[string][]byte {
 	book := &manpage.Book{Source: "vbcvault " + programVersion(), Date: day, Topics: topicNames}
-	files := map[string][]byte{}
 	more := []manpage.Section{{Title: "ENVIRONMENT", Text: body(environmentHelp)}, {Title: "EXIT STATUS", Text: body(exitCodes)}}
+	files := map[string][]byte{}
 	for _, cmd := range family(root) {
 		if cmd != root && !manpage.Shown(cmd) {
 			continue
@@ -132,9 +146,13 @@ func manualPages(root *cobra.Command, day time.Time) map[string][]byte {
 		topics := topicsOf[topLevel(cmd).Name()]
 		switch cmd.Name() {
 		case "vbcvault":
-			sections, topics = more, topicNames
+			sections, topics = slices.Concat(more, []manpage.Section{{Title: "FILES", Text: filesHelp}}), topicNames
 		case "archive":
 			sections = more
+		default:
+			if !cmd.HasSubCommands() {
+				sections = []manpage.Section{{Title: "EXIT STATUS", Text: otherStatus}}
+			}
 		}
 		files["man/man1/"+manpage.Name(cmd)+".1"] = book.Command(cmd, sections, topics)
 	}

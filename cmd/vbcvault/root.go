@@ -98,6 +98,8 @@ To see it work without an account, a bucket or a server:
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {
+		cmd.Flags().SortFlags = false
+		cmd.Flags().VisitAll(plainDefault)
 		if cmd.Args == nil {
 			continue
 		}
@@ -117,8 +119,6 @@ To see it work without an account, a bucket or a server:
 			}
 			return nil
 		}
-		cmd.Flags().SortFlags = false
-		cmd.Flags().VisitAll(plainDefault)
 	}
 	addManual(root, s)
 	suggestValues(root)

@@ -51,8 +51,8 @@ ls
 .PP
 after
 `},
-		{"code", "```\n.x  \\n\n\n\ty\n```", ".IP \"\" 2\n.EX\n\\&.x  \\en\n\n    y\n.EE\n.nh\n"},
-		{"a word for those who test", "```sh\n# Not run by our tests: no bucket\nls\n```", ".IP \"\" 2\n.EX\nls\n.EE\n.nh\n"},
+		{"code", "```\n.x  \\n\n\n\ty\n```", ".RS 2\n.EX\n\\&.x  \\en\n\n    y\n.EE\n.nh\n.RE\n"},
+		{"a word for those who test", "```sh\n# Not run by our tests: no bucket\nls\n```", ".RS 2\n.EX\nls\n.EE\n.nh\n.RE\n"},
 		{"titles", "## Who `may` what\n\n### A part\n\ntext", ".SH \"WHO may WHAT\"\n.SS \"A part\"\ntext\n"},
 		{"a narrow table", "| a | b |\n|---|---|\n| `x` | |\n| .y | z |", ".TS\nnokeep;\nl l.\n\\fBa\\fR\t\\fBb\\fR\n_\n\\fBx\\fR\t\n\\&.y\tz\n.TE\n"},
 		{"a column to wrap", "| a | b |\n|---|---|\n| x | " + strings.Repeat("word ", 20) + "|", ".TS\nnokeep;\nl lx.\n\\fBa\\fR\t\\fBb\\fR\n_\nx\tT{\n" + strings.TrimSpace(strings.Repeat("word ", 15)) + "\n" + strings.TrimSpace(strings.Repeat("word ", 5)) + "\nT}\n.TE\n"},
