@@ -3,11 +3,14 @@
 package main_test
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
@@ -41,7 +44,7 @@ func TestStateOnFUSE(t *testing.T) {
 		{3, []string{"web"}, "the state of the page can't be on"},
 		{3, []string{"archive", "--all"}, "a manifest can't be on"},
 	} {
-		r := s.ask(c.args...)
+		r := s.refusal(c.args...)
 		s.want(r, c.code, nil)
 		s.saysHow(r.stderr, c.say)
 		if c.args[0] == "archive" && strings.Count(r.stderr, "code=network-disk") != 2 {
@@ -57,6 +60,17 @@ func TestStateOnFUSE(t *testing.T) {
 	r := s.run("config", "check", s.file)
 	s.want(r, 2, nil)
 	s.saysHow(r.stdout, "state-dir: the state of the service can't be on")
+}
+
+// refusal runs a command that must not begin; one that does would go on, and is stopped.
+func (s *served) refusal(args ...string) result {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := s.command(append(args, "--config", s.file)...)
+	limited := exec.CommandContext(ctx, cmd.Path, cmd.Args[1:]...)
+	limited.Env = cmd.Env
+	return s.finish(limited)
 }
 
 // databases are files below a directory other than those which say that an account is not
@@ -99,7 +113,7 @@ func TestServeWithAManifestOnFUSE(t *testing.T) {
 	}
 	s.accounts[1].schedule = "    manifest: " + filepath.Join(there, "m") + "\n"
 	s.write()
-	r := s.ask("serve")
+	r := s.refusal("serve")
 	s.want(r, 3, nil)
 	s.saysHow(r.stderr, "account globex: a manifest can't be on")
 	if _, err := os.Stat(filepath.Join(s.state, "service.db")); !os.IsNotExist(err) {
