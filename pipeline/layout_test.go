@@ -71,13 +71,13 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/manpage":  {},
 	"cmd/vbcvault/schedule": {},
 	"cmd/vbcvault/story":    {"cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage"},
-	"cmd/vbcvault/service":  {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress"},
+	"cmd/vbcvault/service":  {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress", "storage/mount"},
 
 	"cmd/vbcvault/web":          {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/story", "cmd/vbcvault/web/access", "cmd/vbcvault/web/handover", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/layout", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
 	"cmd/vbcvault/web/access":   {"cmd/vbcvault/config", "cmd/vbcvault/web/state", "pipeline/manifest"},
 	"cmd/vbcvault/web/handover": {"pipeline/catalog", "pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/refusal", "storage"},
 	"cmd/vbcvault/web/media":    {"storage"},
-	"cmd/vbcvault/web/state":    {},
+	"cmd/vbcvault/web/state":    {"storage/mount"},
 	"cmd/vbcvault/web/waveform": {},
 
 	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
