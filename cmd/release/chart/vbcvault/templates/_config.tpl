@@ -51,6 +51,16 @@ service:
 {{- if not (has (dig "state-dir" (include "vbcvault.stateDir" .) $given) (list (include "vbcvault.stateDir" .))) -}}
 {{- fail (printf "config.state-dir must be %s, where the volume is: remove it" (include "vbcvault.stateDir" .)) -}}
 {{- end -}}
+{{- range $kind := list "accounts" "destinations" "notify" -}}
+{{- range list "true" "false" -}}
+{{- if hasKey (get $given $kind | default dict) . -}}
+{{- fail (printf "config.%s has the name %s. Helm takes yes, no, on and off for true and false: write such a name in quotes" $kind .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .Values.secrets) (include "vbcvault.secretFiles" .) -}}
+{{- fail (printf "config refers to files in %s/secrets, and secrets names no Secret: write secrets: [NAME], and give that Secret the keys %s" (include "vbcvault.configDir" .) (include "vbcvault.secretFiles" . | replace " " ", ")) -}}
+{{- end -}}
 {{- if $service -}}
 {{- include "vbcvault.checkService" (dict "root" . "given" $given) -}}
 {{- else -}}
@@ -115,4 +125,17 @@ service:
 {{- else if $values.web.ingress.enabled -}}
 {{- fail "web.ingress.enabled needs web.enabled: true" -}}
 {{- end -}}
+{{- end }}
+
+{{/* The names of the files in secrets to which the configuration refers, with spaces between. */}}
+{{- define "vbcvault.secretFiles" -}}
+{{- $dir := printf "%s/secrets/" (include "vbcvault.configDir" .) -}}
+{{- $names := list -}}
+{{- range regexFindAll (printf "%s[A-Za-z0-9._-]+" $dir) (include "vbcvault.given" .) -1 -}}
+{{- $names = append $names (trimPrefix $dir .) -}}
+{{- end -}}
+{{- range regexFindAll "\\bcredential: *[\"']?[A-Za-z0-9._-]+" (include "vbcvault.given" .) -1 -}}
+{{- $names = append $names (regexReplaceAll "^credential: *[\"']?" . "") -}}
+{{- end -}}
+{{- $names | uniq | sortAlpha | join " " -}}
 {{- end }}
