@@ -62,6 +62,7 @@ var steps = []step{
 	{"checksums", sums},
 	{"share", share},
 	{"image", makeImage},
+	{"chart", makeChart},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {

@@ -19,9 +19,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// chartDir is the chart as it stands in the repository.
-const chartDir = "../chart/vbcvault"
-
 const (
 	release   = "night"
 	namespace = "calls"
