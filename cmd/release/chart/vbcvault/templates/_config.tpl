@@ -1,5 +1,6 @@
 {{/* The text of the configuration file. */}}
 {{- define "vbcvault.configText" -}}
+{{- include "vbcvault.check" . -}}
 {{- if .Values.configText -}}
 {{- .Values.configText | trimSuffix "\n" }}
 {{- if and (eq .Values.mode "service") (not (hasKey (include "vbcvault.given" . | fromYaml) "service")) }}
@@ -77,7 +78,7 @@ service:
 {{- end -}}
 {{- end -}}
 {{- if or .Values.database.secret (gt (int .Values.replicas) 1) -}}
-{{- if not (has "postgres" (splitList "," (get .Chart.Annotations "vbcvault/manifests"))) -}}
+{{- if not (has "postgres" (splitList "," (index .Chart.Annotations "vbcvault/manifests"))) -}}
 {{- fail "several replicas, or a database, are refused: this version of vbcvault keeps its manifests in files, which only one pod may write. Set replicas: 1, and remove database.secret" -}}
 {{- end -}}
 {{- if not $service -}}
