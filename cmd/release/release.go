@@ -56,13 +56,13 @@ type step struct {
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
 	{"binaries", binaries},
+	{"manual pages and completions", share},
 	{"archives", archives},
+	{"image", makeImage},
+	{"chart", makeChart},
 	{"bills of materials", boms},
 	{"release notes", notes},
 	{"checksums", sums},
-	{"share", share},
-	{"image", makeImage},
-	{"chart", makeChart},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -118,9 +118,6 @@ func (r *release) make(ctx context.Context) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
-	}
-	if err := os.MkdirAll(r.share(), 0o755); err != nil {
-		return err
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)
