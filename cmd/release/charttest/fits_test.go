@@ -128,6 +128,12 @@ func (o *objects) leads(t *testing.T, to workload) {
 			t.Errorf("there is no Service %q", s.Spec.ServiceName)
 		}
 	}
+	if web, ok := services[to.name+"-web"]; ok {
+		encrypted := strings.Contains(o.configs[0].Data["config.yaml"], "tls.key")
+		if port := web.Spec.Ports[0].Port; encrypted != (port == 443) {
+			t.Errorf("the page's port is %d", port)
+		}
+	}
 	for _, i := range o.ingresses {
 		b := i.Spec.Rules[0].HTTP.Paths[0].Backend.Service
 		if s := services[b.Name]; len(s.Spec.Ports) != 1 || s.Spec.Ports[0].Name != b.Port.Name {

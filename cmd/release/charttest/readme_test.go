@@ -1,6 +1,7 @@
 package charttest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -93,6 +94,40 @@ func TestReadme(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if string(is) != want.String() {
-		t.Error("the table of README.md isn't what values.yaml says: go -C cmd/release/charttest test . -run 'TestSchema|TestReadme' -update")
+		t.Error("the table of README.md isn't what values.yaml says: " + updating)
 	}
 }
+
+// TestAlerts holds the alerts of the chart to those that vbcvault prints: all are there,
+// with what they say in Prometheus' own words.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(chartDir, "files", "alerts.yaml")
+	is, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := printed(t, "metrics", "alerts")
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if !bytes.Equal(is, want) {
+		t.Error("files/alerts.yaml isn't what vbcvault metrics alerts prints: " + updating)
+	}
+	alerts := 0
+	for _, g := range deployed(t, loaded(t), valuesOf(t, sets(t)["everything"])).rules[0].Spec.Groups {
+		for _, r := range g.Rules {
+			alerts++
+			if !strings.Contains(string(want), "alert: "+r.Alert+"\n") || r.Annotations["summary"] == "" || r.Expr == "" {
+				t.Errorf("%+v isn't what vbcvault prints", r)
+			}
+		}
+	}
+	if n := strings.Count(string(want), "- alert: "); n != alerts {
+		t.Errorf("%d alerts of %d", alerts, n)
+	}
+}
+
+// updating is how what is made of something else is made again.
+const updating = "go -C cmd/release/charttest test . -run 'TestSchema$|TestReadme$|TestAlerts$' -update"

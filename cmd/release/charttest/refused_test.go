@@ -18,7 +18,7 @@ func TestRefused(t *testing.T) {
 		want string // what the refusal says
 	}{
 		// By the schema: of the chart itself,
-		{"a misspelt value", "service", `persistance: {size: 1Gi}`, "additional properties 'persistance' not allowed"},
+		{"a misspelt value", "service", `persistenz: {size: 1Gi}`, "additional properties 'persistenz' not allowed"},
 		{"a mode that isn't there", "service", `mode: daemon`, "at '/mode': value must be one of 'service', 'job'"},
 		{"a volume of many nodes", "service", `persistence: {accessMode: ReadWriteMany}`, "at '/persistence/accessMode'"},
 		{"a size without a unit", "service", `persistence: {size: "10"}`, "at '/persistence/size'"},
@@ -45,7 +45,8 @@ func TestRefused(t *testing.T) {
 		{"metrics where no probe looks", "service", `config: {service: {listen: "127.0.0.1:9180"}}`, `config.service.listen must be ":9180"`},
 		{"a run of nobody", "job", `job: {accounts: [other]}`, "job.accounts: there is no account other"},
 		{"a page of a job", "job", `web: {enabled: true}`, "web.enabled needs mode: service"},
-		{"metrics of a job", "job", `serviceMonitor: {enabled: true}`, "serviceMonitor.enabled needs mode: service"},
+		{"metrics of a job", "job", `serviceMonitor: {enabled: true}`, "prometheusRule.enabled need mode: service"},
+		{"alerts of a job", "job", `prometheusRule: {enabled: true}`, "prometheusRule.enabled need mode: service"},
 		{"a page without an address", "everything", `config: {web: {url: null}}`, "web.enabled needs config.web.url"},
 		{"a page that nobody encrypts", "everything", `config: {web: {proxies: null}}`, "web.enabled needs config.web.proxies"},
 		{"a page at another port", "everything", `config: {web: {listen: ":80"}}`, `config.web.listen must be ":8180"`},

@@ -14,7 +14,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-var update = flag.Bool("update", false, "write what is made of values.yaml and of vbcvault: values.schema.json and README.md of the chart")
+var update = flag.Bool("update", false, "write what is made of values.yaml and of vbcvault: values.schema.json, README.md and files/alerts.yaml of the chart")
 
 // TestSchema holds the schema of the values to what they are made of: below config it is
 // vbcvault's own schema, so that Helm refuses a misspelt key before anything is
@@ -51,7 +51,7 @@ func TestSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(is, want.Bytes()) {
-		t.Error("values.schema.json isn't what values.yaml and vbcvault config schema say: go -C cmd/release/charttest test . -run 'TestSchema|TestReadme' -update")
+		t.Error("values.schema.json isn't what values.yaml and vbcvault config schema say: " + updating)
 	}
 }
 

@@ -68,8 +68,8 @@ service:
 {{- if .Values.web.enabled -}}
 {{- fail "web.enabled needs mode: service. In mode job no program is there to answer the page" -}}
 {{- end -}}
-{{- if .Values.serviceMonitor.enabled -}}
-{{- fail "serviceMonitor.enabled needs mode: service. In mode job nothing is there to be asked for metrics; use config.notify instead" -}}
+{{- if or .Values.serviceMonitor.enabled .Values.prometheusRule.enabled -}}
+{{- fail "serviceMonitor.enabled and prometheusRule.enabled need mode: service. In mode job nothing is there to be asked for metrics; use config.notify instead" -}}
 {{- end -}}
 {{- range .Values.job.accounts -}}
 {{- if not (hasKey $given.accounts .) -}}
