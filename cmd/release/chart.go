@@ -30,10 +30,11 @@ func makeChart(_ context.Context, r *release) error {
 		return err
 	}
 	if n := len(chartVersions.FindAll(about, -1)); n != 2 {
-		return fmt.Errorf("Chart.yaml has %d lines with a version instead of two", n)
+		return fmt.Errorf("find the versions in Chart.yaml: there are %d instead of two", n)
 	}
 	versioned := filepath.Join(r.work, "Chart.yaml")
-	if err := os.WriteFile(versioned, chartVersions.ReplaceAll(about, fmt.Appendf(nil, "${1}: %q", r.version)), 0o600); err != nil {
+	about = chartVersions.ReplaceAll(about, fmt.Appendf(nil, "${1}: %q", r.version))
+	if err := os.WriteFile(versioned, about, 0o600); err != nil {
 		return err
 	}
 	for i, f := range files {

@@ -20,7 +20,8 @@ import (
 func TestChart(t *testing.T) {
 	t.Parallel()
 	r := built(t)
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", ".", "-chart", r.chartFile(), "-program", r.binary(target{runtime.GOOS, runtime.GOARCH}))
+	program := r.binary(target{runtime.GOOS, runtime.GOARCH})
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", ".", "-chart", r.chartFile(), "-program", program)
 	cmd.Dir = "charttest"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: go -C cmd/release/charttest test .\n%s", err, out)

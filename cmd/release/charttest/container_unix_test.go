@@ -90,7 +90,8 @@ func (n *node) container(t *testing.T, o *objects, pod corev1.PodSpec) *containe
 	t.Cleanup(stop)
 	out.cmd = exec.CommandContext(ctx, path, args...)
 	out.cmd.Dir = "/"
-	out.cmd.Env = []string{"TMPDIR=" + filepath.Join(n.dir, "tmp"), "AWS_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true"}
+	tmp := filepath.Join(n.dir, "tmp")
+	out.cmd.Env = []string{"TMPDIR=" + tmp, "AWS_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true"}
 	for _, e := range c.Env {
 		value := here.Replace(e.Value)
 		if e.ValueFrom != nil {
@@ -167,13 +168,13 @@ func own(t *testing.T, path string, mode int32) {
 	}
 }
 
+// secretFile is a reference to a secret of the chart's.
+var secretFile = regexp.MustCompile(`(?:/etc/vbcvault/secrets/|\bcredential: )([A-Za-z0-9._-]+)`)
+
 // secretFiles are the names of the secrets to which the configuration refers.
 func secretFiles(o *objects) (names []string) {
 	for _, c := range o.configs {
-		for _, m := range regexp.MustCompile(`/etc/vbcvault/secrets/([A-Za-z0-9._-]+)`).FindAllStringSubmatch(c.Data["config.yaml"], -1) {
-			names = append(names, m[1])
-		}
-		for _, m := range regexp.MustCompile(`\bcredential: ([A-Za-z0-9._-]+)`).FindAllStringSubmatch(c.Data["config.yaml"], -1) {
+		for _, m := range secretFile.FindAllStringSubmatch(c.Data["config.yaml"], -1) {
 			names = append(names, m[1])
 		}
 	}
@@ -187,7 +188,9 @@ func certificate(t *testing.T) (chain, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"calls.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"calls.example.com"}, NotAfter: time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &secret.PublicKey, secret)
 	if err != nil {
 		t.Fatal(err)

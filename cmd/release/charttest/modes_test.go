@@ -76,7 +76,10 @@ func TestModesKeepTheVolume(t *testing.T) {
 	after := deployed(t, newer, values)
 	fixed := func(o *objects) string {
 		s := o.statefulSets[0].Spec
-		text, err := json.Marshal([]any{o.statefulSets[0].Name, s.Selector, s.ServiceName, s.PodManagementPolicy, s.VolumeClaimTemplates, o.claims[0].Name, o.claims[0].Spec})
+		text, err := json.Marshal([]any{
+			o.statefulSets[0].Name, s.Selector, s.ServiceName, s.PodManagementPolicy, s.VolumeClaimTemplates,
+			o.claims[0].Name, o.claims[0].Spec,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -108,7 +108,9 @@ func (n *node) get(t *testing.T, c corev1.Container, port, scheme, path, host st
 			t.Fatal(err)
 		}
 		req.Host = host
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
+		}}
 		resp, err := client.Do(req)
 		if err != nil {
 			t.Errorf("port %s: %v", port, err)

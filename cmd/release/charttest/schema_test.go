@@ -14,7 +14,8 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-var update = flag.Bool("update", false, "write what is made of values.yaml and of vbcvault: values.schema.json, README.md and files/alerts.yaml of the chart")
+var update = flag.Bool("update", false,
+	"write what is made of values.yaml and of vbcvault: values.schema.json, README.md and files/alerts.yaml of the chart")
 
 // TestSchema holds the schema of the values to what they are made of: below config it is
 // vbcvault's own schema, so that Helm refuses a misspelt key before anything is

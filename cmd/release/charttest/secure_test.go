@@ -38,10 +38,12 @@ func unrestricted(p corev1.PodSpec) (wrong []string) {
 	refuse(s.RunAsNonRoot == nil || !*s.RunAsNonRoot, "it may run as root")
 	refuse(s.RunAsUser == nil || *s.RunAsUser == 0, "it runs as root, or as whoever the image says")
 	refuse(s.FSGroup == nil || *s.FSGroup == 0, "its volumes belong to no group of its own")
-	refuse(s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault, "all system calls are allowed")
+	seccomp := s.SeccompProfile
+	refuse(seccomp == nil || seccomp.Type != corev1.SeccompProfileTypeRuntimeDefault, "all system calls are allowed")
 	for _, v := range p.Volumes {
 		refuse(v.HostPath != nil, "a directory of the host is a volume")
-		refuse(v.ConfigMap == nil && v.Projected == nil && v.Secret == nil && v.EmptyDir == nil && v.PersistentVolumeClaim == nil, "volume "+v.Name+" is of a kind that restricted forbids")
+		allowed := v.ConfigMap != nil || v.Projected != nil || v.Secret != nil || v.EmptyDir != nil || v.PersistentVolumeClaim != nil
+		refuse(!allowed, "volume "+v.Name+" is of a kind that restricted forbids")
 		for _, mode := range modes(v) {
 			refuse(mode == nil || *mode&0o337 != 0, "others can read the files of "+v.Name+", or somebody can change or run them")
 		}
