@@ -112,7 +112,9 @@ func TestAlerts(t *testing.T) {
 		if err := os.WriteFile(path, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
-	} else if !bytes.Equal(is, want) {
+		return // another test may be writing the schema
+	}
+	if !bytes.Equal(is, want) {
 		t.Error("files/alerts.yaml isn't what vbcvault metrics alerts prints: " + updating)
 	}
 	alerts := 0
