@@ -5,23 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
 
-// here is the system that the release is made on.
-var here = target{runtime.GOOS, runtime.GOARCH}
-
-// binaries builds a static binary for each target, and one for this machine, which
-// writes the manual pages.
+// binaries builds a static binary for each target.
 func binaries(ctx context.Context, r *release) error {
-	all := slices.Clone(r.targets)
-	if !slices.Contains(all, here) {
-		all = append(all, here)
-	}
-	for _, t := range all {
+	for _, t := range r.targets {
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", r.ldflags(), "-o", r.binary(t), "./cmd/vbcvault") //nolint:gosec // of this program
 		cmd.Dir = r.root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.os, "GOARCH="+t.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -56,12 +55,8 @@ type step struct {
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
 	{"binaries", binaries},
-	{"manual pages and completions", share},
-	{"archives", archives},
-	{"image", makeImage},
-	{"bills of materials", boms},
-	{"release notes", notes},
-	{"checksums", sums},
+	{"share", share},
+	{"packages", packages},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -116,7 +111,7 @@ func (r *release) make(ctx context.Context) (err error) {
 		if r.work, err = os.MkdirTemp("", "vbcvault-release-"); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
+		defer os.RemoveAll(r.work)
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)
