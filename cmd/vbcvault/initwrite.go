@@ -1,0 +1,375 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+)
+
+// usualAge is how old recordings are that are archived, unless somebody says otherwise.
+const usualAge = "90d"
+
+// existing looks at the configuration file that is there, before anybody has answered
+// anything: what can't be added to it is found now.
+func (u *setup) existing(ctx context.Context) error {
+	text, err := os.ReadFile(u.place.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		u.name = cmp.Or(u.name, "main")
+		return u.named(nil)
+	}
+	if err != nil {
+		return usagef("run it as a user who may read it, or choose another file with --out", "the configuration can't be read: %w", err)
+	}
+	u.was = text
+	trial, err := u.withAccount("init-tries-this", "  init-tries-this: {older-than: 90d, to: \"file:///x\", delete: false, vbc: {username: x, password: {env: X}, client-id: x, client-secret: {env: X}}}\n")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, a := range trial.Accounts {
+		if a.Name != "init-tries-this" {
+			names = append(names, a.Name)
+		}
+	}
+	if len(names) == 0 {
+		u.name = cmp.Or(u.name, "main")
+		return u.named(nil)
+	}
+	if !u.add {
+		if u.asks == nil {
+			return usagef("add --add to add an account to it, or choose another file with --out", "%s is there already, with the accounts %s", u.place.file, strings.Join(names, ", "))
+		}
+		u.say("%s is there already, with the accounts: %s.", u.place.file, strings.Join(names, ", "))
+		if sure, err := u.asks.yes(ctx, "Add another account to it?", true); err != nil {
+			return err
+		} else if !sure {
+			return usagef("choose another file with --out", "%s stays as it is", u.place.file)
+		}
+	}
+	if u.asks != nil && (u.name == "" || slices.Contains(names, u.name)) {
+		u.say("The account needs a name of its own in the file, as in acme.")
+		u.name, err = u.asks.needed(ctx, "Name", "", func(s string) error { u.name = s; return u.named(names) })
+		return err
+	}
+	u.name = cmp.Or(u.name, "main")
+	return u.named(names)
+}
+
+// named refuses a name that the account can't have beside others.
+func (u *setup) named(others []string) error {
+	if slices.Contains(others, u.name) {
+		return usagef("choose another --name; to change an account, edit the file", "the account %s is in %s already", u.name, u.place.file)
+	}
+	if _, err := config.Parse("", []byte("accounts: {"+scalarInList(u.name)+": {older-than: 90d, to: \"file:///x\"}}"), configFlags); err != nil {
+		if wrong, ok := errors.AsType[*config.Error](err); ok && len(wrong.Mistakes) > 0 {
+			for _, m := range wrong.Mistakes {
+				if strings.Contains(m.Wrong, "name") && !strings.Contains(m.Wrong, "username") {
+					return usagef(cmp.Or(m.Mend, "use lower-case letters and digits"), "--name %q: %s", u.name, m.Wrong)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// choices asks what there is left to decide.
+func (u *setup) choices(ctx context.Context) error {
+	if u.asks != nil && u.flags.olderThan == "" {
+		age, err := u.asks.needed(ctx, "\nArchive recordings older than", usualAge, func(s string) error { _, err := parseAge("older-than", s); return err })
+		if err == nil {
+			err = u.set("older-than", age)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if u.asks != nil && !u.given.Changed("delete") {
+		u.say("\nArchiving alone deletes nothing at VBC. Deleting can begin now, or later when you\nhave looked at the archive: delete: true in the file.")
+		yes, err := u.asks.yes(ctx, "Delete each recording at VBC a week after its copy was verified?", false)
+		if err == nil {
+			err = u.set("delete", fmt.Sprint(yes))
+		}
+		if err == nil && yes && u.flags.deleteAfter == "" {
+			err = u.set("delete-after", "7d")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if u.number != "" && u.flags.account == "self" && !u.hasManifest() {
+		if err := u.set("account", u.number); err != nil {
+			return err
+		}
+	}
+	_, err := u.job()
+	return err
+}
+
+// hasManifest reports whether the account was archived before it was known by its number:
+// its manifest stays the same.
+func (u *setup) hasManifest() bool {
+	to, err := parseDestination(u.flags.to)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(manifestPath(u.place.state, "self", u.values["VBC_USERNAME"], u.values["VBC_API_URL"], to))
+	return err == nil
+}
+
+// finish writes what is left: first the secrets, then the configuration, whole or not at
+// all. Then the draft is of no use any more.
+func (u *setup) finish(ctx context.Context) error {
+	text, err := u.newText()
+	if err != nil {
+		return err
+	}
+	if u.dryRun {
+		_, err := io.Copy(u.s.out, strings.NewReader(text))
+		return err
+	}
+	if u.asks != nil {
+		if sure, err := u.asks.yes(ctx, "\nWrite "+u.place.file+"?", true); err != nil {
+			return err
+		} else if !sure {
+			return usagef("run vbcvault init again; it asks only for what is missing", "%s was not written", u.place.file)
+		}
+	}
+	if err := u.save(); err != nil {
+		return err
+	}
+	if err := u.publishConfig([]byte(text)); err != nil {
+		return err
+	}
+	if err := errors.Join(u.forget(), u.place.handOver()); err != nil {
+		return err
+	}
+	return u.next(ctx)
+}
+
+// newText is the whole file with the account, and not one that leads to anything else
+// than what was answered.
+func (u *setup) newText() (string, error) {
+	block, err := u.account()
+	if err != nil {
+		return "", err
+	}
+	if u.was == nil {
+		w := &configText{}
+		w.head()
+		if err := w.state(u.place.state); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(w, "accounts:\n%s\n", block)
+		w.notify()
+		if _, err := u.same(w.String()); err != nil {
+			return "", err
+		}
+		return w.String(), nil
+	}
+	text, err := insertAccount(u.was, block)
+	if err != nil {
+		return "", u.byHand(err, block)
+	}
+	if _, err := u.same(text); err != nil {
+		return "", u.byHand(err, block)
+	}
+	return text, nil
+}
+
+// same refuses a text in which the account isn't as it was answered: by defaults of the
+// file, say.
+func (u *setup) same(text string) (config.Account, error) {
+	c, err := config.Parse(u.place.file, []byte(text), configFlags)
+	if err != nil {
+		return config.Account{}, err
+	}
+	i := slices.IndexFunc(c.Accounts, func(a config.Account) bool { return a.Name == u.name })
+	if i < 0 {
+		return config.Account{}, fmt.Errorf("the account %s is not in it", u.name)
+	}
+	a := c.Accounts[i]
+	for _, v := range []struct{ key, is, want string }{
+		{"username", a.VBC.Username, u.values["VBC_USERNAME"]}, {"client-id", a.VBC.ClientID, u.values["VBC_CLIENT_ID"]},
+		{"api-url", a.VBC.APIURL, u.values["VBC_API_URL"]}, {"api-root", a.VBC.APIRoot, u.values["VBC_API_ROOT"]}, {"token-url", a.VBC.TokenURL, u.values["VBC_TOKEN_URL"]},
+		{"endpoint", a.S3.Endpoint, u.endpoint()}, {"region", a.S3.Region, u.aws.Region}, {"profile", a.S3.Profile, u.aws.Profile},
+	} {
+		if v.is != v.want {
+			return a, fmt.Errorf("the file's defaults would change %s of the account to %q", v.key, v.is)
+		}
+	}
+	for _, f := range a.Flags {
+		if its := u.given.Lookup(f.Name); its == nil || !its.Changed && f.Name != "delete" {
+			u.say("From the defaults of the file: %s: %s", f.Name, f.Value)
+		}
+	}
+	return a, nil
+}
+
+// endpoint is that of the account's bucket.
+func (u *setup) endpoint() string {
+	if !strings.HasPrefix(u.flags.to, "s3:") {
+		return ""
+	}
+	return u.aws.Endpoint
+}
+
+// account is the part of the file that is the account's.
+func (u *setup) account() (string, error) {
+	w := &configText{}
+	w.line("  %s:", u.name)
+	if !u.given.Changed("delete") { // also against defaults of the file
+		if err := u.set("delete", "false"); err != nil {
+			return "", err
+		}
+	}
+	var err error
+	for _, name := range append([]string{"account"}, setupFlags...) {
+		if f := u.given.Lookup(name); f.Changed && (name != "account" || !strings.Contains(w.String(), "account:")) {
+			err = firstOf(err, w.flag(f))
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	w.line("    vbc:")
+	for _, v := range []struct{ key, variable string }{
+		{"username", "VBC_USERNAME"}, {"password", "VBC_PASSWORD"}, {"client-id", "VBC_CLIENT_ID"}, {"client-secret", "VBC_CLIENT_SECRET"},
+		{"api-url", "VBC_API_URL"}, {"api-root", "VBC_API_ROOT"}, {"token-url", "VBC_TOKEN_URL"},
+		{"provisioning-client-id", "VBC_PROVISIONING_CLIENT_ID"}, {"provisioning-client-secret", "VBC_PROVISIONING_CLIENT_SECRET"},
+	} {
+		switch value := u.values[v.variable]; {
+		case value == "":
+		case strings.HasSuffix(v.key, "password") || strings.HasSuffix(v.key, "secret"):
+			w.line("      %s: %s", v.key, u.place.reference(u.name+"-"+v.key))
+		default:
+			w.line("      %s: %s", v.key, scalar(value))
+		}
+	}
+	u.bucket(w)
+	w.line("    # for vbcvault serve: when runs begin")
+	w.line("    schedule: {cron: %s, time-zone: %s}", scalarInList(u.cron), scalarInList(cmp.Or(u.zone, "UTC")))
+	return w.String(), nil
+}
+
+// bucket writes how to reach it.
+func (u *setup) bucket(w *configText) {
+	if !strings.HasPrefix(u.flags.to, "s3:") || u.aws.Endpoint+u.aws.Region+u.aws.Profile+u.aws.AccessKeyID == "" {
+		return
+	}
+	w.line("    s3:")
+	for _, v := range []struct{ key, value string }{{"endpoint", u.aws.Endpoint}, {"region", u.aws.Region}, {"profile", u.aws.Profile}} {
+		if v.value != "" {
+			w.line("      %s: %s", v.key, scalar(v.value))
+		}
+	}
+	if u.aws.AccessKeyID != "" {
+		w.line("      access-key-id: %s", u.place.reference(u.name+"-access-key-id"))
+		w.line("      secret-access-key: %s", u.place.reference(u.name+"-secret-access-key"))
+	}
+}
+
+func (w *configText) notify() {
+	w.line("# Who is told, and of what.")
+	w.line("# notify:")
+	w.line("#   ops: {on: [failure, recovery, news], webhook: {url: {env: HOOK}, template: slack}}")
+}
+
+// withAccount is the file that is there with an account.
+func (u *setup) withAccount(name, block string) (*config.Config, error) {
+	text, err := insertAccount(u.was, block)
+	if err == nil {
+		var c *config.Config
+		if c, err = config.Parse(u.place.file, []byte(text), configFlags); err == nil {
+			return c, nil
+		}
+	}
+	return nil, usagef("mend it first (vbcvault config check "+u.place.file+"), or choose another file with --out", "an account can't be added to %s: %w", u.place.file, err)
+}
+
+// byHand says what to do with an account that can't be added.
+func (u *setup) byHand(err error, block string) error {
+	u.say("\nAdd this below accounts: by hand:\n\n%s", block)
+	return usagef("add the account by hand, then check the file: vbcvault config check "+u.place.file, "the account can't be added to %s: %w", u.place.file, err)
+}
+
+// insertAccount puts an account into the text of a configuration, as the first one, and
+// changes nothing else in it. What it makes must be read before it is believed.
+func insertAccount(text []byte, block string) (string, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	var doc yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return "", errors.New("it is not YAML")
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if last := len(lines) - 1; lines[last] != "" {
+		lines[last] += "\n"
+	} else {
+		lines = lines[:last]
+	}
+	if len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null" {
+		return strings.Join(lines, "") + "\naccounts:\n" + block, nil
+	}
+	root := doc.Content[0]
+	if root.Kind != yaml.MappingNode || root.Style&yaml.FlowStyle != 0 || root.Column != 1 {
+		return "", errors.New("it is not written as init writes it")
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if key.Value != "accounts" {
+			continue
+		}
+		switch {
+		case value.Kind == yaml.MappingNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) > 0:
+			block = indented(block, value.Content[0].Column-1)
+		case value.ShortTag() != "!!null" || value.Value != "":
+			return "", errors.New("its accounts are not written one below the other")
+		}
+		return strings.Join(slices.Insert(lines, key.Line, block), ""), nil
+	}
+	return strings.Join(lines, "") + "\naccounts:\n" + block, nil
+}
+
+// indented is an account, which is indented by two, with another indentation.
+func indented(block string, by int) string {
+	var out strings.Builder
+	for line := range strings.Lines(block) {
+		out.WriteString(strings.Repeat(" ", by) + strings.TrimPrefix(line, "  "))
+	}
+	return out.String()
+}
+
+// publishConfig writes the file, and lets those have access to it who had it before.
+func (u *setup) publishConfig(text []byte) error {
+	path, to := u.place.file, accessTo{mode: 0o600, user: -1, group: -1}
+	if u.place.service {
+		to.mode, to.group = 0o640, u.place.group
+	}
+	if u.was == nil {
+		return publish(path, text, to, false)
+	}
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	now, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(now, u.was) {
+		return usagef("run vbcvault init again; it asks only for what is missing", "%s has changed meanwhile; it was not written", path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return publish(path, text, accessOf(info), true)
+}
