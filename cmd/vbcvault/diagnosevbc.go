@@ -52,7 +52,7 @@ func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
 }
 
 // login is credentials with the error that decides what to do about it. Where a token
-// was got at another address, there is none, and options has the address.
+// was got at another address, there is none. Wherever tokens are, options has the address.
 func (d *vbcDoctor) login(ctx context.Context) (storage.Finding, error) {
 	const check = "credentials"
 	err := d.client.Login(ctx)
@@ -79,6 +79,7 @@ func (d *vbcDoctor) login(ctx context.Context) (storage.Finding, error) {
 			first.Mend = "set VBC_TOKEN_URL=" + address
 			return first, nil
 		case authError(e) != nil && authError(e).Cause == vbc.RefusedUser:
+			d.options = o
 			first.Means += ". At " + address + " " + e.Error()
 			first.Mend = "set VBC_TOKEN_URL=" + address + ", then: " + hintFor(e)
 			return first, e

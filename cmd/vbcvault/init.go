@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,8 +35,8 @@ type setup struct {
 	aws    s3store.Access    // how to reach the bucket, as the file will say
 	number string            // of the account, "" = not known
 	was    []byte            // the file that is there, nil = none
+	others []string          // accounts of that file
 	draft  draft
-	levels []storage.Level // of all findings that count
 }
 
 // setupFlags are the flags of archive that init takes too: what is decided once. For the
@@ -87,7 +88,6 @@ are missing or can't be used.`,
 		},
 	}
 	u.flags.register(u.given)
-	checkEach(u.given)
 	for _, name := range setupFlags {
 		cmd.Flags().AddFlag(u.given.Lookup(name))
 	}
@@ -120,7 +120,7 @@ func (u *setup) run(ctx context.Context, flags *pflag.FlagSet) error {
 	if err := u.fromEnvironment(flags); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{u.resume, u.existing, u.complete, u.signIn, u.destination, u.choices, u.finish} {
+	for _, step := range []func(context.Context) error{u.existing, u.resume, u.naming, u.complete, u.signIn, u.destination, u.choices, u.finish} {
 		if err := step(ctx); err != nil {
 			return u.stopped(err)
 		}
@@ -136,11 +136,10 @@ func (u *setup) stopped(err error) error {
 	if codeOf(err) != exitInterrupted {
 		return err
 	}
-	kept := "Nothing was written."
 	if u.draft.saved {
-		kept = "What you have answered is kept."
+		return &hinted{err: err, hint: "what VBC and the destination have accepted is kept: run vbcvault init again, and it asks only for the rest"}
 	}
-	return &hinted{err: err, hint: kept + " Run vbcvault init again; it continues here"}
+	return &hinted{err: err, hint: "nothing was written; run vbcvault init again"}
 }
 
 // fromEnvironment takes what the environment says: what is answered there isn't asked.
@@ -153,6 +152,9 @@ func (u *setup) fromEnvironment(flags *pflag.FlagSet) error {
 			continue
 		}
 		value, err := setting(name)
+		if err == nil && strings.ContainsAny(value, "\r\n") {
+			err = usagef("write nothing but the value into it", "%s has several lines", name)
+		}
 		if err != nil {
 			return err
 		}
@@ -195,5 +197,5 @@ func (u *setup) show(findings ...storage.Finding) (well bool, err error) {
 
 // failed is the error of a check that fails where nobody can be asked what to change.
 func failed() error {
-	return &exitError{code: exitIncomplete, err: &hinted{err: errors.New("a check fails, so nothing was written; see above"), hint: "mend it and run the same command again; --offline writes the configuration without trying it"}}
+	return &exitError{code: exitIncomplete, err: &hinted{err: errors.New("a check fails, so the configuration was not written; see above"), hint: "mend it and run the same command again; --offline writes the configuration without trying it"}}
 }

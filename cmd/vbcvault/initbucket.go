@@ -33,7 +33,7 @@ func (u *setup) destination(ctx context.Context) error {
 			u.region(ctx, to)
 		}
 		d := doctor{to: u.flags.to, insecureHTTP: u.flags.insecureHTTP, around: u.around()}
-		findings := append(d.diagnoseDestination(ctx, to), u.serviceWrites(to)...)
+		findings := append(atFirst(d.diagnoseDestination(ctx, to)), u.serviceWrites(to)...)
 		if ctx.Err() != nil {
 			return pipeline.ErrStopped
 		}
@@ -48,6 +48,17 @@ func (u *setup) destination(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// atFirst takes it for what it is that a directory isn't marked as an archive before the
+// first run.
+func atFirst(findings []storage.Finding) []storage.Finding {
+	for i, f := range findings {
+		if f.Check == "identity" && f.Level == storage.Warning {
+			findings[i] = found(f.Check, nil, "the first run marks it as this archive")
+		}
+	}
+	return findings
 }
 
 // askDestination is where recordings go.
@@ -75,7 +86,7 @@ const patience = 10 * time.Second
 // keys finds keys that a run can use at night, or asks for some: those of a person who
 // has signed in end, and those in the environment of a terminal are in no other.
 func (u *setup) keys(ctx context.Context) error {
-	if u.aws.AccessKeyID != "" {
+	if u.aws.AccessKeyID != "" || u.aws.Profile != "" {
 		return nil
 	}
 	looking, stop := context.WithTimeout(ctx, patience)
@@ -102,6 +113,10 @@ func (u *setup) keys(ctx context.Context) error {
 	default:
 		u.say("\nThe AWS keys that are here are written to files of their own for the runs.")
 		u.aws.AccessKeyID, u.aws.SecretAccessKey = found.AccessKeyID, found.SecretAccessKey
+		return nil
+	}
+	if u.offline && u.asks == nil {
+		u.say("No keys of AWS were found here; the configuration has none, so that the machine's role counts.")
 		return nil
 	}
 	return u.askKeys(ctx, why)

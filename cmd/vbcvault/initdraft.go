@@ -14,11 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// draftFile keeps what an init that was interrupted has been told. There are no secrets
-// in it: those that were accepted are in their files.
-const draftFile = ".vbcvault-init.json"
-
-// draft is its content.
+// draft is what an init has been told that was interrupted, in a file beside the
+// configuration. There are no secrets in it: those that were accepted are in their files.
 type draft struct {
 	Name     string              `json:"name,omitempty"`
 	VBC      map[string]string   `json:"vbc,omitempty"`   // by the names of environmentHelp
@@ -62,7 +59,9 @@ func (u *setup) setSecret(variable, value string) {
 	}
 }
 
-func (u *setup) draftPath() string { return filepath.Join(filepath.Dir(u.place.file), draftFile) }
+func (u *setup) draftPath() string {
+	return filepath.Join(filepath.Dir(u.place.file), "."+filepath.Base(u.place.file)+".init")
+}
 
 // resume takes up what an earlier init has left, where somebody can say that this is what
 // they want. What is said now beats it.
@@ -78,8 +77,10 @@ func (u *setup) resume(ctx context.Context) error {
 	if err != nil {
 		return usagef("remove it, and run vbcvault init again", "what an earlier init has left can't be read: %s: %v", u.draftPath(), err)
 	}
-	u.draft = d // its secrets are ours in any case
-	u.draft.saved = true
+	if slices.Contains(u.others, d.Name) { // it was done, and stopped just before it removed this
+		return u.forget()
+	}
+	u.draft, u.draft.saved = d, true // its secrets are ours in any case
 	if u.asks == nil {
 		return nil
 	}
@@ -131,10 +132,15 @@ func (u *setup) takeUp(d draft) error {
 }
 
 // save keeps what is known so far, and the secrets among it: each of them was accepted.
+// Where nobody is asked, nobody would have to answer twice.
 func (u *setup) save() error {
-	if u.dryRun {
+	if u.dryRun || u.asks == nil {
 		return nil
 	}
+	return u.saveAll()
+}
+
+func (u *setup) saveAll() error {
 	if err := u.place.makeDirs(); err != nil {
 		return err
 	}
@@ -160,6 +166,32 @@ func (u *setup) save() error {
 		}
 	})
 	return u.writeDraft()
+}
+
+// taken refuses, or asks about, secrets that are there under the names of this account's,
+// and that no earlier init has made: another configuration may refer to them.
+func (u *setup) taken(ctx context.Context) error {
+	for _, k := range setupSecrets {
+		name := u.name + "-" + k.key
+		there, same, err := u.place.has(name, u.secret(k.variable))
+		switch {
+		case err != nil:
+			return usagef("run it as a user who may read it, or choose another --name", "a secret can't be read: %w", err)
+		case !there || same || slices.Contains(u.draft.Secrets, name) || u.asks == nil && u.secret(k.variable) == "":
+			continue
+		case u.asks == nil:
+			return usagef("choose another --name, or remove the file if no configuration refers to it", "%s holds another secret; it is not replaced", u.place.secret(name))
+		}
+		sure, err := u.asks.yes(ctx, u.place.secret(name)+" is there, and no account of this configuration is named "+u.name+".\nReplace it?", false)
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return usagef("choose another --name", "%s stays as it is", u.place.secret(name))
+		}
+		u.draft.Secrets = append(u.draft.Secrets, name)
+	}
+	return nil
 }
 
 // keep writes a secret's file. That the file is init's own stands in the draft before.

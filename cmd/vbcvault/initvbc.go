@@ -2,26 +2,49 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/schedule"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-// complete refuses, where nobody can be asked, what is not complete or goes not together:
-// before anything is sent.
+// complete refuses flags that can't be used, and, where nobody can be asked, what is
+// missing or goes not together: before anything is sent.
 func (u *setup) complete(context.Context) error {
-	if u.asks != nil {
-		return nil
+	checked := configFlags()
+	var err error
+	u.given.VisitAll(func(f *pflag.Flag) {
+		if list, ok := f.Value.(pflag.SliceValue); ok && f.Changed {
+			err = firstOf(err, checked.Set(f.Name, strings.Join(list.GetSlice(), ",")))
+		} else if f.Changed {
+			err = firstOf(err, checked.Set(f.Name, f.Value.String()))
+		}
+	})
+	if plain, ok := errors.AsType[*usageError](err); ok {
+		err = plain // without the words of whoever has read the flag
+	}
+	if _, wrong := schedule.Parse(u.cron, nil); err == nil && wrong != nil {
+		err = usagef(`write five fields, as in "17 2 * * *" for 02:17 every night`, "--cron %q: %v", u.cron, wrong)
+	}
+	if _, wrong := time.LoadLocation(u.zone); err == nil && wrong != nil {
+		err = usagef("write it as in Europe/Berlin, America/New_York or UTC", "--time-zone %q is not a time zone", u.zone)
+	}
+	if err != nil || u.asks != nil {
+		return err
 	}
 	if u.flags.olderThan == "" {
 		if err := u.set("older-than", usualAge); err != nil {
 			return err
 		}
 	}
-	_, err := u.job()
+	_, err = u.job()
 	return err
 }
 
@@ -47,9 +70,7 @@ func (u *setup) signIn(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return pipeline.ErrStopped
 		}
-		if d.client != nil {
-			f = u.foundElsewhere("VBC_TOKEN_URL", &d.options.TokenURL, f, "tokens are at ")
-		}
+		u.foundElsewhere("VBC_TOKEN_URL", d.options.TokenURL, d.client != nil, &f)
 		well, shown := u.show(f)
 		switch {
 		case shown != nil:
@@ -116,13 +137,16 @@ func (u *setup) vbcDoctor() (*vbcDoctor, error) {
 	return d, err
 }
 
-// foundElsewhere takes an address that was found, which the configuration will say.
-func (u *setup) foundElsewhere(variable string, now *string, f storage.Finding, is string) storage.Finding {
-	if *now == u.values[variable] || f.Level != storage.Failure {
-		return f
+// foundElsewhere takes an address that was found, which the configuration will say. Where
+// all is well there, so is the finding.
+func (u *setup) foundElsewhere(variable, now string, well bool, f *storage.Finding) {
+	if now == u.values[variable] {
+		return
 	}
-	u.values[variable] = *now
-	return found(f.Check, nil, is+*now+", as the configuration will say")
+	u.values[variable] = now
+	if well {
+		*f = found(f.Check, nil, "found at "+now+", as the configuration will say")
+	}
 }
 
 // mostRefused is how many refused passwords of one user init sends by itself: VBC locks
@@ -188,7 +212,8 @@ func (u *setup) tryAgain(ctx context.Context) error {
 // listed sees to it that VBC does what a run needs, with the token that there is.
 func (u *setup) listed(ctx context.Context, d *vbcDoctor) error {
 	for {
-		findings := []storage.Finding{u.foundElsewhere("VBC_API_ROOT", &d.options.Root, d.api(ctx), "the API is at ")}
+		findings := []storage.Finding{d.api(ctx)}
+		u.foundElsewhere("VBC_API_ROOT", d.options.Root, true, &findings[0])
 		if findings[0].Level != storage.Failure {
 			provisioning, number := diagnoseProvisioning(ctx, d.client, d.account)
 			u.number = number

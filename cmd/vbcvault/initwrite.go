@@ -22,64 +22,72 @@ import (
 const usualAge = "90d"
 
 // existing looks at the configuration file that is there, before anybody has answered
-// anything: what can't be added to it is found now.
+// anything: that nothing can be added to it is said now.
 func (u *setup) existing(ctx context.Context) error {
 	text, err := os.ReadFile(u.place.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		u.name = cmp.Or(u.name, "main")
-		return u.named(nil)
+		return nil
 	}
 	if err != nil {
 		return usagef("run it as a user who may read it, or choose another file with --out", "the configuration can't be read: %w", err)
 	}
 	u.was = text
-	trial, err := u.withAccount("init-tries-this", "  init-tries-this: {older-than: 90d, to: \"file:///x\", delete: false, vbc: {username: x, password: {env: X}, client-id: x, client-secret: {env: X}}}\n")
+	const trial = "init-tries-this"
+	c, err := u.withAccount("  " + trial + `: {older-than: 90d, to: "file:///x", delete: false, vbc: {username: x, password: {env: X}, client-id: x, client-secret: {env: X}}}` + "\n")
 	if err != nil {
-		return err
+		return usagef("mend it first (vbcvault config check "+u.place.file+"), or choose another file with --out", "an account can't be added to %s: %w", u.place.file, err)
 	}
-	var names []string
-	for _, a := range trial.Accounts {
-		if a.Name != "init-tries-this" {
-			names = append(names, a.Name)
+	for _, a := range c.Accounts {
+		if a.Name != trial {
+			u.others = append(u.others, a.Name)
 		}
 	}
-	if len(names) == 0 {
-		u.name = cmp.Or(u.name, "main")
-		return u.named(nil)
+	if len(u.others) == 0 || u.add {
+		return nil
 	}
-	if !u.add {
-		if u.asks == nil {
-			return usagef("add --add to add an account to it, or choose another file with --out", "%s is there already, with the accounts %s", u.place.file, strings.Join(names, ", "))
-		}
-		u.say("%s is there already, with the accounts: %s.", u.place.file, strings.Join(names, ", "))
-		if sure, err := u.asks.yes(ctx, "Add another account to it?", true); err != nil {
-			return err
-		} else if !sure {
-			return usagef("choose another file with --out", "%s stays as it is", u.place.file)
-		}
+	names := strings.Join(u.others, ", ")
+	if u.asks == nil {
+		return usagef("add --add to add an account to it, or choose another file with --out", "%s is there already, with the accounts: %s", u.place.file, names)
 	}
-	if u.asks != nil && (u.name == "" || slices.Contains(names, u.name)) {
-		u.say("The account needs a name of its own in the file, as in acme.")
-		u.name, err = u.asks.needed(ctx, "Name", "", func(s string) error { u.name = s; return u.named(names) })
-		return err
+	u.say("%s is there already, with the accounts: %s.", u.place.file, names)
+	sure, err := u.asks.yes(ctx, "Add another account to it?", true)
+	if err == nil && !sure {
+		err = usagef("choose another file with --out", "%s stays as it is", u.place.file)
 	}
-	u.name = cmp.Or(u.name, "main")
-	return u.named(names)
+	return err
 }
 
-// named refuses a name that the account can't have beside others.
-func (u *setup) named(others []string) error {
-	if slices.Contains(others, u.name) {
-		return usagef("choose another --name; to change an account, edit the file", "the account %s is in %s already", u.name, u.place.file)
+// withAccount is the file that is there with an account.
+func (u *setup) withAccount(block string) (*config.Config, error) {
+	text, err := insertAccount(u.was, block)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := config.Parse("", []byte("accounts: {"+scalarInList(u.name)+": {older-than: 90d, to: \"file:///x\"}}"), configFlags); err != nil {
-		if wrong, ok := errors.AsType[*config.Error](err); ok && len(wrong.Mistakes) > 0 {
-			for _, m := range wrong.Mistakes {
-				if strings.Contains(m.Wrong, "name") && !strings.Contains(m.Wrong, "username") {
-					return usagef(cmp.Or(m.Mend, "use lower-case letters and digits"), "--name %q: %s", u.name, m.Wrong)
-				}
-			}
+	return config.Parse(u.place.file, []byte(text), configFlags)
+}
+
+// naming finds a name for the account in the file.
+func (u *setup) naming(ctx context.Context) error {
+	if u.asks != nil && len(u.others) > 0 && (u.name == "" || slices.Contains(u.others, u.name)) {
+		var err error
+		if u.name, err = u.asks.needed(ctx, "A name for the account in the file, as in acme", "", u.fitName); err != nil {
+			return err
 		}
+	}
+	u.name = cmp.Or(u.name, "main")
+	if err := u.fitName(u.name); err != nil {
+		return err
+	}
+	return u.taken(ctx)
+}
+
+// fitName refuses a name that the account can't have, or not beside the others.
+func (u *setup) fitName(name string) error {
+	if slices.Contains(u.others, name) {
+		return usagef("choose another --name; to change an account, edit the file", "the account %s is in %s already", name, u.place.file)
+	}
+	if wrong := config.UnfitName(name); wrong != "" {
+		return usagef("use lower-case letters, digits, - and _, at most 63", "--name %q: %s", name, wrong)
 	}
 	return nil
 }
@@ -113,7 +121,21 @@ func (u *setup) choices(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := u.job()
+	j, err := u.job()
+	if err != nil || u.offline {
+		return err
+	}
+	return u.stateFits(ctx, j)
+}
+
+// stateFits looks whether the manifest can lie where it will.
+func (u *setup) stateFits(ctx context.Context, j *job) error {
+	u.say("\nLooking at %s …", u.place.state)
+	findings, _ := (&doctor{around: u.around()}).diagnoseManifest(ctx, j.manifest, j.destination)
+	well, err := u.show(findings...)
+	if err == nil && !well {
+		err = failed()
+	}
 	return err
 }
 
@@ -139,14 +161,15 @@ func (u *setup) finish(ctx context.Context) error {
 		_, err := io.Copy(u.s.out, strings.NewReader(text))
 		return err
 	}
+	u.summary()
 	if u.asks != nil {
-		if sure, err := u.asks.yes(ctx, "\nWrite "+u.place.file+"?", true); err != nil {
+		if sure, err := u.asks.yes(ctx, "Write "+u.place.file+"?", true); err != nil {
 			return err
 		} else if !sure {
 			return usagef("run vbcvault init again; it asks only for what is missing", "%s was not written", u.place.file)
 		}
 	}
-	if err := u.save(); err != nil {
+	if err := u.saveAll(); err != nil {
 		return err
 	}
 	if err := u.publishConfig([]byte(text)); err != nil {
@@ -156,6 +179,18 @@ func (u *setup) finish(ctx context.Context) error {
 		return err
 	}
 	return u.next(ctx)
+}
+
+// summary says what the account's runs will do.
+func (u *setup) summary() {
+	deletes := "nothing is deleted at VBC"
+	if u.flags.delete {
+		deletes = "each is deleted at VBC once its copy is verified"
+		if u.flags.deleteAfter != "" {
+			deletes = "each is deleted at VBC " + u.flags.deleteAfter + " after its copy was verified"
+		}
+	}
+	u.say("\nAccount %s: recordings older than %s are archived to %s; %s.", u.name, u.flags.olderThan, u.flags.to, deletes)
 }
 
 // newText is the whole file with the account, and not one that leads to anything else
@@ -284,18 +319,6 @@ func (w *configText) notify() {
 	w.line("# Who is told, and of what.")
 	w.line("# notify:")
 	w.line("#   ops: {on: [failure, recovery, news], webhook: {url: {env: HOOK}, template: slack}}")
-}
-
-// withAccount is the file that is there with an account.
-func (u *setup) withAccount(name, block string) (*config.Config, error) {
-	text, err := insertAccount(u.was, block)
-	if err == nil {
-		var c *config.Config
-		if c, err = config.Parse(u.place.file, []byte(text), configFlags); err == nil {
-			return c, nil
-		}
-	}
-	return nil, usagef("mend it first (vbcvault config check "+u.place.file+"), or choose another file with --out", "an account can't be added to %s: %w", u.place.file, err)
 }
 
 // byHand says what to do with an account that can't be added.
