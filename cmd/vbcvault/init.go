@@ -31,12 +31,13 @@ type setup struct {
 	offline bool
 	dryRun  bool
 
-	values map[string]string // of VBC, by the names of environmentHelp
-	aws    s3store.Access    // how to reach the bucket, as the file will say
-	number string            // of the account, "" = not known
-	was    []byte            // the file that is there, nil = none
-	others []string          // accounts of that file
-	draft  draft
+	values    map[string]string // of VBC, by the names of environmentHelp
+	aws       s3store.Access    // how to reach the bucket, as the file will say
+	number    string            // of the account, "" = not known
+	was       []byte            // the file that is there, nil = none
+	others    []string          // accounts of that file
+	inherited map[string]string // secrets that the defaults of that file refer to
+	draft     draft
 }
 
 // setupFlags are the flags of archive that init takes too: what is decided once. For the
@@ -91,7 +92,7 @@ are missing or can't be used.`,
 	for _, name := range setupFlags {
 		cmd.Flags().AddFlag(u.given.Lookup(name))
 	}
-	u.values = map[string]string{}
+	u.values, u.inherited = map[string]string{}, map[string]string{}
 	u.vbcFlag(cmd.Flags(), "username", "VBC_USERNAME", "`NAME` of the VBC integration user (default: VBC_USERNAME)")
 	u.vbcFlag(cmd.Flags(), "client-id", "VBC_CLIENT_ID", "`ID` of the application of the developer portal (default: VBC_CLIENT_ID)")
 	cmd.Flags().StringVar(&u.aws.Endpoint, "endpoint", "", "`ADDRESS` of a compatible S3 server instead of AWS (default: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL)")

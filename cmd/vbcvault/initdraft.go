@@ -173,11 +173,11 @@ func (u *setup) saveAll() error {
 func (u *setup) taken(ctx context.Context) error {
 	for _, k := range setupSecrets {
 		name := u.name + "-" + k.key
-		there, same, err := u.place.has(name, u.secret(k.variable))
+		there, same, err := u.place.has(name, u.own(k.variable))
 		switch {
 		case err != nil:
 			return usagef("run it as a user who may read it, or choose another --name", "a secret can't be read: %w", err)
-		case !there || same || slices.Contains(u.draft.Secrets, name) || u.asks == nil && u.secret(k.variable) == "":
+		case !there || same || slices.Contains(u.draft.Secrets, name) || u.inherited[k.variable] != "" || u.asks == nil && u.own(k.variable) == "":
 			continue
 		case u.asks == nil:
 			return usagef("choose another --name, or remove the file if no configuration refers to it", "%s holds another secret; it is not replaced", u.place.secret(name))
@@ -196,7 +196,7 @@ func (u *setup) taken(ctx context.Context) error {
 
 // keep writes a secret's file. That the file is init's own stands in the draft before.
 func (u *setup) keep(variable, name string) error {
-	value := u.secret(variable)
+	value := u.own(variable)
 	if value == "" {
 		return nil
 	}

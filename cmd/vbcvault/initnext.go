@@ -7,16 +7,30 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/storage"
 )
+
+// checked names what is doubtful about the whole file. Only what concerns the account
+// that was added is an error.
+func (u *setup) checked(ctx context.Context) error {
+	c := &configCheck{Path: u.place.file, now: time.Now()}
+	err := c.check(ctx, false)
+	ours := false
+	for _, f := range c.Findings {
+		u.say("%s: %s: %s\n  → %s", f.Level, config.At(u.place.file, f.Line), f.Wrong, f.Mend)
+		ours = ours || f.Level == storage.Failure && (f.Key == "" || strings.HasPrefix(f.Key+".", "accounts."+u.name+"."))
+	}
+	if ours || len(c.Findings) == 0 {
+		return err
+	}
+	return nil
+}
 
 // next says what there is now, and how to begin.
 func (u *setup) next(ctx context.Context) error {
-	c := &configCheck{Path: u.place.file, now: time.Now()}
-	err := c.check(ctx, false)
-	for _, f := range c.Findings {
-		u.say("%s: %s\n  → %s", f.Level, f.Wrong, f.Mend)
-	}
-	if err != nil {
+	if err := u.checked(ctx); err != nil {
 		return err
 	}
 	w := &strings.Builder{}
@@ -45,7 +59,7 @@ func (u *setup) next(ctx context.Context) error {
 	}
 	line("How it stands, and what to do about it:")
 	line("  vbcvault status --config %s", u.place.file)
-	_, err = u.s.out.Write([]byte(w.String()))
+	_, err := u.s.out.Write([]byte(w.String()))
 	return err
 }
 

@@ -7,90 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 )
 
 // usualAge is how old recordings are that are archived, unless somebody says otherwise.
 const usualAge = "90d"
-
-// existing looks at the configuration file that is there, before anybody has answered
-// anything: that nothing can be added to it is said now.
-func (u *setup) existing(ctx context.Context) error {
-	text, err := os.ReadFile(u.place.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return usagef("run it as a user who may read it, or choose another file with --out", "the configuration can't be read: %w", err)
-	}
-	u.was = text
-	const trial = "init-tries-this"
-	c, err := u.withAccount("  " + trial + `: {older-than: 90d, to: "file:///x", delete: false, vbc: {username: x, password: {env: X}, client-id: x, client-secret: {env: X}}}` + "\n")
-	if err != nil {
-		return usagef("mend it first (vbcvault config check "+u.place.file+"), or choose another file with --out", "an account can't be added to %s: %w", u.place.file, err)
-	}
-	for _, a := range c.Accounts {
-		if a.Name != trial {
-			u.others = append(u.others, a.Name)
-		}
-	}
-	if len(u.others) == 0 || u.add {
-		return nil
-	}
-	names := strings.Join(u.others, ", ")
-	if u.asks == nil {
-		return usagef("add --add to add an account to it, or choose another file with --out", "%s is there already, with the accounts: %s", u.place.file, names)
-	}
-	u.say("%s is there already, with the accounts: %s.", u.place.file, names)
-	sure, err := u.asks.yes(ctx, "Add another account to it?", true)
-	if err == nil && !sure {
-		err = usagef("choose another file with --out", "%s stays as it is", u.place.file)
-	}
-	return err
-}
-
-// withAccount is the file that is there with an account.
-func (u *setup) withAccount(block string) (*config.Config, error) {
-	text, err := insertAccount(u.was, block)
-	if err != nil {
-		return nil, err
-	}
-	return config.Parse(u.place.file, []byte(text), configFlags)
-}
-
-// naming finds a name for the account in the file.
-func (u *setup) naming(ctx context.Context) error {
-	if u.asks != nil && len(u.others) > 0 && (u.name == "" || slices.Contains(u.others, u.name)) {
-		var err error
-		if u.name, err = u.asks.needed(ctx, "A name for the account in the file, as in acme", "", u.fitName); err != nil {
-			return err
-		}
-	}
-	u.name = cmp.Or(u.name, "main")
-	if err := u.fitName(u.name); err != nil {
-		return err
-	}
-	return u.taken(ctx)
-}
-
-// fitName refuses a name that the account can't have, or not beside the others.
-func (u *setup) fitName(name string) error {
-	if slices.Contains(u.others, name) {
-		return usagef("choose another --name; to change an account, edit the file", "the account %s is in %s already", name, u.place.file)
-	}
-	if wrong := config.UnfitName(name); wrong != "" {
-		return usagef("use lower-case letters, digits, - and _, at most 63", "--name %q: %s", name, wrong)
-	}
-	return nil
-}
 
 // choices asks what there is left to decide.
 func (u *setup) choices(ctx context.Context) error {
@@ -285,7 +211,7 @@ func (u *setup) account() (string, error) {
 		{"provisioning-client-id", "VBC_PROVISIONING_CLIENT_ID"}, {"provisioning-client-secret", "VBC_PROVISIONING_CLIENT_SECRET"},
 	} {
 		switch value := u.values[v.variable]; {
-		case value == "":
+		case value == "" || value == u.inherited[v.variable]:
 		case strings.HasSuffix(v.key, "password") || strings.HasSuffix(v.key, "secret"):
 			w.line("      %s: %s", v.key, u.place.reference(u.name+"-"+v.key))
 		default:
@@ -300,7 +226,7 @@ func (u *setup) account() (string, error) {
 
 // bucket writes how to reach it.
 func (u *setup) bucket(w *configText) {
-	if !strings.HasPrefix(u.flags.to, "s3:") || u.aws.Endpoint+u.aws.Region+u.aws.Profile+u.aws.AccessKeyID == "" {
+	if !strings.HasPrefix(u.flags.to, "s3:") || u.aws.Endpoint+u.aws.Region+u.aws.Profile+u.own("AWS_ACCESS_KEY_ID") == "" {
 		return
 	}
 	w.line("    s3:")
@@ -309,8 +235,10 @@ func (u *setup) bucket(w *configText) {
 			w.line("      %s: %s", v.key, scalar(v.value))
 		}
 	}
-	if u.aws.AccessKeyID != "" {
+	if u.own("AWS_ACCESS_KEY_ID") != "" {
 		w.line("      access-key-id: %s", u.place.reference(u.name+"-access-key-id"))
+	}
+	if u.own("AWS_SECRET_ACCESS_KEY") != "" {
 		w.line("      secret-access-key: %s", u.place.reference(u.name+"-secret-access-key"))
 	}
 }
@@ -325,52 +253,6 @@ func (w *configText) notify() {
 func (u *setup) byHand(err error, block string) error {
 	u.say("\nAdd this below accounts: by hand:\n\n%s", block)
 	return usagef("add the account by hand, then check the file: vbcvault config check "+u.place.file, "the account can't be added to %s: %w", u.place.file, err)
-}
-
-// insertAccount puts an account into the text of a configuration, as the first one, and
-// changes nothing else in it. What it makes must be read before it is believed.
-func insertAccount(text []byte, block string) (string, error) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return "", errors.New("it is not YAML")
-	}
-	lines := strings.SplitAfter(string(text), "\n")
-	if last := len(lines) - 1; lines[last] != "" {
-		lines[last] += "\n"
-	} else {
-		lines = lines[:last]
-	}
-	if len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null" {
-		return strings.Join(lines, "") + "\naccounts:\n" + block, nil
-	}
-	root := doc.Content[0]
-	if root.Kind != yaml.MappingNode || root.Style&yaml.FlowStyle != 0 || root.Column != 1 {
-		return "", errors.New("it is not written as init writes it")
-	}
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
-		if key.Value != "accounts" {
-			continue
-		}
-		switch {
-		case value.Kind == yaml.MappingNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) > 0:
-			block = indented(block, value.Content[0].Column-1)
-		case value.ShortTag() != "!!null" || value.Value != "":
-			return "", errors.New("its accounts are not written one below the other")
-		}
-		return strings.Join(slices.Insert(lines, key.Line, block), ""), nil
-	}
-	return strings.Join(lines, "") + "\naccounts:\n" + block, nil
-}
-
-// indented is an account, which is indented by two, with another indentation.
-func indented(block string, by int) string {
-	var out strings.Builder
-	for line := range strings.Lines(block) {
-		out.WriteString(strings.Repeat(" ", by) + strings.TrimPrefix(line, "  "))
-	}
-	return out.String()
 }
 
 // publishConfig writes the file, and lets those have access to it who had it before.
