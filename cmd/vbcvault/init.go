@@ -131,8 +131,8 @@ func (u *setup) run(ctx context.Context, flags *pflag.FlagSet) error {
 
 // stopped says what is left of an init that didn't come to its end.
 func (u *setup) stopped(err error) error {
-	if u.place.service {
-		err = errors.Join(err, u.place.handOver())
+	if left := u.place.handOver(); left != nil {
+		err = errors.Join(err, left)
 	}
 	if codeOf(err) != exitInterrupted {
 		return err

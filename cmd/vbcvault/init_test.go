@@ -30,6 +30,9 @@ func mustRead(t *testing.T, path string) []byte {
 	return b
 }
 
+// nobody is the service's user where root runs the tests.
+const nobody = 65534
+
 // packaged is a world with the package's directories, and its configuration as it is
 // installed, in a root of its own.
 func packaged(t *testing.T, cfg vbctest.Config, config string) (w *world, etc string) {
@@ -37,17 +40,26 @@ func packaged(t *testing.T, cfg vbctest.Config, config string) (w *world, etc st
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no packages for it")
 	}
-	root := t.TempDir()
+	root := publicDir(t)
 	etc = filepath.Join(root, "etc/vbcvault")
-	mustDo(t, os.MkdirAll(filepath.Join(etc, "secrets"), 0o700))
-	mustDo(t, os.MkdirAll(filepath.Join(root, "var/lib/vbcvault"), 0o750))
+	secrets, state := filepath.Join(etc, "secrets"), filepath.Join(root, "var/lib/vbcvault")
+	for _, dir := range []string{etc, secrets, state} {
+		mustDo(t, os.MkdirAll(dir, 0o755))
+	}
+	mustDo(t, os.Chmod(secrets, 0o750))
+	mustDo(t, os.Chmod(state, 0o750))
+	if os.Geteuid() == 0 {
+		mustDo(t, os.Chown(secrets, -1, nobody))
+		mustDo(t, os.Chown(state, nobody, nobody))
+	}
 	if config != "" {
 		mustDo(t, os.WriteFile(filepath.Join(etc, "config.yaml"), []byte(config), 0o640))
 	}
 	w = newWorld(t, cfg)
 	w.setenv("VBCVAULT_STATE_DIR", "")
 	w.setenv(vbcvault.Installed, root)
-	w.state = filepath.Join(root, "var/lib/vbcvault")
+	w.setenv("CREDENTIALS_DIRECTORY", secrets)
+	w.state = state
 	return w, etc
 }
 
@@ -84,13 +96,28 @@ func TestInitSetsUpTheService(t *testing.T) {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
 			for _, secret := range []string{"password", "client-secret", "access-key-id", "secret-access-key"} {
-				if info, err := os.Stat(filepath.Join(etc, "secrets", "main-"+secret)); err != nil || info.Mode().Perm() != 0o600 {
+				if info, err := os.Stat(filepath.Join(etc, "secrets", "main-"+secret)); err != nil || info.Mode().Perm() != 0o640 {
 					t.Errorf("%s: %v, %v", secret, info, err)
 				}
 			}
 			if !strings.Contains(r.stdout, "systemctl enable --now vbcvault.service") {
 				t.Error("it doesn't say how to begin")
 			}
+			if name != "comments" {
+				return
+			}
+			all := w.someRecordings(1) // and the service's user can read all of it
+			for _, name := range []string{"VBC_USERNAME", "VBC_PASSWORD", "VBC_API_URL", "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL_S3"} {
+				w.setenv(name, "")
+			}
+			cmd := w.command("archive", "--config", filepath.Join(etc, "config.yaml"), "--all")
+			cmd.Path, cmd.Dir = filepath.Join(publicDir(t), "vbcvault"), "/"
+			copyProgram(t, cmd.Path)
+			asNobody(t, cmd)
+			if r := w.finish(cmd); r.code != 0 {
+				t.Errorf("exit %d", r.code)
+			}
+			w.mustHold(all...)
 		})
 	}
 }
@@ -127,8 +154,9 @@ func TestInitDoesNotLockTheUser(t *testing.T) {
 	}
 }
 
-// What root has noted of a refused password, the service can read and remove.
-func TestInitHandsOverToTheService(t *testing.T) {
+// What root has noted of a refused password, the service can read and remove; and a
+// directory that the service can't write to is found.
+func TestInitMindsTheServicesUser(t *testing.T) {
 	t.Parallel()
 	w, _ := packaged(t, vbctest.Config{}, "")
 	w.inDir()
@@ -136,9 +164,24 @@ func TestInitHandsOverToTheService(t *testing.T) {
 	if r := w.run("init", "--to", w.to); r.code != 1 {
 		t.Errorf("exit %d", r.code)
 	}
-	info, err := os.Stat(filepath.Join(w.state, "refused-logins.json"))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
+	cmd := w.command("doctor", "--to", "file:///tmp")
+	cmd.Path, cmd.Dir = filepath.Join(publicDir(t), "vbcvault"), "/"
+	cmd.Env = append(cmd.Env, "VBCVAULT_STATE_DIR="+w.state)
+	copyProgram(t, cmd.Path)
+	asNobody(t, cmd)
+	if r := w.finish(cmd); !strings.Contains(r.stdout, "does not try them again before") {
+		t.Error("the service doesn't know of the refused password")
+	}
+	w.setenv("VBC_PASSWORD", "correct horse")
+	if os.Geteuid() != 0 {
+		return // the service's user is this one
+	}
+	if r := w.run("init", "--to", w.to); r.code != 1 || !strings.Contains(r.stderr, "the service runs as user nobody") || !strings.Contains(r.stderr, "chown nobody: ") {
+		t.Errorf("exit %d", r.code)
+	}
+	mustDo(t, os.Chown(strings.TrimPrefix(w.to, "file://"), nobody, nobody))
+	if r := w.run("init", "--to", w.to); r.code != 0 || !strings.Contains(r.stdout, "ReadWritePaths="+strings.TrimPrefix(w.to, "file://")) {
+		t.Errorf("exit %d", r.code)
 	}
 }
 

@@ -35,32 +35,60 @@ func (u *setup) next(ctx context.Context) error {
 	}
 	w := &strings.Builder{}
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	line("%s is written, with the account %s. Secrets are in %s.", u.place.file, u.name, u.place.secrets)
+	line("%s has the account %s now. Its secrets are in %s.", u.place.file, u.name, u.place.secrets)
 	line("")
+	as := ""
+	if u.place.service {
+		as = "sudo -u " + installed.user + " "
+	}
 	line("See what a run would do; it only reads from VBC:")
-	line("  vbcvault archive --config %s %s --dry-run", u.place.file, u.name)
-	switch {
-	case u.place.service:
-		line("Begin: archive at %s, %s, from now on:", u.cron, u.zoneName())
-		line("  systemctl enable --now vbcvault.service")
-		if to, err := parseDestination(u.flags.to); err == nil && to.dir != "" {
-			line("The service may write to no other directory than its own. Allow it this one before:")
-			line("  systemctl edit vbcvault.service")
-			line("    [Service]")
-			line("    ReadWritePaths=%s", to.dir)
-		}
-		line("Start the first run at once, and see how it ends:")
-		line("  vbcvault run %s --wait --config %s", u.name, u.place.file)
-	default:
+	line("  %svbcvault archive --config %s %s --dry-run", as, u.place.file, u.name)
+	if u.place.service {
+		u.nextService(line)
+	} else {
 		line("Begin, by hand:")
 		line("  vbcvault archive --config %s %s", u.place.file, u.name)
-		line("Every night: a service (vbcvault help service), or a line of the crontab of this user:")
+		line("Every night: a service (vbcvault help service), or a line in the crontab of this user:")
 		line("  17 2 * * *  %s archive --config %s --all --if-running skip", program(), u.place.file)
+		if names := elsewhere(); names != "" {
+			line("Cron and services have another environment: set %s there, too.", names)
+		}
 	}
-	line("How it stands, and what to do about it:")
-	line("  vbcvault status --config %s", u.place.file)
+	line("See how it stands, and what to do about it:")
+	line("  %svbcvault status --config %s", as, u.place.file)
 	_, err := u.s.out.Write([]byte(w.String()))
 	return err
+}
+
+// nextService says how the package's service begins.
+func (u *setup) nextService(line func(format string, args ...any)) {
+	if to, err := parseDestination(u.flags.to); err == nil && to.dir != "" {
+		line("The service may write only to its own directory. Allow it this one:")
+		line("  systemctl edit vbcvault.service")
+		line("  and write: [Service]")
+		line("             ReadWritePaths=%s", to.dir)
+	}
+	if names := elsewhere(); names != "" {
+		line("The service has another environment: write %s into %s, too.", names, filepath.Join(installed.etc, "env"))
+	}
+	line("Switch the service on. It archives when the schedule says so (%q, %s):", u.cron, u.zoneName())
+	line("  systemctl enable --now vbcvault.service")
+	line("If it runs already, have it read the file:")
+	line("  systemctl reload vbcvault.service")
+	line("Start the first run at once, and see how it ends:")
+	line("  %svbcvault run %s --wait --config %s", "sudo -u "+installed.user+" ", u.name, u.place.file)
+}
+
+// elsewhere names variables that count here, and that cron and services don't have. Their
+// values may hold passwords.
+func elsewhere() string {
+	var names []string
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE"} {
+		if os.Getenv(name) != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (u *setup) zoneName() string {

@@ -73,14 +73,30 @@ func (p setupPlace) reference(name string) string {
 
 func (p setupPlace) secret(name string) string { return filepath.Join(p.secrets, name) }
 
-// makeDirs makes the directories in which files are made.
+// makeDirs makes the directories in which files are made. The service reads its secrets
+// as a group that nobody else is in, so that its user's commands by hand can, too.
 func (p setupPlace) makeDirs() error {
 	for _, dir := range []string{filepath.Dir(p.file), p.secrets} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if _, err := os.Stat(dir); err == nil {
+			continue
+		}
+		err := os.MkdirAll(dir, 0o700)
+		if err == nil && p.service {
+			err = errors.Join(os.Chown(dir, -1, p.group), os.Chmod(dir, 0o750))
+		}
+		if err != nil {
 			return usagef("run it as a user who may write there, or choose another place with --out FILE", "%w", err)
 		}
 	}
 	return nil
+}
+
+// access is who may do what with the files that init makes.
+func (p setupPlace) access() accessTo {
+	if p.service {
+		return accessTo{mode: 0o640, user: -1, group: p.group}
+	}
+	return accessTo{mode: 0o600, user: -1, group: -1}
 }
 
 // has reports whether a secret is there, and whether it is this one.
@@ -92,8 +108,7 @@ func (p setupPlace) has(name, value string) (there, same bool, err error) {
 	return true, string(b) == value+"\n" || string(b) == value, err
 }
 
-// keep writes a secret, which its owner alone can read; the service gets it from
-// systemd. The file is whole and on disk on return. One that is there is replaced only if
+// keep writes a secret, which its owner alone can read, and the service's user. The file is whole and on disk on return. One that is there is replaced only if
 // that is wanted.
 func (p setupPlace) keep(name, value string, replace bool) error {
 	there, same, err := p.has(name, value)
@@ -103,7 +118,7 @@ func (p setupPlace) keep(name, value string, replace bool) error {
 	if there && !replace {
 		return usagef("choose another --name, or remove the file if no configuration refers to it", "%s holds another secret; it is not replaced", p.secret(name))
 	}
-	return publish(p.secret(name), []byte(value+"\n"), accessTo{mode: 0o600, user: -1, group: -1}, there)
+	return publish(p.secret(name), []byte(value+"\n"), p.access(), there)
 }
 
 // accessTo says who may do what with a file.
@@ -151,14 +166,18 @@ func publish(path string, text []byte, to accessTo, replace bool) (err error) {
 	return nil
 }
 
-// handOver gives the service what the checks have left in its state directory: what root
-// alone can read, the service couldn't.
+// handOver gives the service what the checks have made in its state directory: what is
+// root's alone, the service couldn't read.
 func (p setupPlace) handOver() error {
-	if p.user < 0 {
+	if !p.service {
 		return nil
 	}
 	for _, path := range []string{p.state, filepath.Join(p.state, refusedFile)} {
-		if err := os.Lchown(path, p.user, p.group); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		info, err := os.Lstat(path)
+		if err == nil && accessOf(info).user == 0 {
+			err = os.Lchown(path, p.user, p.group)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("give %s to the user %s: %w", path, installed.user, err)
 		}
 	}

@@ -257,14 +257,10 @@ func (u *setup) byHand(err error, block string) error {
 
 // publishConfig writes the file, and lets those have access to it who had it before.
 func (u *setup) publishConfig(text []byte) error {
-	path, to := u.place.file, accessTo{mode: 0o600, user: -1, group: -1}
-	if u.place.service {
-		to.mode, to.group = 0o640, u.place.group
-	}
 	if u.was == nil {
-		return publish(path, text, to, false)
+		return publish(u.place.file, text, u.place.access(), false)
 	}
-	path, err := filepath.EvalSymlinks(path)
+	path, err := filepath.EvalSymlinks(u.place.file)
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
@@ -276,5 +272,9 @@ func (u *setup) publishConfig(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	return publish(path, text, accessOf(info), true)
+	to := accessOf(info)
+	if u.place.service { // it must be able to read it
+		to.mode, to.group = to.mode|0o040, u.place.group
+	}
+	return publish(path, text, to, true)
 }

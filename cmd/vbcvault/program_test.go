@@ -13,7 +13,8 @@ import (
 const Hurry = "VBCVAULT_TEST_HURRY"
 
 // Installed is the environment variable that has Main find the package's things below
-// another directory than /, as root would, with this user in the place of the service's.
+// another directory than /, as root would. The service's user is nobody for root, else
+// whoever runs the tests.
 const Installed = "VBCVAULT_TEST_INSTALLED"
 
 // Main is the program. The test binary runs it when it is started under the
@@ -27,7 +28,9 @@ func Main() {
 	}
 	if dir := os.Getenv(Installed); dir != "" {
 		installed.etc, installed.state, installed.root = filepath.Join(dir, "etc/vbcvault"), filepath.Join(dir, "var/lib/vbcvault"), true
-		if u, err := user.Current(); err == nil {
+		if u, err := user.Current(); os.Geteuid() == 0 {
+			installed.user = "nobody"
+		} else if err == nil {
 			installed.user = u.Username
 		}
 	}
