@@ -35,6 +35,7 @@ type setup struct {
 	aws       s3store.Access    // how to reach the bucket, as the file will say
 	number    string            // of the account, "" = not known
 	was       []byte            // the file that is there, nil = none
+	addState  bool              // the file has no state-dir yet
 	others    []string          // accounts of that file
 	inherited map[string]string // secrets that the defaults of that file refer to
 	draft     draft

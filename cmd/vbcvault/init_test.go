@@ -70,7 +70,7 @@ func TestInitSetsUpTheService(t *testing.T) {
 	for name, config := range map[string]string{
 		"nothing there": "",
 		"comments":      "# vbcvault\n\n# accounts:\n#   main:\n#     older-than: 90d\n",
-		"no accounts":   "# vbcvault\nstate-dir: /var/lib/vbcvault # where it is\nservice:\n  listen: 127.0.0.1:9180\n",
+		"no accounts":   "# vbcvault\nstate-dir: ./state # where it is\nservice:\n  listen: 127.0.0.1:9180\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

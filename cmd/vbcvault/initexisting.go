@@ -39,6 +39,8 @@ func (u *setup) existing(ctx context.Context) error {
 			return err
 		}
 	}
+	u.place.state = cmp.Or(c.StateDir, u.place.state)
+	u.addState = c.StateDir == "" && len(u.others) == 0
 	if len(u.others) == 0 || u.add {
 		return nil
 	}

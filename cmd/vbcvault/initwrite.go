@@ -140,6 +140,9 @@ func (u *setup) newText() (string, error) {
 		return w.String(), nil
 	}
 	text, err := insertAccount(u.was, block)
+	if u.addState {
+		text += "\n# Where the manifests lie, which keep the progress.\nstate-dir: " + scalar(u.place.state) + "\n"
+	}
 	if err != nil {
 		return "", u.byHand(err, block)
 	}
