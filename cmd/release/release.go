@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,21 +54,72 @@ type step struct {
 }
 
 // steps are in the order in which they are done: each may use what those before made.
-var steps = []step{}
+var steps = []step{
+	{"binaries", binaries},
+	{"manual pages and completions", share},
+	{"archives", archives},
+	{"image", makeImage},
+	{"bills of materials", boms},
+	{"release notes", notes},
+	{"checksums", sums},
+}
 
 func run(ctx context.Context, args []string, log io.Writer) error {
+	r := &release{log: log}
 	fs := flag.NewFlagSet("release", flag.ContinueOnError)
 	out := fs.String("out", "../../dist", "where everything goes; what is there of an earlier release is removed")
+	dirty := fs.Bool("dirty", false, "take the working tree as it is, also with changes that are in no commit")
+	targets := fs.String("targets", "", "systems to build for, as in linux/amd64,linux/arm64 (default: all)")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	r := &release{log: log}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
 	var err error
+	if r.targets, err = parseTargets(*targets); err != nil {
+		return err
+	}
 	if r.out, err = filepath.Abs(*out); err != nil {
 		return err
 	}
+	if err := r.identify(ctx, *dirty); err != nil {
+		return err
+	}
+	return r.make(ctx)
+}
+
+// parseTargets reads a list of targets, all if it is empty.
+func parseTargets(list string) (out []target, err error) {
+	if list == "" {
+		return allTargets, nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(allTargets, func(t target) bool { return t.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no release is made for %q, only for %v", name, allTargets)
+		}
+		out = append(out, allTargets[i])
+	}
+	return out, nil
+}
+
+// make does all steps. The directory of what is made on the way is removed.
+func (r *release) make(ctx context.Context) (err error) {
+	if err := os.RemoveAll(r.out); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	if r.work == "" {
+		if r.work, err = os.MkdirTemp("", "vbcvault-release-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
+	}
 	for _, s := range steps {
-		fmt.Fprintln(log, s.name)
+		fmt.Fprintln(r.log, s.name)
 		if err := s.do(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}

@@ -92,7 +92,7 @@ To see it work without an account, a bucket or a server:
 	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newListenings(s), newErase(s), newManifest(s))
 	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))
-	group(root, "other", "Other:", newMetrics(s), newVersion(s))
+	group(root, "other", "Other:", newMetrics(s), newGenerate(s), newVersion(s))
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {
