@@ -56,6 +56,7 @@ type step struct {
 var steps = []step{
 	{"binaries", binaries},
 	{"share", share},
+	{"packages", packages},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
