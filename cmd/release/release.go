@@ -58,6 +58,7 @@ var steps = []step{
 	{"binaries", binaries},
 	{"manual pages and completions", share},
 	{"archives", archives},
+	{"packages", packages},
 	{"image", makeImage},
 	{"bills of materials", boms},
 	{"release notes", notes},
