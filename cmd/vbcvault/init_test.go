@@ -53,7 +53,7 @@ func packaged(t *testing.T, cfg vbctest.Config, config string) (w *world, etc st
 		mustDo(t, os.Chown(state, nobody, nobody))
 	}
 	if config != "" {
-		mustDo(t, os.WriteFile(filepath.Join(etc, "config.yaml"), []byte(config), 0o640))
+		mustDo(t, os.WriteFile(filepath.Join(etc, "config.yaml"), []byte(strings.ReplaceAll(config, "/var/lib/vbcvault", state)), 0o640))
 	}
 	w = newWorld(t, cfg)
 	w.setenv("VBCVAULT_STATE_DIR", "")
@@ -68,6 +68,7 @@ func packaged(t *testing.T, cfg vbctest.Config, config string) (w *world, etc st
 func TestInitSetsUpTheService(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]string{
+		"as packaged":   string(mustRead(t, "../release/packaging/config.yaml")),
 		"nothing there": "",
 		"comments":      "# vbcvault\n\n# accounts:\n#   main:\n#     older-than: 90d\n",
 		"no accounts":   "# vbcvault\nstate-dir: ./state # where it is\nservice:\n  listen: 127.0.0.1:9180\n",
@@ -76,6 +77,7 @@ func TestInitSetsUpTheService(t *testing.T) {
 			t.Parallel()
 			w, etc := packaged(t, vbctest.Config{}, config)
 			w.inS3(nil)
+			config = strings.ReplaceAll(config, "/var/lib/vbcvault", w.state)
 			r := w.run("init", "--to", w.to, "--older-than", "90d")
 			if r.code != 0 {
 				t.Fatal("it isn't set up")
@@ -84,7 +86,7 @@ func TestInitSetsUpTheService(t *testing.T) {
 			if !strings.HasPrefix(text, config) && config != "" {
 				t.Errorf("what was there has changed:\n%s", text)
 			}
-			for _, want := range []string{"account: \"549825\"", "secret-access-key: {", "endpoint: " + w.proxy.URL} {
+			for _, want := range []string{"account: \"549825\"", "secret-access-key: {credential: main-secret-access-key}", "password: {credential: main-password}", "endpoint: " + w.proxy.URL} {
 				if !strings.Contains(text, want) {
 					t.Errorf("it lacks %s:\n%s", want, text)
 				}
@@ -103,7 +105,7 @@ func TestInitSetsUpTheService(t *testing.T) {
 			if !strings.Contains(r.stdout, "systemctl enable --now vbcvault.service") {
 				t.Error("it doesn't say how to begin")
 			}
-			if name != "comments" {
+			if name != "as packaged" {
 				return
 			}
 			all := w.someRecordings(1) // and the service's user can read all of it

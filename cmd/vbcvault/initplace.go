@@ -66,8 +66,11 @@ func number32(s string) int {
 	return -1
 }
 
-// reference is how the configuration names a secret.
+// reference is how the configuration names a secret. The service gets its from systemd.
 func (p setupPlace) reference(name string) string {
+	if p.service {
+		return "{credential: " + name + "}"
+	}
 	return "{file: " + scalarInList(p.secret(name)) + "}"
 }
 
