@@ -76,7 +76,8 @@ Stop it at any time with Ctrl-C: nothing is half written, and the next init asks
 only for what is missing. A password that VBC refuses is not sent again: a few
 refusals lock the user.
 
-It deletes nothing, and archives nothing: at the end it says how to begin. The
+It deletes nothing, and archives nothing. At the end it prints the policy that
+the keys of AWS need, and says how to begin, with the service or with cron. The
 exit code is 0 if the account is set up, 1 if a check fails, 2 for answers that
 are missing or can't be used.`,
 		Example: `  vbcvault init
@@ -86,7 +87,7 @@ are missing or can't be used.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			u.asks = newAsker(cmd.InOrStdin(), s.err)
-			return u.run(cmd.Context(), cmd.Flags())
+			return u.run(cmd.Context())
 		},
 	}
 	u.flags.register(u.given)
@@ -114,13 +115,21 @@ func (u *setup) vbcFlag(fs *pflag.FlagSet, name, variable, usage string) {
 
 // run does all of it. What it does before write changes nothing but the draft, and the
 // secrets that VBC or the bucket has accepted.
-func (u *setup) run(ctx context.Context, flags *pflag.FlagSet) error {
+func (u *setup) run(ctx context.Context) error {
 	var err error
 	if u.place, err = placeFor(u.out); err != nil {
 		return err
 	}
-	if err := u.fromEnvironment(flags); err != nil {
+	if err := u.fromEnvironment(); err != nil {
 		return err
+	}
+	if u.place.packaged() && u.out == "" {
+		u.say("This sets up an account for this user alone. For the service of the package: sudo vbcvault init\n")
+	}
+	if !u.dryRun {
+		if err := u.place.writable(); err != nil {
+			return err
+		}
 	}
 	for _, step := range []func(context.Context) error{u.existing, u.resume, u.naming, u.complete, u.signIn, u.destination, u.choices, u.finish} {
 		if err := step(ctx); err != nil {
@@ -145,7 +154,7 @@ func (u *setup) stopped(err error) error {
 }
 
 // fromEnvironment takes what the environment says: what is answered there isn't asked.
-func (u *setup) fromEnvironment(flags *pflag.FlagSet) error {
+func (u *setup) fromEnvironment() error {
 	for _, name := range []string{
 		"VBC_USERNAME", "VBC_PASSWORD", "VBC_CLIENT_ID", "VBC_CLIENT_SECRET", "VBC_API_URL", "VBC_API_ROOT", "VBC_TOKEN_URL",
 		"VBC_PROVISIONING_CLIENT_ID", "VBC_PROVISIONING_CLIENT_SECRET",

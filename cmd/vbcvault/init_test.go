@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -201,6 +204,43 @@ func TestInitFindsAddresses(t *testing.T) {
 		t.Errorf("exit %d", r.code)
 	}
 	w.mustHold(all...)
+}
+
+// A bucket of Amazon's says where it is, also to requests for another region.
+func TestInitFindsTheRegion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{})
+	// The way to Amazon is this proxy. Requests to this machine take none.
+	amazon := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("X-Amz-Bucket-Region", "eu-west-3")
+		code, body := http.StatusNotFound, `<Error><Code>NoSuchBucketPolicy</Code><Message>m</Message></Error>`
+		switch {
+		case !strings.HasSuffix(r.Host, "s3.amazonaws.com"):
+			t.Errorf("a request to %s", r.Host)
+		case !strings.Contains(r.Header.Get("Authorization"), "/eu-west-3/s3/"):
+			code, body = http.StatusMovedPermanently, `<Error><Code>PermanentRedirect</Code><Message>m</Message></Error>`
+		case r.Method == http.MethodHead:
+			code, body = http.StatusOK, ""
+		case r.Method == http.MethodPut:
+			code, body = http.StatusBadRequest, `<Error><Code>BadDigest</Code><Message>m</Message></Error>`
+		case r.URL.Query().Has("list-type"):
+			code, body = http.StatusOK, `<ListBucketResult></ListBucketResult>`
+		}
+		rw.Header().Set("Content-Type", "application/xml")
+		rw.WriteHeader(code)
+		_, _ = io.WriteString(rw, body)
+	}))
+	t.Cleanup(amazon.Close)
+	w.env = append(w.env, "HTTP_PROXY="+amazon.URL, "AWS_ENDPOINT_URL_S3=http://s3.amazonaws.com", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	out := filepath.Join(t.TempDir(), "vbcvault.yaml")
+	r := w.run("init", "--to", "s3://bucket/calls", "--out", out, "--insecure-http")
+	if r.code != 0 || !strings.Contains(r.stderr, "exists, in region eu-west-3") || !strings.Contains(r.stdout, "set HTTP_PROXY there, too") {
+		t.Errorf("exit %d", r.code)
+	}
+	if text := string(mustRead(t, out)); !strings.Contains(text, "region: eu-west-3\n") {
+		t.Errorf("it lacks the region:\n%s", text)
+	}
 }
 
 // An account that was archived before goes on with its manifest.

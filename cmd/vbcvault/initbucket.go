@@ -11,6 +11,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 // destination asks where recordings go, until that place is fit for them.
@@ -44,6 +45,7 @@ func (u *setup) destination(ctx context.Context) error {
 		case well:
 			return u.save()
 		}
+		u.policy(to, func(format string, args ...any) { u.say(format, args...) })
 		if err := u.mendDestination(ctx, to); err != nil {
 			return err
 		}
@@ -73,10 +75,24 @@ func (u *setup) askDestination(ctx context.Context) (to destination, err error) 
 			return to, err
 		}
 	}
+	return u.target()
+}
+
+// target is the destination with what is asked of it.
+func (u *setup) target() (to destination, err error) {
 	if to, err = parseDestination(u.flags.to); err == nil {
 		to.protection, err = u.flags.protect.protection(to, u.given.Changed)
 	}
 	return to, err
+}
+
+// policy says what the keys must be allowed at AWS, and no more.
+func (u *setup) policy(to destination, line func(format string, args ...any)) {
+	if to.bucket == "" || u.aws.Endpoint != "" {
+		return
+	}
+	line("What the user or role of AWS must be allowed, and no more (vbcvault help protect):\n%s",
+		rights.PolicyFor((&rightsFlags{}).needs(to), whereIs(to, u.aws.Region)))
 }
 
 // patience is how long keys are looked for: on a machine without a role, that is a
@@ -115,7 +131,7 @@ func (u *setup) keys(ctx context.Context) error {
 		u.aws.AccessKeyID, u.aws.SecretAccessKey = found.AccessKeyID, found.SecretAccessKey
 		return nil
 	}
-	if u.offline && u.asks == nil {
+	if u.offline && u.asks == nil && found.AccessKeyID == "" {
 		u.say("No keys of AWS were found here; the configuration has none, so that the machine's role counts.")
 		return nil
 	}

@@ -37,6 +37,9 @@ func (u *setup) next(ctx context.Context) error {
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	line("%s has the account %s now. Its secrets are in %s.", u.place.file, u.name, u.place.secrets)
 	line("")
+	if to, err := u.target(); err == nil {
+		u.policy(to, line)
+	}
 	as := ""
 	if u.place.service {
 		as = "sudo -u " + installed.user + " "
@@ -56,6 +59,7 @@ func (u *setup) next(ctx context.Context) error {
 	}
 	line("See how it stands, and what to do about it:")
 	line("  %svbcvault status --config %s", as, u.place.file)
+	line("Be told when something needs a person: vbcvault help notify")
 	_, err := u.s.out.Write([]byte(w.String()))
 	return err
 }

@@ -94,6 +94,35 @@ func (p setupPlace) makeDirs() error {
 	return nil
 }
 
+// writable finds out, before anybody has answered anything, whether files can be made
+// where they will be.
+func (p setupPlace) writable() error {
+	for _, dir := range []string{filepath.Dir(p.file), p.secrets} {
+		for {
+			if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+				break
+			}
+			dir = filepath.Dir(dir) // it will be made there
+		}
+		trial, err := os.CreateTemp(dir, ".vbcvault-unfinished-")
+		if err != nil {
+			return usagef("run it as a user who may write there, or choose another place with --out FILE", "%s can't be written: %w", dir, err)
+		}
+		_ = errors.Join(trial.Close(), os.Remove(trial.Name()))
+	}
+	return nil
+}
+
+// packaged reports whether the package is installed here, and this user isn't root, who
+// would set up its service.
+func (p setupPlace) packaged() bool {
+	if p.service || installed.root {
+		return false
+	}
+	_, err := os.Stat(installed.etc)
+	return err == nil
+}
+
 // access is who may do what with the files that init makes.
 func (p setupPlace) access() accessTo {
 	if p.service {
