@@ -14,7 +14,6 @@
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
 # make picture     the picture of the page in README.md: what chromium shows of the demo
-# make dist        static binaries for the usual systems
 # make release     everything that is published of this commit, under dist/
 # make release-check  make a release of the working tree, and try each part of it
 # make help        this list
@@ -24,7 +23,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 # In a module of its own: what the linter needs is nothing that vbcvault needs.
 LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players dist release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -70,6 +69,7 @@ race-program:
 lint:
 	go vet ./...
 	$(LINT) run ./...
+	cd cmd/release && go vet ./... && $(LINT) run ./...
 
 mutants:
 	go test ./pipeline -run TestMutants -mutants -v -timeout 60m
@@ -123,10 +123,3 @@ release:
 
 release-check:
 	go -C cmd/release test -count 1 ./...
-
-dist:
-	@mkdir -p dist
-	@for os in linux darwin windows; do for arch in amd64 arm64; do \
-		ext=; [ $$os = windows ] && ext=.exe; echo $$os/$$arch; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o dist/vbcvault-$$os-$$arch$$ext ./cmd/vbcvault || exit 1; \
-	done; done

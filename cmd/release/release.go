@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -55,8 +56,13 @@ type step struct {
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
 	{"binaries", binaries},
-	{"share", share},
+	{"manual pages and completions", share},
+	{"archives", archives},
 	{"packages", packages},
+	{"image", makeImage},
+	{"bills of materials", boms},
+	{"release notes", notes},
+	{"checksums", sums},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -111,7 +117,7 @@ func (r *release) make(ctx context.Context) (err error) {
 		if r.work, err = os.MkdirTemp("", "vbcvault-release-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(r.work)
+		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)

@@ -1,6 +1,7 @@
 package manpage
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ func Name(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath
 func (b *Book) Command(cmd *cobra.Command, more []Section, topics []string) []byte {
 	s := b.open(Name(cmd), "1", cmd.Short)
 	s.section("SYNOPSIS")
-	s.line(synopsis(cmd))
+	s.synopsis(cmd)
 	s.section("DESCRIPTION")
 	if cmd.Long == "" {
 		s.paragraph(s.words(cmd.Short) + ".")
@@ -40,28 +41,51 @@ func (b *Book) Command(cmd *cobra.Command, more []Section, topics []string) []by
 	return s.bytes()
 }
 
+// synopsis writes the command line as --help shows it, a line for each way to use the
+// command: what is typed as it stands in bold, what stands for something else in italics.
+func (s *sheet) synopsis(cmd *cobra.Command) {
+	ways := alternatives(strings.TrimPrefix(cmd.Use, cmd.Name()))
+	if cmd.HasAvailableSubCommands() {
+		ways = []string{" COMMAND"}
+	}
+	for i, way := range ways {
+		if i > 0 {
+			s.macro("br")
+		}
+		var b strings.Builder
+		b.WriteString(bold(escape(cmd.CommandPath())))
+		for _, part := range synopsisForm.FindAllString(strings.TrimRight(" "+strings.TrimSpace(way), " ")+" [options]", -1) {
+			switch {
+			case part[0] == '-' && len(part) > 1:
+				b.WriteString(bold(escape(part)))
+			case part[0] >= 'A' && part[0] <= 'Z':
+				b.WriteString(italic(escape(part)))
+			default:
+				b.WriteString(escape(part))
+			}
+		}
+		s.line(b.String())
+	}
+}
+
 var synopsisForm = regexp.MustCompile(`--?[a-z][a-z-]*|[A-Z][A-Z-]*|[^-A-Z]+|.`)
 
-// synopsis is the command line as --help shows it: what is typed as it stands in bold,
-// what stands for something else in italics.
-func synopsis(cmd *cobra.Command) string {
-	line := cmd.UseLine()
-	if cmd.HasAvailableSubCommands() {
-		line = cmd.CommandPath() + " COMMAND"
-	}
-	var b strings.Builder
-	b.WriteString(bold(escape(cmd.CommandPath())))
-	for _, part := range synopsisForm.FindAllString(strings.TrimPrefix(line, cmd.CommandPath()), -1) {
-		switch {
-		case part[0] == '-' && len(part) > 1:
-			b.WriteString(bold(escape(part)))
-		case part[0] >= 'A' && part[0] <= 'Z':
-			b.WriteString(italic(escape(part)))
-		default:
-			b.WriteString(escape(part))
+// alternatives are the parts of a command line between bars that are in no brackets.
+func alternatives(use string) (ways []string) {
+	depth, from := 0, 0
+	for i, r := range use {
+		switch r {
+		case '(', '[':
+			depth++
+		case ')', ']':
+			depth--
+		case '|':
+			if depth == 0 {
+				ways, from = append(ways, use[from:i]), i+1
+			}
 		}
 	}
-	return b.String()
+	return append(ways, use[from:])
 }
 
 // commands lists the commands below one, in the groups that its help has.
@@ -109,7 +133,7 @@ func (s *sheet) flags(cmd *cobra.Command) {
 		term, value, meaning := strings.ReplaceAll(bold(escape(m[1])), ", ", `\fR, \fB`), m[3], s.words(m[4])
 		if value != "" {
 			term += " " + italic(escape(value))
-			meaning = regexp.MustCompile(`\b`+regexp.QuoteMeta(value)+`(s?)\b`).ReplaceAllString(meaning, strings.ReplaceAll(italic(escape(value)), `\`, `\`)+"$1")
+			meaning = regexp.MustCompile(`\b`+regexp.QuoteMeta(value)+`(s?)\b`).ReplaceAllString(meaning, italic(escape(value))+"$1")
 		}
 		s.term(term, meaning)
 	})
@@ -117,27 +141,38 @@ func (s *sheet) flags(cmd *cobra.Command) {
 
 // also names the pages that are near.
 func (s *sheet) also(cmd *cobra.Command, topics []string) {
-	var pages []string
+	var pages []page
 	for c := cmd.Parent(); c != nil; c = c.Parent() {
-		pages = append(pages, reference(Name(c), "1"))
+		pages = append(pages, page{Name(c), "1"})
 	}
 	if p := cmd.Parent(); p != nil && p.HasParent() {
 		for _, c := range p.Commands() {
 			if c != cmd && Shown(c) {
-				pages = append(pages, reference(Name(c), "1"))
+				pages = append(pages, page{Name(c), "1"})
 			}
 		}
 	}
 	for _, t := range topics {
-		pages = append(pages, reference("vbcvault-"+t, "7"))
+		pages = append(pages, page{"vbcvault-" + t, "7"})
 	}
 	s.seeAlso(pages)
 }
 
-func (s *sheet) seeAlso(pages []string) {
-	if len(pages) > 0 {
-		s.section("SEE ALSO")
-		slices.Sort(pages)
-		s.line(strings.Join(slices.Compact(pages), ", "))
+// page is the name of another page, and its section.
+type page struct{ name, section string }
+
+// seeAlso lists other pages in the usual order.
+func (s *sheet) seeAlso(pages []page) {
+	if len(pages) == 0 {
+		return
 	}
+	s.section("SEE ALSO")
+	slices.SortFunc(pages, func(a, b page) int {
+		return cmp.Or(strings.Compare(a.section, b.section), strings.Compare(a.name, b.name))
+	})
+	var names []string
+	for _, p := range slices.Compact(pages) {
+		names = append(names, reference(p.name, p.section))
+	}
+	s.line(strings.Join(names, ", "))
 }

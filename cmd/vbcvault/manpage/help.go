@@ -37,36 +37,45 @@ func (s *sheet) help(text string) {
 	flush()
 }
 
-// indented writes lines that are indented: a list if they are one, else as they are.
+// indented writes lines that are indented: a list if they are one, else as they are. In a
+// list, a line that is indented a little more is a remark of its own, one that is indented
+// a lot belongs to the meaning before it.
 func (s *sheet) indented(lines []string) {
-	var terms [][2]string
-	for _, l := range lines {
-		m := definitionForm.FindStringSubmatch(l)
-		switch {
-		case m != nil:
-			terms = append(terms, [2]string{m[1], m[2]})
-		case len(terms) > 0 && strings.HasPrefix(l, "    "):
-			terms[len(terms)-1][1] += " " + strings.TrimSpace(l)
-		case strings.HasPrefix(l, "  ") && l[2] != ' ' && len(lines) > 1:
-			terms = append(terms, [2]string{strings.TrimSpace(l), ""})
-		default:
-			terms = nil
-		}
-		if terms == nil {
-			break
-		}
-	}
-	if len(terms) == 0 || !strings.Contains(strings.Join(lines, "\n"), "  ") || definitionForm.FindString(lines[0]) == "" {
-		short := make([]string, len(lines))
+	if !definitionForm.MatchString(lines[0]) {
+		as := make([]string, len(lines))
 		for i, l := range lines {
-			short[i] = strings.TrimPrefix(strings.TrimPrefix(l, "  "), "\t")
+			as[i] = strings.TrimPrefix(strings.TrimPrefix(l, "  "), "\t")
 		}
-		s.code(short)
+		s.code(as)
 		return
 	}
-	for _, t := range terms {
-		s.term(bold(escape(t[0])), s.words(strings.TrimSpace(t[1])))
+	var term string
+	var words []string
+	flush := func() {
+		text := s.words(strings.Join(words, " "))
+		switch {
+		case term != "":
+			s.term(bold(escape(term)), text)
+		case text != "":
+			s.paragraph(text)
+		}
+		term, words = "", nil
 	}
+	for _, l := range lines {
+		text := strings.TrimSpace(l)
+		indent := len(l) - len(strings.TrimLeft(l, " "))
+		if m := definitionForm.FindStringSubmatch(l); m != nil {
+			flush()
+			term, text = m[1], m[2]
+		} else if indent <= 2 {
+			flush()
+			term, text = text, ""
+		} else if indent <= 6 {
+			flush()
+		}
+		words = append(words, text)
+	}
+	flush()
 }
 
 // examples writes command lines, each with the comment above it as a paragraph.
@@ -95,51 +104,7 @@ func (s *sheet) examples(text string) {
 			flush()
 			continue
 		}
-		lines = append(lines, folded(line)...)
+		lines = append(lines, folded("sh", line)...)
 	}
 	flush()
-}
-
-// widestCode is how wide a line of code may be on a terminal of 80 columns.
-const widestCode = 68
-
-// folded breaks a long command line as a shell takes it, between words.
-func folded(line string) (lines []string) {
-	for len([]rune(line)) > widestCode {
-		at := breakAt(line)
-		if at < 0 {
-			break
-		}
-		lines = append(lines, line[:at]+` \`)
-		line = "    " + line[at+1:]
-	}
-	return append(lines, line)
-}
-
-// breakAt is the last space before the edge that is outside of quotes, and not just
-// between a flag and its value; -1 if there is none.
-func breakAt(line string) int {
-	at, flag, quote := -1, -1, rune(0)
-	for i, r := range line {
-		if i > widestCode-2 {
-			break
-		}
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote = r
-		case quote == 0 && r == '#':
-			return -1
-		case quote == 0 && r == ' ' && strings.TrimSpace(line[:i]) != "":
-			at = i
-			if strings.HasPrefix(line[i+1:], "-") || strings.HasPrefix(line[i+1:], "|") {
-				flag = i
-			}
-		}
-	}
-	if flag > 0 {
-		return flag
-	}
-	return at
 }

@@ -8,6 +8,7 @@ package manpage
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -42,15 +43,48 @@ func (s *sheet) macro(name string, args ...string) {
 	s.text.WriteString("\n")
 }
 
-// line writes a line of text, escaped already.
+// widestSource is how wide a line of a page's source may be: mandoc -T lint finds others
+// hard to read.
+const widestSource = 78
+
+// line writes text that roff fills, escaped already, as lines of the source. None of them
+// ends like a sentence except at the text's end: roff would put two spaces there.
 func (s *sheet) line(text string) {
-	if text == "" {
-		return
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if len(word) > widestWord {
+			word = breakable.ReplaceAllString(word, `$0\:`)
+		}
+		if line != "" && len(line)+1+len(word) > widestSource {
+			if strings.ContainsAny(line[len(line)-1:], ".!?:") || sentenceEnd.MatchString(line) {
+				line += `\&`
+			}
+			s.verbatim(line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
 	}
-	if text[0] == '.' || text[0] == '\'' {
-		text = `\&` + text
+	if line != "" {
+		s.verbatim(line)
 	}
-	s.text.WriteString(text + "\n")
+}
+
+// widestWord is how long a word may be that isn't broken, as an address may.
+const widestWord = 32
+
+var breakable = regexp.MustCompile(`[/:,;=]`)
+
+var sentenceEnd = regexp.MustCompile(`[.!?](?:[)\]'"*]|\\\(dq|\\\(aq|\\f[BIR])+$`)
+
+// verbatim writes one line, escaped already.
+func (s *sheet) verbatim(line string) {
+	if line != "" && (line[0] == '.' || line[0] == '\'') {
+		line = `\&` + line
+	}
+	s.text.WriteString(line + "\n")
 }
 
 // open begins a page.
@@ -113,13 +147,10 @@ func (s *sheet) code(lines []string) {
 	s.macro("IP", "", "2")
 	s.macro("EX")
 	for _, l := range lines {
-		if l == "" {
-			s.text.WriteString("\n")
-			continue
-		}
-		s.line(escape(strings.ReplaceAll(l, "\t", "    ")))
+		s.verbatim(escape(strings.ReplaceAll(l, "\t", "    ")))
 	}
 	s.macro("EE")
+	s.macro("nh") // which EE of groff forgets
 	s.fresh = false
 }
 

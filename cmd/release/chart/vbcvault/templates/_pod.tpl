@@ -1,0 +1,162 @@
+{{/*
+The pod. It is called with root, the arguments args of vbcvault, whether it listens,
+and the volume state.
+*/}}
+{{- define "vbcvault.pod" -}}
+{{- $ := .root -}}
+serviceAccountName: {{ include "vbcvault.serviceAccountName" $ }}
+automountServiceAccountToken: false
+{{- /* The variables that Kubernetes makes of Services begin with VBCVAULT_ too. */}}
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ $.Values.terminationGracePeriodSeconds }}
+{{- with $.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  {{- toYaml $.Values.podSecurityContext | nindent 2 }}
+containers:
+  - name: vbcvault
+    image: {{ include "vbcvault.image" $ | quote }}
+    imagePullPolicy: {{ $.Values.image.pullPolicy }}
+    args:
+      {{- toYaml .args | nindent 6 }}
+    env:
+      - name: VBCVAULT_CONFIG
+        value: {{ include "vbcvault.configDir" $ }}/config.yaml
+      - name: VBCVAULT_STATE_DIR
+        value: {{ include "vbcvault.stateDir" $ }}
+      {{- if include "vbcvault.shared" $ }}
+      - name: VBCVAULT_DATABASE_URL_FILE
+        value: {{ include "vbcvault.configDir" $ }}/database/url
+      {{- end }}
+      {{- with $.Values.env }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    {{- with $.Values.envFrom }}
+    envFrom:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    securityContext:
+      {{- toYaml $.Values.securityContext | nindent 6 }}
+    {{- with $.Values.resources }}
+    resources:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- if .listens }}
+    ports:
+      - name: metrics
+        containerPort: {{ include "vbcvault.metricsPort" $ }}
+      {{- if $.Values.web.enabled }}
+      - name: web
+        containerPort: {{ include "vbcvault.webPort" $ }}
+      {{- end }}
+    startupProbe:
+      httpGet: {path: /healthz, port: metrics}
+      periodSeconds: 5
+      timeoutSeconds: 5
+      failureThreshold: 120
+    livenessProbe:
+      httpGet: {path: /healthz, port: metrics}
+      periodSeconds: 20
+      timeoutSeconds: 10
+      failureThreshold: 3
+    readinessProbe:
+      httpGet: {path: /readyz, port: metrics}
+      periodSeconds: 10
+      timeoutSeconds: 10
+      failureThreshold: 3
+    {{- end }}
+    volumeMounts:
+      - name: config
+        mountPath: {{ include "vbcvault.configDir" $ }}/config.yaml
+        subPath: config.yaml
+        readOnly: true
+      {{- if $.Values.secrets }}
+      - name: secrets
+        mountPath: {{ include "vbcvault.configDir" $ }}/secrets
+        readOnly: true
+      {{- end }}
+      {{- if include "vbcvault.shared" $ }}
+      - name: database
+        mountPath: {{ include "vbcvault.configDir" $ }}/database
+        readOnly: true
+      {{- end }}
+      - name: state
+        mountPath: {{ include "vbcvault.stateDir" $ }}
+      - name: tmp
+        mountPath: /tmp
+      {{- with $.Values.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+volumes:
+  - name: config
+    configMap:
+      name: {{ include "vbcvault.fullname" $ }}
+      defaultMode: 0440
+  {{- if $.Values.secrets }}
+  - name: secrets
+    projected:
+      defaultMode: 0440
+      sources:
+        {{- range $.Values.secrets }}
+        - secret: {name: {{ . | quote }}}
+        {{- end }}
+  {{- end }}
+  {{- if include "vbcvault.shared" $ }}
+  - name: database
+    secret:
+      secretName: {{ $.Values.database.secret | quote }}
+      defaultMode: 0440
+  {{- end }}
+  - name: state
+    {{- toYaml .state | nindent 4 }}
+  - name: tmp
+    emptyDir: {}
+  {{- with $.Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $.Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The volume of one pod. */}}
+{{- define "vbcvault.stateVolume" -}}
+persistentVolumeClaim:
+  claimName: {{ include "vbcvault.claim" . }}
+{{- end }}
+
+{{/* Labels and annotations of a pod. It is made anew when the configuration changes. */}}
+{{- define "vbcvault.podMetadata" -}}
+labels:
+  {{- with .Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- include "vbcvault.labels" . | nindent 2 }}
+annotations:
+  checksum/config: {{ include "vbcvault.configText" . | sha256sum }}
+  {{- with .Values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "vbcvault.serveArgs" -}}
+- serve
+- --config
+- {{ include "vbcvault.configDir" . }}/config.yaml
+- --log-format
+- {{ .Values.logFormat }}
+{{- end }}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// The image has all that the program needs: it runs as its own user, with a root that
+// nobody can write, no time zones of a system, and, for the demo, no network.
+func TestImageRuns(t *testing.T) {
+	t.Parallel()
+	r := built(t)
+	c := newContainer(t, r)
+	for name, test := range map[string]func(*container){
+		"the version":        func(c *container) { c.says(r.version.semver, "version") },
+		"the demo":           runsTheDemo,
+		"a service":          serves,
+		"other certificates": trusts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			own := *c
+			own.t, own.state = t, filepath.Join(filepath.Dir(c.state), strings.ReplaceAll(name, " ", "-"))
+			if err := os.Mkdir(own.state, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			test(&own)
+		})
+	}
+}
+
+func (c *container) says(text string, args ...string) {
+	c.t.Helper()
+	if out, _ := c.run(0, args...); !strings.Contains(out, text) {
+		c.t.Errorf("%s says nothing of %q:\n%s", args[0], text, out)
+	}
+}
+
+func runsTheDemo(c *container) {
+	var sum struct {
+		Archived, Deleted int
+	}
+	out, _ := c.run(0, "demo", "--recordings", "12", "--delete", "--json")
+	if err := json.Unmarshal([]byte(out), &sum); err != nil || sum.Archived != 6 || sum.Deleted != 6 {
+		c.t.Errorf("%+v, %v of %s", sum, err, out)
+	}
+	// Only in the state directory anything outlives the container.
+	c.run(0, "demo", "--recordings", "12", "--dir", "/var/lib/vbcvault/demo")
+	c.says("6", "verify", "--manifest", "/var/lib/vbcvault/demo/demo.manifest")
+	if _, err := os.Stat(filepath.Join(c.state, "demo", "demo.manifest")); err != nil {
+		c.t.Error(err)
+	}
+	if _, said := c.run(2, "demo", "--dir", "/usr/demo"); !strings.Contains(said, "read-only file system") {
+		c.t.Errorf("the root can be written, or nobody says that it can't: %s", said)
+	}
+}
+
+// The service is process 1 of the container, and ends well when the engine stops it.
+func serves(c *container) {
+	const config = `
+accounts:
+  acme:
+    older-than: 90d
+    to: file:///var/lib/vbcvault/archive
+    vbc: {username: bot, password: {env: P}, client-id: app, client-secret: {env: S}, api-url: "https://127.0.0.1:1"}
+    schedule: {cron: "30 2 29 2 *", time-zone: Europe/Berlin}
+`
+	at := filepath.Join(filepath.Dir(c.state), "config.yaml")
+	if err := os.WriteFile(at, []byte(config), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	c.binds, c.env = []string{at, "/etc/vbcvault/config.yaml"}, []string{"VBCVAULT_CONFIG=/etc/vbcvault/config.yaml", "P=p", "S=s"}
+	s := c.start("serve")
+	if line := s.until("vbcvault serve is ready"); !strings.Contains(line, "state=/var/lib/vbcvault/service.db") {
+		c.t.Error(line)
+	}
+	s.stop()
+	// The zone is inside the program: 02:30 in Berlin's winter is 01:30 in UTC.
+	c.says("2028-02-29T01:30", "jobs", "--json")
+}
+
+// A server whose certificate nobody knows is trusted once the authority is named, or
+// put beside those of the image.
+func trusts(c *container) {
+	var asked atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		http.Error(w, "not now", http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	ca := filepath.Join(filepath.Dir(c.state), "company.crt")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	c.network = true
+	for _, try := range []struct {
+		at   string
+		env  []string
+		says string
+	}{
+		{"", nil, "certificate"},
+		{"/etc/vbcvault/company.crt", []string{"SSL_CERT_FILE=/etc/vbcvault/company.crt"}, "503"},
+		{"/etc/ssl/certs/company.crt", nil, "503"},
+	} {
+		asked.Store(0)
+		c.env = append(try.env, "VBC_API_URL="+server.URL, "VBC_USERNAME=u", "VBC_PASSWORD=p", "VBC_CLIENT_ID=c", "VBC_CLIENT_SECRET=s")
+		if c.binds = nil; try.at != "" {
+			c.binds = []string{ca, try.at}
+		}
+		out, _ := c.run(1, "doctor", "--to", "file:///var/lib/vbcvault/archive")
+		if !strings.Contains(out, try.says) || (asked.Load() > 0) != (try.at != "") {
+			c.t.Errorf("with the authority at %q the server was asked %d times; want %q in\n%s", try.at, asked.Load(), try.says, out)
+		}
+	}
+}
