@@ -16,6 +16,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // File is the name of the state within its directory.
@@ -81,6 +83,9 @@ type state struct {
 // lockState takes the state for a service, and makes it if there is none. The lock is
 // the operating system's and ends with the process, however that ends.
 func lockState(ctx context.Context, dir string) (_ *state, err error) {
+	if err := ownership.Fit(filepath.Join(dir, File)); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -125,7 +130,11 @@ func openState(ctx context.Context, dir string) (*state, error) {
 
 // serving reports whether a service has the state in the directory.
 func serving(dir string) (bool, error) {
-	lock := flock.New(filepath.Join(dir, File+".lock"), flock.SetPermissions(0o600))
+	path := filepath.Join(dir, File+".lock")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil // and none is made: this may be another user than the service's
+	}
+	lock := flock.New(path, flock.SetPermissions(0o600))
 	free, err := lock.TryRLock()
 	if err != nil {
 		return false, fmt.Errorf("check whether a service is running: %w", err)

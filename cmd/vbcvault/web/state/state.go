@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // format is kept in PRAGMA user_version.
@@ -37,6 +39,9 @@ type DB struct {
 // Open opens the database at path and makes it if there is none, readable for its owner
 // alone.
 func Open(ctx context.Context, path string) (_ *DB, err error) {
+	if err := ownership.Fit(path); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
