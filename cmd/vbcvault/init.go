@@ -185,10 +185,11 @@ func (u *setup) fromEnvironment() error {
 // around is what the account's runs will take from the file.
 func (u *setup) around() surroundings {
 	return surroundings{
-		setting:  func(name string) (string, error) { return u.values[name], nil },
-		stateDir: func() (string, error) { return u.place.state, nil },
-		aws:      func(context.Context) (*s3store.Access, error) { a := u.aws; return &a, nil },
-		missing:  "without a terminal to ask at, use --username and --client-id, and VBC_PASSWORD_FILE=/path and VBC_CLIENT_SECRET_FILE=/path in the environment",
+		setting:   func(name string) (string, error) { return u.values[name], nil },
+		stateDir:  func() (string, error) { return u.place.state, nil },
+		aws:       func(context.Context) (*s3store.Access, error) { a := u.aws; return &a, nil },
+		handsOver: u.place.service,
+		missing:   "without a terminal to ask at, use --username and --client-id, and VBC_PASSWORD_FILE=/path and VBC_CLIENT_SECRET_FILE=/path in the environment",
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // checked names what is doubtful about the whole file. Only what concerns the account
 // that was added is an error.
 func (u *setup) checked(ctx context.Context) error {
-	c := &configCheck{Path: u.place.file, now: time.Now()}
+	c := &configCheck{Path: u.place.file, now: time.Now(), handsOver: u.place.service}
 	err := c.check(ctx, false)
 	ours := false
 	for _, f := range c.Findings {
@@ -40,12 +40,9 @@ func (u *setup) next(ctx context.Context) error {
 	if to, err := u.target(); err == nil {
 		u.policy(to, line)
 	}
-	as := ""
-	if u.place.service {
-		as = "sudo -u " + installed.user + " "
-	}
+	as, with := u.by()
 	line("See what a run would do; it only reads from VBC:")
-	line("  %svbcvault archive --config %s %s --dry-run", as, u.place.file, u.name)
+	line("  %s archive%s %s --dry-run", as, with, u.name)
 	if u.place.service {
 		u.nextService(line)
 	} else {
@@ -58,7 +55,7 @@ func (u *setup) next(ctx context.Context) error {
 		}
 	}
 	line("See how it stands, and what to do about it:")
-	line("  %svbcvault status --config %s", as, u.place.file)
+	line("  %s status%s %s", as, with, u.name)
 	line("Be told when something needs a person: vbcvault help notify")
 	_, err := u.s.out.Write([]byte(w.String()))
 	return err
@@ -80,7 +77,21 @@ func (u *setup) nextService(line func(format string, args ...any)) {
 	line("If it runs already, have it read the file:")
 	line("  systemctl reload vbcvault.service")
 	line("Start the first run at once, and see how it ends:")
-	line("  %svbcvault run %s --wait --config %s", "sudo -u "+installed.user+" ", u.name, u.place.file)
+	as, with := u.by()
+	line("  %s run%s %s --wait", as, with, u.name)
+}
+
+// by is how a command is given that uses the account: as the service's user, who means
+// the package's configuration if nothing else is named.
+func (u *setup) by() (as, with string) {
+	as, with = "vbcvault", " --config "+u.place.file
+	if u.place.service {
+		as = "sudo -u " + installed.user + " vbcvault"
+	}
+	if u.place.file == packagedConfig {
+		with = ""
+	}
+	return as, with
 }
 
 // elsewhere names variables that count here, and that cron and services don't have. Their

@@ -18,7 +18,7 @@ import (
 var installed = struct {
 	etc, state, user string
 	root             bool
-}{"/etc/vbcvault", "/var/lib/vbcvault", "vbcvault", os.Geteuid() == 0}
+}{filepath.Dir(packagedConfig), packagedState, "vbcvault", os.Geteuid() == 0}
 
 // setupPlace is where vbcvault init puts things.
 type setupPlace struct {
