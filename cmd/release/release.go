@@ -60,6 +60,7 @@ var steps = []step{
 	{"archives", archives},
 	{"packages", packages},
 	{"image", makeImage},
+	{"chart", makeChart},
 	{"bills of materials", boms},
 	{"release notes", notes},
 	{"checksums", sums},

@@ -119,6 +119,7 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 		c.Accounts = append(c.Accounts, c.account(ctx, a, missing))
 	}
 	c.together()
+	c.onNetwork(ctx, file)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
