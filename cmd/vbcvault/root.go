@@ -89,6 +89,7 @@ To see it work without an account, a bucket or a server:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
+	group(root, "begin", "To begin with:", newInit(s))
 	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
 	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
