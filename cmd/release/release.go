@@ -61,6 +61,7 @@ var steps = []step{
 	{"manual pages and completions", share},
 	{"archives", archives},
 	{"image", makeImage},
+	{"chart", makeChart},
 	{"bills of materials", boms},
 	{"checksums", sums},
 }
