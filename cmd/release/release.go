@@ -60,6 +60,7 @@ var steps = []step{
 	{"binaries", binaries},
 	{"manual pages and completions", share},
 	{"archives", archives},
+	{"packages", packages},
 	{"image", makeImage},
 	{"chart", makeChart},
 	{"bills of materials", boms},

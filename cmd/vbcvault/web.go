@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"os/user"
 	"path/filepath"
 	"syscall"
@@ -78,7 +77,7 @@ func (f *webFlags) settings() (c *config.Config, stateAt string, err error) {
 	if f.config != "" && f.manifest != "" {
 		return nil, "", usagef("use one of them", "--config and --manifest can't be used together")
 	}
-	if f.config != "" || f.manifest == "" && os.Getenv(configVariable) != "" {
+	if f.config != "" || f.manifest == "" && usualConfig() != "" {
 		return readConfig(f.config)
 	}
 	stateAt, err = stateDir()

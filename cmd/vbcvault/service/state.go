@@ -18,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/vbcvault/vbcvault/storage/mount"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // File is the name of the state within its directory.
@@ -93,6 +94,9 @@ func lockState(ctx context.Context, dir string) (_ *state, err error) {
 	if err := Place(dir); err != nil {
 		return nil, err
 	}
+	if err := ownership.Fit(path); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
@@ -139,7 +143,11 @@ func openState(ctx context.Context, dir string) (*state, error) {
 
 // serving reports whether a service has the state in the directory.
 func serving(dir string) (bool, error) {
-	lock := flock.New(filepath.Join(dir, File+".lock"), flock.SetPermissions(0o600))
+	path := filepath.Join(dir, File+".lock")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil // and none is made: this may be another user than the service's
+	}
+	lock := flock.New(path, flock.SetPermissions(0o600))
 	free, err := lock.TryRLock()
 	if err != nil {
 		return false, fmt.Errorf("check whether a service is running: %w", err)

@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/vbcvault/vbcvault/storage/mount"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // format is kept in PRAGMA user_version.
@@ -41,6 +42,9 @@ type DB struct {
 // mount.ErrRemote.
 func Open(ctx context.Context, path string) (_ *DB, err error) {
 	if err := mount.Database("the state of the page", path); err != nil {
+		return nil, err
+	}
+	if err := ownership.Fit(path); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
