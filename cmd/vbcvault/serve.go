@@ -14,6 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
@@ -115,7 +116,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	tells.use(c)
 	warnUnscheduled(c, o.log)
 	svc, err := service.New(ctx, service.Options{
-		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
+		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
 			if err == nil {
@@ -197,7 +198,12 @@ func serviceError(err error) error {
 	case errors.Is(err, service.ErrNoService):
 		return usagef("start vbcvault serve --config FILE with this configuration first", "%w", err)
 	case errors.Is(err, service.ErrNewer):
-		hint = "use that version of vbcvault; or, since " + harmless
+		hint = "use a newer vbcvault; or, since " + harmless
+		if e, ok := errors.AsType[*dbfile.NewerError](err); ok {
+			hint = "use " + e.Needed() + "; or, since " + harmless
+		}
+	case errors.Is(err, service.ErrOlder):
+		hint = "restart the service, so that it runs this version, too"
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
 	case errors.Is(err, service.ErrNoJob):
