@@ -114,7 +114,7 @@ func sources(t *testing.T) map[string]string {
 }
 
 // otherPrograms are calls of programs whose flags are not ours.
-var otherPrograms = regexp.MustCompile("\\b(systemctl|sha256sum) [^\n`]*")
+var otherPrograms = regexp.MustCompile("\\b(systemctl|sha256sum|kubectl|helm) [^\n`]*")
 
 // Every flag in a document is one that the program has, every command too, and
 // every link leads somewhere, to a heading where it says so.
