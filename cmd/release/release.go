@@ -59,6 +59,7 @@ var steps = []step{
 	{"manual pages and completions", share},
 	{"archives", archives},
 	{"image", makeImage},
+	{"chart", makeChart},
 	{"bills of materials", boms},
 	{"release notes", notes},
 	{"checksums", sums},
