@@ -117,6 +117,7 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 		c.Accounts = append(c.Accounts, c.account(ctx, a, missing))
 	}
 	c.together()
+	c.onNetwork(ctx, file)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -376,7 +377,10 @@ func (c *configCheck) doctor(ctx context.Context) {
 			f, flags, err := a.account.flags()
 			if err == nil {
 				d := doctor{to: f.to, account: f.account, manifest: f.manifest, insecureHTTP: f.insecureHTTP, protect: f.protect, around: a.account.around(ctx)}
-				a.Doctor, err = d.examine(ctx, flags.Changed)
+				var to destination
+				if to, err = d.destination(flags.Changed); err == nil {
+					a.Doctor, err = d.examine(ctx, to)
+				}
 			}
 			if err != nil {
 				a.Doctor = append(a.Doctor, storage.Finding{Check: "doctor", Level: storage.Failure, Means: err.Error(), Mend: hintFor(err)})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -16,14 +17,21 @@ import (
 // configVariable names the configuration file where no flag does.
 const configVariable = "VBCVAULT_CONFIG"
 
+// usualConfig is the configuration file where no flag names one: that of VBCVAULT_CONFIG,
+// else the package's; "" if there is none.
+func usualConfig() string {
+	return cmp.Or(os.Getenv(configVariable), packagedConfigPath())
+}
+
 // configPath is the configuration file that is meant: the one that is given, else that of
-// VBCVAULT_CONFIG. No file counts because it lies somewhere: whoever has none, and finds
-// one that somebody has left, would run what is in it.
+// VBCVAULT_CONFIG, else for a package's user the package's. No other file counts because
+// it lies somewhere: whoever has none, and finds one that somebody has left, would run
+// what is in it.
 func configPath(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	if path := os.Getenv(configVariable); path != "" {
+	if path := usualConfig(); path != "" {
 		return path, nil
 	}
 	return "", usagef("name it, or set "+configVariable+"; vbcvault config init makes one", "no configuration file is given")

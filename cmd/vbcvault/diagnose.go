@@ -170,7 +170,10 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 	if err != nil {
 		return []storage.Finding{found("signing key", err, "")}, known
 	}
-	m, err := sqlite.OpenReadOnly(ctx, path, key)
+	var m *sqlite.Manifest
+	if err = sqlite.Place(path); err == nil {
+		m, err = sqlite.OpenReadOnly(ctx, path, key)
+	}
 	switch {
 	case sqlite.Missing(err):
 		f = found(check, nil, path+" is created by the first run")
@@ -197,9 +200,6 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
 		habits = append(habits, diagnoseKey(m))
-	}
-	if err := sqlite.Place(path); err != nil {
-		f = found(check, err, "") // whatever it holds, no run opens it
 	}
 	dir := filepath.Dir(path)
 	for {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -31,10 +32,12 @@ const environmentHelp = `Environment:
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL   a compatible server instead of AWS
   AWS_CA_BUNDLE, SSL_CERT_FILE, HTTPS_PROXY   certificates and proxy
   VBCVAULT_STATE_DIR  directory of manifests (default $XDG_STATE_HOME/vbcvault,
-                      else ~/.local/state/vbcvault)
+                      else ~/.local/state/vbcvault; for the user of a package
+                      /var/lib/vbcvault)
   VBCVAULT_CONFIG     the configuration file, for commands that need one and get no
                       --config; archive and status use it only if you name
-                      accounts (archive also with --all)
+                      accounts (archive also with --all). The user of a package has
+                      /etc/vbcvault/config.yaml
   VBCVAULT_SIGNING_KEY  the key that signs receipts, if it is not in the file
                       MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE`
 
@@ -98,6 +101,9 @@ func (a surroundings) vbcOptions() (vbc.Options, error) {
 
 // newClient makes a client that remembers refused logins beside the manifest.
 func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
+	if err := ownership.Fit(manifest); err != nil { // refused logins are kept beside it
+		return nil, err
+	}
 	o.Memory = a.rememberedFor(manifest)
 	client, err := vbc.New(o)
 	if err != nil {
@@ -136,8 +142,13 @@ func setting(name string) (string, error) {
 
 // stateDir is where manifests lie unless --manifest says otherwise.
 func stateDir() (string, error) {
+	packaged := ""
+	if packagedUser() {
+		packaged = packagedState
+	}
 	for _, d := range []struct{ base, sub string }{
 		{os.Getenv("VBCVAULT_STATE_DIR"), ""},
+		{packaged, ""},
 		{os.Getenv("XDG_STATE_HOME"), "/vbcvault"},
 		{home(), "/.local/state/vbcvault"},
 		{os.Getenv("LOCALAPPDATA"), "/vbcvault"},

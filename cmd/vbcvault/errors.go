@@ -13,6 +13,8 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/mount"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -48,6 +50,14 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// misused reports whether an error is a mistake of who started the program: of its
+// flags, its configuration, or its user.
+func misused(err error) bool {
+	_, usage := errors.AsType[*usageError](err)
+	_, user := errors.AsType[*ownership.Error](err)
+	return usage || user
+}
+
 // codeOf is the one place that turns an error into an exit code.
 func codeOf(err error) int {
 	if err == nil {
@@ -56,7 +66,7 @@ func codeOf(err error) int {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code
 	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if misused(err) {
 		return exitUsage
 	}
 	if errors.Is(err, pipeline.ErrStopped) {
@@ -68,8 +78,11 @@ func codeOf(err error) int {
 // errorCode is a short stable word for the cause of an error that ends the program,
 // one of package code's Ended.
 func errorCode(err error) string {
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if misused(err) {
 		return code.Usage
+	}
+	if errors.Is(err, mount.ErrRemote) {
+		return code.NetworkDisk
 	}
 	if c := pipeline.EndCode(err); c != code.Failed || codeOf(err) != exitIncomplete {
 		return c
@@ -111,6 +124,9 @@ func hintFor(err error) string {
 	if e := vbc.AsError(err); e != nil && e.Status == 404 {
 		return "check VBC_API_URL and VBC_API_ROOT, the address of the API"
 	}
+	if e, ok := errors.AsType[*ownership.Error](err); ok {
+		return fmt.Sprintf("run it as that user: sudo -u %s vbcvault …", e.User)
+	}
 	if e, ok := errors.AsType[*manifest.BoundError](err); ok {
 		return fmt.Sprintf("use another manifest with --manifest, or the %s that this manifest belongs to", e.What)
 	}
@@ -131,8 +147,8 @@ func hintFor(err error) string {
 		return "without --object-lock copies are not locked"
 	case errors.Is(err, storage.ErrCold):
 		return "vbcvault restore --thaw asks for it, which costs money"
-	case errors.Is(err, sqlite.ErrRemote):
-		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
+	case errors.Is(err, mount.ErrRemote):
+		return onThisMachine
 	case errors.Is(err, sqlite.ErrNames):
 		return "find the other names with find / -xdev -samefile FILE and remove them, or copy the file and use the copy"
 	case errors.Is(err, manifest.ErrUnbound):

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -36,7 +35,7 @@ func (f *fleetFlags) register(fs *pflag.FlagSet) {
 // archive that names none is about one account, and doesn't change because of a variable.
 func (f *fleetFlags) fromEnvironment(names []string) {
 	if f.config == "" && (f.all || len(names) > 0) {
-		f.config = os.Getenv(configVariable)
+		f.config = usualConfig()
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // notDone is the file beside the manifests that has the outcome of an account's last run
@@ -29,6 +30,9 @@ func (c configured) remember(ctx context.Context, out outcome.Outcome, log *slog
 		return
 	}
 	path, err := c.notDone(ctx)
+	if err == nil {
+		err = ownership.Fit(path)
+	}
 	if err == nil {
 		if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
 			err = nil

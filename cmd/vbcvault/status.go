@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ VBCVAULT_CONFIG names is used only if accounts are named.`,
   vbcvault status --config vbcvault.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if file == "" && len(args) > 0 {
-				file = os.Getenv(configVariable)
+				file = usualConfig()
 			}
 			if file == "" {
 				return cobra.NoArgs(cmd, args)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"os/user"
 	"path/filepath"
 	"syscall"
@@ -78,7 +77,7 @@ func (f *webFlags) settings() (c *config.Config, stateAt string, err error) {
 	if f.config != "" && f.manifest != "" {
 		return nil, "", usagef("use one of them", "--config and --manifest can't be used together")
 	}
-	if f.config != "" || f.manifest == "" && os.Getenv(configVariable) != "" {
+	if f.config != "" || f.manifest == "" && usualConfig() != "" {
 		return readConfig(f.config)
 	}
 	stateAt, err = stateDir()
@@ -222,11 +221,7 @@ func (p *webPage) Close() error {
 
 // openWebState opens the page's own state, and makes it if there is none.
 func openWebState(ctx context.Context, dir string) (*state.DB, error) {
-	err := os.MkdirAll(dir, 0o700)
-	var db *state.DB
-	if err == nil {
-		db, err = state.Open(ctx, filepath.Join(dir, "web.db"))
-	}
+	db, err := state.Open(ctx, filepath.Join(dir, "web.db"))
 	if errors.Is(err, state.ErrNewer) {
 		return nil, &hinted{err: err, hint: "use that version of vbcvault; or move web.db away: people sign in anew, and users with passwords are added again"}
 	}

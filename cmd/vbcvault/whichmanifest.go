@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -116,7 +117,7 @@ func onlyManifest() (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", usagef("name it with --manifest FILE; archive prints its name. With a configuration file, vbcvault status --config FILE --json has the manifests of its accounts", "there is no manifest in %s", dir)
+		return "", usagef(cmp.Or(packagedElsewhere(), "name it with --manifest FILE; archive prints its name. With a configuration file, vbcvault status --config FILE --json has the manifests of its accounts"), "there is no manifest in %s", dir)
 	case 1:
 		return found[0], nil
 	}

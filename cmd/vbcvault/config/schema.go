@@ -89,6 +89,7 @@ func secretSchema() *jsonschema.Schema {
 	p.Set("file", &jsonschema.Schema{Type: "string", Pattern: pathPattern, Description: "path of the file with the secret; one newline at its end is not part of it"})
 	p.Set("exec", &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}, MinItems: ptr(1), Description: "program that prints the secret, with its arguments; run without a shell"})
 	p.Set("aws_secret", &jsonschema.Schema{Type: "string", Pattern: `^arn:[^:]+:secretsmanager:[^:]+:[^:]*:secret:[^#]+(#.+)?$`, Description: "ARN of the secret in AWS Secrets Manager, and after # the key of the JSON in it"})
+	p.Set("credential", &jsonschema.Schema{Type: "string", Pattern: credential.String(), Description: "name of a credential that systemd hands over, or of a file in " + SecretsDir})
 	return &jsonschema.Schema{Type: "object", Properties: p, AdditionalProperties: jsonschema.FalseSchema, MinProperties: ptr(1), MaxProperties: ptr(1)}
 }
 

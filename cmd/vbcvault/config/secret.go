@@ -18,11 +18,12 @@ import (
 
 // Secret is where a secret is. It is never the secret itself. One is set, or none.
 type Secret struct {
-	Env  string
-	File string // an absolute path
-	Exec []string
-	AWS  string // ARN#KEY of AWS Secrets Manager, or ARN for all of it
-	Line int    // of the file
+	Env        string
+	File       string // an absolute path
+	Exec       []string
+	AWS        string // ARN#KEY of AWS Secrets Manager, or ARN for all of it
+	Credential string // name of a credential that systemd hands over
+	Line       int    // of the file
 }
 
 const (
@@ -31,7 +32,9 @@ const (
 )
 
 // IsZero reports whether there is no reference.
-func (s Secret) IsZero() bool { return s.Env == "" && s.File == "" && len(s.Exec) == 0 && s.AWS == "" }
+func (s Secret) IsZero() bool {
+	return s.Env == "" && s.File == "" && len(s.Exec) == 0 && s.AWS == "" && s.Credential == ""
+}
 
 // String says where the secret is, and not with which arguments a program is asked.
 func (s Secret) String() string {
@@ -44,6 +47,8 @@ func (s Secret) String() string {
 		return "program " + s.Exec[0]
 	case s.AWS != "":
 		return "AWS secret " + s.AWS
+	case s.Credential != "":
+		return "credential " + s.Credential
 	}
 	return "nowhere"
 }
@@ -77,25 +82,27 @@ func (s Secret) fetch(ctx context.Context) (string, error) {
 		}
 		return value, nil
 	case s.File != "":
-		return s.read()
+		return read(s.File)
 	case len(s.Exec) > 0:
 		return s.ask(ctx)
 	case s.AWS != "":
 		return askAWS(ctx, s.AWS)
+	case s.Credential != "":
+		return s.handedOver()
 	}
 	return "", errors.New("is no secret: there is no reference to one")
 }
 
 // read reads a regular file: a pipe might never end.
-func (s Secret) read() (string, error) {
-	info, err := os.Stat(s.File)
+func read(path string) (string, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("can't be read: %w", reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return "", errors.New("is not a regular file")
 	}
-	file, err := os.Open(s.File)
+	file, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("can't be read: %w", reason(err))
 	}
@@ -160,14 +167,18 @@ func withoutNewline(s string) string {
 // It is not refused for that: what Docker and Kubernetes mount can be read by every user
 // of its container, of which there is one.
 func (s Secret) Doubt() string {
-	if s.File == "" || runtime.GOOS == "windows" {
+	path := s.File
+	if s.Credential != "" {
+		path = s.path()
+	}
+	if path == "" || runtime.GOOS == "windows" {
 		return ""
 	}
-	info, err := os.Stat(s.File)
+	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm()&0o007 == 0 {
 		return ""
 	}
-	return fmt.Sprintf("every user of this machine can read %s (mode %04o)", s.File, info.Mode().Perm())
+	return fmt.Sprintf("every user of this machine can read %s (mode %04o)", path, info.Mode().Perm())
 }
 
 // Mend says what to do if the secret can't be fetched.
@@ -179,13 +190,15 @@ func (s Secret) Mend() string {
 		return "the file must exist, and the user that vbcvault runs as must be able to read it"
 	case len(s.Exec) > 0:
 		return "run the program as the user that vbcvault runs as; it must print the secret and nothing else"
+	case s.Credential != "":
+		return s.mendCredential()
 	}
 	return "check the ARN, and that the AWS credentials in the environment may call secretsmanager:GetSecretValue"
 }
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,199}$`)
 
-const mendSecret = "write where it is: {env: NAME}, {file: /run/secrets/NAME}, {exec: [PROGRAM, ARGUMENT]} or {aws_secret: ARN#KEY}"
+const mendSecret = "write where it is: {env: NAME}, {file: /run/secrets/NAME}, {credential: NAME}, {exec: [PROGRAM, ARGUMENT]} or {aws_secret: ARN#KEY}"
 
 // secret reads a reference. Whatever is wrong with it, nothing that is written there is
 // shown, not a key either: it may be the secret.
@@ -233,8 +246,13 @@ func (r *reader) secret(s *Secret, n *yaml.Node, at place) {
 			r.wrong(in, "write {aws_secret: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME#KEY}, with the KEY of the JSON in it", "this is not the ARN of a secret")
 			return
 		}
+	case "credential":
+		if to.Credential = value.Value; value.Kind != yaml.ScalarNode || !credential.MatchString(to.Credential) {
+			r.wrong(in, "write the name of a file in "+SecretsDir+", as in {credential: vbc-password}", "this is not the name of a credential")
+			return
+		}
 	default:
-		r.wrong(at, mendSecret, "this must be a reference to a secret, by env, file, exec or aws_secret")
+		r.wrong(at, mendSecret, "this must be a reference to a secret, by env, file, credential, exec or aws_secret")
 		return
 	}
 	*s = to

@@ -35,7 +35,7 @@ func TestMistakesOfThePage(t *testing.T) {
 		"no issuer":          {"url: https://c.example, oidc: {client-id: x, claim: groups, roles: {g: auditor}}", "6: web.oidc: issuer is missing; add it below web.oidc"},
 		"plain issuer":       {"url: https://c.example, oidc: {issuer: http://login.example.com, client-id: x, claim: groups, roles: {g: auditor}}", "6: web.oidc.issuer: others on the network could sign in as anybody; write the address with https"},
 		"value without role": {"url: https://c.example, oidc: {issuer: https://login.example.com, client-id: x, claim: groups, roles: {g: auditr}}", `6: web.oidc.roles.g: "auditr" is not a role; did you mean auditor?`},
-		"secret":             {"url: https://c.example, oidc: {" + leastOIDC + ", client-secret: hunter2}", "6: web.oidc.client-secret: a secret must not be in the file itself; write where it is: {env: NAME}, {file: /run/secrets/NAME}, {exec: [PROGRAM, ARGUMENT]} or {aws_secret: ARN#KEY}. Change the secret if others could read this file"},
+		"secret":             {"url: https://c.example, oidc: {" + leastOIDC + ", client-secret: hunter2}", "6: web.oidc.client-secret: a secret must not be in the file itself; write where it is: {env: NAME}, {file: /run/secrets/NAME}, {credential: NAME}, {exec: [PROGRAM, ARGUMENT]} or {aws_secret: ARN#KEY}. Change the secret if others could read this file"},
 		"no roles":           {"url: https://c.example, oidc: {issuer: https://login.example.com, client-id: x, claim: groups, roles: auditor}", "6: web.oidc.roles: want values with their roles, not text; write each value with its role below it, indented, as in call-auditors: auditor"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // Place is a manifest that may have holds.
@@ -114,6 +115,9 @@ func (m Machine) Places(ctx context.Context, account string) (places []Place, un
 func (m Machine) Beside(ctx context.Context, path string, do func(*sqlite.Manifest) error) error {
 	key, err := m.Key()
 	if err != nil {
+		return err
+	}
+	if err := ownership.Fit(path); err != nil { // a hold is stored beside the archive too
 		return err
 	}
 	to, err := sqlite.OpenBeside(ctx, path, key)

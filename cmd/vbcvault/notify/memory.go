@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // MemoryFile is the file's usual name, in the state directory.
@@ -134,6 +135,9 @@ func (m *Memory) read() (told, error) {
 func (m *Memory) put(entries ...entry) (err error) {
 	if m == nil || len(entries) == 0 {
 		return nil
+	}
+	if err := ownership.Fit(m.path); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -25,6 +26,9 @@ import (
 func Create(ctx context.Context, path string, fill func(*Manifest) error, options ...Option) (err error) {
 	if err := Place(path); err != nil {
 		return err
+	}
+	if err := ownership.Fit(path); err != nil {
+		return fmt.Errorf("create manifest: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("create manifest: %w", err)

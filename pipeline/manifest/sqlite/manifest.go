@@ -23,6 +23,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
+	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
 // Manifest is an open manifest. Its methods may be called concurrently.
@@ -60,6 +61,9 @@ type Manifest struct {
 func Open(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	if err := Place(path); err != nil {
 		return nil, err
+	}
+	if err := ownership.Fit(path); err != nil {
+		return nil, fmt.Errorf("open manifest: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open manifest: %w", err)
@@ -121,6 +125,9 @@ func InUse(path string) (bool, error) {
 	path, err := resolve(path)
 	if err != nil {
 		return false, fmt.Errorf("check whether the manifest is in use: %w", err)
+	}
+	if _, err := os.Stat(path + ".lock"); errors.Is(err, fs.ErrNotExist) {
+		return false, nil // and none is made: this one may be another user than the next run's
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	free, err := lock.TryLock()

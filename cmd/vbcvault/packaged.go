@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+
+	"github.com/vbcvault/vbcvault/storage/ownership"
+)
+
+// Where the packages for Linux put what the service needs.
+const (
+	packagedState  = "/var/lib/vbcvault"
+	packagedConfig = "/etc/vbcvault/config.yaml"
+)
+
+// packagedUser reports whether this process runs as the user of an installed package,
+// which is who the state directory belongs to, unless that is root. A command by hand,
+// as in sudo -u vbcvault vbcvault status, then means the manifests and the configuration
+// that the service has, and not others in its home.
+func packagedUser() bool { return ownership.Is(packagedState) }
+
+// packagedElsewhere is what to say to somebody who finds nothing, because the service of
+// an installed package keeps it: "" if there is no such service, or this is its user.
+func packagedElsewhere() string {
+	if _, err := os.Stat(packagedState); err != nil || packagedUser() {
+		return ""
+	}
+	return "the service of the package keeps its manifests in " + packagedState + ": sudo -u vbcvault vbcvault …"
+}
+
+// packagedConfigPath is the configuration file of an installed package, for its user; ""
+// for everybody else.
+func packagedConfigPath() string {
+	if _, err := os.Stat(packagedConfig); err != nil || !packagedUser() {
+		return ""
+	}
+	return packagedConfig
+}
