@@ -26,7 +26,7 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":        {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/index", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
+	"cmd/vbcvault":        {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/index", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/s3store", "storage/s3store/rights", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
 	"pipeline":            {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":    {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":    {"pipeline/manifest", "storage"},
@@ -52,12 +52,14 @@ var mayImport = map[string][]string{
 	"storage":             {},
 	"storage/dirstore":    {"storage", "storage/mount"},
 	"storage/mount":       {},
-	"storage/s3store":     {"storage"},
+	"storage/s3store":     {"storage", "storage/s3store/rights"},
 	"storage/storagetest": {"storage"},
 	"vbc":                 {},
 	"vbc/vbctest":         {},
 	"vbc/vbctest/calls":   {},
 	"cmd/vbcvault/bench":  {"vbc/vbctest", "storage/storagetest"},
+
+	"storage/s3store/rights": {},
 
 	"cmd/vbcvault/config":   {"cmd/vbcvault/schedule", "cmd/vbcvault/spelling"},
 	"cmd/vbcvault/spelling": {},
