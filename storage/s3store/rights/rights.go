@@ -78,7 +78,7 @@ var All = []Right{
 	{"kms:Decrypt", Key, KMS, "the same"},
 	{"s3:PutObjectRetention", Objects, Lock, lockedObjects},
 	{GetRetention, Objects, Lock, lockedObjects},
-	{GetLock, Bucket, Lock | Checks, lockedObjects + "; " + onlyDoctor},
+	{GetLock, Bucket, Checks, "`doctor`, `--object-lock` (optional)"},
 	{"s3:PutObjectTagging", Objects, Tags, "`--tag`"},
 	{GetVersioning, Bucket, Erase | Checks, "`erase`; " + onlyDoctor},
 	{GetPublicAccess, Bucket, Checks, onlyDoctor},
@@ -103,7 +103,7 @@ func Said() string {
 	for _, more := range []struct {
 		need Need
 		to   string
-	}{{KMS, "with a KMS key"}, {Lock, "to lock objects"}, {Tags, "to tag them"}, {Restore, "to thaw them"}} {
+	}{{KMS, "with a KMS key"}, {Lock, "to lock objects"}, {Tags, "to tag them"}, {Restore, "to thaw them"}, {Erase, "to erase them"}} {
 		all += "; " + more.to + " " + strings.Join(actions(For(more.need)), ", ")
 	}
 	return all
