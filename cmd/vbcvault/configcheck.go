@@ -31,6 +31,8 @@ type configCheck struct {
 	Secrets  int            `json:"secrets"` // different ones
 	Findings []configDoubts `json:"findings,omitempty"`
 
+	handsOver bool // see surroundings; nothing is sent, so nothing is made
+
 	now  time.Time
 	many map[config.Mistake]*ofMany
 }
@@ -284,7 +286,9 @@ func (c *configCheck) account(ctx context.Context, a configured, missing map[str
 		one.usable = false
 		return one
 	}
-	if _, err := a.around(ctx).newClient(j.vbc, j.manifest); err != nil {
+	around := a.around(ctx)
+	around.handsOver = c.handsOver
+	if _, err := around.newClient(j.vbc, j.manifest); err != nil {
 		c.mistake(a, a.located(err))
 		one.usable = false
 	}

@@ -45,8 +45,8 @@ func (f *rightsFlags) wanted(to destination) (bool, error) {
 	return true, nil
 }
 
-// print prints the policy or the code for a destination and what is asked of it.
-func (f *rightsFlags) print(out io.Writer, to destination) error {
+// needs are what a destination, and what is asked of it, takes.
+func (f *rightsFlags) needs(to destination) rights.Need {
 	needs := rights.Archive
 	for need, is := range map[rights.Need]bool{
 		rights.KMS: strings.HasPrefix(string(to.protection.Encryption), "aws:kms"), rights.Lock: to.protection.Lock != "",
@@ -56,7 +56,17 @@ func (f *rightsFlags) print(out io.Writer, to destination) error {
 			needs |= need
 		}
 	}
-	where := rights.Where{Bucket: to.bucket, Prefix: strings.TrimPrefix(strings.TrimSuffix(to.prefix, "/")+"/", "/"), Key: to.protection.KMSKey, Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))}
+	return needs
+}
+
+// whereIs is a destination in the words of policies.
+func whereIs(to destination, region string) rights.Where {
+	return rights.Where{Bucket: to.bucket, Prefix: strings.TrimPrefix(strings.TrimSuffix(to.prefix, "/")+"/", "/"), Key: to.protection.KMSKey, Region: region}
+}
+
+// print prints the policy or the code for a destination and what is asked of it.
+func (f *rightsFlags) print(out io.Writer, to destination) error {
+	needs, where := f.needs(to), whereIs(to, cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")))
 	var err error
 	if f.terraform {
 		_, err = io.WriteString(out, rights.Terraform(needs, where))
