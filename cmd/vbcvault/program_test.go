@@ -17,6 +17,7 @@ const Hurry = "VBCVAULT_TEST_HURRY"
 // another directory than /, as root would. The service's user is nobody for root, else
 // whoever runs the tests.
 const Installed = "VBCVAULT_TEST_INSTALLED"
+
 // Release is the environment variable that has Main be a release: its version, commit and
 // date, with blanks between them, as -ldflags set them.
 const Release = "VBCVAULT_TEST_RELEASE"
