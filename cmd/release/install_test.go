@@ -35,7 +35,7 @@ func newMachine(t *testing.T) *machine {
 		}
 		t.Skip("to install packages takes root")
 	}
-	tools := []string{"sh", "getent", "groupadd", "useradd", "install", "chmod", "chgrp", "chown", "rm", "rmdir", "find", "mkdir", "cat", "echo"}
+	tools := []string{"sh", "sed", "getent", "groupadd", "useradd", "chmod", "chgrp", "chown", "rm", "rmdir", "find", "mkdir", "cat", "echo"}
 	needs(t, append(tools, "dpkg", "ldd")...)
 	dir, err := os.MkdirTemp("", "vbcvault-machine-") // t.TempDir is below one that is its owner's alone
 	if err != nil {
@@ -59,8 +59,14 @@ func newMachine(t *testing.T) *machine {
 	m.write("etc/nsswitch.conf", "passwd: files\ngroup: files\n", 0o644)
 	m.write("dev/null", "", 0o666)
 	m.write("var/lib/dpkg/status", "Package: passwd\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nDescription: useradd\n\n", 0o644)
-	m.write("usr/bin/systemctl", "#!/bin/sh\necho \"$@\" >>/asked\n", 0o755)
+	m.systemd(252)
 	return m
+}
+
+// systemd has the machine say that it has this version of it.
+func (m *machine) systemd(version int) {
+	m.t.Helper()
+	m.write("usr/bin/systemctl", fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = --version ]; then\n\techo 'systemd %d (%d.1)'\nelse\n\techo \"$@\" >>/asked\nfi\n", version, version), 0o755)
 }
 
 func (m *machine) in(path string) string { return filepath.Join(m.root, path) }
@@ -211,18 +217,21 @@ func (m *machine) found(dir string) (all []string) {
 	return all
 }
 
-// debOf is the package for this machine, of the release or of a later version of it.
-func debOf(t *testing.T, r *release, version string) string {
+// packageOf is the package for this machine, of the release or of a later version of it.
+func packageOf(t *testing.T, r *release, kind, version string) string {
 	t.Helper()
+	make := map[string]func(*release, target) (string, error){"deb": makeDeb, "rpm": makeRPM}[kind]
+	here := *r
 	if version != "" {
-		later := *r
-		later.version.semver, later.out = version, t.TempDir()
-		r = &later
-		if _, err := makeDeb(r, target{"linux", runtime.GOARCH}); err != nil {
+		here.version.semver, here.out = version, t.TempDir()
+		name, err := make(&here, target{"linux", runtime.GOARCH})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return filepath.Join(here.out, name)
 	}
-	found, err := filepath.Glob(filepath.Join(r.out, "*_"+runtime.GOARCH+".deb"))
+	ends := map[string]string{"deb": "_" + runtime.GOARCH + ".deb", "rpm": "." + map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH] + ".rpm"}
+	found, err := filepath.Glob(filepath.Join(r.out, "*"+ends[kind]))
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}

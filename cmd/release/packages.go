@@ -55,11 +55,11 @@ func (r *release) info(t target) *nfpm.Info {
 }
 
 func makeDeb(r *release, t target) (string, error) {
-	p := &parcel{release: r, files: files.Contents{}}
-	p.all(t, "root")
+	p := &parcel{release: r, kind: "deb"}
+	p.all(t, "root", files.TypeFile)
 	p.add("/usr/share/doc/vbcvault/copyright", p.source("copyright"), 0o644)
 	p.add("/usr/share/lintian/overrides/vbcvault", p.source("lintian-overrides"), 0o644)
-	p.share("zsh", "/usr/share/zsh")
+	p.share(files.TypeFile, "zsh", "/usr/share/zsh")
 	info := r.info(t)
 	info.Changelog = p.changelog()
 	info.Depends = []string{"passwd"}
@@ -69,10 +69,10 @@ func makeDeb(r *release, t target) (string, error) {
 }
 
 func makeRPM(r *release, t target) (string, error) {
-	p := &parcel{release: r, files: files.Contents{}}
-	p.all(t, "vbcvault")
+	p := &parcel{release: r, kind: "rpm"}
+	p.all(t, "vbcvault", files.TypeRPMDoc)
 	p.typed(files.TypeRPMLicense, "/usr/share/licenses/vbcvault/LICENSE", filepath.Join(r.root, "LICENSE"), 0o644)
-	p.share("zsh/vendor-completions", "/usr/share/zsh/site-functions")
+	p.share(files.TypeFile, "zsh/vendor-completions", "/usr/share/zsh/site-functions")
 	info := r.info(t)
 	info.Changelog = p.changelog()
 	info.Depends = []string{"/usr/sbin/useradd", "/usr/sbin/groupadd"}
@@ -87,6 +87,7 @@ func makeRPM(r *release, t target) (string, error) {
 // parcel gathers the files of a package.
 type parcel struct {
 	*release
+	kind  string // deb or rpm
 	files files.Contents
 	err   error
 }
@@ -109,26 +110,27 @@ func (p *parcel) owned(kind, to, from string, mode fs.FileMode, group string) {
 	p.files[len(p.files)-1].FileInfo.Group = group
 }
 
-// all adds what both kinds have, at the same places.
-func (p *parcel) all(t target, group string) {
+// all adds what both kinds have, at the same places: group is that of the program's user,
+// doc what documentation is called.
+func (p *parcel) all(t target, group, doc string) {
 	p.add("/usr/bin/vbcvault", p.binary(t), 0o755)
 	for _, unit := range []string{"vbcvault.service", "vbcvault-archive@.service", "vbcvault-archive@.timer"} {
 		p.add(unitDir+unit, p.source(unit), 0o644)
 	}
 	p.typed(files.TypeDir, "/etc/vbcvault", "", 0o755)
 	p.typed(files.TypeDir, "/etc/vbcvault/archive", "", 0o755)
-	p.owned(files.TypeDir, "/etc/vbcvault/secrets", "", 0o750, group)
+	p.owned(files.TypeDir, "/etc/vbcvault/secrets", "", 0o2750, group)
 	p.owned(files.TypeConfigNoReplace, "/etc/vbcvault/config.yaml", p.source("config.yaml"), 0o640, group)
-	p.add("/usr/share/doc/vbcvault/examples/archive.env", p.source("archive.env"), 0o644)
-	p.add("/usr/share/doc/vbcvault/changelog.gz", p.zipped(filepath.Join(p.root, ".github", "CHANGELOG.md")), 0o644)
-	p.share("man", "/usr/share/man")
-	p.share("bash-completion", "/usr/share/bash-completion")
-	p.share("fish", "/usr/share/fish")
+	p.typed(doc, "/usr/share/doc/vbcvault/examples/archive.env", p.source("archive.env"), 0o644)
+	p.typed(doc, "/usr/share/doc/vbcvault/changelog.gz", p.zipped(filepath.Join(p.root, ".github", "CHANGELOG.md")), 0o644)
+	p.share(doc, "man", "/usr/share/man")
+	p.share(files.TypeFile, "bash-completion", "/usr/share/bash-completion")
+	p.share(files.TypeFile, "fish", "/usr/share/fish")
 }
 
 // share adds what the step of the same name has made below a directory. Manual pages are
 // compressed.
-func (p *parcel) share(of, to string) {
+func (p *parcel) share(kind, of, to string) {
 	from := filepath.Join(p.release.share(), filepath.FromSlash(of))
 	p.note(filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -142,7 +144,7 @@ func (p *parcel) share(of, to string) {
 		if of == "man" {
 			name, path = name+".gz", p.zipped(path)
 		}
-		p.add(name, path, 0o644)
+		p.typed(kind, name, path, 0o644)
 		return nil
 	}))
 }
@@ -162,7 +164,7 @@ func (p *parcel) zipped(path string) string {
 
 // made writes a file of the package that is in no repository.
 func (p *parcel) made(name string, content []byte) string {
-	path := filepath.Join(p.work, "packages", name)
+	path := filepath.Join(p.work, "packages", p.kind, p.version.packaged(), name)
 	p.note(os.MkdirAll(filepath.Dir(path), 0o750))
 	p.note(os.WriteFile(path, content, 0o600))
 	return path
