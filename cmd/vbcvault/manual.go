@@ -18,7 +18,7 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "web", "report", "restore", "recover",
-	"destinations", "requests", "config", "service", "monitoring", "notify", "formats", "troubleshooting",
+	"destinations", "requests", "install", "config", "service", "monitoring", "notify", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -47,7 +47,7 @@ var topicsOf = map[string][]string{
 	"config":      {"config"},
 	"web":         {"web", "config"},
 	"demo":        {"web", "service"},
-	"serve":       {"service", "web", "config", "monitoring", "notify"},
+	"serve":       {"service", "install", "web", "config", "monitoring", "notify"},
 	"jobs":        {"service"},
 	"run":         {"service"},
 }

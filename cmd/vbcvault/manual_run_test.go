@@ -50,6 +50,7 @@ var before = map[string]func(*world){
 	"requests":     func(w *world) { w.inDir().named() },
 	"notify":       func(w *world) { w.inDir() },
 	"service":      func(*world) {}, // it brings its own accounts
+	"install":      func(*world) {}, // the packages are installed by the tests of cmd/release
 	"monitoring":   func(w *world) { w.inDir().named() },
 	"config":       func(w *world) { w.inS3(nil).named() },
 	"troubleshooting": func(w *world) {
@@ -104,7 +105,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 20 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 21 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {
