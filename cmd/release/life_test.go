@@ -111,7 +111,13 @@ func (m *machine) upgrade(install func(), secrets string) {
 	t.Helper()
 	state, etc := m.found("var/lib/vbcvault"), m.found("etc/vbcvault")
 	m.asked()
+	const override = "usr/lib/systemd/system/vbcvault.service.d/old-systemd.conf"
+	if exists(m.in(override)) {
+		t.Error("this systemd hands directories over, and was told not to")
+	}
+	m.systemd(249)
 	install()
+	m.is(override, "-rw-r--r-- root:root")
 	if now := m.found("var/lib/vbcvault"); !slices.Equal(now, state) {
 		t.Errorf("the upgrade left in the state directory %v, not %v", now, state)
 	}
@@ -133,7 +139,7 @@ func (m *machine) remove(erase func()) {
 	t.Helper()
 	state, etc := m.found("var/lib/vbcvault"), m.found("etc/vbcvault")
 	erase()
-	if exists(m.in("usr/bin/vbcvault")) || exists(m.in("usr/lib/systemd/system/vbcvault.service")) {
+	if exists(m.in("usr/bin/vbcvault")) || len(m.found("usr/lib/systemd/system")) > 0 {
 		t.Error("the program is still there")
 	}
 	if now := m.found("var/lib/vbcvault"); !slices.Equal(now, state) {
