@@ -124,7 +124,7 @@ func (m *machine) upgrade(install func(), secrets string) {
 	if text, err := os.ReadFile(m.in("etc/vbcvault/config.yaml")); err != nil || string(text) != keptConfig {
 		t.Errorf("the upgrade changed the configuration: %v\n%s", err, text)
 	}
-	if now := slices.DeleteFunc(m.found("etc/vbcvault"), func(s string) bool { return strings.Contains(s, ".dpkg-") }); !slices.Equal(now, etc) {
+	if now := slices.DeleteFunc(m.found("etc/vbcvault"), func(s string) bool { return strings.Contains(s, ".dpkg-") || strings.HasSuffix(s, ".rpmnew") }); !slices.Equal(now, etc) {
 		t.Errorf("the upgrade left in /etc/vbcvault %v, not %v", now, etc)
 	}
 	m.is("etc/vbcvault/secrets", secrets)
