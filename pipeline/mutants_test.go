@@ -139,7 +139,7 @@ var mutations = slices.Concat([]mutation{
 	{"a month's file lies among those of the next", "pipeline/layout/parts.go", "month.First.Format(\"year=2006/month=01/\")", "month.First.AddDate(0, 1, 0).Format(\"year=2006/month=01/\")", "TestCatalogSays", "./cmd/vbcvault"},
 	{"a destination on FUSE is trusted", "cmd/vbcvault/mounts.go", "	if kind == \"\" {", "	if true {", "TestDestinationOnFUSE", "./cmd/vbcvault"},
 	{"what was mounted meanwhile is trusted", "cmd/vbcvault/job.go", "		if err := j.trust(on); err != nil {", "		if err := j.trust(on); err != nil && false {", "TestMountedMeanwhile", "./cmd/vbcvault"},
-	{"a manifest on FUSE is taken", "pipeline/manifest/sqlite/local.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestManifestOnFUSEIsRefused|TestNetworkFileSystemIsRefused", "./pipeline/manifest/sqlite"},
+	{"a manifest on FUSE is taken", "storage/mount/database.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestDatabase", "./storage/mount"},
 	{"an answer repeats the password", "vbc/errors.go", "shown(f.text)", "shorten(printable(f.text))", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 
 	{"a refused password is tried again by the next run", "vbc/login.go", "	if r, ok := l.memory.Refused(app.login()); ok {", "	if r, ok := l.memory.Refused(app.login()); ok && false {", "TestRefusedLoginIsRemembered", "./vbc"},
@@ -321,7 +321,7 @@ var mutations = slices.Concat([]mutation{
 	{"a deletion is foreseen where none is allowed", "pipeline/foresee.go", "	if may && p.MaxDeletes != nil && *p.MaxDeletes == 0 {\n", "	if false {\n", "TestForesee$", "./pipeline"},
 	{"a deletion is foreseen under an id that is another's", "pipeline/foresee.go", "	case may && row.Displaced:", "	case may && row.Displaced && false:", "TestForesee$", "./pipeline"},
 	{"a hold ends a purge until its copy is archived anew", "pipeline/purge.go", "\trow.purge = false // also", "\t// also", "TestHoldEndsAPurgeForGood", "./pipeline"},
-}, evidenceMutations, fleetMutations, metricsMutations, reportMutations, configMutations, serviceMutations, scheduleMutations, notifyMutations, demoMutations, astrayMutations, secrecyMutations, begunMutations, accessMutations, searchMutations, wordsMutations, mediaMutations, callMutations, holdsMutations, listenMutations, packagesMutations)
+}, evidenceMutations, fleetMutations, metricsMutations, reportMutations, configMutations, serviceMutations, scheduleMutations, notifyMutations, demoMutations, astrayMutations, secrecyMutations, begunMutations, accessMutations, searchMutations, wordsMutations, mediaMutations, callMutations, holdsMutations, listenMutations, manualMutations, networkMutations, initMutations, packagesMutations)
 
 // Each mutation still fits the code: the list doesn't rot.
 func TestMutationsFit(t *testing.T) {

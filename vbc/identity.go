@@ -11,3 +11,6 @@ func (c *Client) Login256() string {
 	sum := sha256.Sum256([]byte(c.base.Host + "\n" + c.tokens.username))
 	return hex.EncodeToString(sum[:])
 }
+
+// LoginName is the user's name as it is sent, with what VBC needs at its end.
+func (c *Client) LoginName() string { return c.tokens.username }

@@ -17,12 +17,12 @@ func notes(_ context.Context, r *release) error {
 	if err != nil {
 		return err
 	}
-	name := r.version.semver
-	if strings.HasPrefix(name, "0.0.0-dev.") {
-		name = "Unreleased"
-	}
-	text, err := notesOf(string(b), name)
-	if err != nil {
+	var text string
+	if r.version.isDev() {
+		if text, err = notesOf(string(b), "Unreleased"); err != nil {
+			text = "Nothing that users notice since the last release." // as just after one
+		}
+	} else if text, err = notesOf(string(b), r.version.semver); err != nil {
 		return err
 	}
 	return create(filepath.Join(r.out, "RELEASE_NOTES.md"), func(w io.Writer) error {

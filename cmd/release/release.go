@@ -18,7 +18,8 @@ type release struct {
 	version version
 	commit  string    // 40 hex digits
 	time    time.Time // of the commit, UTC, whole seconds: the time of all that is made
-	root    string    // the repository, absolute
+	dirty   bool      // of the working tree as it is, instead of the commit
+	root    string    // the sources, absolute: the working tree, or the commit's files once make has begun
 	out     string    // where everything goes, absolute
 	work    string    // what is made on the way and isn't published, absolute
 	targets []target
@@ -55,20 +56,21 @@ type step struct {
 
 // steps are in the order in which they are done: each may use what those before made.
 var steps = []step{
+	{"release notes", notes}, // first: that they are missing is known at once
 	{"binaries", binaries},
 	{"manual pages and completions", share},
 	{"archives", archives},
 	{"packages", packages},
 	{"image", makeImage},
+	{"chart", makeChart},
 	{"bills of materials", boms},
-	{"release notes", notes},
 	{"checksums", sums},
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
 	r := &release{log: log}
 	fs := flag.NewFlagSet("release", flag.ContinueOnError)
-	out := fs.String("out", "../../dist", "where everything goes; what is there of an earlier release is removed")
+	out := fs.String("out", "../../dist", "where everything goes; what is there of an earlier release is replaced once all is made")
 	dirty := fs.Bool("dirty", false, "take the working tree as it is, also with changes that are in no commit")
 	targets := fs.String("targets", "", "systems to build for, as in linux/amd64,linux/arm64 (default: all)")
 	if err := fs.Parse(args); err != nil {
@@ -81,13 +83,17 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if r.targets, err = parseTargets(*targets); err != nil {
 		return err
 	}
-	if r.out, err = filepath.Abs(*out); err != nil {
+	if *out, err = filepath.Abs(*out); err != nil {
+		return err
+	}
+	if err := onlyARelease(*out); err != nil {
 		return err
 	}
 	if err := r.identify(ctx, *dirty); err != nil {
 		return err
 	}
-	return r.make(ctx)
+	fmt.Fprintln(log, "vbcvault", r.version)
+	return r.publish(ctx, *out)
 }
 
 // parseTargets reads a list of targets, all if it is empty.
@@ -105,11 +111,9 @@ func parseTargets(list string) (out []target, err error) {
 	return out, nil
 }
 
-// make does all steps. The directory of what is made on the way is removed.
+// make does all steps, of the commit's files unless the release is of the working tree.
+// The directory of what is made on the way is removed.
 func (r *release) make(ctx context.Context) (err error) {
-	if err := os.RemoveAll(r.out); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
@@ -118,6 +122,11 @@ func (r *release) make(ctx context.Context) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(r.work)) }()
+	}
+	if !r.dirty {
+		if err := r.export(ctx); err != nil {
+			return err
+		}
 	}
 	for _, s := range steps {
 		fmt.Fprintln(r.log, s.name)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,5 +69,67 @@ func TestBinariesRun(t *testing.T) {
 	out, err := exec.Command(r.binary(target{runtime.GOOS, runtime.GOARCH}), "version").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), r.version.semver) {
 		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// A binary for Linux runs on any Linux, and has nothing of the machine that built it.
+func TestBinariesAreStatic(t *testing.T) {
+	t.Parallel()
+	r := built(t)
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range r.targets {
+		f, err := elf.Open(r.binary(target))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+				t.Errorf("%s: %v: it needs libraries", target, p.Type)
+			}
+		}
+		for _, s := range f.Sections {
+			if strings.HasPrefix(s.Name, ".debug") || s.Name == ".symtab" {
+				t.Errorf("%s: %s is left in", target, s.Name)
+			}
+		}
+		b, err := os.ReadFile(r.binary(target))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{r.root, r.work, strings.TrimSpace(string(cache)), filepath.Join(home, "go")} {
+			if bytes.Contains(b, []byte(path)) {
+				t.Errorf("%s: %q is in the binary", target, path)
+			}
+		}
+	}
+}
+
+// What would make another binary elsewhere is refused: here, tags.
+func TestOtherBinariesAreRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module x\n", "main.go": "package main\n\nfunc main() {}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ tags, refused string }{{"", ""}, {"odd", "-tags=odd"}} {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", c.tags, "-o", "x", ".") //nolint:gosec // constants
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if err := plain(filepath.Join(dir, "x")); (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("tags %q: %v", c.tags, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -35,9 +34,6 @@ func boms(_ context.Context, r *release) error {
 }
 
 func billOf(binary, version string) (*cdx.BOM, error) {
-	if _, err := buildinfo.ReadFile(binary); err != nil {
-		return nil, err
-	}
 	g, err := bin.NewGenerator(binary, bin.WithIncludeStdlib(true), bin.WithVersionOverride(version),
 		bin.WithLicenseDetector(local.NewDetector(zerolog.Nop())), bin.WithLogger(zerolog.Nop()))
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// share has the program of this machine write its manual pages and completions.
+// share has the program write its manual pages and completions, which are the same for
+// all machines.
 func share(ctx context.Context, r *release) error {
 	cmd := exec.CommandContext(ctx, r.binary(here), "generate", r.share(), "--date", r.time.Format(time.DateOnly)) //nolint:gosec // that we built
 	if out, err := cmd.CombinedOutput(); err != nil {

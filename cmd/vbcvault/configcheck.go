@@ -31,6 +31,8 @@ type configCheck struct {
 	Secrets  int            `json:"secrets"` // different ones
 	Findings []configDoubts `json:"findings,omitempty"`
 
+	handsOver bool // see surroundings; nothing is sent, so nothing is made
+
 	now  time.Time
 	many map[config.Mistake]*ofMany
 }
@@ -117,6 +119,7 @@ func (c *configCheck) check(ctx context.Context, online bool) error {
 		c.Accounts = append(c.Accounts, c.account(ctx, a, missing))
 	}
 	c.together()
+	c.onNetwork(ctx, file)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -283,7 +286,9 @@ func (c *configCheck) account(ctx context.Context, a configured, missing map[str
 		one.usable = false
 		return one
 	}
-	if _, err := a.around(ctx).newClient(j.vbc, j.manifest); err != nil {
+	around := a.around(ctx)
+	around.handsOver = c.handsOver
+	if _, err := around.newClient(j.vbc, j.manifest); err != nil {
 		c.mistake(a, a.located(err))
 		one.usable = false
 	}
@@ -376,7 +381,10 @@ func (c *configCheck) doctor(ctx context.Context) {
 			f, flags, err := a.account.flags()
 			if err == nil {
 				d := doctor{to: f.to, account: f.account, manifest: f.manifest, insecureHTTP: f.insecureHTTP, protect: f.protect, around: a.account.around(ctx)}
-				a.Doctor, err = d.examine(ctx, flags.Changed)
+				var to destination
+				if to, err = d.destination(flags.Changed); err == nil {
+					a.Doctor, err = d.examine(ctx, to)
+				}
 			}
 			if err != nil {
 				a.Doctor = append(a.Doctor, storage.Finding{Check: "doctor", Level: storage.Failure, Means: err.Error(), Mend: hintFor(err)})

@@ -13,7 +13,9 @@ import (
 )
 
 func newConfig(s streams) *cobra.Command {
-	return parent("config", "Check or make a configuration file, or print its schema", newConfigCheck(s), newConfigInit(s), newConfigSchema(s))
+	return parent("config", "Check or make a configuration file, or print its schema", `A configuration file has the settings of one account or of hundreds, for serve,
+for web, and for archive --config. These commands make one, check it, and print
+its schema for editors.`, newConfigCheck(s), newConfigInit(s), newConfigSchema(s))
 }
 
 func newConfigSchema(s streams) *cobra.Command {

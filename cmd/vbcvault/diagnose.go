@@ -53,13 +53,13 @@ func diagnoseTranscripts(ctx context.Context, client *vbc.Client, account string
 	return found(check, nil, "VBC lists none so far")
 }
 
-func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account string) storage.Finding {
+// diagnoseProvisioning also is the account's number, "" if the API doesn't say it.
+func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account string) (f storage.Finding, number string) {
 	const check = "provisioning API"
 	slot, err := client.Slot(ctx, vbc.RankList)
 	if err == nil {
-		var number string
 		if number, err = slot.AccountNumber(ctx, account); err == nil {
-			return found(check, nil, "subscribed; this is account "+number)
+			return found(check, nil, "subscribed; this is account "+number), number
 		}
 	}
 	mend := "subscribe your application to the Provisioning API"
@@ -67,7 +67,7 @@ func diagnoseProvisioning(ctx context.Context, client *vbc.Client, account strin
 		mend = cmp.Or(e.Advice(), mend)
 	}
 	return warning(check, err.Error()+". It is needed for --users all, and if recordings don't contain the account number",
-		mend+"; or give --account and --users by number")
+		mend+"; or give --account and --users by number"), ""
 }
 
 func diagnoseQuota(client *vbc.Client, known time.Duration) storage.Finding {
@@ -170,7 +170,10 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 	if err != nil {
 		return []storage.Finding{found("signing key", err, "")}, known
 	}
-	m, err := sqlite.OpenReadOnly(ctx, path, key)
+	var m *sqlite.Manifest
+	if err = sqlite.Place(path); err == nil {
+		m, err = sqlite.OpenReadOnly(ctx, path, key)
+	}
 	switch {
 	case sqlite.Missing(err):
 		f = found(check, nil, path+" is created by the first run")
@@ -197,9 +200,6 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 		}
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
 		habits = append(habits, diagnoseKey(m))
-	}
-	if err := sqlite.Place(path); err != nil {
-		f = found(check, err, "") // whatever it holds, no run opens it
 	}
 	dir := filepath.Dir(path)
 	for {

@@ -35,8 +35,10 @@ func (d *vbcDoctor) diagnose(ctx context.Context, known manifest.Learned) []stor
 	if d.client == nil {
 		return []storage.Finding{credentials} // nothing else can be looked at
 	}
+	api, transcripts := d.api(ctx), diagnoseTranscripts(ctx, d.client, d.account)
+	provisioning, _ := diagnoseProvisioning(ctx, d.client, d.account)
 	return []storage.Finding{
-		credentials, d.api(ctx), diagnoseTranscripts(ctx, d.client, d.account), diagnoseProvisioning(ctx, d.client, d.account),
+		credentials, api, transcripts, provisioning,
 		diagnoseQuota(d.client, known.Pace), diagnoseClock(d.client.ClockOffset()),
 	}
 }
@@ -45,15 +47,22 @@ func (d *vbcDoctor) diagnose(ctx context.Context, known manifest.Learned) []stor
 // doesn't know the application there, the other addresses are tried: until one has
 // refused the user, since a few refusals lock it.
 func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
+	f, _ := d.login(ctx)
+	return f
+}
+
+// login is credentials with the error that decides what to do about it. Where a token
+// was got at another address, there is none. Wherever tokens are, options has the address.
+func (d *vbcDoctor) login(ctx context.Context) (storage.Finding, error) {
 	const check = "credentials"
 	err := d.client.Login(ctx)
 	if err == nil {
-		return found(check, nil, "VBC accepts them and gives a token")
+		return found(check, nil, "VBC accepts them and gives a token"), nil
 	}
 	first := found(check, err, "")
 	d.client = nil
 	if !mayBeElsewhere(err) {
-		return first
+		return first, err
 	}
 	var tried []string
 	for _, address := range tokenAddresses(d.options, vbc.AsError(err) == nil && authError(err) == nil) {
@@ -68,18 +77,19 @@ func (d *vbcDoctor) credentials(ctx context.Context) storage.Finding {
 			d.client, d.options = client, o
 			first.Means += ". There is a token address at " + address
 			first.Mend = "set VBC_TOKEN_URL=" + address
-			return first
+			return first, nil
 		case authError(e) != nil && authError(e).Cause == vbc.RefusedUser:
+			d.options = o
 			first.Means += ". At " + address + " " + e.Error()
 			first.Mend = "set VBC_TOKEN_URL=" + address + ", then: " + hintFor(e)
-			return first
+			return first, e
 		}
 		tried = append(tried, address)
 	}
 	if len(tried) > 0 {
 		first.Means += ". There is no token address at " + strings.Join(tried, " or at ") + " either"
 	}
-	return first
+	return first, err
 }
 
 func authError(err error) *vbc.AuthError {

@@ -20,6 +20,7 @@ type doctor struct {
 	to, account, manifest string
 	insecureHTTP, json    bool
 	protect               protectFlags
+	rights                rightsFlags
 	around                surroundings
 }
 
@@ -41,13 +42,29 @@ that a run makes too: it leaves one small object on an S3 server that doesn't
 verify checksums, and it records a password that VBC refuses, so that nothing
 tries it again too soon. The exit code is 1 if a check fails, else 0.
 
+With --print-policy it checks nothing and asks nobody: it prints the least policy
+that a run with these flags needs, ready for IAM. With --print-terraform it prints
+the bucket too. Neither allows to delete a copy, unless --erase is given. If the
+bucket is encrypted with a KMS key of yours, say so: --sse aws:kms --kms-key KEY.
+
 For the accounts of a configuration file: vbcvault config check FILE --online.`,
 		Example: `  vbcvault doctor --to s3://my-bucket/recordings
   vbcvault doctor --to s3://my-bucket/recordings --object-lock governance --retain 7y
-  vbcvault doctor --to file:///mnt/archive --json`,
+  vbcvault doctor --to file:///mnt/archive --json
+  vbcvault doctor --to s3://my-bucket/recordings --print-policy`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			findings, err := d.examine(cmd.Context(), cmd.Flags().Changed)
+			to, err := d.destination(cmd.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			if wanted, err := d.rights.wanted(to); wanted || err != nil {
+				if err == nil {
+					err = d.rights.print(s.out, to)
+				}
+				return err
+			}
+			findings, err := d.examine(cmd.Context(), to)
 			if err != nil {
 				return err
 			}
@@ -68,19 +85,21 @@ For the accounts of a configuration file: vbcvault config check FILE --online.`,
 	cmd.Flags().StringVar(&d.manifest, "manifest", "", "manifest `FILE` that keeps the progress (default: as for archive)")
 	cmd.Flags().BoolVar(&d.insecureHTTP, "insecure-http", false, "allow plain http to VBC or the S3 server")
 	d.protect.register(cmd.Flags())
+	d.rights.register(cmd.Flags())
 	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object")
 	return cmd
 }
 
+// destination is what --to and the flags that protect copies say.
+func (d *doctor) destination(changed func(string) bool) (to destination, err error) {
+	if to, err = parseDestination(d.to); err == nil {
+		to.protection, err = d.protect.protection(to, changed)
+	}
+	return to, err
+}
+
 // examine looks at everything. Its errors are mistakes in the command line.
-func (d *doctor) examine(ctx context.Context, changed func(string) bool) ([]storage.Finding, error) {
-	to, err := parseDestination(d.to)
-	if err != nil {
-		return nil, err
-	}
-	if to.protection, err = d.protect.protection(to, changed); err != nil {
-		return nil, err
-	}
+func (d *doctor) examine(ctx context.Context, to destination) ([]storage.Finding, error) {
 	if err := parseAccount(d.account); err != nil {
 		return nil, err
 	}

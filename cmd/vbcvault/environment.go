@@ -53,6 +53,10 @@ type surroundings struct {
 	// missing is what to do about settings that are missing; "" = set them in the environment.
 	missing string
 
+	// handsOver: whoever uses this gives the owner of the state directory what root has
+	// made there.
+	handsOver bool
+
 	// What the accounts of one process share; nil: this one is alone.
 	parts *s3store.Share // buffers for parts of large recordings
 	bound *bindings      // which manifests are other accounts'
@@ -101,7 +105,7 @@ func (a surroundings) vbcOptions() (vbc.Options, error) {
 
 // newClient makes a client that remembers refused logins beside the manifest.
 func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
-	if err := ownership.Fit(manifest); err != nil { // refused logins are kept beside it
+	if err := ownership.Fit(manifest); err != nil && !a.handsOver { // refused logins are kept beside it
 		return nil, err
 	}
 	o.Memory = a.rememberedFor(manifest)

@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -80,6 +81,9 @@ func errorCode(err error) string {
 	if misused(err) {
 		return code.Usage
 	}
+	if errors.Is(err, mount.ErrRemote) {
+		return code.NetworkDisk
+	}
 	if c := pipeline.EndCode(err); c != code.Failed || codeOf(err) != exitIncomplete {
 		return c
 	}
@@ -143,8 +147,8 @@ func hintFor(err error) string {
 		return "without --object-lock copies are not locked"
 	case errors.Is(err, storage.ErrCold):
 		return "vbcvault restore --thaw asks for it, which costs money"
-	case errors.Is(err, sqlite.ErrRemote):
-		return "keep it on a disk of this machine: --manifest FILE, or VBCVAULT_STATE_DIR"
+	case errors.Is(err, mount.ErrRemote):
+		return onThisMachine
 	case errors.Is(err, sqlite.ErrNames):
 		return "find the other names with find / -xdev -samefile FILE and remove them, or copy the file and use the copy"
 	case errors.Is(err, manifest.ErrUnbound):

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,22 +87,57 @@ func generate(root *cobra.Command, dir string, day time.Time) (n int, err error)
 		files[path] = b.Bytes()
 	}
 	for path, content := range files {
-		path = filepath.Join(dir, filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for everybody to read
-			return 0, usagef("name a directory that you may write in", "%w", err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // for everybody to read
+		if err := writeShared(dir, filepath.FromSlash(path), content); err != nil {
 			return 0, usagef("name a directory that you may write in", "%w", err)
 		}
 	}
 	return len(files), nil
 }
 
+// writeShared writes a file below dir that everybody may read, and so the directories
+// that it makes on the way, whatever the umask is.
+func writeShared(dir, path string, content []byte) error {
+	var made []string
+	for d := filepath.Join(dir, filepath.Dir(path)); ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d)
+	}
+	path = filepath.Join(dir, path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // for everybody
+		return err
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // for everybody
+		return err
+	}
+	for _, d := range made {
+		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // for everybody
+			return err
+		}
+	}
+	return os.Chmod(path, 0o644) //nolint:gosec // for everybody
+}
+
+// filesHelp is where the program looks for files, unless flags or the environment say
+// otherwise.
+const filesHelp = `  ~/.local/state/vbcvault  manifests and their keys, and what the service and
+                  the page keep. XDG_STATE_HOME and VBCVAULT_STATE_DIR can put it elsewhere
+  /etc/vbcvault/config.yaml  the configuration file of the service that packages install
+  /etc/vbcvault/secrets  the secrets of that service
+  /var/lib/vbcvault  its state directory
+
+See vbcvault help formats for what is in them.`
+
+// otherStatus is what pages say that don't list the codes.
+const otherStatus = `0 if everything is well. See vbcvault archive --help for the other codes, and for
+the variables of the environment.`
+
 // manualPages are the pages by their path below a directory like /usr/share.
 func manualPages(root *cobra.Command, day time.Time) map[string][]byte {
 	book := &manpage.Book{Source: "vbcvault " + programVersion(), Date: day, Topics: topicNames}
-	files := map[string][]byte{}
 	more := []manpage.Section{{Title: "ENVIRONMENT", Text: body(environmentHelp)}, {Title: "EXIT STATUS", Text: body(exitCodes)}}
+	files := map[string][]byte{}
 	for _, cmd := range family(root) {
 		if cmd != root && !manpage.Shown(cmd) {
 			continue
@@ -109,9 +146,13 @@ func manualPages(root *cobra.Command, day time.Time) map[string][]byte {
 		topics := topicsOf[topLevel(cmd).Name()]
 		switch cmd.Name() {
 		case "vbcvault":
-			sections, topics = more, topicNames
+			sections, topics = slices.Concat(more, []manpage.Section{{Title: "FILES", Text: filesHelp}}), topicNames
 		case "archive":
 			sections = more
+		default:
+			if !cmd.HasSubCommands() {
+				sections = []manpage.Section{{Title: "EXIT STATUS", Text: otherStatus}}
+			}
 		}
 		files["man/man1/"+manpage.Name(cmd)+".1"] = book.Command(cmd, sections, topics)
 	}

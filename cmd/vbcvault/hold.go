@@ -12,12 +12,14 @@ import (
 )
 
 func newHold(s streams) *cobra.Command {
-	return parent("hold", "Keep recordings at VBC under a legal hold", newHoldAdd(s), newHoldRemove(s), newHoldList(s))
+	return parent("hold", "Keep recordings at VBC under a legal hold", `A legal hold keeps recordings at VBC. Runs archive them like all others, and
+delete none of them there, whatever their options are. A hold covers everything
+that fits its criteria, also what VBC lists later, until somebody removes it.`, newHoldAdd(s), newHoldRemove(s), newHoldList(s))
 }
 
 // parent is a command that has others and does nothing by itself.
-func parent(use, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+func parent(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(commands...)
 	return cmd
 }

@@ -79,6 +79,29 @@ func (all refusedEverywhere) SetRefused(login string, r vbc.Refusal) error {
 	return errors.Join(failed...)
 }
 
+// recently is how many refused logins of a user there are, with whatever passwords, and
+// when the last of them is forgotten. user is as vbc.Client has it.
+func (all refusedEverywhere) recently(user string) (most int, until time.Time) {
+	for _, f := range all {
+		entries, _, err := f.read()
+		if err != nil {
+			continue
+		}
+		n := 0
+		for _, l := range entries {
+			if !bytes.Equal(l.Whose, hint(user, l.Salt)) {
+				continue
+			}
+			n++
+			if end := (vbc.Refusal{At: l.At}).Until(); end.After(until) {
+				until = end
+			}
+		}
+		most = max(most, n)
+	}
+	return most, until
+}
+
 // Forget implements vbc.Memory.
 func (all refusedEverywhere) Forget(login string) (err error) {
 	for _, f := range all {

@@ -15,7 +15,9 @@ import (
 )
 
 func newManifest(s streams) *cobra.Command {
-	return parent("manifest", "Back up or check a manifest, or trust another one", newManifestBackup(s), newManifestCheck(s), newManifestTrust(s))
+	return parent("manifest", "Back up or check a manifest, or trust another one", `A manifest is the file that keeps the progress of one account and one
+destination. These commands copy it, check it, and let it trust the receipts of
+another machine.`, newManifestBackup(s), newManifestCheck(s), newManifestTrust(s))
 }
 
 func newManifestBackup(s streams) *cobra.Command {

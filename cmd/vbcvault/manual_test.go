@@ -216,6 +216,7 @@ func TestPermissionsAreInOneTable(t *testing.T) {
 		if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/storagetest/") {
 			continue
 		}
+		text = strings.ReplaceAll(text, "kms:ResourceAliases", "") // a condition, no action
 		for _, a := range action.FindAllString(text, -1) {
 			if !strings.Contains(table, "`"+a+"`") {
 				t.Errorf("%s: %s isn't in the table of permissions", path, a)

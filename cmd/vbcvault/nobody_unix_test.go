@@ -16,7 +16,6 @@ func asNobody(t *testing.T, cmd *exec.Cmd, dirs ...string) {
 	if os.Getuid() != 0 {
 		return // is one already
 	}
-	const nobody = 65534
 	for _, dir := range dirs {
 		mustDo(t, os.Chown(dir, nobody, nobody))
 	}

@@ -14,7 +14,9 @@ import (
 )
 
 func newNotify(s streams) *cobra.Command {
-	return parent("notify", "Try out who is told what became of runs", newNotifyTest(s))
+	return parent("notify", "Try out who is told what became of runs", `Notifiers tell people and programs what became of runs: by mail, in a chat, at
+a web address or with a command. They are in the configuration file, below
+notify. This command tries them out.`, newNotifyTest(s))
 }
 
 func newNotifyTest(s streams) *cobra.Command {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/user"
+	"path/filepath"
 	"time"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
@@ -9,6 +11,11 @@ import (
 
 // Hurry is the environment variable that has Main wait a tenth of what it would.
 const Hurry = "VBCVAULT_TEST_HURRY"
+
+// Installed is the environment variable that has Main find the package's things below
+// another directory than /, as root would. The service's user is nobody for root, else
+// whoever runs the tests.
+const Installed = "VBCVAULT_TEST_INSTALLED"
 
 // Main is the program. The test binary runs it when it is started under the
 // program's name, which saves a link and keeps everything else a process has:
@@ -18,6 +25,14 @@ func Main() {
 		pauses.tries = []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 600 * time.Millisecond}
 		pauses.poll = 100 * time.Millisecond
 		pauses.service = service.Pauses{Slice: 300 * time.Millisecond, Turn: time.Second, Busy: 200 * time.Millisecond, Poll: 20 * time.Millisecond, Schedule: 50 * time.Millisecond}
+	}
+	if dir := os.Getenv(Installed); dir != "" {
+		installed.etc, installed.state, installed.root = filepath.Join(dir, "etc/vbcvault"), filepath.Join(dir, "var/lib/vbcvault"), true
+		if u, err := user.Current(); os.Geteuid() == 0 {
+			installed.user = "nobody"
+		} else if err == nil {
+			installed.user = u.Username
+		}
 	}
 	main()
 }

@@ -57,6 +57,9 @@ func programVersion() string {
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
+	if completing(args) {
+		withoutQuotes(root)
+	}
 	err := root.ExecuteContext(ctx)
 	var silent *exitError
 	if errors.As(err, &silent) && silent.reported {
@@ -86,6 +89,7 @@ To see it work without an account, a bucket or a server:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
+	group(root, "begin", "To begin with:", newInit(s))
 	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
 	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
@@ -95,6 +99,8 @@ To see it work without an account, a bucket or a server:
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	for _, cmd := range family(root) {
+		cmd.Flags().SortFlags = false
+		cmd.Flags().VisitAll(plainDefault)
 		if cmd.Args == nil {
 			continue
 		}
@@ -114,9 +120,9 @@ To see it work without an account, a bucket or a server:
 			}
 			return nil
 		}
-		cmd.Flags().SortFlags = false
 	}
 	addManual(root, s)
+	suggestValues(root)
 	return root
 }
 
@@ -126,6 +132,16 @@ func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
 	for _, c := range commands {
 		c.GroupID = id
 		root.AddCommand(c)
+	}
+}
+
+// plainDefault has help show a flag's default as it would be typed.
+func plainDefault(f *pflag.Flag) {
+	switch inner := strings.Trim(f.DefValue, "[]"); {
+	case inner == "" && f.Value.Type() == "int64Slice":
+		f.DefValue = "" // pflag itself leaves out other empty lists
+	case inner != "" && strings.HasPrefix(f.DefValue, "["):
+		f.DefValue = inner
 	}
 }
 

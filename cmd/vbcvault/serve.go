@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/storage/mount"
 )
 
 // serveFlags are the flags of serve.
@@ -89,6 +91,9 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := refuseNetwork(ctx, c, state); err != nil {
+		return err
+	}
 	warnOfWriters(c.Path, o.log)
 	ready := false
 	defer func() {
@@ -116,8 +121,14 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	warnUnscheduled(c, o.log)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
-		Load: func(context.Context) (*config.Config, error) {
+		Load: func(ctx context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
+			if err == nil {
+				err = refuseNetwork(ctx, c, state)
+			}
+			if errors.Is(err, mount.ErrRemote) {
+				err = fmt.Errorf("%w; %s", err, onThisMachine)
+			}
 			if err == nil {
 				warnOfWriters(c.Path, o.log)
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"os/user"
 	"path/filepath"
 	"syscall"
@@ -222,11 +221,7 @@ func (p *webPage) Close() error {
 
 // openWebState opens the page's own state, and makes it if there is none.
 func openWebState(ctx context.Context, dir string) (*state.DB, error) {
-	err := os.MkdirAll(dir, 0o700)
-	var db *state.DB
-	if err == nil {
-		db, err = state.Open(ctx, filepath.Join(dir, "web.db"))
-	}
+	db, err := state.Open(ctx, filepath.Join(dir, "web.db"))
 	if errors.Is(err, state.ErrNewer) {
 		return nil, &hinted{err: err, hint: "use that version of vbcvault; or move web.db away: people sign in anew, and users with passwords are added again"}
 	}

@@ -37,6 +37,7 @@ const (
 
 	Login           = "login"
 	ManifestWrite   = "manifest-write"
+	NetworkDisk     = "network-disk"
 	AnotherManifest = "manifest-of-another"
 	AnotherRun      = "another-run"
 	Interrupted     = "interrupted"
@@ -84,6 +85,7 @@ var Ended = []Entry{
 
 	{Login, "VBC refuses the login, the application or the token", ""},
 	{ManifestWrite, "the manifest can't be written", ""},
+	{NetworkDisk, "a manifest, or the state of the service or the page, would be on a network or FUSE file system", ""},
 	{AnotherManifest, "the manifest belongs to another account or destination", ""},
 	{AnotherRun, "another run is using the manifest", ""},
 	{Interrupted, "the run was told to stop", ""},

@@ -107,7 +107,7 @@ func above(path string) string {
 var network = set(
 	"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "webdav", "davfs", "ftp", "ncpfs", "9p",
 	"afs", "kafs", "auristorfs", "coda", "ceph", "lustre", "glusterfs", "beegfs", "gpfs", "orangefs", "pvfs2", "panfs", "wekafs",
-	"gfs", "gfs2", "ocfs2",
+	"gfs", "gfs2", "ocfs2", "cvfs",
 	"virtiofs", "applevirtiofs", "vboxsf", "vmhgfs", "hgfs", "prl_fs", "prl_vfs", "drvfs",
 )
 

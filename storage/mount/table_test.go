@@ -103,7 +103,7 @@ func TestGarbage(t *testing.T) {
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{
-		"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "ceph", "9p", "lustre", "gfs2", "ocfs2", "virtiofs", "vboxsf", "drvfs",
+		"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "ceph", "9p", "lustre", "gfs2", "ocfs2", "cvfs", "virtiofs", "vboxsf", "drvfs",
 		"fuse", "fuse.rclone", "fuse.sshfs", "fuse.glusterfs", "fuse.grpcfuse", "macfuse", "osxfuse", "fusefs_txantfs", "FUSE-rclone", "WinFsp",
 	} {
 		if !isRemote(kind) {
@@ -114,5 +114,50 @@ func TestKinds(t *testing.T) {
 		if isRemote(kind) {
 			t.Errorf("%s is not on a disk of this machine", kind)
 		}
+	}
+}
+
+// pod is what a container in Kubernetes sees, one volume of each sort.
+const pod = `900 800 0:250 / / ro,relatime - overlay overlay ro,lowerdir=/l/A:/l/B,upperdir=/u,workdir=/w
+901 900 0:251 / /proc rw - proc proc rw
+902 900 0:252 / /dev rw - tmpfs tmpfs rw,size=65536k
+910 900 259:3 / /block/ebs rw,relatime - ext4 /dev/nvme1n1 rw
+911 900 8:32 /state /block/subpath rw,relatime - xfs /dev/sdc rw,attr2
+912 900 252:16 / /block/longhorn rw,relatime - ext4 /dev/longhorn/pvc-1 rw
+913 900 251:0 / /block/rbd rw,relatime - ext4 /dev/rbd0 rw,stripe=16
+914 900 259:1 /var/lib/kubelet/pods/1/volumes/kubernetes.io~empty-dir/tmp /block/empty-dir rw - ext4 /dev/nvme0n1p1 rw
+915 900 259:1 /opt/local-path-provisioner/pvc-2 /block/local-path rw - ext4 /dev/nvme0n1p1 rw
+916 900 0:260 / /block/memory rw - tmpfs tmpfs rw
+920 900 0:270 / /shared/efs rw,relatime - nfs4 127.0.0.1:/ rw,vers=4.1,proto=tcp,port=20049,addr=127.0.0.1
+921 900 0:271 /pvc-3 /shared/nfs rw,relatime - nfs nas:/export rw,vers=3,nolock
+922 900 0:272 / /shared/azure-files rw,relatime - cifs //x.file.core.windows.net/pvc-4 rw,vers=3.1.1,nobrl
+923 900 0:273 /volumes/csi /shared/cephfs rw,relatime - ceph 10.0.0.1:6789:/volumes/csi rw
+924 900 0:274 / /shared/ceph-fuse rw,relatime - fuse.ceph-fuse ceph-fuse rw
+925 900 0:275 / /shared/gcs rw,relatime - fuse.gcsfuse bucket rw
+926 900 0:276 / /shared/s3 rw,relatime - fuse mountpoint-s3 rw
+927 900 0:277 / /shared/fsx rw,relatime - lustre 10.0.0.2@tcp:/x rw,flock
+928 900 0:278 / /shared/gluster rw,relatime - fuse.glusterfs gluster:/vol rw
+929 900 0:279 / /shared/longhorn-rwx rw,relatime - nfs4 10.43.0.9:/pvc-5 rw,vers=4.1
+930 900 0:280 / /shared/kind-on-a-laptop rw,relatime - virtiofs share rw
+931 900 0:281 / /shared/minikube rw,relatime - 9p 192.168.49.1 rw
+`
+
+// The volumes of Kubernetes that one machine alone has are taken, and those that several
+// may have are not.
+func TestVolumes(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, m := range parse(pod) {
+		shared, block := strings.HasPrefix(m.point, "/shared/"), strings.HasPrefix(m.point, "/block/")
+		if !shared && !block {
+			continue
+		}
+		tried++
+		if kind := parse(pod).kind(m.device, m.point+"/service.db"); isRemote(kind) != shared {
+			t.Errorf("%s is on %s", m.point, kind)
+		}
+	}
+	if tried != 19 {
+		t.Errorf("%d volumes were tried", tried)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 var _ storage.Diagnoser = (*Store)(nil)
@@ -51,7 +52,7 @@ func (s *Store) diagnoseListing(ctx context.Context) storage.Finding {
 	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.full(""), MaxKeys: aws.Int32(1)})
 	if err != nil {
 		return storage.Finding{Check: "listing", Level: storage.Failure, Means: s.explain("list", "", err).Error(),
-			Mend: "allow s3:ListBucket: without it a missing object looks like a forbidden one"}
+			Mend: "allow " + rights.ListBucket + ": without it a missing object looks like a forbidden one"}
 	}
 	return storage.Finding{Check: "listing", Level: storage.OK, Means: "objects can be listed"}
 }
@@ -62,7 +63,7 @@ func (s *Store) diagnoseWriting(ctx context.Context) storage.Finding {
 	_, err := s.Probe(ctx, "")
 	switch {
 	case err != nil:
-		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "allow s3:PutObject under the prefix, and with KMS encryption the actions of the key"
+		f.Level, f.Means, f.Mend = storage.Failure, err.Error(), "allow "+rights.PutObject+" under the prefix, and with KMS encryption the actions of the key"
 	case s.digests() != withSHA256:
 		f.Level = storage.Warning
 		f.Means = "the server refuses checksums (x-amz-checksum-sha256): vbcvault sends none and reads every copy back, which takes longer. This check left an object, " + probeKey
@@ -83,7 +84,7 @@ func (s *Store) diagnoseWriting(ctx context.Context) storage.Finding {
 func (s *Store) diagnoseUploads(ctx context.Context) storage.Finding {
 	_, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: s.full(""), MaxUploads: aws.Int32(1)})
 	if err != nil {
-		return s.unseen("unfinished uploads", err, "s3:ListBucketMultipartUploads", "those of interrupted runs stay, and cost a little")
+		return s.unseen("unfinished uploads", err, rights.ListUploads, "those of interrupted runs stay, and cost a little")
 	}
 	return storage.Finding{Check: "unfinished uploads", Level: storage.OK, Means: "those of interrupted runs can be found and removed"}
 }
@@ -103,7 +104,7 @@ func (s *Store) diagnoseVersioning(ctx context.Context) storage.Finding {
 	out, err := s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &s.bucket})
 	switch {
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketVersioning", "with it, deleted objects can be recovered")
+		return s.unseen(check, err, rights.GetVersioning, "with it, deleted objects can be recovered")
 	case out.Status == types.BucketVersioningStatusEnabled:
 		return storage.Finding{Check: check, Level: storage.OK, Means: "on: objects that somebody deletes or overwrites can be recovered"}
 	}
@@ -119,7 +120,7 @@ func (s *Store) diagnoseAccess(ctx context.Context) storage.Finding {
 	case codeOf(err) == "NoSuchPublicAccessBlockConfiguration":
 		return storage.Finding{Check: check, Level: storage.Warning, Means: "not blocked for this bucket; the account may block it for all buckets", Mend: mend}
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketPublicAccessBlock", "recordings must not be public")
+		return s.unseen(check, err, rights.GetPublicAccess, "recordings must not be public")
 	}
 	c := out.PublicAccessBlockConfiguration
 	if c == nil || !aws.ToBool(c.BlockPublicAcls) || !aws.ToBool(c.BlockPublicPolicy) || !aws.ToBool(c.IgnorePublicAcls) || !aws.ToBool(c.RestrictPublicBuckets) {
@@ -134,7 +135,7 @@ func (s *Store) diagnosePolicy(ctx context.Context) storage.Finding {
 	switch {
 	case codeOf(err) == "NoSuchBucketPolicy":
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketPolicyStatus", "it can make recordings public")
+		return s.unseen(check, err, rights.GetPolicyStatus, "it can make recordings public")
 	case out.PolicyStatus != nil && aws.ToBool(out.PolicyStatus.IsPublic):
 		return storage.Finding{Check: check, Level: storage.Failure, Means: "it makes the bucket public: anybody can hear the recordings", Mend: "block public access, and change the policy"}
 	}
@@ -151,7 +152,7 @@ func (s *Store) diagnoseLifecycle(ctx context.Context) storage.Finding {
 	case codeOf(err) == "NoSuchLifecycleConfiguration":
 		return storage.Finding{Check: check, Level: storage.OK, Means: "none: no rule deletes copies"}
 	case err != nil:
-		return s.unseen(check, err, "s3:GetLifecycleConfiguration", "a rule that deletes copies is still detected at each copy")
+		return s.unseen(check, err, rights.GetLifecycle, "a rule that deletes copies is still detected at each copy")
 	}
 	var removing []string
 	for _, rule := range out.Rules {
@@ -197,7 +198,7 @@ func (s *Store) diagnoseLock(ctx context.Context) storage.Finding {
 	case codeOf(err) == "ObjectLockConfigurationNotFoundError", codeOf(err) == "NoSuchObjectLockConfiguration":
 		return none
 	case err != nil:
-		return s.unseen(check, err, "s3:GetBucketObjectLockConfiguration", "it prevents early deletion of copies")
+		return s.unseen(check, err, rights.GetLock, "it prevents early deletion of copies")
 	}
 	c := out.ObjectLockConfiguration
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 // Eraser removes objects with all their versions.
@@ -29,11 +31,15 @@ type version struct {
 	size   int64
 }
 
-// unversioned reports whether the bucket has never kept versions, as far as the
-// credentials may see that.
-func (s *Store) unversioned(ctx context.Context) bool {
+// unversioned reports whether the bucket has never kept versions. Credentials that may
+// not see that are an error: not every server finds the one version of such a bucket's
+// objects by its name. One that doesn't know the request has versions, if it has any.
+func (s *Store) unversioned(ctx context.Context) (bool, error) {
 	out, err := s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &s.bucket})
-	return err == nil && out.Status == ""
+	if statusOf(err) == http.StatusForbidden {
+		return false, fmt.Errorf("%w; erasing needs %s", s.explain("check whether versions are kept in", "", err), rights.GetVersioning)
+	}
+	return err == nil && out.Status == "", nil
 }
 
 // Keys implements storage.Eraser.
@@ -44,7 +50,9 @@ func (e *Eraser) Keys(ctx context.Context, prefix string, wanted func(string) bo
 			keys = append(keys, key)
 		}
 	}
-	if s.unversioned(ctx) {
+	if never, err := s.unversioned(ctx); err != nil {
+		return nil, err
+	} else if never {
 		for o, err := range s.List(ctx, prefix) {
 			if err != nil {
 				return nil, err
@@ -73,7 +81,11 @@ func (e *Eraser) Versions(ctx context.Context, key string) (found []storage.Obje
 // one at most, without a name: not every server knows it as "null".
 func (e *Eraser) versions(ctx context.Context, key string) (found []version, err error) {
 	s := e.store
-	if s.unversioned(ctx) {
+	never, err := s.unversioned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if never {
 		out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(key)})
 		if err != nil {
 			if err = s.explain("check", key, err); errors.Is(err, storage.ErrNotFound) {

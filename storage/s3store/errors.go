@@ -17,6 +17,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 // codeOf is S3's code of an error, "" if it has none.
@@ -209,7 +210,7 @@ func hint(err error) string {
 	case isCredentials(err):
 		return "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give this machine a role"
 	case status == http.StatusForbidden:
-		return "; the policy needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload (s3:GetObjectVersion in a versioned bucket, the actions of the key with KMS encryption, s3:PutObjectRetention and s3:GetObjectRetention to lock objects, s3:PutObjectTagging to tag them, s3:RestoreObject to thaw them); without s3:ListBucket a missing object looks forbidden"
+		return "; the policy needs " + rights.Said() + "; without " + rights.ListBucket + " a missing object looks forbidden"
 	case unknownHost, unreachable:
 		return "; check AWS_ENDPOINT_URL_S3, AWS_REGION, HTTPS_PROXY and the network"
 	}

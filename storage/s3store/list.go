@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 // short is a key as this program writes it, without the destination's prefix.
@@ -134,7 +135,7 @@ func (s *Store) Tidy(ctx context.Context, prefix string) (aborted int, err error
 	stubborn := 0
 	for u, err := range s.uploads(ctx, prefix) {
 		if errors.Is(err, storage.ErrHidden) {
-			s.log.Warn("unfinished uploads of interrupted runs can't be listed and stay; allow s3:ListBucketMultipartUploads, or add a lifecycle rule that aborts them",
+			s.log.Warn("unfinished uploads of interrupted runs can't be listed and stay; allow "+rights.ListUploads+", or add a lifecycle rule that aborts them",
 				"destination", s.String(), "reason", err)
 			return aborted, nil
 		}

@@ -16,6 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 )
 
 // Protection is how S3 is to keep what is stored, beyond its bytes. Its zero
@@ -115,7 +116,7 @@ func (s *Store) unlocked(k kept) string {
 	}
 	switch {
 	case k.until == nil:
-		return "it is not locked (or s3:GetObjectRetention is not allowed)"
+		return "it is not locked (or " + rights.GetRetention + " is not allowed)"
 	case p.Lock == types.ObjectLockModeCompliance && k.lock != p.Lock:
 		return "it is locked only in " + strings.ToLower(string(k.lock)) + " mode"
 	case k.until.Before(p.Retain.From(from).Add(-earlier)):

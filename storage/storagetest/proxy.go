@@ -30,6 +30,7 @@ type S3Fault struct {
 
 	FlipBody  bool                     // one bit of the request's body changes on the way
 	AddHeader http.Header              // to the answer, true or not
+	Hide      []string                 // names of headers that the true answer doesn't show
 	Rewrite   func(body []byte) []byte // changes the true answer's body
 	CutAfter  int                      // bytes of the true answer's body, then the connection ends; 0 = all of it
 }
@@ -117,6 +118,9 @@ func (p *S3Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Han
 		if f.CutAfter > 0 {
 			w = &cutting{w, f.CutAfter}
 		}
+		if len(f.Hide) > 0 {
+			w = &hiding{w, f.Hide}
+		}
 		if f.Rewrite != nil {
 			rewrite(w, r, forward, f.Rewrite)
 			return
@@ -150,6 +154,19 @@ func rewrite(w http.ResponseWriter, r *http.Request, forward http.Handler, chang
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(body)
+}
+
+// hiding is an answer without some of its headers.
+type hiding struct {
+	http.ResponseWriter
+	names []string
+}
+
+func (h *hiding) WriteHeader(status int) {
+	for _, name := range h.names {
+		h.Header().Del(name)
+	}
+	h.ResponseWriter.WriteHeader(status)
 }
 
 // cutting is an answer that breaks off.

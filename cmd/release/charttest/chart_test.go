@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,9 +18,6 @@ import (
 	"helm.sh/helm/v3/pkg/lint/support"
 	"sigs.k8s.io/yaml"
 )
-
-// chartDir is the chart as it stands in the repository.
-const chartDir = "../chart/vbcvault"
 
 const (
 	release   = "night"
@@ -173,4 +171,44 @@ func TestDecoded(t *testing.T) {
 			deployed(t, loaded(t), valuesOf(t, file))
 		})
 	}
+}
+
+// allValues are all sets of values, and those that the chart's README shows.
+func allValues(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	all := map[string]map[string]any{}
+	for name, file := range sets(t) {
+		all[name] = valuesOf(t, file)
+	}
+	text, err := os.ReadFile(filepath.Join(chartDir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 4 {
+		t.Fatalf("README.md shows %d sets of values", len(blocks))
+	}
+	for i, b := range blocks {
+		values, err := chartutil.ReadValues([]byte(b[1]))
+		if err != nil {
+			t.Fatalf("README.md: %v\n%s", err, b[1])
+		}
+		all["readme-"+itoa(i+1)] = values
+	}
+	return all
+}
+
+func itoa[N int | int32](n N) string { return strconv.Itoa(int(n)) }
+
+// inside is a mapping within values.
+func inside(t *testing.T, values map[string]any, path ...string) map[string]any {
+	t.Helper()
+	for _, key := range path {
+		next, ok := values[key].(map[string]any)
+		if !ok {
+			t.Fatalf("the values have no %s", strings.Join(path, "."))
+		}
+		values = next
+	}
+	return values
 }

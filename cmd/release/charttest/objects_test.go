@@ -26,6 +26,7 @@ type objects struct {
 	policies     []networkingv1.NetworkPolicy
 	budgets      []policyv1.PodDisruptionBudget
 	monitors     []serviceMonitor
+	rules        []prometheusRule
 }
 
 // add decodes a document as what it says that it is.
@@ -60,6 +61,8 @@ func (o *objects) add(t *testing.T, name, doc string) {
 		o.budgets = decoded(t, name, doc, o.budgets)
 	case "monitoring.coreos.com/v1 ServiceMonitor":
 		o.monitors = decoded(t, name, doc, o.monitors)
+	case "monitoring.coreos.com/v1 PrometheusRule":
+		o.rules = decoded(t, name, doc, o.rules)
 	default:
 		t.Errorf("%s: nobody knows a %q of %q:\n%s", name, is.Kind, is.APIVersion, doc)
 	}
@@ -94,5 +97,27 @@ type serviceMonitor struct {
 			Interval      string `json:"interval"`
 			ScrapeTimeout string `json:"scrapeTimeout,omitempty"`
 		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+// prometheusRule is what the chart uses of the Prometheus Operator's.
+type prometheusRule struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name   string            `json:"name"`
+		Labels map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		Groups []struct {
+			Name  string `json:"name"`
+			Rules []struct {
+				Alert       string            `json:"alert"`
+				Expr        string            `json:"expr"`
+				For         string            `json:"for,omitempty"`
+				Labels      map[string]string `json:"labels,omitempty"`
+				Annotations map[string]string `json:"annotations,omitempty"`
+			} `json:"rules"`
+		} `json:"groups"`
 	} `json:"spec"`
 }

@@ -186,7 +186,7 @@ func (r *reader) named(v reflect.Value, n *yaml.Node, at place) {
 	for key, value := range r.pairs(n, at) {
 		in := placeOf(key, at.in(key.Value))
 		r.places[in.key] = in
-		if why := unfitName(key.Value); why != "" {
+		if why := UnfitName(key.Value); why != "" {
 			r.wrong(in, "use lower-case letters, digits, - and _, at most 63, as in acme-berlin", "%s", why)
 		}
 		one := reflect.New(v.Type().Elem()).Elem()

@@ -154,9 +154,9 @@ var (
 	reserved = regexp.MustCompile(`^(con|prn|aux|nul|com[0-9]|lpt[0-9])$`) // no files on Windows
 )
 
-// unfitName says why a name can't be one: it becomes a part of file names, of metrics'
+// UnfitName says why a name can't be that of an account, "" if it can: it becomes a part of file names, of metrics'
 // labels, of the keys of jobs, and of addresses.
-func unfitName(s string) string {
+func UnfitName(s string) string {
 	switch {
 	case s == "":
 		return "the name is empty"

@@ -37,8 +37,8 @@ func folded(language, line string) []string {
 		}
 	}
 	var lines []string
-	for first := true; !fits(line); first = false {
-		at := breakAt(language, line)
+	for depth := 0; !fits(line); depth = 1 {
+		at := breakAt(language, line, depth)
 		if at < 0 {
 			break
 		}
@@ -47,7 +47,7 @@ func folded(language, line string) []string {
 			end = ` \`
 		}
 		lines = append(lines, line[:at]+end)
-		if first {
+		if depth == 0 {
 			indent += "    "
 		}
 		line = indent + strings.TrimLeft(line[at:], " ")
@@ -72,9 +72,10 @@ func wrapped(text, first, rest string) (lines []string) {
 
 // breakAt is the last place before the edge where a line may be broken; -1 if there is
 // none. A shell takes one at any space outside of quotes, and one between a flag and its
-// value is the last resort; YAML and SQL take one after a comma, YAML only within brackets.
-func breakAt(language, line string) int {
-	better, good, quote, depth := -1, -1, rune(0), 0
+// value is the last resort; YAML and SQL take one after a comma, YAML only within brackets,
+// of which so many have been opened before the line.
+func breakAt(language, line string, depth int) int {
+	better, good, quote := -1, -1, rune(0)
 	for i, r := range line {
 		if i > widestCode-2 {
 			break

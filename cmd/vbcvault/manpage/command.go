@@ -46,7 +46,10 @@ func (b *Book) Command(cmd *cobra.Command, more []Section, topics []string) []by
 func (s *sheet) synopsis(cmd *cobra.Command) {
 	ways := alternatives(strings.TrimPrefix(cmd.Use, cmd.Name()))
 	if cmd.HasAvailableSubCommands() {
-		ways = []string{" COMMAND"}
+		if !cmd.HasExample() {
+			ways = nil // it does nothing by itself
+		}
+		ways = append(ways, " COMMAND")
 	}
 	for i, way := range ways {
 		if i > 0 {

@@ -138,13 +138,20 @@ func (s *sheet) term(term string, meanings ...string) {
 	}
 }
 
-// code writes lines that stay as they are.
+// code writes lines that stay as they are, with an empty line before them, which a heading
+// has already.
 func (s *sheet) code(lines []string) {
-	if s.within > 0 {
+	switch {
+	case s.fresh:
+		s.macro("RS", "2")
+		defer s.macro("RE")
+	case s.within > 0:
 		s.macro("RS", fmt.Sprint(s.within))
 		defer s.macro("RE")
+		fallthrough
+	default:
+		s.macro("IP", "", "2")
 	}
-	s.macro("IP", "", "2")
 	s.macro("EX")
 	for _, l := range lines {
 		s.verbatim(escape(strings.ReplaceAll(l, "\t", "    ")))

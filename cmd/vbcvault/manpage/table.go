@@ -32,10 +32,17 @@ func (s *sheet) table(lines []string) {
 			widest = c
 		}
 	}
-	left := widestTable - (total - widths[widest])
+	left, longest := widestTable-(total-widths[widest]), 0
+	for _, row := range rows {
+		for word := range strings.FieldsSeq(row[widest]) {
+			longest = max(longest, s.width(word))
+		}
+	}
 	switch {
 	case total <= widestTable:
 		s.columns(heads, rows[1:], -1)
+	case longest > left:
+		s.records(rows)
 	case left >= narrowLast || widest == 0 && left >= narrowFirst:
 		s.columns(heads, rows[1:], widest)
 	default:

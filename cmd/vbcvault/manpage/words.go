@@ -8,42 +8,33 @@ import (
 
 // plainForm is what stands out in the prose of a command's help: flags, and where it
 // says what to ask help for.
-var plainForm = regexp.MustCompile(`vbcvault help [a-z]+|vbcvault [a-z]+(?: [a-z]+)? --help|(?:^|\b|[ (\["])--?[a-z][a-z-]*`)
+var plainForm = regexp.MustCompile(`vbcvault help [a-z]+|vbcvault [a-z]+(?: [a-z]+)? --help|(?:^|[ (\["=])--?[a-z][a-z-]*`)
 
 // words are prose without marks, escaped: flags in bold, and pages by their names.
 func (s *sheet) words(text string) string {
 	var b strings.Builder
-	for {
-		at := plainForm.FindStringIndex(text)
-		if at == nil {
-			return b.String() + escape(text)
-		}
+	end := 0
+	for _, at := range plainForm.FindAllStringIndex(text, -1) {
 		found := text[at[0]:at[1]]
-		b.WriteString(escape(text[:at[0]]))
-		flag := strings.IndexByte(found, '-')
+		b.WriteString(escape(text[end:at[0]]))
+		end = at[1]
 		switch topic, asks := strings.CutPrefix(found, "vbcvault help "); {
 		case asks && slices.Contains(s.book.Topics, topic):
 			b.WriteString(reference("vbcvault-"+topic, "7"))
 		case asks:
 			b.WriteString(bold(escape(found)))
 		case strings.HasPrefix(found, "vbcvault "):
-			command := strings.TrimSuffix(found, " --help")
-			b.WriteString(reference(strings.ReplaceAll(command, " ", "-"), "1"))
-		case flag == 0 || !isWord(found[flag-1]):
+			b.WriteString(reference(strings.ReplaceAll(strings.TrimSuffix(found, " --help"), " ", "-"), "1"))
+		default:
+			flag := strings.IndexByte(found, '-')
 			b.WriteString(escape(found[:flag]) + bold(escape(found[flag:])))
-		default: // a hyphen inside a word
-			b.WriteString(escape(found))
 		}
-		text = text[at[1]:]
 	}
-}
-
-func isWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+	return b.String() + escape(text[end:])
 }
 
 // markedForm is what Markdown marks in a text: code, a link, bold, italic.
-var markedForm = regexp.MustCompile("`[^`]+`|\\[[^\\]]+\\]\\([^)]+\\)|\\*\\*[^*]+\\*\\*|\\*[^* ][^*]*\\*")
+var markedForm = regexp.MustCompile("`[^`]+`|\\[[^\\]]+\\]\\([^)]+\\)|\\*\\*(?:`[^`]+`|[^*`])+\\*\\*|\\*[^* ][^*]*\\*")
 
 var (
 	linkForm = regexp.MustCompile(`^\[([^\]]+)\]\(([^)]+)\)$`)

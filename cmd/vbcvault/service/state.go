@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
@@ -80,16 +81,25 @@ type state struct {
 	lock *flock.Flock // nil if somebody else serves
 }
 
+// Place says whether a service may keep its state in a directory: the error is
+// mount.ErrRemote (wrapped) if two machines could have it at once. It makes nothing.
+func Place(dir string) error {
+	return mount.Database("the state of the service", filepath.Join(dir, File))
+}
+
 // lockState takes the state for a service, and makes it if there is none. The lock is
 // the operating system's and ends with the process, however that ends.
 func lockState(ctx context.Context, dir string) (_ *state, err error) {
-	if err := ownership.Fit(filepath.Join(dir, File)); err != nil {
+	path := filepath.Join(dir, File)
+	if err := Place(dir); err != nil {
+		return nil, err
+	}
+	if err := ownership.Fit(path); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	path := filepath.Join(dir, File)
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	brief, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -124,6 +134,9 @@ func openState(ctx context.Context, dir string) (*state, error) {
 	path := filepath.Join(dir, File)
 	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil, fmt.Errorf("%s: %w", path, ErrNoService)
+	}
+	if err := Place(dir); err != nil {
+		return nil, err
 	}
 	return open(ctx, path)
 }

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/vbcvault/vbcvault/storage/mount"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 )
 
 // A file that isn't ours, is damaged, or of a newer program is refused, and left.
@@ -67,6 +70,24 @@ func TestStateIsRefused(t *testing.T) {
 				t.Errorf("the lock is kept: %v", err)
 			}
 		})
+	}
+}
+
+// On a file system that several machines may have, nothing is made.
+func TestStateIsNotOnFUSE(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "a")
+	there := storagetest.FUSE(t)
+	h.options.StateDir = filepath.Join(there, "state")
+	s, err := New(t.Context(), h.options)
+	if !errors.Is(err, mount.ErrRemote) {
+		t.Errorf("serve: %v", err)
+	}
+	if err == nil {
+		_ = s.state.Close()
+	}
+	if left, err := os.ReadDir(there); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }
 

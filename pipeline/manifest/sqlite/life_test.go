@@ -13,6 +13,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -104,30 +105,6 @@ func TestOlderFormatIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
-// A manifest on a network file system is refused, be it only the lock or only
-// the database that would lie there.
-func TestNetworkFileSystemIsRefused(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "m")
-	for _, there := range []string{path, filepath.Dir(path)} {
-		err := place(path, func(at string) (string, error) {
-			if at == there {
-				return "nfs4", nil
-			}
-			return "", nil
-		})
-		if !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), there+" is on nfs4") {
-			t.Errorf("%s: %v", there, err)
-		}
-	}
-	if err := place(path, func(string) (string, error) { return "", os.ErrPermission }); !errors.Is(err, os.ErrPermission) {
-		t.Errorf("nobody can tell, and it says %v", err)
-	}
-	if err := Place(path); err != nil {
-		t.Error(err)
-	}
-}
-
 // On a FUSE file system two runs could hold one manifest.
 func TestManifestOnFUSEIsRefused(t *testing.T) {
 	t.Parallel()
@@ -137,13 +114,13 @@ func TestManifestOnFUSEIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(there, "m"), filepath.Join(there, "not", "made", "m"), link} {
-		if m, err := Open(t.Context(), path); !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), "fuse") {
+		if m, err := Open(t.Context(), path); !errors.Is(err, mount.ErrRemote) || !strings.Contains(err.Error(), "fuse") {
 			t.Errorf("%s: %v", path, err)
 			if err == nil {
 				m.Close()
 			}
 		}
-		if err := Create(t.Context(), path, func(*Manifest) error { return nil }); !errors.Is(err, ErrRemote) {
+		if err := Create(t.Context(), path, func(*Manifest) error { return nil }); !errors.Is(err, mount.ErrRemote) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -155,7 +132,7 @@ func TestManifestOnFUSEIsRefused(t *testing.T) {
 	if err := os.Symlink(filepath.Join(local, "real"), link); err != nil {
 		t.Fatal(err)
 	}
-	if err := Place(link); !errors.Is(err, ErrRemote) {
+	if err := Place(link); !errors.Is(err, mount.ErrRemote) {
 		t.Error(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
@@ -36,10 +37,17 @@ type DB struct {
 	plays plays
 }
 
-// Open opens the database at path and makes it if there is none, readable for its owner
-// alone.
+// Open opens the database at path and makes it if there is none, with its directory, both
+// for their owner alone. On a network file system it makes nothing: the error is
+// mount.ErrRemote.
 func Open(ctx context.Context, path string) (_ *DB, err error) {
+	if err := mount.Database("the state of the page", path); err != nil {
+		return nil, err
+	}
 	if err := ownership.Fit(path); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

@@ -1,5 +1,6 @@
 {{/* The text of the configuration file. */}}
 {{- define "vbcvault.configText" -}}
+{{- include "vbcvault.check" . -}}
 {{- if .Values.configText -}}
 {{- .Values.configText | trimSuffix "\n" }}
 {{- if and (eq .Values.mode "service") (not (hasKey (include "vbcvault.given" . | fromYaml) "service")) }}
@@ -51,14 +52,24 @@ service:
 {{- if not (has (dig "state-dir" (include "vbcvault.stateDir" .) $given) (list (include "vbcvault.stateDir" .))) -}}
 {{- fail (printf "config.state-dir must be %s, where the volume is: remove it" (include "vbcvault.stateDir" .)) -}}
 {{- end -}}
+{{- range $kind := list "accounts" "destinations" "notify" -}}
+{{- range list "true" "false" -}}
+{{- if hasKey (get $given $kind | default dict) . -}}
+{{- fail (printf "config.%s has the name %s. Helm takes yes, no, on and off for true and false: write such a name in quotes" $kind .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not .Values.secrets) (include "vbcvault.secretFiles" .) -}}
+{{- fail (printf "config refers to files in %s/secrets, and secrets names no Secret: write secrets: [NAME], and give that Secret the keys %s" (include "vbcvault.configDir" .) (include "vbcvault.secretFiles" . | replace " " ", ")) -}}
+{{- end -}}
 {{- if $service -}}
 {{- include "vbcvault.checkService" (dict "root" . "given" $given) -}}
 {{- else -}}
 {{- if .Values.web.enabled -}}
 {{- fail "web.enabled needs mode: service. In mode job no program is there to answer the page" -}}
 {{- end -}}
-{{- if .Values.serviceMonitor.enabled -}}
-{{- fail "serviceMonitor.enabled needs mode: service. In mode job nothing is there to be asked for metrics; use config.notify instead" -}}
+{{- if or .Values.serviceMonitor.enabled .Values.prometheusRule.enabled -}}
+{{- fail "serviceMonitor.enabled and prometheusRule.enabled need mode: service. In mode job nothing is there to be asked for metrics; use config.notify instead" -}}
 {{- end -}}
 {{- range .Values.job.accounts -}}
 {{- if not (hasKey $given.accounts .) -}}
@@ -67,7 +78,7 @@ service:
 {{- end -}}
 {{- end -}}
 {{- if or .Values.database.secret (gt (int .Values.replicas) 1) -}}
-{{- if not (has "postgres" (splitList "," (get .Chart.Annotations "vbcvault/manifests"))) -}}
+{{- if not (has "postgres" (splitList "," (index .Chart.Annotations "vbcvault/manifests"))) -}}
 {{- fail "several replicas, or a database, are refused: this version of vbcvault keeps its manifests in files, which only one pod may write. Set replicas: 1, and remove database.secret" -}}
 {{- end -}}
 {{- if not $service -}}
@@ -115,4 +126,17 @@ service:
 {{- else if $values.web.ingress.enabled -}}
 {{- fail "web.ingress.enabled needs web.enabled: true" -}}
 {{- end -}}
+{{- end }}
+
+{{/* The names of the files in secrets to which the configuration refers, with spaces between. */}}
+{{- define "vbcvault.secretFiles" -}}
+{{- $dir := printf "%s/secrets/" (include "vbcvault.configDir" .) -}}
+{{- $names := list -}}
+{{- range regexFindAll (printf "%s[A-Za-z0-9._-]+" $dir) (include "vbcvault.given" .) -1 -}}
+{{- $names = append $names (trimPrefix $dir .) -}}
+{{- end -}}
+{{- range regexFindAll "\\bcredential: *[\"']?[A-Za-z0-9._-]+" (include "vbcvault.given" .) -1 -}}
+{{- $names = append $names (regexReplaceAll "^credential: *[\"']?" . "") -}}
+{{- end -}}
+{{- $names | uniq | sortAlpha | join " " -}}
 {{- end }}

@@ -29,6 +29,9 @@ containers:
         value: {{ include "vbcvault.configDir" $ }}/config.yaml
       - name: VBCVAULT_STATE_DIR
         value: {{ include "vbcvault.stateDir" $ }}
+      {{- /* Where {credential: NAME} of the configuration is. */}}
+      - name: CREDENTIALS_DIRECTORY
+        value: {{ include "vbcvault.configDir" $ }}/secrets
       {{- if include "vbcvault.shared" $ }}
       - name: VBCVAULT_DATABASE_URL_FILE
         value: {{ include "vbcvault.configDir" $ }}/database/url
