@@ -3,6 +3,7 @@
 # make test        everything that proves the product
 # make race        what goes on at once, with the race detector
 # make lint        vet and golangci-lint
+# make vuln        look for known vulnerabilities in Go and in what is used, with govulncheck
 # make mutants     break the program in many ways, and see a test fail each time
 # make torture     count the faults, kills and random histories that nothing is lost in
 # make dialects    build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
@@ -25,7 +26,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -72,6 +73,9 @@ lint:
 	go vet ./...
 	$(LINT) run ./...
 	for module in $(NESTED); do (cd $$module && go vet ./... && $(LINT) run ./...) || exit 1; done
+
+vuln:
+	.ci/vuln
 
 mutants:
 	go test ./pipeline -run TestMutants -mutants -v -timeout 60m

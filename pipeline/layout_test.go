@@ -26,7 +26,7 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault":                   {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/index", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/ownership", "storage/s3store", "storage/s3store/rights", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
+	"cmd/vbcvault":                   {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/dbfile", "pipeline/index", "pipeline/layout", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/ownership", "storage/s3store", "storage/s3store/rights", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
 	"pipeline":                       {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive":               {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog":               {"pipeline/manifest", "storage"},
@@ -71,15 +71,16 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/manpage":           {},
 	"cmd/vbcvault/schedule":          {},
 	"cmd/vbcvault/story":             {"cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage"},
-	"cmd/vbcvault/service":           {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/progress", "storage/mount", "storage/ownership"},
+	"cmd/vbcvault/service":           {"cmd/vbcvault/config", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "pipeline/code", "pipeline/dbfile", "pipeline/progress", "storage/mount", "storage/ownership"},
 	"cmd/vbcvault/web":               {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/story", "cmd/vbcvault/web/access", "cmd/vbcvault/web/handover", "cmd/vbcvault/web/media", "cmd/vbcvault/web/state", "cmd/vbcvault/web/waveform", "pipeline", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/layout", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/proof", "pipeline/prove", "pipeline/receipt", "pipeline/refusal", "pipeline/transcript", "pipeline/words", "storage", "vbc"},
 	"cmd/vbcvault/web/access":        {"cmd/vbcvault/config", "cmd/vbcvault/web/state", "pipeline/manifest"},
 	"cmd/vbcvault/web/handover":      {"pipeline/catalog", "pipeline/code", "pipeline/manifest", "pipeline/proof", "pipeline/prove", "pipeline/refusal", "storage"},
 	"cmd/vbcvault/web/media":         {"storage"},
-	"cmd/vbcvault/web/state":         {"storage/mount", "storage/ownership"},
+	"cmd/vbcvault/web/state":         {"pipeline/dbfile", "storage/mount", "storage/ownership"},
 	"cmd/vbcvault/web/waveform":      {},
 	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
-	"pipeline/manifest/sqlite":       {"pipeline/code", "pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "storage/mount", "storage/ownership", "vbc"},
+	"pipeline/manifest/sqlite":       {"pipeline/code", "pipeline/dbfile", "pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "storage/mount", "storage/ownership", "vbc"},
+	"pipeline/dbfile":                {},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -10,6 +10,6 @@ var serviceMutations = []mutation{
 	{"a manifest that is in use is a failure", "cmd/vbcvault/service/slice.go", "	case (o.ErrorCode == code.AnotherRun || o.Skipped) &&", "	case false &&", "TestManifestInUse", "./cmd/vbcvault/service"},
 	{"two kinds of work of one account are done at once", "cmd/vbcvault/service/slice.go", "	case is != nil: // one account's work is done one after the other\n		return nil, river.JobSnooze(s.pauses.Busy)\n", "", "TestOneAfterTheOther", "./cmd/vbcvault/service"},
 	{"a run keeps its place although others wait", "cmd/vbcvault/service/slice.go", "	return !since.IsZero() && time.Since(since) >= s.pauses.Turn", "	return since.IsZero() && time.Since(since) >= s.pauses.Turn", "TestMakesRoom", "./cmd/vbcvault/service"},
-	{"a newer program's state is used", "cmd/vbcvault/service/state.go", "	case version > format:", "	case false:", "TestStateIsRefused", "./cmd/vbcvault/service"},
+	{"a newer program's state is used", "cmd/vbcvault/service/state.go", "	case version > as.Format:", "	case false:", "TestStateIsRefused", "./cmd/vbcvault/service"},
 	{"a bad file is taken over", "cmd/vbcvault/service/reload.go", "	if err == nil {\n		s.config = c\n	}\n", "	s.config = c\n", "TestServeReadsTheFileAnew", "./cmd/vbcvault"},
 }

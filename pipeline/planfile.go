@@ -39,6 +39,9 @@ type PlanTotal struct {
 // what they are about.
 const planFormat = 2
 
+// PlanFormat is the form of the plans that are written; those of an earlier one are refused.
+const PlanFormat = planFormat
+
 // seal is the digest of a plan with these lines, whose sum is given.
 func (t PlanTotal) seal(lines hash.Hash) (storage.Digest, error) {
 	t.SHA256 = storage.Digest{}

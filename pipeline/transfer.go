@@ -199,7 +199,7 @@ func (t *transfer) seal(o storage.Object, sidecarKey, contentType string) error 
 		return fmt.Errorf("download %s: %w", rec, &otherBytesError{o.Key})
 	}
 	side := layout.Sidecar{
-		Format: 1, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
+		Format: layout.SidecarFormat, Program: t.policy.Version, Account: rec.Account, Kind: rec.Kind, Owner: rec.Owner, ContentType: contentType,
 		Size: o.Size, SHA256: o.SHA256, ArchivedAt: t.storedAt, Recording: withoutSignatures(rec.Raw),
 	}
 	body, err := side.Encode()

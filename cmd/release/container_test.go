@@ -108,9 +108,7 @@ func (c *container) command(ctx context.Context, info *os.File, args ...string) 
 	all := []string{"--unshare-user", "--unshare-pid", "--as-pid-1", "--unshare-ipc", "--die-with-parent", "--uid", id, "--gid", group,
 		"--ro-bind", c.rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", c.state, "/var/lib/vbcvault"}
 	for i := 0; i < len(c.binds); i += 2 {
-		if err := os.WriteFile(filepath.Join(c.rootfs, c.binds[i+1]), nil, 0o644); err != nil {
-			c.t.Fatal(err)
-		}
+		c.mountPoint(c.binds[i], c.binds[i+1])
 		all = append(all, "--ro-bind", c.binds[i], c.binds[i+1])
 	}
 	if !c.network {
@@ -135,6 +133,24 @@ func (c *container) command(ctx context.Context, info *os.File, args ...string) 
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}
 	return cmd
+}
+
+// mountPoint makes what a file or directory is mounted on, as engines do.
+func (c *container) mountPoint(from, to string) {
+	c.t.Helper()
+	at := filepath.Join(c.rootfs, to)
+	info, err := os.Stat(from)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(at), 0o755)
+	}
+	if err == nil && info.IsDir() {
+		err = os.MkdirAll(at, 0o755)
+	} else if err == nil {
+		err = os.WriteFile(at, nil, 0o644)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // run has the program do something, and wants its exit code.

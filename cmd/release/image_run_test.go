@@ -6,10 +6,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // The image has all that the program needs: it runs as its own user, with a root that
@@ -23,6 +28,8 @@ func TestImageRuns(t *testing.T) {
 		"the demo":           runsTheDemo,
 		"a service":          serves,
 		"other certificates": trusts,
+		"the manual":         does,
+		"a network volume":   refusesNetwork,
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := *c
@@ -117,5 +124,116 @@ func trusts(c *container) {
 		if !strings.Contains(out, try.says) || (asked.Load() > 0) != (try.at != "") {
 			c.t.Errorf("with the authority at %q the server was asked %d times; want %q in\n%s", try.at, asked.Load(), try.says, out)
 		}
+	}
+}
+
+// manualYAML are the manual's YAML blocks about the image: compose's file, and the
+// configuration beside it.
+func manualYAML(t *testing.T) (compose, config string) {
+	t.Helper()
+	page, err := os.ReadFile("../vbcvault/topics/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(page), "\n## A container image\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	_, part, _ = strings.Cut(part, "```yaml\n")
+	compose, part, ok1 := strings.Cut(part, "```\n")
+	_, part, ok2 := strings.Cut(part, "```yaml\n")
+	config, _, ok3 := strings.Cut(part, "```\n")
+	if !ok1 || !ok2 || !ok3 {
+		t.Fatal("install.md has not the two files of Docker Compose")
+	}
+	return compose, config
+}
+
+// What the manual has Docker Compose do is done here with the same files in the same
+// places, by the same user.
+func does(c *container) {
+	compose, config := manualYAML(c.t)
+	var file struct {
+		Services map[string]struct {
+			Image       string
+			Command     []string
+			Environment map[string]string
+			Volumes     []string
+			ReadOnly    bool `yaml:"read_only"`
+			Tmpfs       []string
+		}
+		Volumes map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(compose), &file); err != nil {
+		c.t.Fatal(err)
+	}
+	s := file.Services["vbcvault"]
+	if s.Image != imageName+":VERSION" || !s.ReadOnly || !slices.Equal(s.Tmpfs, []string{"/tmp"}) || len(file.Volumes) != 1 {
+		c.t.Errorf("%+v", file)
+	}
+	beside := filepath.Join(filepath.Dir(c.state), "beside")
+	if err := os.MkdirAll(filepath.Join(beside, "secrets"), 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	for name, text := range map[string]string{"config.yaml": config, "secrets/vbc-password": "p\n", "secrets/vbc-client-secret": "s\n"} {
+		if err := os.WriteFile(filepath.Join(beside, name), []byte(text), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	for _, v := range s.Volumes {
+		from, rest, _ := strings.Cut(v, ":")
+		to, _, readOnly := strings.Cut(rest, ":")
+		if _, named := file.Volumes[from]; named {
+			if to != imageState || readOnly {
+				c.t.Errorf("the volume is at %s", v)
+			}
+			continue
+		}
+		c.binds = append(c.binds, filepath.Join(beside, from), to)
+	}
+	for name, value := range s.Environment {
+		c.env = append(c.env, name+"="+value)
+	}
+	c.says("2 different secrets", "config", "check")
+	on := c.start(s.Command...)
+	on.until("vbcvault serve is ready")
+	on.stop()
+	if _, err := os.Stat(filepath.Join(c.state, "service.db")); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// A volume that several machines may have is refused before anything is made on it.
+func refusesNetwork(c *container) {
+	needs(c.t, "bindfs")
+	_, config := manualYAML(c.t)
+	at := filepath.Join(filepath.Dir(c.state), "config-on-network.yaml")
+	config = strings.NewReplacer("{file: /run/secrets/vbc-password}", "{env: P}", "{file: /run/secrets/vbc-client-secret}", "{env: S}").Replace(config)
+	if err := os.WriteFile(at, []byte(config), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	shared := c.state
+	c.state += "-mounted"
+	if err := os.Mkdir(c.state, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	if out, err := exec.Command("bindfs", "--force-user="+strconv.Itoa(imageUser), shared, c.state).CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "" {
+			c.t.Fatalf("can't mount FUSE, and CI is set: %v: %s", err, out)
+		}
+		c.t.Skipf("can't mount FUSE here: %v: %s", err, out)
+	}
+	defer func() {
+		if out, err := exec.Command("umount", c.state).CombinedOutput(); err != nil {
+			c.t.Errorf("unmount: %v: %s", err, out)
+		}
+	}()
+	c.binds, c.env = []string{at, "/etc/vbcvault/config.yaml"}, []string{"VBCVAULT_CONFIG=/etc/vbcvault/config.yaml", "P=p", "S=s", "AWS_REGION=eu-central-1"}
+	_, said := c.run(3, "serve")
+	for _, text := range []string{"/var/lib/vbcvault is on fuse", "ReadWriteOnce"} {
+		if !strings.Contains(said, text) {
+			c.t.Errorf("it doesn't say %q: %s", text, said)
+		}
+	}
+	if left, err := os.ReadDir(shared); err != nil || len(left) > 0 {
+		c.t.Errorf("it has made %v there, %v", left, err)
 	}
 }

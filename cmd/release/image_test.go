@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -154,6 +155,24 @@ func TestImageIsTakenEverywhere(t *testing.T) {
 	is, err2 := pulled.Digest()
 	if err := errors.Join(err1, err2); err != nil || was != is {
 		t.Errorf("the registry has %s, and the file %s, %v", is, was, err)
+	}
+}
+
+// Engines read the file by themselves, in either form.
+func TestImageIsReadBySkopeo(t *testing.T) {
+	t.Parallel()
+	r := built(t)
+	needs(t, "skopeo")
+	for _, arch := range linuxes(r) {
+		for _, args := range [][]string{
+			{"--override-arch", arch, "oci-archive:" + r.imageFile()},
+			{"docker-archive:" + r.imageFile() + ":" + imageName + ":" + imaging{r}.tag() + "-" + arch},
+		} {
+			out, err := exec.Command("skopeo", append([]string{"inspect", "--format", "{{.Architecture}}"}, args...)...).CombinedOutput()
+			if err != nil || strings.TrimSpace(string(out)) != arch {
+				t.Errorf("skopeo inspect %v: %v\n%s", args, err, out)
+			}
+		}
 	}
 }
 

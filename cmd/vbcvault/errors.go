@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/code"
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -139,6 +143,12 @@ func hintFor(err error) string {
 	if _, ok := errors.AsType[*s3store.EncryptionError](err); ok {
 		return "use a bucket, a server or a key that encrypts as --sse and --kms-key say, or change these"
 	}
+	if e, ok := errors.AsType[*dbfile.NewerError](err); ok {
+		return "use " + e.Needed() + ". To go back to this version, see vbcvault help install"
+	}
+	if e, ok := errors.AsType[*dbfile.UpgradeError](err); ok {
+		return upgradeHint(e)
+	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"
 	}
@@ -159,6 +169,15 @@ func hintFor(err error) string {
 		return "run the same command again: it resumes where this one stopped"
 	}
 	return insecureHint(err)
+}
+
+// upgradeHint says how to mend that a file could not be upgraded.
+func upgradeHint(e *dbfile.UpgradeError) string {
+	const asItWas = " The file is as it was: run the same command again"
+	if !e.Full {
+		return "mend the cause." + asItWas
+	}
+	return fmt.Sprintf("free %s on the disk of %s, for a copy and the upgrade.%s", humanize.IBytes(uint64(2*e.Bytes)), filepath.Dir(e.Path), asItWas)
 }
 
 // insecureHint says how to allow plain http, where that was refused.

@@ -66,7 +66,7 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 		return nil, err
 	}
 	defer client.Close()
-	m, err := sqlite.Open(ctx, j.manifest, key, sqlite.WithCache(j.around.cache))
+	m, err := sqlite.Open(ctx, j.manifest, key, sqlite.WithCache(j.around.cache), written())
 	if errors.Is(err, manifest.ErrLocked) {
 		return j.yield(ctx, o, err)
 	}

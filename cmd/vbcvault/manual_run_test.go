@@ -22,6 +22,7 @@ import (
 // recordings that they name, and a destination.
 var before = map[string]func(*world){
 	"README":   func(w *world) { w.inS3(nil).named() },
+	"install":  func(*world) {}, // its commands are other programs'
 	"choosing": func(w *world) { w.inDir().named() },
 	"transcripts": func(w *world) {
 		w.inDir().named()
@@ -50,7 +51,6 @@ var before = map[string]func(*world){
 	"requests":     func(w *world) { w.inDir().named() },
 	"notify":       func(w *world) { w.inDir() },
 	"service":      func(*world) {}, // it brings its own accounts
-	"install":      func(*world) {}, // the packages are installed by the tests of cmd/release
 	"monitoring":   func(w *world) { w.inDir().named() },
 	"config":       func(w *world) { w.inS3(nil).named() },
 	"troubleshooting": func(w *world) {
@@ -151,7 +151,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 					t.Errorf("%v\n%s\n%s", err, block, &out)
 				}
 			}
-			if ran == 0 {
+			if ran == 0 && name != "install" {
 				t.Error("none is run")
 			}
 		})

@@ -130,7 +130,7 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		defer o.looked("rebuilding", f.what.Seen)()
 		sum, err = rebuild.Into(ctx, store, m, o.log, f.what)
 		return err
-	}, key)
+	}, key, written())
 	if errors.Is(err, fs.ErrExist) {
 		return sum, f.exists()
 	}

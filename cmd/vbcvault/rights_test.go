@@ -168,7 +168,8 @@ type permitted struct {
 	before, do func(*testing.T, *world, *guard) []result
 
 	// lacks is what the commands say where a right is missing: in an error, a warning, or
-	// a finding. Each right of the policy is here.
+	// a finding. Each right of the policy is here, except those of archiving where that is
+	// but the beginning.
 	lacks map[string]string
 }
 
@@ -261,8 +262,14 @@ var permittings = map[string]permitted{
 	},
 }
 
+// onlyWarned are rights without which everything is done, with a warning of what is left
+// or wasn't looked at. Without any other, some command must not end as if all were well.
+func onlyWarned(action string, p permitted) bool {
+	return action == rights.AbortUpload || action == rights.ListUploads || p.needs&rights.Checks != 0
+}
+
 // try does it with the policy that doctor prints, less one right if without isn't "".
-func (p permitted) try(t *testing.T, without string) (g *guard, all string) {
+func (p permitted) try(t *testing.T, without string) (g *guard, all string, well bool) {
 	t.Helper()
 	g = &guard{off: true, asked: map[string]bool{}}
 	w := newWorld(t, vbctest.Config{})
@@ -283,14 +290,16 @@ func (p permitted) try(t *testing.T, without string) (g *guard, all string) {
 	g.off, g.without = false, without
 	g.mu.Unlock()
 	var text strings.Builder
+	well = true
 	for i, r := range p.do(t, w, g) {
+		well = well && r.code == p.ends
 		if without == "" && r.code != p.ends {
 			t.Errorf("command %d: exit code %d", i, r.code)
 		}
 		text.WriteString(r.stdout + r.stderr)
 	}
 	w.proxy.Idle()
-	return g, text.String()
+	return g, text.String(), well
 }
 
 // The policy that doctor prints is enough for what it is printed for, and nothing in it
@@ -303,18 +312,21 @@ func TestPrintedPolicyIsTheLeast(t *testing.T) {
 			tried[action] = true
 			t.Run(name+" without "+action, func(t *testing.T) {
 				t.Parallel()
-				g, text := p.try(t, action)
+				g, text, well := p.try(t, action)
 				if !g.policyHas(action) {
 					t.Errorf("the policy doesn't have it")
 				}
 				if !strings.Contains(text, p.lacks[action]) {
 					t.Errorf("nothing says %q", p.lacks[action])
 				}
+				if well && !onlyWarned(action, p) {
+					t.Errorf("every command ends as if nothing were missing")
+				}
 			})
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, _ := p.try(t, "")
+			g, _, _ := p.try(t, "")
 			for _, r := range g.refused {
 				t.Errorf("the policy lacks %s", r)
 			}
@@ -329,7 +341,24 @@ func TestPrintedPolicyIsTheLeast(t *testing.T) {
 		if tried[r.Action] != (r.Needed != 0) {
 			t.Errorf("%s: tried is %v, but needed is %d", r.Action, tried[r.Action], r.Needed)
 		}
+		// Whatever a right is said to be needed for needs it: that is tried with a policy for
+		// nothing else.
+		for need := rights.Archive; need <= rights.Checks; need <<= 1 {
+			if r.Needed&need != 0 && !triedFor(r.Action, need) {
+				t.Errorf("nothing shows that %s is needed for %b", r.Action, need)
+			}
+		}
 	}
+}
+
+// triedFor reports whether something with this need alone fails without an action.
+func triedFor(action string, need rights.Need) bool {
+	for _, p := range permittings {
+		if _, tried := p.lacks[action]; tried && p.needs == rights.Archive|need {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *guard) policyHas(action string) bool {

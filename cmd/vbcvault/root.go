@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -38,19 +36,6 @@ const exitCodes = `Exit codes:
 // streams are where output goes: results to out, everything else to err.
 type streams struct {
 	out, err io.Writer
-}
-
-// version is set by the release build.
-var version = ""
-
-func programVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
 }
 
 // run is the program: it carries out the command line and returns the exit code.
@@ -152,18 +137,6 @@ func family(cmd *cobra.Command) []*cobra.Command {
 		all = append(all, family(c)...)
 	}
 	return all
-}
-
-func newVersion(s streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(s.out, "vbcvault %s (%s, %s/%s)\n", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }
 
 // oneOf is a flag that takes one of a few words.

@@ -15,6 +15,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage/mount"
 )
@@ -120,7 +121,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	tells.use(c)
 	warnUnscheduled(c, o.log)
 	svc, err := service.New(ctx, service.Options{
-		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service,
+		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(ctx context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
 			if err == nil {
@@ -208,7 +209,12 @@ func serviceError(err error) error {
 	case errors.Is(err, service.ErrNoService):
 		return usagef("start vbcvault serve --config FILE with this configuration first", "%w", err)
 	case errors.Is(err, service.ErrNewer):
-		hint = "use that version of vbcvault; or, since " + harmless
+		hint = "use a newer vbcvault; or, since " + harmless
+		if e, ok := errors.AsType[*dbfile.NewerError](err); ok {
+			hint = "use " + e.Needed() + "; or, since " + harmless
+		}
+	case errors.Is(err, service.ErrOlder):
+		hint = "restart the service, so that it runs this version, too"
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
 	case errors.Is(err, service.ErrNoJob):

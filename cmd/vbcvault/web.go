@@ -20,6 +20,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 )
 
 // webListen is where the page is unless somebody says otherwise: nobody on the network
@@ -221,9 +222,9 @@ func (p *webPage) Close() error {
 
 // openWebState opens the page's own state, and makes it if there is none.
 func openWebState(ctx context.Context, dir string) (*state.DB, error) {
-	db, err := state.Open(ctx, filepath.Join(dir, "web.db"))
-	if errors.Is(err, state.ErrNewer) {
-		return nil, &hinted{err: err, hint: "use that version of vbcvault; or move web.db away: people sign in anew, and users with passwords are added again"}
+	db, err := state.Open(ctx, filepath.Join(dir, "web.db"), programVersion())
+	if newer, ok := errors.AsType[*dbfile.NewerError](err); ok {
+		return nil, &hinted{err: err, hint: "use " + newer.Needed() + "; or move web.db away: people sign in anew, and users with passwords are added again"}
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, usagef("run the command as the user that the page runs as; or set state-dir in the configuration file, or VBCVAULT_STATE_DIR, to a directory that this user can write",

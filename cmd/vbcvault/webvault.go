@@ -176,7 +176,7 @@ func (n *webVault) open(ctx context.Context) (*sqlite.Manifest, error) {
 	if !errors.Is(err, manifest.ErrOlder) {
 		return m, err
 	}
-	newer, err := sqlite.Open(ctx, n.path, key, cache)
+	newer, err := sqlite.Open(ctx, n.path, key, cache, written())
 	if err == nil {
 		n.log.Info("the manifest was brought up to date for the page", "account", n.name)
 		err = newer.Close()

@@ -83,7 +83,7 @@ func (a surroundings) lockManifest(ctx context.Context, path string) (*sqlite.Ma
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Open(ctx, path, key)
+	return sqlite.Open(ctx, path, key, written())
 }
 
 // signingKey is environment's.

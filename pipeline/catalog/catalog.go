@@ -11,6 +11,10 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
+// Version of the columns rises when one is taken away, or means something else than
+// before; new columns don't raise it.
+const Version = 1
+
 // Entry is what is known of one recording. Its names are a contract: they are
 // the columns of CSV and Parquet and the fields of JSON. Texts are "" and times
 // zero where nothing is known.

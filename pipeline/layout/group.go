@@ -163,7 +163,7 @@ func (s *Said) parse(base string, body []byte) error {
 	if err := json.Unmarshal(body, &s.Sidecar); err != nil {
 		return fmt.Errorf("it is not a metadata file of vbcvault: %w", err)
 	}
-	if s.Sidecar.Format != 1 {
+	if s.Sidecar.Format != SidecarFormat {
 		return fmt.Errorf("this program does not know its format %d", s.Sidecar.Format)
 	}
 	has := s.Sidecar

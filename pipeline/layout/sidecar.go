@@ -11,11 +11,14 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
+// SidecarFormat is the format of sidecars.
+const SidecarFormat = 1
+
 // Sidecar is the JSON that lies beside each recording's audio. It alone says
 // everything that was known of the recording, so that an archive can be read,
 // and a manifest made anew, without anything else.
 type Sidecar struct {
-	Format      int             `json:"format"` // of this file: 1
+	Format      int             `json:"format"` // of this file: SidecarFormat
 	Program     string          `json:"vbcvault"`
 	Account     string          `json:"account"`
 	Kind        vbc.Kind        `json:"kind"`

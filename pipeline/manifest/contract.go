@@ -143,7 +143,7 @@ func (e *BoundError) Error() string {
 }
 
 // ErrNewer says that the manifest was written by a newer vbcvault.
-var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows; use a newer vbcvault")
+var ErrNewer = errors.New("the manifest has a newer format than this vbcvault knows")
 
 // ErrOlder says that the manifest is one of an older vbcvault, and was to be
 // read only.

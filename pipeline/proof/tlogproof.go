@@ -12,6 +12,9 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
+// Format is the version of c2sp.org/tlog-proof in which proofs are written.
+const Format = 1
+
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
 // encodeProof writes an inclusion proof and the signed checkpoint that it is about as

@@ -95,6 +95,10 @@ type SeenLog struct {
 	Verifier string         `json:"verifier,omitempty"` // of the key that has signed that; "" = nobody has
 }
 
+// Format of logs: 2 has signed checkpoints, 3 entries of type Listened. A program that
+// doesn't know an entry's type calls the log broken.
+const Format = 3
+
 // Type distinguishes entries.
 type Type string
 

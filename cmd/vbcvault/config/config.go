@@ -7,6 +7,10 @@ package config
 
 import "time"
 
+// Format rises when a key is taken away, or means something else than before; new keys
+// don't raise it.
+const Format = 1
+
 // Config is a whole file that has been checked.
 type Config struct {
 	Path string // of the file

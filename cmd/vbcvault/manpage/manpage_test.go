@@ -29,7 +29,7 @@ func TestMarkdownBecomesRoff(t *testing.T) {
 	for _, c := range []struct{ name, markdown, want string }{
 		{"signs that are roff's", ".TH is `'a' \\fB` and on-demand \"x\"", "\\&.TH is \\fB\\(aqa\\(aq \\efB\\fR and on\\-demand \\(dqx\\(dq\n"},
 		{"signs beyond ASCII", "1 → 2 – 3… × é ▲", "1 \\(-> 2 \\(en 3... \\(mu \\[u00E9] \\[u25B2]\n"},
-		{"bold and italic", "**Not `a*b`**, *not* this*", "\\fBNot a*b\\fR, \\fInot\\fR this*\n"},
+		{"bold and italic", "**Not `a*b`**, *but* this*", "\\fBNot a*b\\fR, \\fIbut\\fR this*\n"},
 		{"links", "[hold](hold.md), [the key](hold.md#key), [below](#b), [note](https://x.y)", "\\fBvbcvault\\-hold\\fR(7), the key (\\fBvbcvault\\-hold\\fR(7)), below, note\n(https://x.y)\n"},
 		{"another page", "see `vbcvault help hold`, `vbcvault help nothing`", "see \\fBvbcvault\\-hold\\fR(7), \\fBvbcvault help nothing\\fR\n"},
 		{"no sentence ends within", strings.Repeat("aaaaaaaaa ", 7) + "end. Begin", strings.Repeat("aaaaaaaaa ", 6) + "aaaaaaaaa end.\\&\nBegin\n"},

@@ -59,7 +59,7 @@ func TestAWeekInAutumn(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 10, 23, 12, 0, 0, 0, berlin))) // a Friday; clocks change on Sunday
-		st, err := lockState(t.Context(), dir)
+		st, err := lockState(t.Context(), dir, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ type Service struct {
 // New opens the state and takes up what an earlier process has left. It sends nothing.
 // The errors say ErrServing, ErrNewer or ErrDamaged if that is it.
 func New(ctx context.Context, o Options) (*Service, error) {
-	st, err := lockState(ctx, o.StateDir)
+	st, err := lockState(ctx, o.StateDir, o.Version)
 	if err != nil {
 		return nil, err
 	}

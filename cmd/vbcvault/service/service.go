@@ -104,6 +104,7 @@ type Options struct {
 	Notifier Notifier // nil = nobody is told
 	Log      *slog.Logger
 	Pauses   Pauses
+	Version  string // of the program, which a state that it makes or upgrades says
 }
 
 // Errors that say why a service doesn't start. Their texts are meant for people.
@@ -114,6 +115,8 @@ var (
 	ErrNoService = errors.New("no vbcvault serve has used this state directory yet")
 	// ErrNewer says that a newer program has written the state.
 	ErrNewer = errors.New("a newer version of vbcvault has written it")
+	// ErrOlder says that the state has an older format, and no service has upgraded it yet.
+	ErrOlder = errors.New("an older version of vbcvault has written it, and the first vbcvault serve of this version upgrades it")
 	// ErrDamaged says that the state can't be read.
 	ErrDamaged = errors.New("it is damaged, or not a state file of vbcvault serve")
 )

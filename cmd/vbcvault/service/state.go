@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
@@ -24,10 +25,14 @@ import (
 // File is the name of the state within its directory.
 const File = "service.db"
 
+// Format is the newest format of the state, and the one that is written; a service
+// upgrades those from OldestFormat on.
+const Format, OldestFormat = 1, 1
+
 const (
 	// format is the version of our tables and of River's together: it is raised with
 	// either. A program refuses a newer one.
-	format = 1
+	format = Format
 	// mark is SQLite's application_id of the file, "vbcs".
 	mark = 0x76626373
 )
@@ -66,7 +71,23 @@ CREATE TABLE outcome (
 CREATE INDEX outcome_of ON outcome (account, kind, ended);
 CREATE INDEX outcome_of_run ON outcome (run);
 CREATE INDEX outcome_of_job ON outcome (job);
+` + programs
+
+// programs has the version of the program that knows the format, in one row. It is no part of
+// the format: files that were made before it get it.
+const programs = `
+CREATE TABLE IF NOT EXISTS program (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	version TEXT NOT NULL
+) STRICT;
 `
+
+// file is what the state has in common with other files of SQLite.
+var file = dbfile.File{
+	Format: format,
+	Read:   "SELECT version FROM program",
+	Write:  "INSERT OR REPLACE INTO program (one, version) VALUES (1, ?)",
+}
 
 // kept is how long outcomes are: a report looks back a year.
 const kept = 400 * 24 * time.Hour
@@ -89,7 +110,7 @@ func Place(dir string) error {
 
 // lockState takes the state for a service, and makes it if there is none. The lock is
 // the operating system's and ends with the process, however that ends.
-func lockState(ctx context.Context, dir string) (_ *state, err error) {
+func lockState(ctx context.Context, dir, program string) (_ *state, err error) {
 	path := filepath.Join(dir, File)
 	if err := Place(dir); err != nil {
 		return nil, err
@@ -121,7 +142,7 @@ func lockState(ctx context.Context, dir string) (_ *state, err error) {
 		return nil, fmt.Errorf("open the state: %w", err)
 	}
 	f.Close()
-	s, err := open(ctx, path)
+	s, err := open(ctx, path, program, true)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +159,7 @@ func openState(ctx context.Context, dir string) (*state, error) {
 	if err := Place(dir); err != nil {
 		return nil, err
 	}
-	return open(ctx, path)
+	return open(ctx, path, "", false)
 }
 
 // serving reports whether a service has the state in the directory.
@@ -155,7 +176,7 @@ func serving(dir string) (bool, error) {
 	return !free, lock.Close()
 }
 
-func open(ctx context.Context, path string) (_ *state, err error) {
+func open(ctx context.Context, path, program string, owner bool) (_ *state, err error) {
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -166,7 +187,7 @@ func open(ctx context.Context, path string) (_ *state, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if err := prepare(ctx, db); err != nil {
+	if err := prepare(ctx, db, path, file, program, owner); err != nil {
 		if notOurs(err) {
 			err = fmt.Errorf("%w (%w)", ErrDamaged, err)
 		}
@@ -200,8 +221,9 @@ func notOurs(err error) bool {
 
 // prepare makes the tables of a new file, and refuses a file that isn't ours. Either
 // all tables are there or none: River's own migrations are no single transaction, and a
-// process that is killed between two would leave a file that nobody can use.
-func prepare(ctx context.Context, db *sql.DB) error {
+// process that is killed between two would leave a file that nobody can use. A file of an
+// older format is upgraded by its owner, the service, and by nobody beside that.
+func prepare(ctx context.Context, db *sql.DB, path string, as dbfile.File, program string, owner bool) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -217,8 +239,20 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	case is == 0 && version == 0 && objects == 0:
 	case is != mark:
 		return ErrDamaged
-	case version > format:
-		return ErrNewer
+	case version > as.Format:
+		return fmt.Errorf("%w: %w", ErrNewer, as.Newer(ctx, tx, version))
+	case version < as.Format && !owner:
+		return fmt.Errorf("%w (format %d)", ErrOlder, version)
+	case version < as.Format:
+		if err := tx.Rollback(); err != nil {
+			return err
+		}
+		return upgrade(ctx, db, path, as, version, program)
+	case owner:
+		if err := errors.Join(check(ctx, tx), note(ctx, tx, as, program)); err != nil {
+			return err
+		}
+		return tx.Commit()
 	default:
 		return check(ctx, tx)
 	}
@@ -230,10 +264,34 @@ func prepare(ctx context.Context, db *sql.DB) error {
 	if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("make the queue's tables: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, tables+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", mark, format)); err != nil {
+	if _, err := tx.ExecContext(ctx, tables+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", mark, as.Format)); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
+	if err := note(ctx, tx, as, program); err != nil {
+		return err
+	}
 	return tx.Commit()
+}
+
+// note writes down which program it is that knows the file's format.
+func note(ctx context.Context, tx *sql.Tx, as dbfile.File, program string) error {
+	if _, err := tx.ExecContext(ctx, programs); err != nil {
+		return err
+	}
+	return as.Note(ctx, tx, program)
+}
+
+// upgrade brings the file to the newest format, with a copy first.
+func upgrade(ctx context.Context, db *sql.DB, path string, as dbfile.File, from int, program string) error {
+	reads, err := sql.Open("sqlite", dsn(path))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(as.Upgrade(ctx, db, reads, path, from, program), reads.Close())
+	if errors.Is(err, dbfile.ErrMeanwhile) {
+		return prepare(ctx, db, path, as, program, true) // formats only rise, so that comes to an end
+	}
+	return err
 }
 
 // check looks whether the file is whole; it is small.

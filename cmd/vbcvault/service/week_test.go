@@ -87,7 +87,7 @@ func simulate(t *testing.T, c *config.Config) *simulated {
 // start starts it, at this moment of the bubble's time.
 func (s *simulated) start(c *config.Config) {
 	s.t.Helper()
-	st, err := lockState(s.t.Context(), s.dir)
+	st, err := lockState(s.t.Context(), s.dir, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

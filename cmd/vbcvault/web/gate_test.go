@@ -34,7 +34,7 @@ const theListen = "127.0.0.1:8180"
 
 func newGate(t testing.TB, c config.Web) *gated {
 	t.Helper()
-	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"))
+	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

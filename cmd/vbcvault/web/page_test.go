@@ -103,7 +103,7 @@ func newPage(t testing.TB, o pageOptions) *page {
 		vaults = append(vaults, p.archive(name, number, accounts[name], o))
 		number++
 	}
-	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"))
+	db, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

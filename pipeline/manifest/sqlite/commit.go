@@ -78,6 +78,12 @@ func (w *writes) QueryRow(text string, args ...any) *sql.Row {
 	return s.QueryRow(args...)
 }
 
+// format is the manifest's within the transaction.
+func (w *writes) format() (v int, err error) {
+	err = w.QueryRow("PRAGMA user_version").Scan(&v)
+	return v, err
+}
+
 // close gives the connection back to the pool, which is closed next. SQLite
 // tidies up after the last connection only if no statement is left.
 func (w *writes) close() {
@@ -124,6 +130,13 @@ func (m *Manifest) commit(tx *writes, batch []write) []error {
 	}
 	if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fail(err)
+	}
+	// A newer program may have upgraded the manifest of one that has it open beside runs.
+	switch v, err := tx.format(); {
+	case err != nil:
+		return fail(err)
+	case v > format:
+		return fail(newer(context.Background(), tx.conn, v))
 	}
 	for i, w := range batch {
 		if _, err := tx.Exec("SAVEPOINT change"); err != nil {

@@ -40,6 +40,7 @@ type Manifest struct {
 	known    sync.Map // of reads: text → *sql.Stmt
 
 	commits func(commit func() error) error // nil, or what WithCommits gave
+	program string                          // what WithProgram gave
 
 	key      receipt.Key // none until it is needed, or was made
 	keyFile  string
@@ -119,6 +120,13 @@ func WithCache(bytes int) Option {
 	return func(m *Manifest) { m.cache = bytes }
 }
 
+// WithProgram has a manifest that is created, upgraded or opened for a run say which
+// version of the program did so: programs that are too old for it name that one. Commands
+// beside a run leave it as it is.
+func WithProgram(version string) Option {
+	return func(m *Manifest) { m.program = version }
+}
+
 // InUse reports whether a run, or another command that changes it, is using the
 // manifest at path.
 func InUse(path string) (bool, error) {
@@ -174,7 +182,7 @@ func open(ctx context.Context, path string, lock *flock.Flock, options []Option)
 			return nil, err
 		}
 		m.writes.SetMaxOpenConns(1)
-		if err := prepare(ctx, m.writes, path, false); err != nil {
+		if err := prepare(ctx, m.writes, path, false, m.program); err != nil {
 			return nil, err
 		}
 		if _, err := m.writes.ExecContext(ctx, lockedIndex); err != nil {
@@ -188,7 +196,7 @@ func open(ctx context.Context, path string, lock *flock.Flock, options []Option)
 	if m.cache != 0 {
 		m.reads.SetMaxIdleConns(1) // each connection holds the schema, too
 	}
-	if err := prepare(ctx, m.reads, path, true); err != nil {
+	if err := prepare(ctx, m.reads, path, true, m.program); err != nil {
 		return nil, err
 	}
 	m.account, err = m.meta(ctx, "account")

@@ -4,35 +4,30 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
+
+// file is what manifests have in common with other files of SQLite.
+var file = dbfile.File{
+	Format: format, Steps: migrations,
+	Read:  "SELECT value FROM meta WHERE key = 'program'",
+	Write: "INSERT OR REPLACE INTO meta (key, value) VALUES ('program', ?)",
+}
 
 // migrate brings a manifest of an older format up to date. A copy is made
 // first, beside it. A crash on the way leaves the old format, and the next
 // program that opens it begins again.
-func migrate(ctx context.Context, db *sql.DB, path string, from int) error {
-	if err := backup(ctx, db, fmt.Sprintf("%s.format%d", path, from), true); err != nil {
-		return fmt.Errorf("copy it before upgrading it: %w", err)
-	}
-	tx, err := db.BeginTx(ctx, nil)
+func migrate(ctx context.Context, db *sql.DB, path string, from int, program string) error {
+	reads, err := sql.Open("sqlite", dsn(path, "ro", waitBusy))
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
-	for v := from; v < format; v++ {
-		if err := migrations[v](tx); err != nil {
-			return fmt.Errorf("upgrade it from format %d to %d: %w", v, v+1, err)
-		}
-	}
-	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", format)); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return errors.Join(file.Upgrade(ctx, db, reads, path, from, program), reads.Close())
 }
 
 // migrations lead from each format to the next.
@@ -207,32 +202,8 @@ func chainReceipts(tx *sql.Tx) error {
 // Backup writes a copy of the manifest, as it is at this moment, to a new file
 // (0600), also while a run goes on. On nil the copy is on disk.
 func (m *Manifest) Backup(ctx context.Context, path string) error {
-	if err := backup(ctx, m.reads, path, false); err != nil {
+	if err := dbfile.Copy(ctx, m.reads, path, false); err != nil {
 		return fmt.Errorf("back up manifest: %w", err)
 	}
 	return nil
-}
-
-// backup copies a database into a file that comes into being whole or not at all.
-func backup(ctx context.Context, db *sql.DB, path string, replace bool) error {
-	if _, err := os.Lstat(path); err == nil && !replace {
-		return fmt.Errorf("%s already exists", path)
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("there is no directory %s; create it first", filepath.Dir(path))
-	}
-	unfinished := path + ".unfinished"
-	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	defer func() { _ = os.Remove(unfinished) }() // the copy has a name of its own by then, or there is none
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", unfinished); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(unfinished, path)
 }

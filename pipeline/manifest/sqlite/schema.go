@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 // format is the version of the schema, kept in PRAGMA user_version. A program
 // refuses a manifest of a newer format: it would not know what it breaks.
 const format = 11
+
+// Format is the newest format of manifests, and the one that this program writes; it
+// upgrades those from OldestFormat on.
+const Format, OldestFormat = format, 1
 
 // The schema says what must survive a crash, and no more: everything that can
 // be read out of the recording's own JSON is not stored again, save what
@@ -252,21 +257,32 @@ CREATE TABLE release (         -- ends of holds that a receipt with a good signa
 ) WITHOUT ROWID;
 `
 
+// newer says that a manifest has a format that this program doesn't know, and which
+// program has written it.
+func newer(ctx context.Context, q dbfile.Querier, v int) error {
+	return fmt.Errorf("%w: %w", manifest.ErrNewer, file.Newer(ctx, q, v))
+}
+
 // prepare creates the schema in an empty database, or checks its version.
-func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error {
-	var v int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool, program string) error {
+	v, err := dbfile.FormatOf(ctx, db)
+	if err != nil {
 		return err
 	}
 	switch {
-	case v == format:
+	case v == format && readOnly:
 		return nil
+	case v == format:
+		return file.Note(ctx, db, program)
 	case v > format:
-		return fmt.Errorf("%w (format %d, this program knows %d)", manifest.ErrNewer, v, format)
+		return newer(ctx, db, v)
 	case v != 0 && readOnly:
 		return fmt.Errorf("%w (format %d): vbcvault verify, or the next run of vbcvault archive, upgrades it", manifest.ErrOlder, v)
 	case v != 0:
-		return migrate(ctx, db, path, v)
+		if err := migrate(ctx, db, path, v, program); !errors.Is(err, dbfile.ErrMeanwhile) {
+			return err
+		}
+		return prepare(ctx, db, path, readOnly, program) // formats only rise, so that comes to an end
 	case readOnly:
 		return errors.New("it is empty, or is not a manifest")
 	}
@@ -286,6 +302,9 @@ func prepare(ctx context.Context, db *sql.DB, path string, readOnly bool) error 
 		return err
 	}
 	if err := newChain(tx); err != nil {
+		return err
+	}
+	if err := file.Note(ctx, tx, program); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -71,16 +72,17 @@ func readHolds(ctx context.Context, db *sql.DB, keys receipt.Keys) (b manifest.B
 		return b, nil, err
 	}
 	defer tx.Rollback()
-	var v, tables int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+	v, err := dbfile.FormatOf(ctx, tx)
+	if err != nil {
 		return b, nil, err
 	}
+	var tables int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
 		return b, nil, err
 	}
 	switch {
 	case v > format:
-		return b, nil, fmt.Errorf("%w (format %d, this program knows %d)", manifest.ErrNewer, v, format)
+		return b, nil, newer(ctx, tx, v)
 	case v == 0 && tables > 0:
 		return b, nil, errors.New("it is an SQLite database, but not a vbcvault manifest")
 	case v == 0:

@@ -12,7 +12,7 @@ import (
 
 func memory(t *testing.T) *state.DB {
 	t.Helper()
-	d, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"))
+	d, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "web.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,18 +16,36 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/storage/mount"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
-// format is kept in PRAGMA user_version.
-const format = 1
+// Format is the newest format of the database, kept in PRAGMA user_version, and the one
+// that is written; those from OldestFormat on are upgraded.
+const Format, OldestFormat = 1, 1
+
+// programs has the version of the program that knows the format, in one row. It is no part
+// of the format: databases that were made before it get it.
+const programs = `
+CREATE TABLE IF NOT EXISTS program (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	version TEXT NOT NULL
+) STRICT;`
+
+// file is what the database has in common with other files of SQLite.
+var file = dbfile.File{
+	Format: Format,
+	Read:   "SELECT version FROM program",
+	Write:  "INSERT OR REPLACE INTO program (one, version) VALUES (1, ?)",
+}
 
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
 	forms, holdEnds, handovers, audits,
 	peaksSchema,
+	programs,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
@@ -39,8 +57,9 @@ type DB struct {
 
 // Open opens the database at path and makes it if there is none, with its directory, both
 // for their owner alone. On a network file system it makes nothing: the error is
-// mount.ErrRemote.
-func Open(ctx context.Context, path string) (_ *DB, err error) {
+// mount.ErrRemote. One of an older format is copied beside, and upgraded. Program is the
+// version of the program, which the database says to programs that are too old for it.
+func Open(ctx context.Context, path, program string) (_ *DB, err error) {
 	if err := mount.Database("the state of the page", path); err != nil {
 		return nil, err
 	}
@@ -55,6 +74,17 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 		return nil, err
 	}
 	f.Close()
+	db, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, db, path, file, program); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return &DB{db: db}, nil
+}
+
+func connect(path string) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -63,38 +93,54 @@ func Open(ctx context.Context, path string) (_ *DB, err error) {
 		abs = "/" + abs // a drive letter
 	}
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "synchronous(FULL)", "journal_mode(WAL)", "secure_delete(1)"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String())
-	if err != nil {
-		return nil, err
-	}
-	if err := prepare(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
-	}
-	return &DB{db: db}, nil
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String())
 }
 
 // ErrNewer says that a newer vbcvault has written the database.
 var ErrNewer = errors.New("it was written by a newer vbcvault")
 
-func prepare(ctx context.Context, db *sql.DB) error {
+// prepare makes the tables of a new database, or brings an older one up to date.
+func prepare(ctx context.Context, db *sql.DB, path string, as dbfile.File, program string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	var v int
-	switch err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); {
+	v, err := dbfile.FormatOf(ctx, tx)
+	make := programs
+	switch {
 	case err != nil:
 		return err
-	case v == format:
-		return nil
-	case v > format:
-		return ErrNewer
+	case v > as.Format:
+		return fmt.Errorf("%w: %w", ErrNewer, as.Newer(ctx, tx, v))
+	case v == 0:
+		make = schema + fmt.Sprintf("\nPRAGMA user_version = %d;", as.Format)
+	case v < as.Format:
+		if err := tx.Rollback(); err != nil {
+			return err
+		}
+		return upgrade(ctx, db, path, as, v, program)
 	}
-	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("\nPRAGMA user_version = %d;", format)); err != nil {
+	if _, err := tx.ExecContext(ctx, make); err != nil {
+		return err
+	}
+	if err := as.Note(ctx, tx, program); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// upgrade brings a database to the newest format, with a copy first.
+func upgrade(ctx context.Context, db *sql.DB, path string, as dbfile.File, from int, program string) error {
+	reads, err := connect(path)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(as.Upgrade(ctx, db, reads, path, from, program), reads.Close())
+	if errors.Is(err, dbfile.ErrMeanwhile) {
+		return prepare(ctx, db, path, as, program) // formats only rise, so that comes to an end
+	}
+	return err
 }
 
 // Close ends its use.
