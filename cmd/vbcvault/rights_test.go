@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
 	"github.com/vbcvault/vbcvault/storage/s3store/rights"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
@@ -141,12 +144,16 @@ func (g *guard) answer(op, key string, r *http.Request) *storagetest.S3Fault {
 			return &storagetest.S3Fault{Status: http.StatusForbidden, Code: "AccessDenied", Says: "Access Denied"}
 		}
 	}
-	// The retention is shown to those alone that may read it.
-	if action := "s3:GetObjectRetention"; op == "HeadObject" {
-		if g.allows(action, "arn:aws:s3:::"+strings.TrimPrefix(r.URL.Path, "/")) && g.without != action {
+	// Retention and legal hold are shown to those alone that may read it.
+	for action, headers := range map[string][]string{
+		"s3:GetObjectRetention": {"X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date"}, "s3:GetObjectLegalHold": {"X-Amz-Object-Lock-Legal-Hold"},
+	} {
+		switch {
+		case op != "HeadObject":
+		case g.allows(action, "arn:aws:s3:::"+strings.TrimPrefix(r.URL.Path, "/")) && g.without != action:
 			g.asked[action] = true
-		} else {
-			truth.Hide = []string{"X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date"}
+		default:
+			truth.Hide = append(truth.Hide, headers...)
 		}
 	}
 	switch {
@@ -252,6 +259,28 @@ var permittings = map[string]permitted{
 			"s3:DeleteObjectVersion": "s3:DeleteObjectVersion", "s3:ListBucketVersions": "s3:ListBucketVersions",
 		},
 	},
+	"erasing what is locked": {
+		needs: rights.Archive | rights.Erase, flags: []string{"--erase"}, locked: true, ends: 3,
+		before: archived("--delete", "--object-lock", "governance", "--retain", "7y"),
+		do:     func(_ *testing.T, w *world, _ *guard) []result { return []result{w.erase("--id", "100002")} },
+		// Seen in time, it is said until when; else S3 refuses the deletion itself.
+		lacks: map[string]string{"s3:GetObjectRetention": "AccessDenied"},
+	},
+	"erasing what is held": {
+		needs: rights.Archive | rights.Erase, flags: []string{"--erase"}, locked: true, ends: 3,
+		before: func(t *testing.T, w *world, g *guard) []result {
+			r := archived("--delete")(t, w, g)
+			bucket, key := strings.Split(w.to, "/")[2], "calls/"+w.of("100002.mp3")[0]
+			_, err := storagetest.StartS3(t).Client().PutObjectLegalHold(t.Context(), &s3.PutObjectLegalHoldInput{Bucket: &bucket, Key: &key,
+				LegalHold: &types.ObjectLockLegalHold{Status: types.ObjectLockLegalHoldStatusOn}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		},
+		do:    func(_ *testing.T, w *world, _ *guard) []result { return []result{w.erase("--id", "100002")} },
+		lacks: map[string]string{"s3:GetObjectLegalHold": "AccessDenied"},
+	},
 	"looking": {
 		needs: rights.Archive | rights.Checks, flags: []string{"--checks"},
 		do: func(_ *testing.T, w *world, _ *guard) []result { return []result{w.run("doctor", "--to", w.to)} },
@@ -265,7 +294,7 @@ var permittings = map[string]permitted{
 // onlyWarned are rights without which everything is done, with a warning of what is left
 // or wasn't looked at. Without any other, some command must not end as if all were well.
 func onlyWarned(action string, p permitted) bool {
-	return action == rights.AbortUpload || action == rights.ListUploads || p.needs&rights.Checks != 0
+	return action == rights.AbortUpload || p.ends != 0 || action == rights.ListUploads || p.needs&rights.Checks != 0
 }
 
 // try does it with the policy that doctor prints, less one right if without isn't "".
