@@ -68,11 +68,11 @@ func needs(t *testing.T, programs ...string) {
 func TestBinariesRun(t *testing.T) {
 	t.Parallel()
 	r := built(t)
-	out, err := exec.Command(r.binary(here), "version", "--json").Output() //nolint:gosec // that we built
+	out, err := exec.Command(r.binary(here), "version", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got struct{ Version, Commit, Commit_time, OS, Arch string } //nolint:revive // as the field is named
+	var got struct{ Version, Commit, Commit_time, OS, Arch string }
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
