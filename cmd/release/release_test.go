@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // once is the release that all tests look at, made when the first one asks for it.
@@ -63,12 +64,20 @@ func needs(t *testing.T, programs ...string) {
 	}
 }
 
+// A binary knows which build it is.
 func TestBinariesRun(t *testing.T) {
 	t.Parallel()
 	r := built(t)
-	out, err := exec.Command(r.binary(target{runtime.GOOS, runtime.GOARCH}), "version").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), r.version.semver) {
+	out, err := exec.Command(r.binary(here), "version", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Version, Commit, Commit_time, OS, Arch string }
+	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if got.Version != "v"+r.version.semver || got.Commit != r.commit || got.Commit_time != r.time.Format(time.RFC3339) || got.OS+"/"+got.Arch != here.String() {
+		t.Errorf("%+v, and the release is %s of %s", got, r.version, r.commit)
 	}
 }
 
