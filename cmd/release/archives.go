@@ -70,10 +70,7 @@ func tree(dir, top string) (out []entry, err error) {
 // packTar writes files that belong to root and are all of one time.
 func packTar(to string, files []entry, at time.Time) error {
 	return create(to, func(w io.Writer) error {
-		zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
+		zw := gzip.NewWriter(w) // the best compression takes three times as long, for 1 % less
 		tw := tar.NewWriter(zw)
 		for _, f := range files {
 			info, err := os.Stat(f.from)

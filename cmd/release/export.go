@@ -39,7 +39,7 @@ func (r *release) export(ctx context.Context) error {
 		if !filepath.IsLocal(h.Name) {
 			return fmt.Errorf("a file outside: %q", h.Name)
 		}
-		name := filepath.Join(to, h.Name)
+		name := filepath.Join(to, h.Name) //nolint:gosec // IsLocal, as looked at above
 		switch h.Typeflag {
 		case tar.TypeDir:
 			err = os.MkdirAll(name, 0o755)

@@ -23,7 +23,7 @@ func (r *release) publish(ctx context.Context, out string) (err error) {
 	if err := r.make(ctx); err != nil {
 		return err
 	}
-	if err := os.Chmod(r.out, 0o755); err != nil { //nolint:gosec // to be read by all, as its files
+	if err := os.Chmod(r.out, 0o755); err != nil {
 		return err
 	}
 	if err := onlyARelease(out); err != nil { // that was minutes ago

@@ -127,7 +127,7 @@ func TestReleaseIsOfTheCommit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(r.root, "b.log"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Join(r.root, "run"), 0o700); err != nil { //nolint:gosec // it is a program
+	if err := os.Chmod(filepath.Join(r.root, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	again := identified(t, r)

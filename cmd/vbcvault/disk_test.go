@@ -113,6 +113,34 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 
+	t.Run("an upgrade", func(t *testing.T) {
+		dir := tmpfs(t, "size=2m")
+		w := newWorld(t, vbctest.Config{}).inDir()
+		all := w.ofSize(3, 1000)
+		path, ballast := filepath.Join(dir, "manifest"), filepath.Join(dir, "ballast")
+		args := []string{"--older-than", "90d", "--delete", "--manifest", path}
+		w.want(w.archive(args...), 0, map[string]int{"deleted": 3})
+		w.execute(path, "PRAGMA user_version = 10")
+		fillUp(t, ballast)
+		r := w.archive(args...) // there is no room for what SQLite needs to open it
+		w.want(r, 3, nil)
+		w.says(r, "check whether the disk of the file is full")
+		if info, err := os.Stat(ballast); err != nil || os.Truncate(ballast, info.Size()-100_000) != nil { // now there is
+			t.Fatal(err)
+		}
+		r = w.archive(args...)
+		w.want(r, 3, nil)
+		w.says(r, "copy it before upgrading it", "free ", " on the disk of "+dir, "The file is as it was")
+		if left, err := filepath.Glob(path + ".format*"); err != nil || len(left) > 0 {
+			t.Errorf("%q is left, %v", left, err)
+		}
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+		w.want(w.archive(args...), 0, map[string]int{"failed": 0})
+		w.mustHold(all...)
+	})
+
 	// The same without the right to mount: files may not grow.
 	t.Run("large files fail", func(t *testing.T) {
 		w := newWorld(t, vbctest.Config{}).inDir()

@@ -144,7 +144,7 @@ func hintFor(err error) string {
 		return "use a bucket, a server or a key that encrypts as --sse and --kms-key say, or change these"
 	}
 	if e, ok := errors.AsType[*dbfile.NewerError](err); ok {
-		return "use " + e.Needed() + ". To go back to this version, see vbcvault help install"
+		return "use " + e.Needed() + ". To go back to this version, see vbcvault help recover"
 	}
 	if e, ok := errors.AsType[*dbfile.UpgradeError](err); ok {
 		return upgradeHint(e)
@@ -153,6 +153,8 @@ func hintFor(err error) string {
 		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"
 	}
 	switch {
+	case dbfile.DiskTrouble(err):
+		return "check whether the disk of the file is full or broken, then run the same command again"
 	case errors.Is(err, s3store.ErrLockOff):
 		return "without --object-lock copies are not locked"
 	case errors.Is(err, storage.ErrCold):

@@ -38,7 +38,7 @@ func (a *asker) line(ctx context.Context, question, preset string) (string, erro
 	if preset != "" {
 		question += " [" + preset + "]"
 	}
-	fmt.Fprint(a.out, question+": ")
+	_, _ = fmt.Fprint(a.out, question+": ")
 	said, err := a.read(ctx)
 	if err != nil {
 		fmt.Fprintln(a.out)
@@ -83,7 +83,7 @@ func (a *asker) yes(ctx context.Context, question string, preset bool) (bool, er
 		choice = " [Y/n]: "
 	}
 	for {
-		fmt.Fprint(a.out, question+choice)
+		_, _ = fmt.Fprint(a.out, question+choice)
 		said, err := a.read(ctx)
 		if err != nil {
 			fmt.Fprintln(a.out)
@@ -103,7 +103,7 @@ func (a *asker) yes(ctx context.Context, question string, preset bool) (bool, er
 // secret asks for what isn't shown. Without an answer it asks again.
 func (a *asker) secret(ctx context.Context, question string) (string, error) {
 	for {
-		b, err := hidden(ctx, a.tty, func() { fmt.Fprint(a.out, question+" (not shown): ") })
+		b, err := hidden(ctx, a.tty, func() { _, _ = fmt.Fprint(a.out, question+" (not shown): ") })
 		fmt.Fprintln(a.out)
 		switch {
 		case errors.Is(err, io.EOF):

@@ -160,7 +160,7 @@ func (u *setup) region(ctx context.Context, to destination) {
 	if !ok {
 		return
 	}
-	defer bucket.Close()
+	defer func() { _ = bucket.Close() }()
 	if bucket.Foreign() {
 		if region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")); u.aws.Region == "" {
 			u.aws.Region = region

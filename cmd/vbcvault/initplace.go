@@ -85,7 +85,7 @@ func (p setupPlace) makeDirs() error {
 		}
 		err := os.MkdirAll(dir, 0o700)
 		if err == nil && p.service {
-			err = errors.Join(os.Chown(dir, -1, p.group), os.Chmod(dir, 0o750))
+			err = errors.Join(os.Chown(dir, -1, p.group), os.Chmod(dir, 0o750)) //nolint:gosec // the service's group must enter it
 		}
 		if err != nil {
 			return usagef("run it as a user who may write there, or choose another place with --out FILE", "%w", err)

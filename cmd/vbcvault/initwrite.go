@@ -134,7 +134,7 @@ func (u *setup) newText() (string, error) {
 		}
 		fmt.Fprintf(w, "accounts:\n%s\n", block)
 		w.notify()
-		if _, err := u.same(w.String()); err != nil {
+		if err := u.same(w.String()); err != nil {
 			return "", err
 		}
 		return w.String(), nil
@@ -146,7 +146,7 @@ func (u *setup) newText() (string, error) {
 	if err != nil {
 		return "", u.byHand(err, block)
 	}
-	if _, err := u.same(text); err != nil {
+	if err := u.same(text); err != nil {
 		return "", u.byHand(err, block)
 	}
 	return text, nil
@@ -154,14 +154,14 @@ func (u *setup) newText() (string, error) {
 
 // same refuses a text in which the account isn't as it was answered: by defaults of the
 // file, say.
-func (u *setup) same(text string) (config.Account, error) {
+func (u *setup) same(text string) error {
 	c, err := config.Parse(u.place.file, []byte(text), configFlags)
 	if err != nil {
-		return config.Account{}, err
+		return err
 	}
 	i := slices.IndexFunc(c.Accounts, func(a config.Account) bool { return a.Name == u.name })
 	if i < 0 {
-		return config.Account{}, fmt.Errorf("the account %s is not in it", u.name)
+		return fmt.Errorf("the account %s is not in it", u.name)
 	}
 	a := c.Accounts[i]
 	for _, v := range []struct{ key, is, want string }{
@@ -170,7 +170,7 @@ func (u *setup) same(text string) (config.Account, error) {
 		{"endpoint", a.S3.Endpoint, u.endpoint()}, {"region", a.S3.Region, u.aws.Region}, {"profile", a.S3.Profile, u.aws.Profile},
 	} {
 		if v.is != v.want {
-			return a, fmt.Errorf("the file's defaults would change %s of the account to %q", v.key, v.is)
+			return fmt.Errorf("the file's defaults would change %s of the account to %q", v.key, v.is)
 		}
 	}
 	for _, f := range a.Flags {
@@ -178,7 +178,7 @@ func (u *setup) same(text string) (config.Account, error) {
 			u.say("From the defaults of the file: %s: %s", f.Name, f.Value)
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // endpoint is that of the account's bucket.

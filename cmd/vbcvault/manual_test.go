@@ -124,7 +124,7 @@ var othersLines = regexp.MustCompile(`(?m)^ *(?:# )?(?:sudo )?(?:-u [a-z]+ )?(?:
 func TestReadmeIsTrue(t *testing.T) {
 	t.Parallel()
 	var help strings.Builder
-	for _, sub := range []string{"archive", "status", "verify", "audit", "prove", "check-proof", "doctor", "acknowledge", "hold add", "hold remove", "hold list", "erase", "list", "index", "export", "restore", "rebuild", "diff", "manifest backup", "manifest check", "manifest trust", "demo", "metrics", "config check", "config init", "config schema", "report", "notify test", "serve", "jobs", "run", "listenings", "web", "web link", "web users", "web add-user", "web change-user", "web remove-user", "init", "generate", "version", "help"} {
+	for _, sub := range allCommands(t, "") {
 		out, err := exec.Command(program(t), append(strings.Fields(sub), "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,6 +17,10 @@ const Hurry = "VBCVAULT_TEST_HURRY"
 // another directory than /, as root would. The service's user is nobody for root, else
 // whoever runs the tests.
 const Installed = "VBCVAULT_TEST_INSTALLED"
+
+// Release is the environment variable that has Main be a release: its version, commit and
+// date, with blanks between them, as -ldflags set them.
+const Release = "VBCVAULT_TEST_RELEASE"
 
 // Main is the program. The test binary runs it when it is started under the
 // program's name, which saves a link and keeps everything else a process has:
@@ -34,5 +39,6 @@ func Main() {
 			installed.user = u.Username
 		}
 	}
+	_, _ = fmt.Sscan(os.Getenv(Release), &version, &commit, &date)
 	main()
 }

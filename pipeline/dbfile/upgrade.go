@@ -75,14 +75,27 @@ func (f File) upgrade(ctx context.Context, writes, reads *sql.DB, path string, f
 	return tx.Commit()
 }
 
-// full reports whether SQLite says that the disk is.
-func full(err error) bool {
-	const sqliteFull = 13
+// Results of SQLite.
+const (
+	ioError  = 10
+	diskFull = 13
+)
+
+func full(err error) bool { return result(err) == diskFull }
+
+// DiskTrouble reports whether SQLite says that it can't read or write a file.
+func DiskTrouble(err error) bool { return full(err) || result(err) == ioError }
+
+// result is what SQLite has answered, 0 if the error isn't one of SQLite's.
+func result(err error) int {
 	var e interface {
 		error
 		Code() int
 	}
-	return errors.As(err, &e) && e.Code()&0xff == sqliteFull
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
 }
 
 // Copy copies a database into a new file (0600), as it is at this moment, also while
