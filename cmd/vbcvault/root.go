@@ -42,7 +42,8 @@ type streams struct {
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
-	if completing(args) {
+	if completing(args) { // and only then: commands are tried with an argument, of which some take note
+		suggestValues(root)
 		withoutQuotes(root)
 	}
 	err := root.ExecuteContext(ctx)
@@ -107,7 +108,6 @@ To see it work without an account, a bucket or a server:
 		}
 	}
 	addManual(root, s)
-	suggestValues(root)
 	return root
 }
 
