@@ -27,7 +27,7 @@ func block(t *testing.T, text, after string) string {
 
 // What the README says of every night, word for word but for the directories, as
 // a user without rights: by cron's line in a shell that has next to no
-// environment, and as systemd reads its unit and the file of settings.
+// environment. The units of systemd are the packages', and tried there.
 func TestReadmesNightRuns(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no sh")
@@ -36,7 +36,6 @@ func TestReadmesNightRuns(t *testing.T) {
 	night := readme(t)[strings.Index(readme(t), "## Every night"):]
 	settings := block(t, night, "`/etc/vbcvault/env`")
 	cron := strings.TrimSpace(block(t, night, "`/etc/cron.d/vbcvault`"))
-	unit := block(t, night, "`vbcvault.service`")
 
 	for name, start := range map[string]func(*testing.T, func(string) string) *exec.Cmd{
 		"cron": func(t *testing.T, here func(string) string) *exec.Cmd {
@@ -46,36 +45,6 @@ func TestReadmesNightRuns(t *testing.T) {
 			}
 			cmd := exec.Command("/bin/sh", "-c", here(m[2]))
 			cmd.Env = []string{"HOME=" + here("/var/lib/vbcvault"), "LOGNAME=vbcvault", "SHELL=/bin/sh", "PATH=/usr/bin:/bin"}
-			return cmd
-		},
-		"systemd": func(t *testing.T, here func(string) string) *exec.Cmd {
-			var words []string
-			env := []string{"PATH=/usr/bin:/bin", "HOME=" + here("/var/lib/vbcvault")}
-			for line := range strings.Lines(unit) {
-				key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-				switch key {
-				case "ExecStart":
-					words = strings.Fields(here(value))
-				case "Environment":
-					env = append(env, here(strings.ReplaceAll(value, "%S", "/var/lib")))
-				case "EnvironmentFile":
-					b, err := os.ReadFile(here(value))
-					if err != nil {
-						t.Fatal(err)
-					}
-					for line := range strings.Lines(string(b)) {
-						name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-						if ok && !strings.HasPrefix(name, "#") {
-							env = append(env, name+"="+strings.Trim(value, `"`))
-						}
-					}
-				}
-			}
-			if len(words) == 0 {
-				t.Fatal("the unit starts nothing")
-			}
-			cmd := exec.Command(words[0], words[1:]...) // systemd uses no shell
-			cmd.Env = env
 			return cmd
 		},
 	} {
