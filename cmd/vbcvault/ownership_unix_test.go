@@ -34,7 +34,7 @@ func TestRootBesideAService(t *testing.T) {
 	}
 	mustDo(t, os.Remove(manifests[0]+".lock"))
 	config := filepath.Join(t.TempDir(), "vbcvault.yaml")
-	mustDo(t, os.WriteFile(config, []byte("state-dir: "+w.state+"\naccounts:\n  acme:\n    older-than: 90d\n    to: "+w.to+
+	mustDo(t, os.WriteFile(config, []byte("state-dir: "+w.state+"\naccounts:\n  acme:\n    older-than: 90d\n    manifest: "+manifests[0]+"\n    to: "+w.to+
 		"\n    vbc: {username: admin, password: {env: VBC_PASSWORD}, client-id: client, client-secret: {env: VBC_CLIENT_SECRET}}\n"), 0o600))
 	const other = 65534
 	each(t, w.state, func(path string, _ uint32) { mustDo(t, os.Lchown(path, other, other)) })

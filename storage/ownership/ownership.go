@@ -65,8 +65,10 @@ func probe(at string) (uid uint32, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+	defer func() {
+		f.Close()
+		_ = os.Remove(f.Name()) // root may, in every directory where it could make it
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return 0, false

@@ -11,7 +11,7 @@ import (
 // SecretsDir is where an administrator puts secrets, one in each file. The units of the
 // packages hand the directory over as a whole, under the name of HandedOver.
 const (
-	SecretsDir = "/etc/vbcvault/secrets"
+	SecretsDir = "/etc/vbcvault/secrets" //nolint:gosec // where they are, and no secret
 	HandedOver = "secrets"
 )
 
