@@ -56,7 +56,7 @@ const (
 	GetPolicyStatus    = "s3:GetBucketPolicyStatus"
 	GetLifecycle       = "s3:GetLifecycleConfiguration"
 	DeleteObject       = "s3:DeleteObject"
-	bypassRetention    = "s3:BypassGovernanceRetention"
+	overrideGovernance = "s3:BypassGovernanceRetention"
 	onlyDoctor         = "`doctor` (optional)"
 	onlyErase          = "`erase` only; never for the nightly run"
 	encryptedBuckets   = "a bucket, or `--sse`, with your own KMS key"
@@ -89,7 +89,7 @@ var All = []Right{
 	{DeleteObject, Objects, Erase, onlyErase},
 	{"s3:DeleteObjectVersion", Objects, Erase, onlyErase},
 	{"s3:ListBucketVersions", Bucket, Erase, "`erase`"},
-	{bypassRetention, Objects, 0, "removing a locked copy yourself; no command uses it"},
+	{overrideGovernance, Objects, 0, "removing a locked copy yourself; no command uses it"},
 }
 
 // For are the rights that somebody with these needs has to have, and none more.
