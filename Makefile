@@ -71,8 +71,8 @@ race-program:
 
 lint:
 	go vet ./...
-	$(LINT) run ./...
-	for module in $(NESTED); do (cd $$module && go vet ./... && $(LINT) run ./...) || exit 1; done
+	$(LINT) run --allow-parallel-runners ./...
+	for module in $(NESTED); do (cd $$module && go vet ./... && $(LINT) run --allow-parallel-runners ./...) || exit 1; done
 
 vuln:
 	.ci/vuln
