@@ -37,3 +37,24 @@ func TestPackageLeavesManifestsWhereTheyAre(t *testing.T) {
 	t.Setenv("VBCVAULT_STATE_DIR", "/elsewhere")
 	is(packaged, "/elsewhere")
 }
+
+// The configuration that a package brings has no accounts, and leads no command to another
+// place than before.
+func TestPackagedConfigurationHasNoAccounts(t *testing.T) {
+	t.Parallel()
+	if !withoutAccounts("../release/packaging/config.yaml") {
+		t.Error("as packaged")
+	}
+	for text, want := range map[string]bool{"": true, "state-dir: /x\n": true, "accounts:\n": false, "accounts:\n  a: {}\n": false, "{": false} {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if withoutAccounts(path) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+	if withoutAccounts(filepath.Join(t.TempDir(), "none")) {
+		t.Error("what isn't there")
+	}
+}
