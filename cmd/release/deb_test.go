@@ -17,3 +17,17 @@ func TestDebFromInstallToPurge(t *testing.T) {
 	m.remove(func() { m.dpkg("--remove", "vbcvault") })
 	m.purge()
 }
+
+// A removal takes the directory of secrets if none is there, and the next installation
+// makes it anew, for the same users.
+func TestDebInstalledAgain(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	deb := packageOf(t, built(t), "deb", "")
+	m.dpkg("--install", deb)
+	m.dpkg("--remove", "vbcvault")
+	m.dpkg("--install", deb)
+	m.asked()
+	m.is("etc/vbcvault/config.yaml", "-rw-r----- root:vbcvault")
+	m.is("etc/vbcvault/secrets", "dgrwxr-x--- root:vbcvault")
+}

@@ -23,6 +23,16 @@ func usualConfig() string {
 	return cmp.Or(os.Getenv(configVariable), packagedConfigPath())
 }
 
+// usualAccounts is usualConfig for commands that are about one manifest where there is no
+// file: a package's without accounts is none to them.
+func usualAccounts() string {
+	path := usualConfig()
+	if os.Getenv(configVariable) == "" && withoutAccounts(path) {
+		return ""
+	}
+	return path
+}
+
 // configPath is the configuration file that is meant: the one that is given, else that of
 // VBCVAULT_CONFIG, else for a package's user the package's. No other file counts because
 // it lies somewhere: whoever has none, and finds one that somebody has left, would run

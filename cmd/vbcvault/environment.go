@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -150,19 +151,39 @@ func stateDir() (string, error) {
 	if packagedUser() {
 		packaged = packagedState
 	}
-	for _, d := range []struct{ base, sub string }{
-		{os.Getenv("VBCVAULT_STATE_DIR"), ""},
-		{packaged, ""},
-		{os.Getenv("XDG_STATE_HOME"), "/vbcvault"},
-		{home(), "/.local/state/vbcvault"},
-		{os.Getenv("LOCALAPPDATA"), "/vbcvault"},
-	} {
-		if d.base != "" {
-			return d.base + d.sub, nil
-		}
+	return stateDirWith(packaged)
+}
+
+// stateDirWith is stateDir with the directory of an installed package, if this is its user.
+// A user who has manifests where they would be without the package keeps them there: with
+// others, holds would be forgotten, and waits would begin anew.
+func stateDirWith(packaged string) (string, error) {
+	if dir := os.Getenv("VBCVAULT_STATE_DIR"); dir != "" {
+		return dir, nil
+	}
+	usual := ""
+	switch {
+	case os.Getenv("XDG_STATE_HOME") != "":
+		usual = os.Getenv("XDG_STATE_HOME") + "/vbcvault"
+	case home() != "":
+		usual = home() + "/.local/state/vbcvault"
+	case os.Getenv("LOCALAPPDATA") != "":
+		usual = os.Getenv("LOCALAPPDATA") + "/vbcvault"
+	}
+	if packaged != "" && !hasManifests(usual) {
+		return packaged, nil
+	}
+	if usual != "" {
+		return usual, nil
 	}
 	return "", usagef("set VBCVAULT_STATE_DIR to a permanent directory that this user can write, or name the file with --manifest",
 		"nowhere to keep the manifest: VBCVAULT_STATE_DIR and XDG_STATE_HOME are not set, and HOME %q is not a directory of this user", os.Getenv("HOME"))
+}
+
+// hasManifests reports whether a directory has some.
+func hasManifests(dir string) bool {
+	entries, _ := os.ReadDir(dir) // in what isn't there, or can't be read, none are used
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".manifest") })
 }
 
 // home is HOME, if that is somebody's: in containers it is / or nothing, and users

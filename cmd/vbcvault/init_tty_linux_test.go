@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,5 +181,25 @@ func TestInitContinues(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(file))
 	if err != nil || len(left) != 2 {
 		t.Errorf("beside the file and secrets: %v, %v", left, err)
+	}
+}
+
+// A terminal that is closed while root is asked again leaves the service a record of
+// refused logins that it can read and remove.
+func TestInitIsKilledAfterARefusal(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("this takes root")
+	}
+	w, _ := packaged(t, vbctest.Config{}, "")
+	w.inDir()
+	w.setenv("VBC_PASSWORD", "not the one")
+	d := talking(t, w.command("init", "--to", w.to))
+	d.until("User name [admin]: ")
+	mustDo(t, d.cmd.Process.Signal(unix.SIGHUP))
+	d.end()
+	info, err := os.Lstat(filepath.Join(w.state, "refused-logins.json"))
+	if err != nil || info.Sys().(*syscall.Stat_t).Uid != nobody {
+		t.Errorf("%v, %v: the service can't use it", info, err)
 	}
 }

@@ -67,6 +67,9 @@ func (u *setup) signIn(ctx context.Context) error {
 		}
 		u.say("\nTrying VBC …")
 		f, err := d.login(ctx)
+		if left := u.place.handOver(); left != nil { // now: it may be killed while it waits for the next answer
+			return left
+		}
 		if ctx.Err() != nil {
 			return pipeline.ErrStopped
 		}

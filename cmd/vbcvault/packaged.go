@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
@@ -34,4 +36,13 @@ func packagedConfigPath() string {
 		return ""
 	}
 	return packagedConfig
+}
+
+// withoutAccounts reports whether a configuration is as a package installs it, with
+// accounts still to come: whoever has used one manifest until then has not been told to
+// do otherwise by it. What can't be read isn't known to be so.
+func withoutAccounts(path string) bool {
+	text, err := os.ReadFile(path)
+	var has struct{ Accounts yaml.Node }
+	return err == nil && yaml.Unmarshal(text, &has) == nil && has.Accounts.IsZero()
 }

@@ -145,7 +145,7 @@ func (f *reportFlags) period(now time.Time) (p reports.Period, err error) {
 func (f *reportFlags) which(ctx context.Context) ([]reports.Account, error) {
 	path := f.config
 	if path == "" && f.manifest == "" {
-		path = usualConfig()
+		path = usualAccounts()
 	}
 	switch {
 	case path == "" && len(f.accounts) > 0:

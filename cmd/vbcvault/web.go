@@ -78,7 +78,7 @@ func (f *webFlags) settings() (c *config.Config, stateAt string, err error) {
 	if f.config != "" && f.manifest != "" {
 		return nil, "", usagef("use one of them", "--config and --manifest can't be used together")
 	}
-	if f.config != "" || f.manifest == "" && usualConfig() != "" {
+	if f.config != "" || f.manifest == "" && usualAccounts() != "" {
 		return readConfig(f.config)
 	}
 	stateAt, err = stateDir()

@@ -28,7 +28,9 @@ func (e *Error) Error() string {
 // Fit says whether this process may make or replace the file at path: the error is an
 // *Error if it is root's, and path, or the nearest directory that exists, another user's.
 // Where a file system gives every file to the same user, whoever makes it, nothing is in
-// the way. It leaves nothing behind.
+// the way; nor where the state in a directory is root's already, as that of a container
+// which runs as root with a directory that somebody else has made: root is the service
+// there. It leaves nothing behind.
 func Fit(path string) error {
 	if os.Geteuid() != 0 { // -1 on Windows
 		return nil
@@ -37,7 +39,7 @@ func Fit(path string) error {
 	if !ok || uid == 0 {
 		return nil
 	}
-	if gets, ok := probe(at); ok && gets == uid {
+	if gets, ok := probe(at); ok && gets == uid || rootsAlready(at) {
 		return nil
 	}
 	return &Error{Path: at, User: name(uid)}
@@ -54,6 +56,26 @@ func nearest(path string) (at string, uid uint32, ok bool) {
 			return "", 0, false
 		}
 	}
+}
+
+// rootsAlready reports whether the databases in a directory are root's, and there is one.
+func rootsAlready(dir string) bool {
+	entries, err := os.ReadDir(dir) // an error also if it is a file: that is another user's
+	roots := 0
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".manifest" && ext != ".db" {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return false
+		}
+		if uid, ok := of(info); !ok || uid != 0 {
+			return false
+		}
+		roots++
+	}
+	return err == nil && roots > 0
 }
 
 // probe is who gets a file that this process makes there.

@@ -60,3 +60,35 @@ func TestRootMakesNoFilesAmongAnothers(t *testing.T) {
 		t.Error("root owns nothing in this sense")
 	}
 }
+
+// Root that has kept its state in another user's directory all along, as in a container,
+// makes the files that are still missing there; not where one database is the other's.
+func TestRootGoesOnWithItsState(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("this takes root")
+	}
+	const other = 65534
+	dir := t.TempDir()
+	for _, name := range []string{"a.manifest", "service.db"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(dir, other, other); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"b.manifest", "a.not-done.json", "web.db"} {
+		if err := Fit(filepath.Join(dir, path)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Chown(filepath.Join(dir, "a.manifest"), other, other); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"a.manifest", "b.manifest"} {
+		if Fit(filepath.Join(dir, path)) == nil {
+			t.Errorf("root makes %s beside another's manifest", path)
+		}
+	}
+}
