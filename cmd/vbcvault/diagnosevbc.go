@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -84,7 +85,9 @@ func (d *vbcDoctor) login(ctx context.Context) (storage.Finding, error) {
 			first.Mend = "set VBC_TOKEN_URL=" + address + ", then: " + hintFor(e)
 			return first, e
 		}
-		tried = append(tried, address)
+		if _, unknown := errors.AsType[*net.DNSError](e); !unknown { // where nobody can be asked, nothing is known
+			tried = append(tried, address)
+		}
 	}
 	if len(tried) > 0 {
 		first.Means += ". There is no token address at " + strings.Join(tried, " or at ") + " either"

@@ -60,7 +60,7 @@ For the accounts of a configuration file: vbcvault config check FILE --online.`,
 			}
 			if wanted, err := d.rights.wanted(to); wanted || err != nil {
 				if err == nil {
-					err = d.rights.print(s.out, to)
+					err = d.rights.print(s, to)
 				}
 				return err
 			}

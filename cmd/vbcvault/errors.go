@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -169,6 +170,9 @@ func hintFor(err error) string {
 		return "wait for the other run to end; with --if-running skip, archive exits with 0 in this case"
 	case errors.Is(err, pipeline.ErrStopped):
 		return "run the same command again: it resumes where this one stopped"
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "check the name server of this machine, and the spelling of the address; where only a proxy reaches the Internet, set HTTPS_PROXY"
 	}
 	return insecureHint(err)
 }

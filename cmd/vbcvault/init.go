@@ -60,13 +60,15 @@ each secret that its owner alone can read. What it can find out, it doesn't ask:
 the account's number, the addresses of the API, the bucket's region, keys of AWS
 that are there, the time zone.
 
-Flags and variables of the environment are answers too. Without a terminal they
-must be all, and secrets come from the environment or from files: VBC_PASSWORD
-or VBC_PASSWORD_FILE, VBC_CLIENT_SECRET or VBC_CLIENT_SECRET_FILE,
-AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+Flags and variables of the environment are answers too. Secrets have no flags:
+they come from the environment or from files, as VBC_PASSWORD or
+VBC_PASSWORD_FILE, VBC_CLIENT_SECRET or VBC_CLIENT_SECRET_FILE,
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Without a terminal nothing is asked:
+give --to, --username, --client-id and the secrets. Then --older-than is 90d, and
+nothing is deleted at VBC, unless you say otherwise.
 
 As root, with the package installed, it sets up the package's service:
-/etc/vbcvault/config.yaml and /etc/vbcvault/secrets. Else the file is
+/etc/vbcvault/config.yaml and /etc/vbcvault/secrets. Otherwise the file is
 vbcvault/config.yaml in the configuration directory of this user, or --out FILE,
 with a directory secrets beside it. It never overwrites a file or a secret: it
 adds an account to a file that is there, after asking (or with --add), and

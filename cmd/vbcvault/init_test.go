@@ -304,3 +304,36 @@ accounts:
 	r = w.run("archive", "--config", out, "main", "--json")
 	w.want(r, 0, map[string]int{"archived": 1, "deleted": 0})
 }
+
+// What is tried first by somebody who doesn't know it yet: each mistake is named, and
+// nothing is written.
+func TestInitWithMistakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, vbctest.Config{}).inDir()
+	out := filepath.Join(t.TempDir(), "vbcvault.yaml")
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--retain", "7y"}, 2, "--object-lock is missing"},
+		{[]string{"--object-lock", "governance"}, 2, "--object-lock needs --retain"},
+		{[]string{"--kind", "both"}, 2, "company,on-demand for both"},
+		{[]string{"--dry-run"}, 0, "With --dry-run nothing is written. " + out + " would be:"},
+	} {
+		to := "s3://my-bucket/recordings"
+		if c.code == 0 {
+			to = w.to
+		}
+		if r := w.run(append([]string{"init", "--offline", "--to", to, "--out", out}, c.args...)...); r.code != c.code || !strings.Contains(r.stderr, c.says) {
+			t.Errorf("%q: exit %d, and it doesn't say %q", c.args, r.code, c.says)
+		}
+	}
+	r := w.run("doctor", "--to", "s3://my-bucket", "--print-policy", "--sse", "aws:kms")
+	if r.code != 0 || !strings.Contains(r.stderr, "name it with --kms-key") {
+		t.Errorf("exit %d, and it doesn't say what is to be filled in", r.code)
+	}
+	if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}

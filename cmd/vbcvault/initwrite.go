@@ -83,11 +83,12 @@ func (u *setup) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	u.summary()
 	if u.dryRun {
+		u.say("With --dry-run nothing is written. %s would be:\n", u.place.file)
 		_, err := io.Copy(u.s.out, strings.NewReader(text))
 		return err
 	}
-	u.summary()
 	if u.asks != nil {
 		if sure, err := u.asks.yes(ctx, "Write "+u.place.file+"?", true); err != nil {
 			return err

@@ -47,6 +47,8 @@ var topicsOf = map[string][]string{
 	"config":      {"config"},
 	"web":         {"web", "config"},
 	"demo":        {"web", "service"},
+	"init":        {"install", "config", "service"},
+	"version":     {"install"},
 	"serve":       {"service", "install", "web", "config", "monitoring", "notify"},
 	"jobs":        {"service"},
 	"run":         {"service"},

@@ -76,14 +76,14 @@ func parseKinds(words []string) ([]vbc.Kind, error) {
 	for _, w := range words {
 		k := vbc.Kind(w)
 		if k != vbc.Company && k != vbc.OnDemand {
-			return nil, usagef("company, on-demand, or both with a comma between", "--kind %q is unknown", w)
+			return nil, usagef("company, on-demand, or company,on-demand for both", "--kind %q is unknown", w)
 		}
 		if !slices.Contains(kinds, k) {
 			kinds = append(kinds, k)
 		}
 	}
 	if len(kinds) == 0 {
-		return nil, usagef("company, on-demand, or both with a comma between", "--kind is empty")
+		return nil, usagef("company, on-demand, or company,on-demand for both", "--kind is empty")
 	}
 	return kinds, nil
 }

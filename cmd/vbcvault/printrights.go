@@ -65,13 +65,16 @@ func whereIs(to destination, region string) rights.Where {
 }
 
 // print prints the policy or the code for a destination and what is asked of it.
-func (f *rightsFlags) print(out io.Writer, to destination) error {
+func (f *rightsFlags) print(s streams, to destination) error {
 	needs, where := f.needs(to), whereIs(to, cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")))
+	if needs&rights.KMS != 0 && where.Key == "" {
+		fmt.Fprintf(s.err, "%s stands for the ARN of your KMS key: name it with --kms-key.\n", rights.KeyToFillIn)
+	}
 	var err error
 	if f.terraform {
-		_, err = io.WriteString(out, rights.Terraform(needs, where))
+		_, err = io.WriteString(s.out, rights.Terraform(needs, where))
 	} else {
-		_, err = fmt.Fprintln(out, rights.PolicyFor(needs, where))
+		_, err = fmt.Fprintln(s.out, rights.PolicyFor(needs, where))
 	}
 	return err
 }

@@ -61,9 +61,15 @@ func (f *protectFlags) protection(d destination, changed func(string) bool) (p s
 		return p, err
 	}
 	if changed("object-lock") || changed("retain") {
+		if !changed("object-lock") {
+			return p, usagef("add --object-lock governance, or remove it", "--retain says for how long objects are locked, but --object-lock is missing")
+		}
 		var known bool
 		if p.Lock, known = lockModes[f.objectLock]; !known {
 			return p, usagef("governance, or compliance", "--object-lock %q is unknown", f.objectLock)
+		}
+		if !changed("retain") {
+			return p, usagef("say for how long, as in --retain 7y", "--object-lock needs --retain")
 		}
 		if p.Retain, err = parsePeriod(f.retain); err != nil {
 			return p, err

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -29,8 +30,10 @@ func configure(ctx context.Context, o Options, all *lines) (aws.Config, error) {
 	if o.AWS != nil {
 		cfg = o.AWS.Copy()
 	} else {
+		// What looks for keys would write warnings to stderr by itself, as of a machine
+		// without a role. That there are no keys is said by whoever needs some.
 		var err error
-		cfg, err = config.LoadDefaultConfig(ctx, append(o.Access.options(), config.WithHTTPClient(httpClient(o.Connections, stalled, all)), config.WithRetryer(newRetryer))...)
+		cfg, err = config.LoadDefaultConfig(ctx, append(o.Access.options(), config.WithHTTPClient(httpClient(o.Connections, stalled, all)), config.WithRetryer(newRetryer), config.WithLogger(logging.Nop{}))...)
 		if err != nil {
 			return cfg, fmt.Errorf("%w: the AWS configuration can't be read: %w", storage.ErrRefused, err)
 		}

@@ -95,3 +95,34 @@ func TestRegion(t *testing.T) {
 		server.Close()
 	}
 }
+
+// A machine that has no role, and says so, is no warning of the SDK's on the terminal.
+func TestFindKeysIsQuiet(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_DISABLED"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	asked := false
+	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(machine.Close)
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", machine.URL)
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	stderr := os.Stderr
+	os.Stderr = file
+	_, err = s3store.FindKeys(t.Context(), nil)
+	os.Stderr = stderr
+	if err == nil || !asked {
+		t.Errorf("%v, asked %v", err, asked)
+	}
+	if said, err := os.ReadFile(file.Name()); err != nil || len(said) != 0 {
+		t.Errorf("it says %q, %v", said, err)
+	}
+}
