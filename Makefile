@@ -60,7 +60,7 @@ race:
 	@$(MAKE) --no-print-directory -j2 race-program race-run race-rooms
 
 race-rooms:
-	$(RACE) $$(go list ./... | grep -v -e cmd/vbcvault$$ -e pipeline$$) \
+	$(RACE) $$(go list ./... | grep -v -e cmd/vbcvault$$ -e pipeline$$ -e manpage$$) \
 		-skip 'TestContract/(CrashBetweenCommits|WordsFindWhatWasSaid|SearchFindsWhatMatches|CoveredIsFound|EveryRowOnce|EveryStepFromEveryState)|TestEraseTakesOneCall|TestConformanceLike|TestPageSizes/(413|502|503|504)|TestPagesGoBack|TestStoriesAreSmall|TestMetadataThatContradicts|TestPastIsWhole|TestManyPlantedObjects|TestFiveHundredAccounts|TestPage(InABrowser|HasTheNumbers)?$$|TestNoCallers|TestNumbersOfAHistory|InABrowser|TestHandover|TestAccount|TestHold(Form|Ends|sWithin)|TestListeningLog|TestSearch|TestFields|TestWaveform|TestWhatHasBecome|TestOIDC|TestSessionsEnd|TestHostile'
 
 race-run:
