@@ -105,7 +105,7 @@ The exit code is the highest of all. See vbcvault help config.`,
   vbcvault archive --config vbcvault.yaml acme globex --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if many.fromEnvironment(args); many.config == "" && len(args) > 0 {
-				return usagef("names of accounts need --config FILE or VBCVAULT_CONFIG; settings are flags, as in --to DESTINATION", "unexpected argument %q", args[0])
+				return usagef(namesNeed()+". Settings are flags, as in --to DESTINATION", "unexpected argument %q", args[0])
 			}
 			return nil
 		},

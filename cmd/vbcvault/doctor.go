@@ -44,7 +44,7 @@ tries it again too soon. The exit code is 1 if a check fails, else 0.
 
 With --print-policy it checks nothing and asks nobody: it prints the least policy
 that a run with these flags needs, ready for IAM. With --print-terraform it prints
-the bucket too. Neither allows to delete a copy, unless --erase is given. If the
+the bucket too. Neither allows deleting a copy, unless --erase is given. If the
 bucket is encrypted with a KMS key of yours, say so: --sse aws:kms --kms-key KEY.
 
 For the accounts of a configuration file: vbcvault config check FILE --online.`,

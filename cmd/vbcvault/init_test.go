@@ -329,6 +329,11 @@ func TestInitWithMistakes(t *testing.T) {
 			t.Errorf("%q: exit %d, and it doesn't say %q", c.args, r.code, c.says)
 		}
 	}
+	for _, command := range []string{"archive", "status"} {
+		if r := w.run(command, "main"); r.code != 2 || !strings.Contains(r.stderr, "names of accounts need --config FILE") {
+			t.Errorf("%s main: exit %d, and it doesn't say what a name needs", command, r.code)
+		}
+	}
 	r := w.run("doctor", "--to", "s3://my-bucket", "--print-policy", "--sse", "aws:kms")
 	if r.code != 0 || !strings.Contains(r.stderr, "name it with --kms-key") {
 		t.Errorf("exit %d, and it doesn't say what is to be filled in", r.code)

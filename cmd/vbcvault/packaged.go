@@ -29,6 +29,15 @@ func packagedElsewhere() string {
 	return "the service of the package keeps its manifests in " + packagedState + ": sudo -u vbcvault vbcvault …"
 }
 
+// namesNeed is what to say to somebody who names an account, where no file has any.
+func namesNeed() string {
+	need := "names of accounts need --config FILE or VBCVAULT_CONFIG"
+	if other := packagedElsewhere(); other != "" {
+		need += "; " + other
+	}
+	return need
+}
+
 // packagedConfigPath is the configuration file of an installed package, for its user; ""
 // for everybody else.
 func packagedConfigPath() string {

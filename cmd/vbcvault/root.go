@@ -66,7 +66,9 @@ or a directory. With --delete it deletes a recording at VBC, but only after the
 destination itself has confirmed size and checksum of the copy.
 
 To see it work without an account, a bucket or a server:
-  vbcvault demo`,
+  vbcvault demo
+To set up an account:
+  vbcvault init`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -75,8 +77,8 @@ To see it work without an account, a bucket or a server:
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
-	group(root, "begin", "To begin with:", newInit(s))
-	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s), newDoctor(s), newDemo(s))
+	group(root, "begin", "To begin with:", newInit(s), newDemo(s), newDoctor(s))
+	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s))
 	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newListenings(s), newErase(s), newManifest(s))
@@ -102,7 +104,11 @@ To see it work without an account, a bucket or a server:
 				case len(given) > 0:
 					err = fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), given[len(given)-1])
 				}
-				return &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+				hint := "see " + cmd.CommandPath() + " --help"
+				if len(given) > 0 && !cmd.HasSubCommands() && strings.Contains(cmd.Use, "NAME...") {
+					hint = namesNeed() + "; " + hint
+				}
+				return &usageError{err: err, hint: hint}
 			}
 			return nil
 		}
