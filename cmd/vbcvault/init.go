@@ -39,6 +39,7 @@ type setup struct {
 	others    []string          // accounts of that file
 	inherited map[string]string // secrets that the defaults of that file refer to
 	draft     draft
+	replaced  bool // a secret that was there: a service that runs was handed the one before
 }
 
 // setupFlags are the flags of archive that init takes too: what is decided once. For the

@@ -203,3 +203,22 @@ func TestInitIsKilledAfterARefusal(t *testing.T) {
 		t.Errorf("%v, %v: the service can't use it", info, err)
 	}
 }
+
+// A service that runs has the secrets that it was handed when it began. Whoever replaces
+// one is told to restart it.
+func TestInitReplacesASecret(t *testing.T) {
+	t.Parallel()
+	w, etc := packaged(t, vbctest.Config{}, "")
+	w.inDir()
+	mustDo(t, os.Chmod(strings.TrimPrefix(w.to, "file://"), 0o777)) //nolint:gosec // for the service's user
+	mustDo(t, os.WriteFile(filepath.Join(etc, "secrets/main-password"), []byte("the one before\n"), 0o600))
+	cmd := w.command("init", "--to", w.to, "--older-than", "90d", "--delete=false")
+	var out strings.Builder
+	cmd.Stdout = &out
+	d := talking(t, cmd)
+	d.answer("Replace it? [y/N]: ", "y")
+	d.answer("config.yaml? [Y/n]: ", "")
+	if code := d.end(); code != 0 || !strings.Contains(out.String(), "systemctl restart") || strings.Contains(out.String(), "systemctl reload") {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
+}

@@ -207,6 +207,8 @@ func (u *setup) keep(variable, name string) error {
 		if err := u.writeDraft(); err != nil {
 			return err
 		}
+	} else if there {
+		u.replaced = true
 	}
 	return u.place.keep(name, value, slices.Contains(u.draft.Secrets, name))
 }

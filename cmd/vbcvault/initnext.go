@@ -74,8 +74,13 @@ func (u *setup) nextService(line func(format string, args ...any)) {
 	}
 	line("Switch the service on. It archives when the schedule says so (%q, %s):", u.cron, u.zoneName())
 	line("  systemctl enable --now vbcvault.service")
-	line("If it runs already, have it read the file:")
-	line("  systemctl reload vbcvault.service")
+	if u.replaced { // systemd hands secrets over when it starts a service: VBC would lock the user for the old password
+		line("If it runs already, restart it, since it was handed the secret that was replaced:")
+		line("  systemctl restart vbcvault.service")
+	} else {
+		line("If it runs already, have it read the file:")
+		line("  systemctl reload vbcvault.service")
+	}
 	line("Start the first run at once, and see how it ends:")
 	as, with := u.by()
 	line("  %s run%s %s --wait", as, with, u.name)
