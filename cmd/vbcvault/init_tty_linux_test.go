@@ -210,7 +210,7 @@ func TestInitReplacesASecret(t *testing.T) {
 	t.Parallel()
 	w, etc := packaged(t, vbctest.Config{}, "")
 	w.inDir()
-	mustDo(t, os.Chmod(strings.TrimPrefix(w.to, "file://"), 0o777)) //nolint:gosec // for the service's user
+	mustDo(t, os.Chmod(strings.TrimPrefix(w.to, "file://"), 0o777))
 	mustDo(t, os.WriteFile(filepath.Join(etc, "secrets/main-password"), []byte("the one before\n"), 0o600))
 	cmd := w.command("init", "--to", w.to, "--older-than", "90d", "--delete=false")
 	var out strings.Builder
