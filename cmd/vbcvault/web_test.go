@@ -109,6 +109,7 @@ func TestWebOpensThePage(t *testing.T) {
 		t.Fatal(r.code)
 	}
 	one := s.openPage("web", "--listen", "127.0.0.1:0")
+	one.eventually("it shows the link", func() bool { return oneTime.MatchString(one.out.String()) }) // its log comes another way
 	one.useLink(one.out.String())
 	code, _ := one.do(http.MethodPost, oneTime.FindString(one.out.String()), url.Values{})
 	if code != http.StatusForbidden {
