@@ -2,7 +2,7 @@ package pipeline
 
 // rightsMutations break what the program says that it must be allowed to do.
 var rightsMutations = []mutation{
-	{"the nightly run is allowed to delete copies", "storage/s3store/rights/rights.go", "{DeleteObject, Objects, Erase, onlyErase}", "{DeleteObject, Objects, Erase | Archive, onlyErase}", "TestPolicies", "./storage/s3store/rights"},
+	{"the nightly run is allowed to delete copies", "storage/s3store/rights/rights.go", "{\"s3:DeleteObject\", Objects, Erase, onlyErase}", "{\"s3:DeleteObject\", Objects, Erase | Archive, onlyErase}", "TestPolicies", "./storage/s3store/rights"},
 	{"a policy allows what lies beside the prefix", "storage/s3store/rights/policy.go", "bucket+\"/\"+literal(where.Prefix)+\"*\"", "bucket+\"/*\"", "TestPolicies", "./storage/s3store/rights"},
 	{"a star in a prefix stands for anything", "storage/s3store/rights/policy.go", "literal(where.Prefix)", "where.Prefix", "TestPolicies", "./storage/s3store/rights"},
 	{"a policy for China is one for elsewhere", "storage/s3store/rights/policy.go", "		return \"aws-cn\"\n", "		return \"aws\"\n", "TestPolicies", "./storage/s3store/rights"},

@@ -30,7 +30,7 @@ func archives(_ context.Context, r *release) error {
 		return err
 	}
 	for _, t := range r.targets {
-		top := strings.Join([]string{"vbcvault", r.version.semver, t.os, t.arch}, "_")
+		top := r.name(t)
 		files := []entry{
 			{path.Base(filepath.ToSlash(r.binary(t))), r.binary(t), 0o755},
 			{"LICENSE", filepath.Join(r.root, "LICENSE"), 0o644},

@@ -18,7 +18,6 @@ import (
 const (
 	// imageName is where the image is published, without a tag.
 	imageName = "ghcr.io/vbcvault/vbcvault"
-	imageHome = "https://github.com/vbcvault/vbcvault"
 	// imageUser is who runs in the image: nobody of the machine.
 	imageUser  = 65532
 	imageState = "/var/lib/vbcvault"
@@ -116,9 +115,9 @@ func (r imaging) labels() map[string]string {
 	return map[string]string{
 		of + "title":         "vbcvault",
 		of + "description":   "Moves call recordings of Vonage Business Communications into S3",
-		of + "url":           imageHome,
-		of + "source":        imageHome,
-		of + "documentation": imageHome + "#readme",
+		of + "url":           homepage,
+		of + "source":        homepage,
+		of + "documentation": homepage + "#readme",
 		of + "version":       r.version.String(),
 		of + "revision":      r.commit,
 		of + "created":       r.time.UTC().Format(time.RFC3339),

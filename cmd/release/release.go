@@ -43,6 +43,11 @@ func (r *release) binary(t target) string {
 	return filepath.Join(r.work, t.os+"-"+t.arch, name)
 }
 
+// name is how files of a target begin.
+func (r *release) name(t target) string {
+	return strings.Join([]string{"vbcvault", r.version.semver, t.os, t.arch}, "_")
+}
+
 // share is a directory as /usr/share is, after the step share: man/man1, man/man7,
 // bash-completion/completions, zsh/vendor-completions, fish/vendor_completions.d.
 func (r *release) share() string { return filepath.Join(r.work, "share") }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/CycloneDX/cyclonedx-gomod/pkg/generate/bin"
@@ -17,12 +16,11 @@ import (
 // binary itself says it has, Go, and under which licence each is.
 func boms(_ context.Context, r *release) error {
 	for _, t := range r.targets {
-		name := strings.Join([]string{"vbcvault", r.version.semver, t.os, t.arch}, "_")
 		bom, err := billOf(r.binary(t), "v"+r.version.semver)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t, err)
 		}
-		err = create(filepath.Join(r.out, name+".cdx.json"), func(w io.Writer) error {
+		err = create(filepath.Join(r.out, r.name(t)+".cdx.json"), func(w io.Writer) error {
 			e := cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON)
 			return e.SetPretty(true).SetEscapeHTML(false).Encode(bom)
 		})

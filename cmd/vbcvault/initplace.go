@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -140,8 +140,8 @@ func (p setupPlace) has(name, value string) (there, same bool, err error) {
 	return true, string(b) == value+"\n" || string(b) == value, err
 }
 
-// keep writes a secret, which its owner alone can read, and the service's user. The file is whole and on disk on return. One that is there is replaced only if
-// that is wanted.
+// keep writes a secret, which its owner alone can read, and the service's user. The file
+// is whole and on disk on return. One that is there is replaced only if that is wanted.
 func (p setupPlace) keep(name, value string, replace bool) error {
 	there, same, err := p.has(name, value)
 	if err != nil || same {
@@ -153,49 +153,13 @@ func (p setupPlace) keep(name, value string, replace bool) error {
 	return publish(p.secret(name), []byte(value+"\n"), p.access(), there)
 }
 
-// accessTo says who may do what with a file.
-type accessTo struct {
-	mode        os.FileMode
-	user, group int // -1 = as whoever makes it
-}
-
-// publish gives a file its content, all or nothing, and lets nobody else have access to
-// it. It is on disk on return. Unless it is to replace one, a file that is there stays
-// as it is, and that is an error.
-func publish(path string, text []byte, to accessTo, replace bool) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-") // readable for its owner only
+// publish gives a file its content, as whole does.
+func publish(path string, text []byte, to accessTo, replace bool) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".vbcvault-unfinished-")
 	if err != nil {
 		return usagef("run it as a user who may write there, or choose another place with --out FILE", "%w", err)
 	}
-	// A crash until the file has its name leaves the temporary one.
-	defer func() {
-		temp.Close()
-		_ = os.Remove(temp.Name())
-	}()
-	if _, err := temp.Write(text); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if runtime.GOOS != "windows" {
-		if err := errors.Join(temp.Chown(to.user, to.group), temp.Chmod(to.mode)); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
-		}
-	}
-	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if replace {
-		err = os.Rename(temp.Name(), path)
-	} else {
-		err = claim(temp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // not every system can
-		dir.Close()
-	}
-	return nil
+	return whole(temp, path, to, replace, func(w io.Writer) error { _, err := w.Write(text); return err })
 }
 
 // handOver gives the service what the checks have made in its state directory: what is

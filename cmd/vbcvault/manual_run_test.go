@@ -88,7 +88,6 @@ var runElsewhere = map[string]string{
 	"go run ./cmd/vbcvault demo": ".ci/run",
 	"go test ./...":              "this is it",
 	"make build":                 "builds the program, and sets what the test sets",
-	"useradd ":                   "needs root; what it makes is tried by TestReadmesNightRuns",
 }
 
 // What the manual says in blocks of sh is run as it stands there, one block after

@@ -31,22 +31,43 @@ func newFileFor(option, path string, mode os.FileMode, write func(io.Writer) err
 	if err != nil {
 		return usagef("use a new file in a writable directory", "%s: %v", option, err)
 	}
+	return whole(temp, path, accessTo{mode: mode, user: -1, group: -1}, false, write)
+}
+
+// accessTo says who may do what with a file.
+type accessTo struct {
+	mode        os.FileMode
+	user, group int // -1 = as whoever makes it
+}
+
+// whole gives the file at path what write writes, all or nothing, by way of temp, which
+// lies beside it and is for its owner alone until it is complete. It is on disk on nil.
+// Unless it is to replace one, a file that is there stays as it is, and that is an error.
+func whole(temp *os.File, path string, to accessTo, replace bool, write func(io.Writer) error) error {
 	// A crash until the file has its name leaves the temporary one.
 	defer func() {
 		temp.Close()
 		_ = os.Remove(temp.Name())
 	}()
-	if err := temp.Chmod(mode); err != nil && runtime.GOOS != "windows" {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
 	out := bufio.NewWriterSize(temp, 1<<16)
 	if err := write(out); err != nil {
 		return err
 	}
-	if err := errors.Join(out.Flush(), temp.Sync(), temp.Close()); err != nil {
+	err := out.Flush()
+	if to.user != -1 || to.group != -1 {
+		err = errors.Join(err, temp.Chown(to.user, to.group))
+	}
+	if runtime.GOOS != "windows" {
+		err = errors.Join(err, temp.Chmod(to.mode))
+	}
+	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := claim(temp.Name(), path); err != nil {
+	name := claim
+	if replace {
+		name = os.Rename
+	}
+	if err := name(temp.Name(), path); err != nil {
 		return fmt.Errorf("name the new file: %w", err)
 	}
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {

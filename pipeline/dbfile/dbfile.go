@@ -33,6 +33,24 @@ type File struct {
 	Write string
 }
 
+// Programs is a table for the version, in one row, for files that have no other place for
+// it. It is no part of their format: files that were made before it get it.
+const Programs = `
+CREATE TABLE IF NOT EXISTS program (
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	version TEXT NOT NULL
+) STRICT;
+`
+
+// WithPrograms is a file of a format that has the table Programs.
+func WithPrograms(format int) File {
+	return File{
+		Format: format,
+		Read:   "SELECT version FROM program",
+		Write:  "INSERT OR REPLACE INTO program (one, version) VALUES (1, ?)",
+	}
+}
+
 // Querier is a database, a connection or a transaction.
 type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row

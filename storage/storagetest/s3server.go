@@ -170,10 +170,7 @@ func waitFor(url string) error {
 	}
 }
 
-// Env is the environment in which a program finds the server.
-func (s *S3Server) Env() []string { return s.EnvFor(s.URL) }
-
-// EnvFor is the same for a proxy before it.
+// EnvFor is the environment in which a program finds the server, or a proxy before it.
 func (s *S3Server) EnvFor(url string) []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID=" + s.AccessKey, "AWS_SECRET_ACCESS_KEY=" + s.SecretKey, "AWS_REGION=" + region,

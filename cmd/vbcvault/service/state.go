@@ -71,23 +71,10 @@ CREATE TABLE outcome (
 CREATE INDEX outcome_of ON outcome (account, kind, ended);
 CREATE INDEX outcome_of_run ON outcome (run);
 CREATE INDEX outcome_of_job ON outcome (job);
-` + programs
-
-// programs has the version of the program that knows the format, in one row. It is no part of
-// the format: files that were made before it get it.
-const programs = `
-CREATE TABLE IF NOT EXISTS program (
-	one     INTEGER PRIMARY KEY CHECK (one = 1),
-	version TEXT NOT NULL
-) STRICT;
-`
+` + dbfile.Programs
 
 // file is what the state has in common with other files of SQLite.
-var file = dbfile.File{
-	Format: format,
-	Read:   "SELECT version FROM program",
-	Write:  "INSERT OR REPLACE INTO program (one, version) VALUES (1, ?)",
-}
+var file = dbfile.WithPrograms(format)
 
 // kept is how long outcomes are: a report looks back a year.
 const kept = 400 * 24 * time.Hour
@@ -275,7 +262,7 @@ func prepare(ctx context.Context, db *sql.DB, path string, as dbfile.File, progr
 
 // note writes down which program it is that knows the file's format.
 func note(ctx context.Context, tx *sql.Tx, as dbfile.File, program string) error {
-	if _, err := tx.ExecContext(ctx, programs); err != nil {
+	if _, err := tx.ExecContext(ctx, dbfile.Programs); err != nil {
 		return err
 	}
 	return as.Note(ctx, tx, program)

@@ -39,7 +39,7 @@ func PolicyFor(needs Need, where Where) Policy {
 	all := For(needs)
 	p := Policy{Version: "2012-10-17"}
 	allow := func(sid string, on Resource, resource string, condition map[string]map[string][]string) {
-		if actions := names(all, on); len(actions) > 0 {
+		if actions := actions(all, on); len(actions) > 0 {
 			p.Statement = append(p.Statement, Statement{sid, "Allow", actions, resource, condition})
 		}
 	}

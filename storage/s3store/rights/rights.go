@@ -38,43 +38,40 @@ const (
 type Right struct {
 	Action string
 	On     Resource
-	Needed Need   // by all of these; 0 if no command uses it
+	Needed Need   // by each of these; 0 if no command uses it
 	For    string // what it is needed for, for people
 }
 
 // Actions that messages name, too.
 const (
-	PutObject          = "s3:PutObject"
-	GetObject          = "s3:GetObject"
-	AbortUpload        = "s3:AbortMultipartUpload"
-	ListBucket         = "s3:ListBucket"
-	ListUploads        = "s3:ListBucketMultipartUploads"
-	GetRetention       = "s3:GetObjectRetention"
-	GetLock            = "s3:GetBucketObjectLockConfiguration"
-	GetVersioning      = "s3:GetBucketVersioning"
-	GetPublicAccess    = "s3:GetBucketPublicAccessBlock"
-	GetPolicyStatus    = "s3:GetBucketPolicyStatus"
-	GetLifecycle       = "s3:GetLifecycleConfiguration"
-	DeleteObject       = "s3:DeleteObject"
-	overrideGovernance = "s3:BypassGovernanceRetention"
-	onlyDoctor         = "`doctor` (optional)"
-	onlyErase          = "`erase` only; never for the nightly run"
-	encryptedBuckets   = "a bucket, or `--sse`, with your own KMS key"
-	lockedObjects      = "`--object-lock`"
-	versionsOfTheSame  = "the same, in a versioned bucket"
-	crashed            = "finding uploads that a crash left"
-	everyCommandOfThem = "every command that uses the bucket"
+	PutObject       = "s3:PutObject"
+	AbortUpload     = "s3:AbortMultipartUpload"
+	ListBucket      = "s3:ListBucket"
+	ListUploads     = "s3:ListBucketMultipartUploads"
+	GetRetention    = "s3:GetObjectRetention"
+	GetLock         = "s3:GetBucketObjectLockConfiguration"
+	GetVersioning   = "s3:GetBucketVersioning"
+	GetPublicAccess = "s3:GetBucketPublicAccessBlock"
+	GetPolicyStatus = "s3:GetBucketPolicyStatus"
+	GetLifecycle    = "s3:GetLifecycleConfiguration"
+)
+
+// What several are needed for.
+const (
+	onlyDoctor    = "`doctor` (optional)"
+	onlyErase     = "`erase` only; never for the nightly run"
+	lockedObjects = "`--object-lock`"
 )
 
 // All are all rights, in the order of the manual.
 var All = []Right{
 	{PutObject, Objects, Archive, "archiving"},
-	{GetObject, Objects, Archive, "verifying copies, `verify`, `restore`"},
-	{"s3:GetObjectVersion", Objects, Archive, versionsOfTheSame},
+	{"s3:GetObject", Objects, Archive, "verifying copies, `verify`, `restore`"},
+	{"s3:GetObjectVersion", Objects, Archive, "the same, in a versioned bucket"},
 	{AbortUpload, Objects, Archive, "cleaning up uploads that a crash left"},
-	{ListBucket, Bucket, Archive, everyCommandOfThem},
-	{ListUploads, Bucket, Archive, crashed},
-	{"kms:GenerateDataKey", Key, KMS, encryptedBuckets},
+	{ListBucket, Bucket, Archive, "every command that uses the bucket"},
+	{ListUploads, Bucket, Archive, "finding uploads that a crash left"},
+	{"kms:GenerateDataKey", Key, KMS, "a bucket, or `--sse`, with your own KMS key"},
 	{"kms:Decrypt", Key, KMS, "the same"},
 	{"s3:PutObjectRetention", Objects, Lock, lockedObjects},
 	{GetRetention, Objects, Lock | Erase, lockedObjects + "; `erase`"},
@@ -86,10 +83,10 @@ var All = []Right{
 	{GetPolicyStatus, Bucket, Checks, onlyDoctor},
 	{GetLifecycle, Bucket, Checks, onlyDoctor},
 	{"s3:RestoreObject", Objects, Restore, "`restore --thaw`"},
-	{DeleteObject, Objects, Erase, onlyErase},
+	{"s3:DeleteObject", Objects, Erase, onlyErase},
 	{"s3:DeleteObjectVersion", Objects, Erase, onlyErase},
 	{"s3:ListBucketVersions", Bucket, Erase, "`erase`"},
-	{overrideGovernance, Objects, 0, "removing a locked copy yourself; no command uses it"},
+	{"s3:BypassGovernanceRetention", Objects, 0, "removing a locked copy yourself; no command uses it"},
 }
 
 // For are the rights that somebody with these needs has to have, and none more.
@@ -110,17 +107,10 @@ func Said() string {
 	return all
 }
 
-func actions(all []Right) (out []string) {
+// actions are those of rights on some kinds of resources, or on all.
+func actions(all []Right, on ...Resource) (out []string) {
 	for _, r := range all {
-		out = append(out, r.Action)
-	}
-	return out
-}
-
-// names are the actions of rights on a resource.
-func names(all []Right, on Resource) (out []string) {
-	for _, r := range all {
-		if r.On == on {
+		if len(on) == 0 || slices.Contains(on, r.On) {
 			out = append(out, r.Action)
 		}
 	}

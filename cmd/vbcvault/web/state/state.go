@@ -25,27 +25,15 @@ import (
 // that is written; those from OldestFormat on are upgraded.
 const Format, OldestFormat = 1, 1
 
-// programs has the version of the program that knows the format, in one row. It is no part
-// of the format: databases that were made before it get it.
-const programs = `
-CREATE TABLE IF NOT EXISTS program (
-	one     INTEGER PRIMARY KEY CHECK (one = 1),
-	version TEXT NOT NULL
-) STRICT;`
-
 // file is what the database has in common with other files of SQLite.
-var file = dbfile.File{
-	Format: Format,
-	Read:   "SELECT version FROM program",
-	Write:  "INSERT OR REPLACE INTO program (one, version) VALUES (1, ?)",
-}
+var file = dbfile.WithPrograms(Format)
 
 // schema is all tables; each is said in the file that uses it.
 var schema = strings.Join([]string{
 	people,
 	forms, holdEnds, handovers, audits,
 	peaksSchema,
-	programs,
+	dbfile.Programs,
 }, "\n")
 
 // DB is the page's memory. Its methods may be called concurrently. What they have
@@ -107,7 +95,7 @@ func prepare(ctx context.Context, db *sql.DB, path string, as dbfile.File, progr
 	}
 	defer tx.Rollback()
 	v, err := dbfile.FormatOf(ctx, tx)
-	make := programs
+	make := dbfile.Programs
 	switch {
 	case err != nil:
 		return err
