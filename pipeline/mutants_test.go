@@ -101,7 +101,7 @@ var mutations = slices.Concat([]mutation{
 	{"the last question before a DELETE is asked too early", "vbc/delete.go", "		if err := g.pass(); err != nil {", "		if err := error(nil); err != nil {", "TestDeleteIsAskedAboutLast", "./vbc"},
 	{"the intent of a DELETE that wasn't sent stays", "pipeline/purge.go", "		return errors.Join(err, r.withdraw(row))", "		return err", "TestSlowDiskWithdraws", "./pipeline"},
 	{"the intent of a DELETE that may have been sent is taken back", "pipeline/purge.go", "	if row.sent {", "	if false {", "TestOpenDeleteIsNotWithdrawn", "./pipeline"},
-	{"the time for which the machine slept doesn't count", "pipeline/evidence/clock.go", "	return max(wall, boot)", "	return wall", "TestEvidenceGoesStale", "./pipeline/evidence"},
+	{"the time for which the machine slept doesn't count", "pipeline/moment/moment.go", "	return max(wall, boot)", "	return wall", "TestAge", "./pipeline/moment"},
 	{"what an export hasn't got whole fails for good", "pipeline/transfer.go", "		if err == nil || !t.bad {", "		if true {", "TestExportGoesWrong", "./cmd/vbcvault"},
 	{"a mark is set although something was hidden", "pipeline/border.go", "	l.report.lack(n)\n	l.marks.doubt()\n", "	l.report.lack(n)\n", "TestHiddenRecording", "./cmd/vbcvault"},
 	{"what a slice has hidden isn't missed", "pipeline/border.go", "	if lacking > 0 || s.thin {", "	if false {", "TestHiddenRecording|TestCountThatStaysShort", "./cmd/vbcvault"},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/moment"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -22,7 +23,7 @@ type Verified struct {
 	sidecar    storage.Object
 	transcript storage.Object // no Key = there is none
 	at         time.Time
-	asked      moment // the same, by other clocks
+	asked      moment.Moment // the same, by other clocks
 }
 
 // Stater is what proof takes: a store that says what it holds.
@@ -69,7 +70,7 @@ func (e *Changed) Error() string {
 // of how it is to be kept, a *Changed if an object was read a moment ago and is
 // another one now, and any other error if it couldn't be asked.
 func Verify(ctx context.Context, store Stater, r vbc.Recording, audio, sidecar, transcript storage.Object) (Verified, error) {
-	v := Verified{recording: r, at: time.Now(), asked: system.now()} // before asking: never newer than the answers
+	v := Verified{recording: r, at: time.Now(), asked: moment.Now()} // before asking: never newer than the answers
 	var err error
 	if v.audio, err = confirm(ctx, store, audio); err != nil {
 		return Verified{}, err

@@ -27,7 +27,7 @@
 // follow which, who is covered by a hold, what a query selects, and the methods,
 // grouped into roles. Whoever uses a manifest asks for the roles that it needs,
 // or declares an interface of its own with the few methods that it calls.
-// Package sqlite implements all of it; package manifesttest says whether an
+// Packages sqlite and postgres implement all of it; package manifesttest says whether an
 // implementation keeps the contract.
 //
 // # What holds for every method
@@ -49,6 +49,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -56,6 +57,7 @@ import (
 // Manifest is all of the contract: what a run works with.
 type Manifest interface {
 	Bound
+	Leased
 	Rows
 	Steps
 	Doubts
@@ -75,6 +77,18 @@ type Manifest interface {
 	Learning
 	Uploads
 	Words
+}
+
+// Opened is a manifest as programs have it: opened, wherever it lies. See package place.
+type Opened interface {
+	Manifest
+	Past
+	io.Closer
+	// Path says where it lies, as --manifest takes it. There is no secret in it.
+	Path() string
+	// Backup copies it to a new file of SQLite at path, durably and whole or not at all,
+	// also while a run uses it. The error is fs.ErrExist (wrapped) if something is there.
+	Backup(ctx context.Context, path string) error
 }
 
 // Bound says what a manifest is about.

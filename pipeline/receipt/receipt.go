@@ -83,6 +83,11 @@ type Entry struct {
 	// on: its verifier.
 	Log      *SeenLog `json:"log,omitempty"`
 	Verifier string   `json:"verifier,omitempty"`
+
+	// Of a manifest that several machines share: the number of the lease under which the
+	// entry was written, which only rises, and the word that its holder alone has.
+	Fence  int64  `json:"fence,omitempty"`
+	Holder string `json:"holder,omitempty"`
 }
 
 // SeenLog is how far another manifest's log had come when this one saw it beside

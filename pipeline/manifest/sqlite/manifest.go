@@ -340,3 +340,9 @@ var (
 	_ manifest.Manifest = (*Manifest)(nil)
 	_ manifest.Filling  = (*Manifest)(nil)
 )
+
+// Lease lasts until Close: it is the operating system's lock. Readers and who is beside a
+// run have no DELETE to send.
+func (m *Manifest) Lease() manifest.Lease { return manifest.Lock }
+
+var _ manifest.Opened = (*Manifest)(nil)

@@ -1,6 +1,6 @@
 //go:build !linux && !windows
 
-package evidence
+package moment
 
 import "time"
 

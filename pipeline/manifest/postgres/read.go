@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// reader reads rows, in a transaction or outside of one. The manifest's number is $1.
+type reader interface {
+	Query(text string, args ...any) (pgx.Rows, error)
+	QueryRow(text string, args ...any) pgx.Row
+}
+
+// reading reads outside of a transaction.
+type reading struct {
+	ctx context.Context
+	m   *Manifest
+}
+
+func (r reading) Query(text string, args ...any) (pgx.Rows, error) {
+	return r.m.db.Query(r.ctx, text, append([]any{r.m.account}, args...)...)
+}
+
+func (r reading) QueryRow(text string, args ...any) pgx.Row {
+	return r.m.row(r.ctx, text, args...)
+}
+
+// row reads one row; arguments begin with $2.
+func (m *Manifest) row(ctx context.Context, text string, args ...any) pgx.Row {
+	return m.db.QueryRow(ctx, text, append([]any{m.account}, args...)...)
+}
+
+// query reads all rows of a statement whose arguments begin with $2; what yields many
+// reads them page by page, so that no connection waits for whoever looks at them.
+func query[T any](ctx context.Context, m *Manifest, scan func(pgx.CollectableRow) (T, error), text string, args ...any) ([]T, error) {
+	return collect(reading{ctx, m}, scan, text, args...)
+}
+
+// collect is query of any reader.
+func collect[T any](from reader, scan func(pgx.CollectableRow) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := from.Query(text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return all, nil
+}
