@@ -77,6 +77,21 @@ type HoldRecord struct {
 	Noted  bool           // the chain has its end, or somebody else's has
 }
 
+// Hold is what it says. Where its text isn't the one that it was made with, nobody
+// knows what it covers, and it is lost.
+func (r HoldRecord) Hold() (h Hold, err error) {
+	if h.Lost = !(HoldText{Hold: r.Digest, Text: r.Made}).Check(); !h.Lost {
+		err = json.Unmarshal(r.Made, &h)
+	}
+	h.Changed = h.Lost && len(r.Made) > 0
+	if err == nil && len(r.Ended) > 0 {
+		h.Removed = &Removal{}
+		err = json.Unmarshal(r.Ended, h.Removed)
+	}
+	h.Digest, h.Number = r.Digest, r.Number
+	return h, err
+}
+
 // HoldText is one deed about a hold in writing: how it was made, or how it has
 // ended.
 type HoldText struct {

@@ -20,23 +20,12 @@ type holdRow struct {
 	Digest, Made, Ended string
 }
 
-// hold is what it says. Where its text isn't the one that it was made with, nobody
-// knows what it covers, and it is lost.
-func (r holdRow) hold() (h manifest.Hold, err error) {
+func (r holdRow) hold() (manifest.Hold, error) {
 	digest, err := storage.ParseDigest(r.Digest)
 	if err != nil {
-		return h, err
+		return manifest.Hold{}, err
 	}
-	if h.Lost = !(manifest.HoldText{Hold: digest, Text: []byte(r.Made)}).Check(); !h.Lost {
-		err = json.Unmarshal([]byte(r.Made), &h)
-	}
-	h.Changed = h.Lost && r.Made != ""
-	if err == nil && r.Ended != "" {
-		h.Removed = &manifest.Removal{}
-		err = json.Unmarshal([]byte(r.Ended), h.Removed)
-	}
-	h.Digest, h.Number = digest, r.Number
-	return h, err
+	return manifest.HoldRecord{Number: r.Number, Digest: digest, Made: []byte(r.Made), Ended: []byte(r.Ended)}.Hold()
 }
 
 // Holds returns all holds in the order of their numbers, those that were
