@@ -99,10 +99,6 @@ func (m *Manifest) PutOff(ctx context.Context, r manifest.Row, until time.Time) 
 	panic("not written yet")
 }
 
-func (m *Manifest) Resting(ctx context.Context, sel manifest.Selection) ([]manifest.Row, error) {
-	panic("not written yet")
-}
-
 func (m *Manifest) Retention(ctx context.Context) (shortest time.Duration, err error) {
 	panic("not written yet")
 }
