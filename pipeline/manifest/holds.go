@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -90,6 +91,29 @@ func (r HoldRecord) Hold() (h Hold, err error) {
 	}
 	h.Digest, h.Number = r.Digest, r.Number
 	return h, err
+}
+
+// Receipt is the entry of the chain that says how the hold was made, or, if that has one,
+// how it has ended.
+func (r HoldRecord) Receipt(account string, run int64, made bool) (receipt.Entry, error) {
+	h, err := r.Hold()
+	e := receipt.Entry{Type: receipt.Held, At: h.At, Run: run, Account: account, Hold: h.Number, Digest: h.Digest}
+	if err == nil && made {
+		e.Type, e.At, e.Removal = receipt.Released, h.Removed.At, storage.SumOf(r.Ended)
+	}
+	return e, err
+}
+
+// End ends a hold, signed.
+func (h *Hold) End(reason, by string, key receipt.Key) (end HoldText, signed string, err error) {
+	if end, err = NewEnd(h.Digest, reason, by); err != nil {
+		return end, "", err
+	}
+	if err = json.Unmarshal(end.Text, &h.Removed); err != nil {
+		return end, "", err
+	}
+	signed, err = key.SignHoldEnd(end.Hold, storage.SumOf(end.Text))
+	return end, signed, err
 }
 
 // HoldText is one deed about a hold in writing: how it was made, or how it has
