@@ -57,10 +57,6 @@ func (m *Manifest) PutOff(ctx context.Context, r manifest.Row, until time.Time) 
 	panic("not written yet")
 }
 
-func (m *Manifest) Resting(ctx context.Context, sel manifest.Selection) ([]manifest.Row, error) {
-	panic("not written yet")
-}
-
 func (m *Manifest) Scrub(ctx context.Context) error { panic("not written yet") }
 
 func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manifest.Row, error] {
