@@ -29,7 +29,7 @@ func (m *Manifest) count(ctx context.Context, q manifest.Query, c *manifest.Coun
 	if len(q.IDs) > 0 || q.Held != nil || q.Words != "" { // of which PostgreSQL knows too little
 		return m.countRows(ctx, q, c)
 	}
-	t := terms{Query: q}
+	t := terms{Query: q, account: m.account}
 	few, err := m.least(ctx, t.ways(said.Query{}))
 	if err != nil {
 		return err
@@ -84,6 +84,9 @@ func (m *Manifest) countCalls(ctx context.Context, t terms, c *manifest.Counting
 		extensions = "extensions"
 	}
 	where := t.where(&v)
+	if n := len(months); n > 0 { // what has come since isn't counted
+		where += " AND start >= " + v.add(months[0]) + " AND start < " + v.add(months[n-1])
+	}
 	all, err := query(ctx, m, func(row pgx.CollectableRow) (f counted, err error) {
 		return f, row.Scan(&f.month, &f.value, &f.extensions, &f.n, &f.bytes, &f.unsure, &f.unknown)
 	}, fmt.Sprintf(`SELECT %s, %s, %s, count(*), coalesce(sum(greatest(bytes, 0)), 0)::bigint, count(*) FILTER (WHERE %[4]s),
@@ -131,20 +134,19 @@ func (m *Manifest) months(ctx context.Context, t terms, c *manifest.Counting) (b
 // countUnsure looks at the calls of which PostgreSQL isn't sure.
 func (m *Manifest) countUnsure(ctx context.Context, q manifest.Query, c *manifest.Counting) error {
 	s, err := m.search(ctx, q)
-	for err == nil && !s.done {
-		var page []found
-		if page, err = s.next(ctx); err != nil {
-			break
+	if err != nil {
+		return err
+	}
+	s.terms.doubt = true
+	for r, err := range s.all(ctx) {
+		if err != nil {
+			return err
 		}
-		var rows []manifest.Row
-		rows, err = m.rowsAt(ctx, unsureOf(page))
-		for _, r := range rows {
-			if q.Matches(r) {
-				c.Row(r)
-			}
+		if q.Matches(r) {
+			c.Row(r)
 		}
 	}
-	return err
+	return nil
 }
 
 func unsureOf(page []found) (some []found) {

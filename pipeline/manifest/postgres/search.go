@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -19,22 +20,21 @@ func (m *Manifest) Search(ctx context.Context, q manifest.Query) iter.Seq2[manif
 	return func(yield func(manifest.Row, error) bool) {
 		found := 0
 		s, err := m.search(ctx, q)
-		for err == nil && !s.done {
-			var page []manifest.Row
-			if page, err = s.rows(ctx); err != nil {
-				break
-			}
-			for _, r := range page {
-				if !q.Matches(r) || !s.fitsHolds(r) || q.Passed(r) {
-					continue
-				}
-				if found++; !yield(r, nil) || found == q.Limit {
-					return
-				}
-			}
-		}
 		if err != nil {
 			yield(manifest.Row{}, err)
+			return
+		}
+		for r, err := range s.all(ctx) {
+			if err != nil {
+				yield(manifest.Row{}, err)
+				return
+			}
+			if !q.Matches(r) || !s.fitsHolds(r) || q.Passed(r) {
+				continue
+			}
+			if found++; !yield(r, nil) || found == q.Limit {
+				return
+			}
 		}
 	}
 }
@@ -61,7 +61,7 @@ const (
 )
 
 func (m *Manifest) search(ctx context.Context, q manifest.Query) (*search, error) {
-	s := &search{m: m, terms: terms{Query: narrowed(q)}, limit: pendingPage, look: firstLook}
+	s := &search{m: m, terms: terms{Query: narrowed(q), account: m.account}, limit: pendingPage, look: firstLook}
 	var err error
 	if s.asked, err = said.Parse(q.Words); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (m *Manifest) search(ctx context.Context, q manifest.Query) (*search, error
 		s.limit = min(s.limit, q.Limit)
 	}
 	if len(q.IDs) > 0 {
-		s.few = way{withIDs(q.IDs)}
+		s.few, s.limit = way{withIDs(q.IDs)}, math.MaxInt32 // they are found all at once
 	}
 	s.c = s.terms.begin()
 	return s, nil
@@ -97,14 +97,29 @@ type found struct {
 	end    bool // it isn't: up to there calls were looked at, and there may be more
 }
 
-// rows are the next page of recordings that may be selected. It may have none, and yet
-// not be the last.
-func (s *search) rows(ctx context.Context) ([]manifest.Row, error) {
-	page, err := s.next(ctx)
-	if err != nil {
-		return nil, err
+// all are the recordings that may be selected, in the query's order.
+func (s *search) all(ctx context.Context) iter.Seq2[manifest.Row, error] {
+	return func(yield func(manifest.Row, error) bool) {
+		for !s.done {
+			page, err := s.next(ctx)
+			if err != nil {
+				yield(manifest.Row{}, err)
+				return
+			}
+			for some := range slices.Chunk(page, pendingPage) {
+				rows, err := s.m.rowsAt(ctx, some)
+				if err != nil {
+					yield(manifest.Row{}, err)
+					return
+				}
+				for _, r := range rows {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+		}
 	}
-	return s.m.rowsAt(ctx, page)
 }
 
 // rowsAt are the recordings at these places, in their order, as far as they are there.
@@ -158,7 +173,7 @@ func (s *search) further(ctx context.Context) (err error) {
 	return err
 }
 
-// nextOfFew are those of a way. The rows of a query for ids are all read at once.
+// nextOfFew are those of a way.
 func (s *search) nextOfFew(ctx context.Context) ([]found, error) {
 	var v values
 	page, err := s.read(ctx, s.ofFew(&v), v)
@@ -182,7 +197,7 @@ func (s *search) from(v *values) (from, where string) {
 	from, where = "vbcvault.call", s.terms.where(v)
 	if len(s.asked.Terms) > 0 {
 		from = "vbcvault.spoken JOIN vbcvault.call USING (account, start, kind, owner, id, nth)"
-		where += " AND " + saysAll(v, s.asked)
+		where += " AND " + saysAll(v, s.m.account, s.asked)
 	}
 	return from, where
 }

@@ -29,12 +29,14 @@ func (t terms) ways(asked said.Query) (all []way) {
 			all = append(all, w)
 		}
 	}
-	add(len(asked.Terms) > 0, t.saidWhole(asked), t.saidInParts(asked))
+	add(len(asked.Terms) > 0, t.saidWay(asked)...)
 	add(len(t.IDs) > 0, withIDs(t.IDs))
 	add(len(t.States) > 0, t.inStates)
 	add(len(t.Number) > 2, t.of(func(v *values) string { return endsIn(v, "caller_end", t.Number) }), t.of(func(v *values) string { return endsIn(v, "dnis_end", t.Number) }))
 	if digits := digitsOf(t.Filter.CallerID); digits != "" {
-		add(true, t.of(func(v *values) string { return "caller_end = " + v.add(reversed(digits[max(0, len(digits)-longestEnd):])) }))
+		add(true, t.of(func(v *values) string {
+			return "caller_end = " + v.add(reversed(digits[max(0, len(digits)-longestEnd):]))
+		}))
 	}
 	if t.Filter.Extension != "" {
 		add(true, t.marked("e", t.Filter.Extension), t.isOdd())
@@ -46,7 +48,11 @@ func (t terms) ways(asked said.Query) (all []way) {
 		add(true, t.marked("d", t.Filter.Direction), t.isOdd())
 	}
 	if grams, foreignOnly := gramsOf(strings.ToLower(t.Name)); len(grams) > 0 || foreignOnly {
-		add(true, t.named(grams), t.named([]string{""}), t.isOdd())
+		w := way{t.withName([]string{""}), t.isOdd()}
+		if !foreignOnly {
+			w = append(w, t.withName(grams))
+		}
+		add(true, w...)
 	}
 	add(t.Transcribed != nil && *t.Transcribed, t.of(func(*values) string { return "transcribed" }))
 	if holds := manifest.InForce(t.holds); t.Held != nil && *t.Held && len(holds) > 0 {
@@ -73,8 +79,8 @@ func (t terms) marked(kind string, marks ...string) func(v *values) string {
 	})
 }
 
-// named is the part whose callers' names have these in them, three letters each.
-func (t terms) named(grams []string) func(v *values) string {
+// withName is the part whose callers' names have these in them, three letters each.
+func (t terms) withName(grams []string) func(v *values) string {
 	return t.of(func(v *values) string {
 		return "vbcvault.grams(account, cnam) @> vbcvault.grams_of($1, " + v.add(grams) + ")"
 	})
@@ -137,7 +143,9 @@ func (t terms) heldWay(holds []manifest.Hold) (w way, ok bool) {
 			return nil, false
 		}
 	}
-	inSaid := func(*values) string { return "SELECT " + placeOf + " FROM vbcvault.recording WHERE account = $1 AND said <> ''" }
+	inSaid := func(*values) string {
+		return "SELECT " + placeOf + " FROM vbcvault.recording WHERE account = $1 AND said <> ''"
+	}
 	return append(w, inSaid, t.isOdd()), true
 }
 

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"math"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,9 @@ import (
 // terms is a query as PostgreSQL is asked it.
 type terms struct {
 	manifest.Query
-	holds []manifest.Hold // all that there are, where Held asks for them
+	account int64
+	holds   []manifest.Hold // all that there are, where Held asks for them
+	doubt   bool            // only what PostgreSQL isn't sure of
 }
 
 // where is a condition that whatever matches fulfils. Of calls that aren't odd, and that
@@ -35,6 +36,9 @@ func (t terms) where(v *values) string {
 	}
 	if t.Held != nil {
 		all = append(all, t.held(v))
+	}
+	if t.doubt {
+		all = append(all, t.unsure())
 	}
 	all = append(all, t.around(v)...)
 	if read := t.read(v); len(read) > 0 {
@@ -127,7 +131,7 @@ func ofText(text string, condition func() string) string {
 	return condition()
 }
 
-// storableOnly are those texts that PostgreSQL can have.
+// storableOnly are those spelled that PostgreSQL can have.
 func storableOnly(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return storable(s) != s })
 }
@@ -136,13 +140,13 @@ func storableOnly(all []string) []string {
 // knows.
 func foreign(text string) string { return "octet_length(" + text + ") <> length(" + text + ")" }
 
-// texts are looked through as one, with what is in none of them between.
-const texts = `(caller_id || E'\n' || dnis || E'\n' || cnam || E'\n' || file_name || E'\n' || array_to_string(extensions, E'\n'))`
+// spelled are looked through as one, with what is in none of them between.
+const spelled = `(caller_id || E'\n' || dnis || E'\n' || cnam || E'\n' || file_name || E'\n' || array_to_string(extensions, E'\n'))`
 
 // withText is the condition that a text is in a name or number.
 func (t terms) withText(v *values, text string) string {
 	if !strings.Contains(text, "\n") {
-		return "(strpos(lower(" + texts + "), " + v.add(text) + ") > 0 OR " + foreign(texts) + ")"
+		return "(strpos(lower(" + spelled + "), " + v.add(text) + ") > 0 OR " + foreign(spelled) + ")"
 	}
 	return "EXISTS (SELECT 1 FROM unnest(ARRAY[caller_id, dnis, cnam, file_name] || extensions) AS e WHERE strpos(lower(e), " + v.add(text) + ") > 0 OR " + foreign("e") + ")"
 }
@@ -171,7 +175,7 @@ func reversed(digits string) string {
 func (t terms) unsure() string {
 	text := "odd"
 	if t.Text != "" {
-		text += " OR " + foreign(texts)
+		text += " OR " + foreign(spelled)
 	}
 	if t.Name != "" {
 		text += " OR " + foreign("cnam")
@@ -226,7 +230,6 @@ func narrowed(q manifest.Query) manifest.Query {
 	}
 	return q
 }
-
 
 // named are states as PostgreSQL takes them.
 func named(states []manifest.State) (all []string) {
