@@ -190,7 +190,7 @@ func (l *logins) ask(ctx context.Context, app *tokens, grant, refresh string) (*
 	if err != nil {
 		return nil, err
 	}
-	defer l.pacer.ended()
+	defer l.pacer.ended(granted)
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	t, err := l.send(ctx, app, grant, refresh, granted)
@@ -206,7 +206,7 @@ func (l *logins) ask(ctx context.Context, app *tokens, grant, refresh string) (*
 	return t, err
 }
 
-func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, granted time.Time) (*token, error) {
+func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, granted turn) (*token, error) {
 	form := url.Values{"grant_type": {grant}}
 	if grant == "password" {
 		form.Set("username", l.username)
