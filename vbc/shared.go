@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -241,9 +242,15 @@ func (p *pace) fields() map[string]any {
 	}
 }
 
-// written is a pace as it is kept: JSON, durations in nanoseconds.
+// written is a pace as it is kept: JSON, durations in nanoseconds; what is zero is left out.
 func (p *pace) written() string {
-	text, err := json.Marshal(p.fields())
+	fields := p.fields()
+	for name, value := range fields {
+		if reflect.ValueOf(value).Elem().IsZero() {
+			delete(fields, name)
+		}
+	}
+	text, err := json.Marshal(fields)
 	if err != nil {
 		panic(fmt.Sprint("vbc: ", err)) // numbers, truths and times
 	}
