@@ -106,10 +106,14 @@ func (a surroundings) vbcOptions() (vbc.Options, error) {
 
 // newClient makes a client that remembers refused logins beside the manifest.
 func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
-	if err := ownership.Fit(manifest); err != nil && !a.handsOver { // refused logins are kept beside it
+	near, err := a.near(manifest)
+	if err != nil {
 		return nil, err
 	}
-	o.Memory = a.rememberedFor(manifest)
+	if err := ownership.Fit(near); err != nil && !a.handsOver { // refused logins are kept beside it
+		return nil, err
+	}
+	o.Memory = a.rememberedFor(near)
 	client, err := vbc.New(o)
 	if err != nil {
 		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}

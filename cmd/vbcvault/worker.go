@@ -47,6 +47,9 @@ func (w *worker) of(a config.Account) configured {
 	return c
 }
 
+// around is what all accounts have around them.
+func (w *worker) around(ctx context.Context) surroundings { return w.of(config.Account{}).around(ctx) }
+
 // quietly is where the words of one account's work go: its log, which names the account.
 func (w *worker) quietly(a config.Account) *output {
 	o := &output{streams: streams{out: io.Discard, err: w.output.err}, log: w.output.log.With("account", a.Name), printer: w.output.printer}
