@@ -138,7 +138,7 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), m.leaseFor/3)
 	defer cancel()
-	conn, err := m.db.Acquire(ctx)
+	conn, err := m.db.writes.Acquire(ctx)
 	if err != nil {
 		return nil, &againError{err}
 	}
@@ -252,7 +252,7 @@ func (m *Manifest) reallyCommit(ctx context.Context, tx pgx.Tx) error {
 func (m *Manifest) marked(mark string) (is bool, err error) {
 	for m.stillOurs() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), m.leaseFor/6)
-		err = m.db.QueryRow(ctx, "SELECT batch = $2 FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, mark).Scan(&is)
+		err = m.db.writes.QueryRow(ctx, "SELECT batch = $2 FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, mark).Scan(&is)
 		cancel()
 		if err == nil {
 			return is, nil

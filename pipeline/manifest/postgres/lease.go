@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/moment"
@@ -115,15 +116,14 @@ func (l *lease) renew(ctx context.Context) {
 		}
 		asked := moment.Now()
 		brief, cancel := context.WithTimeout(ctx, every)
-		tag, err := l.m.db.Exec(brief, `UPDATE vbcvault.lease SET until = clock_timestamp() + $4::bigint * interval '1 microsecond'
-			WHERE account = $1 AND fence = $2 AND holder = $3 AND until > clock_timestamp()`, l.m.account, l.fence, l.holder, l.lasts.Microseconds())
+		granted, err := l.ask(brief)
 		cancel()
 		switch wait = every; {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			wait = min(every/4, time.Second)
-		case tag.RowsAffected() == 0:
+		case !granted:
 			l.lose("it has ended in the database, and another machine may have it")
 			return
 		default:
@@ -137,6 +137,17 @@ func (l *lease) renew(ctx context.Context) {
 	}
 }
 
+// ask asks the database to let the lease last from now on. It doesn't wait long for a
+// transaction that has locked it, were it our own: there are few connections for this.
+func (l *lease) ask(ctx context.Context) (granted bool, err error) {
+	var both pgx.Batch
+	both.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", (l.lasts/30).Milliseconds()))
+	both.Queue(`UPDATE vbcvault.lease SET until = clock_timestamp() + $4::bigint * interval '1 microsecond'
+		WHERE account = $1 AND fence = $2 AND holder = $3 AND until > clock_timestamp()`, l.m.account, l.fence, l.holder, l.lasts.Microseconds()).
+		Exec(func(tag pgconn.CommandTag) error { granted = tag.RowsAffected() > 0; return nil })
+	return granted, l.m.db.leases.SendBatch(ctx, &both).Close()
+}
+
 // giveBack ends the lease, so that another machine may have it at once.
 func (l *lease) giveBack() error {
 	l.stop()
@@ -147,7 +158,7 @@ func (l *lease) giveBack() error {
 	l.lose("it was given back")
 	ctx, cancel := context.WithTimeout(context.Background(), l.lasts/4)
 	defer cancel()
-	_, err := l.m.db.Exec(ctx, "UPDATE vbcvault.lease SET until = '-infinity', clean = true WHERE account = $1 AND fence = $2 AND holder = $3", l.m.account, l.fence, l.holder)
+	_, err := l.m.db.leases.Exec(ctx, "UPDATE vbcvault.lease SET until = '-infinity', clean = true WHERE account = $1 AND fence = $2 AND holder = $3", l.m.account, l.fence, l.holder)
 	if err != nil {
 		return fmt.Errorf("give back the lease of manifest %s, which ends by itself: %w", l.m.place.Name, err)
 	}

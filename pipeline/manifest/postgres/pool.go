@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,11 +12,14 @@ import (
 )
 
 // pool is the connections to one database, which all manifests that this program has
-// open there share: so their number doesn't grow with that of the accounts.
+// open there share: so their number doesn't grow with that of the accounts. Whoever reads
+// for long keeps nobody from writing, and whoever waits for a lock lets no lease run out.
 type pool struct {
-	*pgxpool.Pool
-	dsn  string
-	used int
+	*pgxpool.Pool // for reading
+	writes        *pgxpool.Pool
+	leases        *pgxpool.Pool
+	dsn           string
+	used          int
 }
 
 var pools struct {
@@ -23,9 +27,15 @@ var pools struct {
 	of map[string]*pool
 }
 
-// MaxConnections is how many connections one program has to a database, at most, unless
-// its address says pool_max_conns.
-const MaxConnections = 10
+// How many connections one program has to a database, at most. An address that says
+// pool_max_conns means those for reading.
+const (
+	readingConnections = 6
+	writingConnections = 4
+	leaseConnections   = 2
+
+	MaxConnections = readingConnections + writingConnections + leaseConnections
+)
 
 // pooled are the connections to a place's database, until release.
 func pooled(ctx context.Context, place Place, password string) (*pool, error) {
@@ -40,11 +50,30 @@ func pooled(ctx context.Context, place Place, password string) (*pool, error) {
 		p.used++
 		return p, nil
 	}
+	p := &pool{dsn: key, used: 1}
+	for of, most := range map[**pgxpool.Pool]int32{&p.Pool: readingConnections, &p.writes: writingConnections, &p.leases: leaseConnections} {
+		if *of, err = connections(ctx, dsn, password, most); err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	if pools.of == nil {
+		pools.of = map[string]*pool{}
+	}
+	pools.of[key] = p
+	return p, nil
+}
+
+// connections are up to so many to a database. Each is made when it is needed.
+func connections(ctx context.Context, dsn, password string, most int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, err
 	}
-	if config.MaxConns = MaxConnections; config.ConnConfig.RuntimeParams["application_name"] == "" {
+	if most != readingConnections || !strings.Contains(dsn, "pool_max_conns=") {
+		config.MaxConns = most
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "vbcvault"
 	}
 	if password != "" {
@@ -59,11 +88,7 @@ func pooled(ctx context.Context, place Place, password string) (*pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	if pools.of == nil {
-		pools.of = map[string]*pool{}
-	}
-	pools.of[key] = &pool{Pool: p, dsn: key, used: 1}
-	return pools.of[key], nil
+	return p, nil
 }
 
 // release gives the connections back; the last one closes them.
@@ -72,6 +97,14 @@ func (p *pool) release() {
 	defer pools.Unlock()
 	if p.used--; p.used == 0 {
 		delete(pools.of, p.dsn)
-		p.Close()
+		p.close()
+	}
+}
+
+func (p *pool) close() {
+	for _, some := range []*pgxpool.Pool{p.Pool, p.writes, p.leases} {
+		if some != nil {
+			some.Close()
+		}
 	}
 }
