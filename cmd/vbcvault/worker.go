@@ -28,7 +28,7 @@ func (w *worker) use(c *config.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was := w.common.shared
-	w.common = configured{path: c.Path, state: c.StateDir, shared: was}
+	w.common = configured{path: c.Path, state: c.StateDir, database: c.Database, shared: was}
 	if all := accountsOf(c); len(all) > 0 {
 		w.common.shared = all[0].shared
 		w.common.shared.inherit(was)
