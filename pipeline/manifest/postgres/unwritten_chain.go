@@ -1,7 +1,6 @@
 package postgres
 
 import (
-
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
