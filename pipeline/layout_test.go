@@ -26,7 +26,7 @@ const module = "github.com/vbcvault/vbcvault/"
 
 // What each package may import of ours. Imports go one way.
 var mayImport = map[string][]string{
-	"cmd/vbcvault": {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/dbfile", "pipeline/index", "pipeline/layout", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/ownership", "storage/s3store", "storage/s3store/rights", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
+	"cmd/vbcvault": {"cmd/vbcvault/config", "cmd/vbcvault/holding", "cmd/vbcvault/manpage", "cmd/vbcvault/metrics", "cmd/vbcvault/notify", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "cmd/vbcvault/report", "cmd/vbcvault/schedule", "cmd/vbcvault/service", "cmd/vbcvault/spelling", "cmd/vbcvault/story", "cmd/vbcvault/web", "cmd/vbcvault/web/access", "cmd/vbcvault/web/state", "pipeline", "pipeline/archive", "pipeline/catalog", "pipeline/check", "pipeline/code", "pipeline/dbfile", "pipeline/index", "pipeline/layout", "pipeline/manifest", "pipeline/manifest/place", "pipeline/manifest/sqlite", "pipeline/progress", "pipeline/proof", "pipeline/prove", "pipeline/rebuild", "pipeline/receipt", "pipeline/refusal", "pipeline/restore", "pipeline/spool", "pipeline/words", "storage", "storage/dirstore", "storage/mount", "storage/ownership", "storage/s3store", "storage/s3store/rights", "vbc", "vbc/vbctest", "vbc/vbctest/calls"},
 	"pipeline": {"pipeline/archive", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/manifest", "pipeline/progress", "pipeline/receipt", "pipeline/refusal", "pipeline/retry", "pipeline/spool", "storage", "vbc"},
 	"pipeline/archive": {"pipeline/catalog", "pipeline/code", "pipeline/evidence", "pipeline/flow", "pipeline/layout", "pipeline/ledger", "pipeline/manifest", "pipeline/receipt", "pipeline/refusal", "storage", "vbc"},
 	"pipeline/catalog": {"pipeline/manifest", "storage"},
@@ -64,12 +64,12 @@ var mayImport = map[string][]string{
 	"storage/ownership": {},
 	"cmd/vbcvault/config": {"cmd/vbcvault/schedule", "cmd/vbcvault/spelling"},
 	"cmd/vbcvault/spelling": {},
-	"cmd/vbcvault/holding": {"pipeline/manifest", "pipeline/manifest/sqlite", "storage", "storage/ownership", "vbc"},
+	"cmd/vbcvault/holding": {"pipeline/manifest", "pipeline/manifest/place", "pipeline/manifest/sqlite", "storage", "storage/ownership", "vbc"},
 	"cmd/vbcvault/outcome": {"pipeline"},
 	"cmd/vbcvault/overview": {"cmd/vbcvault/outcome", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/receipt"},
 	"cmd/vbcvault/metrics": {"cmd/vbcvault/outcome", "cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/progress"},
 	"cmd/vbcvault/notify": {"cmd/vbcvault/config", "cmd/vbcvault/outcome", "cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/retry", "storage/ownership"},
-	"cmd/vbcvault/report": {"cmd/vbcvault/overview", "pipeline", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/receipt"},
+	"cmd/vbcvault/report": {"cmd/vbcvault/overview", "pipeline", "pipeline/check", "pipeline/code", "pipeline/manifest", "pipeline/manifest/place", "pipeline/manifest/sqlite", "pipeline/receipt"},
 	"cmd/vbcvault/manpage": {},
 	"cmd/vbcvault/schedule": {},
 	"cmd/vbcvault/story": {"cmd/vbcvault/overview", "pipeline", "pipeline/code", "pipeline/manifest", "pipeline/receipt", "storage"},
@@ -83,7 +83,7 @@ var mayImport = map[string][]string{
 	"pipeline/manifest/manifesttest": {"pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
 	"pipeline/manifest/sqlite": {"pipeline/code", "pipeline/dbfile", "pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "storage/mount", "storage/ownership", "vbc"},
 	"pipeline/manifest/postgres": {"pipeline/code", "pipeline/manifest", "pipeline/moment", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
-	"pipeline/manifest/place": {"pipeline/manifest", "pipeline/manifest/postgres", "pipeline/manifest/sqlite", "pipeline/receipt"},
+	"pipeline/manifest/place": {"pipeline/manifest", "pipeline/manifest/postgres", "pipeline/manifest/sqlite", "pipeline/receipt", "storage"},
 	"pipeline/manifest/postgres/postgrestest": {"pipeline/manifest/postgres"},
 	"pipeline/dbfile": {},
 }

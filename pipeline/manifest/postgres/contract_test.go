@@ -4,6 +4,8 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
@@ -12,11 +14,13 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
-// TestContract holds PostgreSQL to what every manifest promises.
+// TestContract holds PostgreSQL to what every manifest promises. All manifests are in one
+// database, where none may see anything of another.
 func TestContract(t *testing.T) {
 	t.Parallel()
+	database, number := postgrestest.New(t), atomic.Int64{}
 	manifesttest.Run(t, func(t testing.TB) manifesttest.Place {
-		path := postgrestest.Named(postgrestest.New(t), "m")
+		path := postgrestest.Named(database, fmt.Sprint("m", number.Add(1)))
 		k, err := receipt.NewKey()
 		if err != nil {
 			t.Fatal(err)
