@@ -25,7 +25,7 @@ func (s *Service) LastRuns(ctx context.Context) (map[string]outcome.Outcome, err
 }
 
 func lastRuns(ctx context.Context, q querier) (map[string]outcome.Outcome, error) {
-	all, err := outcomes(ctx, q, "id IN (SELECT max(id) FROM outcome WHERE kind = ? GROUP BY account)", Archive)
+	all, err := outcomes(ctx, q, "id IN (SELECT max(id) FROM main.outcome WHERE kind = ? GROUP BY account)", Archive)
 	last := make(map[string]outcome.Outcome, len(all))
 	for _, e := range all {
 		last[e.Account] = e.Outcome

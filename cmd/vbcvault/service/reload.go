@@ -103,13 +103,13 @@ func (s *Service) keepSettings() (names []string) {
 func (s *Service) newPlaces(ctx context.Context) error {
 	began := time.Now()
 	removed := make(chan error, 1)
-	go func() { removed <- s.queue.client.Queues().Remove(context.WithoutCancel(ctx), workQueue) }()
+	go func() { removed <- s.queue.client.Queues().Remove(context.WithoutCancel(ctx), s.workQueue()) }()
 	for {
 		s.cut.give()
 		select {
 		case err := <-removed:
 			if err == nil {
-				err = s.queue.client.Queues().Add(workQueue, s.places())
+				err = s.queue.client.Queues().Add(s.workQueue(), s.places())
 			}
 			if err != nil {
 				return fmt.Errorf("change the number of places: %w", err)

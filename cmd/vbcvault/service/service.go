@@ -90,11 +90,14 @@ type Pauses struct {
 	Busy     time.Duration // before work is tried again whose manifest is in use (1 min)
 	Poll     time.Duration // between two looks at the queue (1 s)
 	Schedule time.Duration // between two looks at the clock (10 s)
+	Lost     time.Duration // after which a machine that gives no sign of life is lost, and others do its work (1 min)
+	Grace    time.Duration // for which work waits for the machine that did its account's last (5 s)
 }
 
 // Options say what a service serves. StateDir, Config, Worker and Log are needed.
 type Options struct {
-	StateDir string // of service.db and what belongs to it; it is made if it is missing
+	StateDir string  // of service.db and what belongs to it; it is made if it is missing
+	Shared   *Shared // the database that several machines share in place of service.db, nil = this machine is alone
 	Config   *config.Config
 	Load     func(context.Context) (*config.Config, error) // reads the file anew, for Reload
 	Worker   Worker

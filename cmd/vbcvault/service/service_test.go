@@ -217,7 +217,7 @@ func TestPlaces(t *testing.T) {
 func (h *house) slices(n int) {
 	h.t.Helper()
 	eventually(h.t, fmt.Sprintf("%d slices end", n), func() bool {
-		found, err := h.service.queue.client.JobList(h.t.Context(), river.NewJobListParams().Queues(workQueue).States(rivertype.JobStateCompleted))
+		found, err := h.service.queue.client.JobList(h.t.Context(), river.NewJobListParams().Queues(h.service.queue.own).States(rivertype.JobStateCompleted))
 		if err != nil {
 			h.t.Fatal(err)
 		}
