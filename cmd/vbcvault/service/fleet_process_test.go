@@ -52,6 +52,7 @@ type process struct {
 	Lost     time.Duration // also of leases
 	Digest   string
 	Version  string
+	Key      string // that signs receipts
 
 	cmd *exec.Cmd
 }
@@ -97,7 +98,7 @@ type leased struct {
 }
 
 func (l leased) do(ctx context.Context, _ Kind, account string) outcome.Outcome {
-	m, err := postgres.Open(ctx, postgrestest.Named(l.p.Address, account), postgres.WithLease(l.p.Lost), postgres.WithMachine(l.p.Machine))
+	m, err := postgres.Open(ctx, postgrestest.Named(l.p.Address, account), postgres.WithLease(l.p.Lost), postgres.WithMachine(l.p.Machine), postgres.WithKey(l.p.Key))
 	switch {
 	case errors.Is(err, manifest.ErrLocked):
 		return outcome.Outcome{ExitCode: exitStopped, ErrorCode: code.AnotherRun, Error: err.Error()}
@@ -120,12 +121,12 @@ func (l leased) do(ctx context.Context, _ Kind, account string) outcome.Outcome 
 		case <-ctx.Done():
 			return outcome.Outcome{ExitCode: outcome.Interrupted, ErrorCode: code.Interrupted}
 		case <-m.Lease().Lost():
-			return outcome.Outcome{ExitCode: exitStopped, ErrorCode: codeLease, Error: m.Lease().Held().Error()}
+			return outcome.Outcome{ExitCode: exitStopped, ErrorCode: code.Lease, Error: m.Lease().Held().Error()}
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	if err := m.Lease().Held(); err != nil {
-		return outcome.Outcome{ExitCode: exitStopped, ErrorCode: codeLease, Error: err.Error()}
+		return outcome.Outcome{ExitCode: exitStopped, ErrorCode: code.Lease, Error: err.Error()}
 	}
 	if _, err := l.db.ExecContext(ctx, "UPDATE did SET done = true WHERE account = $1 AND fence = $2", account, fence); err != nil {
 		return outcome.Outcome{ExitCode: exitStopped, Error: err.Error()}
@@ -140,6 +141,7 @@ func (f *fleet) start(p *process) *process {
 	if p.Dir == "" {
 		p.Dir = f.t.TempDir()
 	}
+	p.Key = f.key
 	if p.AtOnce == 0 {
 		p.AtOnce = 4
 	}

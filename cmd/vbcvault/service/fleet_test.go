@@ -12,15 +12,23 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // fleet is a database, and the machines that share a state in it.
 type fleet struct {
 	t       *testing.T
 	address string
+	key     string // that signs receipts
 }
 
-func newFleet(t *testing.T) *fleet { return &fleet{t: t, address: postgrestest.New(t)} }
+func newFleet(t *testing.T) *fleet {
+	key, err := receipt.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fleet{t: t, address: postgrestest.New(t), key: key.Secret()}
+}
 
 func (f *fleet) shared(machine string) Shared {
 	f.t.Helper()

@@ -263,10 +263,6 @@ func (s *Service) leave(one *resident) {
 	}
 }
 
-// codeLease is the code of a run that has lost its manifest's lease. Nothing is wrong with
-// the account, and the next run resumes.
-const codeLease = "lease"
-
 // patience is how long work waits for a manifest that something else is using. A run
 // elsewhere may take days; one that takes longer than a day is worth a word.
 const patience = 24 * time.Hour
@@ -287,7 +283,7 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		s.log.Info("work is interrupted; it goes on when the service starts again", "account", r.account, "kind", r.kind, "run", r.run)
 		s.leave(one)
 		return river.JobSnooze(0)
-	case o.ErrorCode == codeLease && s.machine != nil && !cancelled:
+	case o.ErrorCode == code.Lease && s.machine != nil && !cancelled:
 		s.log.Warn("the lease of the manifest was lost; the work goes on when it is free again, on any machine", "account", r.account, "kind", r.kind, "run", r.run, "reason", o.Error)
 		s.leave(one)
 		return river.JobSnooze(s.pauses.Busy)
