@@ -45,8 +45,10 @@ func (f *fleet) house(machine string, accounts ...string) *house {
 	h := newHouse(f.t, accounts...)
 	h.options.Log = slog.New(slog.NewTextHandler(f.t.Output(), nil)).With("machine", machine)
 	h.options.Pauses.Lost, h.options.Pauses.Grace = 2*time.Second, time.Millisecond
-	sh := f.shared(machine)
-	h.options.Shared = &sh
+	h.shared = func() *Shared {
+		sh := f.shared(machine)
+		return &sh
+	}
 	return h
 }
 
@@ -58,6 +60,18 @@ func (f *fleet) control() *Control {
 	}
 	f.t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// onBoth tests a machine that is alone, and one that has its state in a database.
+func onBoth(t *testing.T, test func(*testing.T, builder)) {
+	t.Run("alone", func(t *testing.T) {
+		t.Parallel()
+		test(t, newHouse)
+	})
+	t.Run("shared", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T, accounts ...string) *house { return newFleet(t).house("machine", accounts...) })
+	})
 }
 
 // Two machines share the work of many accounts: each is done once, and both do some.
