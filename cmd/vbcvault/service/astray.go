@@ -69,8 +69,16 @@ func (s *Service) endAstray(ctx context.Context, one *resident) error {
 	var o outcome.Outcome
 	stored := false
 	err := s.state.change(ctx, func(tx txn) (err error) {
-		if r, err = rowOf(ctx, tx, one.account.Name, one.kind); err != nil || r.epoch == one.epoch && r.job == 0 {
-			return err // it is stored, and about to be left
+		stored = false
+		if r, err = rowOf(ctx, tx, one.account.Name, one.kind); err != nil {
+			return err
+		}
+		if r.epoch == one.epoch && r.job == 0 { // it is stored, and about to be left
+			if one.over() && one.stored { // by whoever never learned that it was
+				s.goesElsewhere(one)
+			}
+			one.stored = one.over()
+			return nil
 		}
 		if r.epoch == one.epoch {
 			if is, err := s.queue.open(ctx, tx.Tx, r.job); is || err != nil {
@@ -78,7 +86,13 @@ func (s *Service) endAstray(ctx context.Context, one *resident) error {
 			}
 		}
 		one.cancel() // what has come to its end already isn't changed
-		if !one.over() || r.epoch != one.epoch {
+		switch {
+		case !one.over():
+			return nil
+		case r.epoch != one.epoch && s.machine != nil: // another machine goes on with it
+			s.goesElsewhere(one)
+			return nil
+		case r.epoch != one.epoch:
 			return nil // a later job of this kind comes upon it
 		}
 		o = one.out

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -107,7 +108,33 @@ func (s *Service) takeUpLost(ctx context.Context) error {
 	for _, j := range all {
 		errs = append(errs, s.takeUpOne(ctx, j))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.takeUpOwn(ctx))...)
+}
+
+// takeUpOwn has jobs done again that this process seems to do, and doesn't: the answer in
+// which River was given them was lost, or the database was away when they had ended.
+// Where the work goes on, or has ended, the job finds it.
+func (s *Service) takeUpOwn(ctx context.Context) error {
+	found, err := s.state.db.QueryContext(ctx, `SELECT id, queue, kind, state, args FROM main.river_job WHERE state = 'running'
+		AND attempted_by[array_upper(attempted_by, 1)] = ? AND attempted_at < clock_timestamp() - ?::bigint * interval '1 millisecond'`,
+		s.machine.instance, s.machine.lost.Milliseconds()/2)
+	if err != nil {
+		return fmt.Errorf("see what this machine does: %w", err)
+	}
+	all, err := lostJobs(found)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	all = slices.DeleteFunc(all, func(j lostJob) bool { return s.jobs[j.id] })
+	s.mu.Unlock()
+	for _, j := range all {
+		s.log.Warn("a job was lost between the database and this machine; it is done again", "job", j.id, "kind", j.kind)
+		if _, err := s.state.db.ExecContext(ctx, "UPDATE main.river_job SET state = 'available' WHERE id = ? AND state = 'running'", j.id); err != nil {
+			return fmt.Errorf("have job %d done: %w", j.id, err)
+		}
+	}
+	return nil
 }
 
 // lostJob is a job that a lost machine had.

@@ -161,7 +161,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 		switch {
 		case r == nil:
 			return nil
-		case there && job.FinalizedAt != nil && !r.began.IsZero(): // the run goes on in the service, which waits for its next job
+		case there && job.FinalizedAt != nil && !r.began.IsZero() && !(c.state.shared && job.Queue == workQueue): // the run goes on in the service, which waits for its next job
 			return ErrBetween
 		case there && job.FinalizedAt == nil:
 			return nil
@@ -251,6 +251,7 @@ type Job struct {
 	MadeUp  bool      `json:"made_up,omitempty"` // for a start that was missed
 	Exit    *int      `json:"exit_code,omitempty"`
 	Error   string    `json:"error,omitempty"`
+	Machine string    `json:"machine,omitempty"` // of several, the one that has it
 }
 
 // Jobs are all jobs that tell something, of each account together.
@@ -299,6 +300,9 @@ func (c *Control) jobsOf(ctx context.Context, tx txn, r row, serving bool) (all 
 		}
 		if j != nil && j.FinalizedAt == nil {
 			line := jobOf(j, is, serving)
+			if line.Machine, err = c.machineOf(ctx, tx, j.Queue); err != nil {
+				return nil, err
+			}
 			line.Since = r.due
 			if !r.began.IsZero() {
 				line.Since = r.began

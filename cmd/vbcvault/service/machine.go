@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,8 +28,10 @@ type machine struct {
 	name     string
 	version  string
 	state    *state
+	lives    database // connections that nobody else uses
 	log      *slog.Logger
 	lost     time.Duration
+	clock    func() time.Time // this machine's own, which may be wrong
 
 	mu      sync.Mutex
 	beaten  moment.Moment // when it was last said to live, with success
@@ -48,7 +51,13 @@ func newMachine(ctx context.Context, s *state, o Options) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{instance: strings.ToLower(rand.Text()), home: home, name: o.Shared.Machine, version: o.Version, state: s, log: o.Log, lost: o.Pauses.orUsual().Lost}
+	m := &machine{instance: strings.ToLower(rand.Text()), home: home, lives: s.db, name: o.Shared.Machine, version: o.Version, state: s, log: o.Log, lost: o.Pauses.orUsual().Lost, clock: o.clock}
+	if m.clock == nil {
+		m.clock = time.Now
+	}
+	if o.Shared.Lives != nil {
+		m.lives.DB = o.Shared.Lives
+	}
 	if _, err := s.db.ExecContext(ctx, "DELETE FROM main.machine WHERE home = ? OR until < clock_timestamp() - interval '1 day'", home); err != nil {
 		return nil, fmt.Errorf("end earlier processes of this machine: %w", err)
 	}
@@ -85,10 +94,10 @@ func (m *machine) configure(c *river.Config) {
 
 // beat says that this process lives, and learns what others have said to it.
 func (m *machine) beat(ctx context.Context, config string, places int) error {
-	asked, before := moment.Now(), time.Now()
+	asked, before := moment.Now(), m.clock()
 	var now int64
 	var drain bool
-	err := m.state.db.QueryRowContext(ctx, `INSERT INTO main.machine AS m (instance, home, name, version, places, config, config_since, until, ahead)
+	err := m.lives.QueryRowContext(ctx, `INSERT INTO main.machine AS m (instance, home, name, version, places, config, config_since, until, ahead)
 		VALUES (?, ?, ?, ?, ?, ?, coalesce((SELECT min(o.config_since) FROM main.machine o WHERE o.config = ? AND o.until > clock_timestamp()), clock_timestamp()),
 			clock_timestamp() + ?::bigint * interval '1 millisecond', ?)
 		ON CONFLICT (instance) DO UPDATE SET places = excluded.places, config = excluded.config, seen = clock_timestamp(), until = excluded.until, ahead = excluded.ahead,
@@ -98,7 +107,7 @@ func (m *machine) beat(ctx context.Context, config string, places int) error {
 	if err != nil {
 		return fmt.Errorf("say that this machine lives: %w", err)
 	}
-	took := time.Since(before)
+	took := m.clock().Sub(before)
 	ahead := before.Add(took / 2).Sub(time.UnixMilli(now)).Round(time.Millisecond)
 	if ahead.Abs() <= took {
 		ahead = 0 // nobody can tell
@@ -128,7 +137,7 @@ func (m *machine) beat(ctx context.Context, config string, places int) error {
 // others are the machines with another configuration than this one, for people, and
 // newest the configuration that was read last.
 func (m *machine) others(ctx context.Context, config string) (others, newest string, err error) {
-	found, err := m.state.db.QueryContext(ctx, "SELECT name, config FROM main.machine WHERE until > clock_timestamp() ORDER BY config_since DESC, config, name")
+	found, err := m.lives.QueryContext(ctx, "SELECT name, config FROM main.machine WHERE until > clock_timestamp() ORDER BY config_since DESC, config, name")
 	if err != nil {
 		return "", "", fmt.Errorf("see which machines there are: %w", err)
 	}
@@ -147,6 +156,19 @@ func (m *machine) others(ctx context.Context, config string) (others, newest str
 		}
 	}
 	return strings.Join(all, ", "), newest, found.Err()
+}
+
+// machineOf is what people call the machine whose queue a job is in, "" if it is nobody's.
+func (c *Control) machineOf(ctx context.Context, tx txn, queue string) (name string, err error) {
+	instance, is := strings.CutPrefix(queue, ownQueue)
+	if !is {
+		return "", nil
+	}
+	err = tx.QueryRowContext(ctx, "SELECT name FROM main.machine WHERE instance = ?", instance).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
 }
 
 // anybody reports whether any machine serves.
@@ -237,7 +259,7 @@ func (m *machine) Now() time.Time {
 	if m == nil {
 		return time.Now()
 	}
-	return time.Now().Add(-m.Ahead())
+	return m.clock().Add(-m.Ahead())
 }
 
 // NowOrNil is part of River's idea of a clock: nil has it ask the database where it can.

@@ -36,6 +36,7 @@ type Service struct {
 	reloads  chan struct{}
 
 	mu        sync.Mutex
+	jobs      map[int64]bool // of River, that are being done in this process
 	config    *config.Config
 	residents map[string]*resident // by account
 	bad       error                // why the file as it is now isn't used, nil = it is
@@ -51,7 +52,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{
 		state: st, worker: o.Worker, hooks: o.Hooks, readOverview: o.Overview, load: o.Load, notifier: o.Notifier, log: o.Log,
-		pauses: o.Pauses.orUsual(), config: o.Config, residents: map[string]*resident{}, reloads: make(chan struct{}, 1),
+		pauses: o.Pauses.orUsual(), config: o.Config, residents: map[string]*resident{}, jobs: map[int64]bool{}, reloads: make(chan struct{}, 1),
 	}
 	if s.notifier == nil {
 		s.notifier = nobody{}
@@ -148,7 +149,7 @@ func (s *Service) loop(ctx context.Context) error {
 	tick := time.NewTicker(s.pauses.Schedule)
 	defer tick.Stop()
 	for failed := 0; ; {
-		next, err := s.look(ctx)
+		next, err := s.lookWithin(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -181,6 +182,16 @@ func (s *Service) loop(ctx context.Context) error {
 	}
 }
 
+// lookWithin is look, which takes a minute at most where the database is elsewhere.
+func (s *Service) lookWithin(ctx context.Context) (time.Time, error) {
+	if s.machine != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, stuckAfter/2)
+		defer cancel()
+	}
+	return s.look(ctx)
+}
+
 // look begins what is due.
 func (s *Service) look(ctx context.Context) (time.Time, error) {
 	s.mu.Lock()
@@ -191,6 +202,9 @@ func (s *Service) look(ctx context.Context) (time.Time, error) {
 	}
 	if err := s.findAstray(ctx); err != nil {
 		return time.Time{}, err
+	}
+	if s.machine != nil && !s.machine.mayBegin() {
+		return time.Time{}, nil
 	}
 	return s.scheduler.tick(ctx, c, s.machine.Now())
 }
@@ -203,6 +217,18 @@ func (s *Service) forget(ctx context.Context) error {
 	}
 	s.forgotten = now
 	return s.state.forget(ctx, now.Add(-kept))
+}
+
+// atWork notes that a job is being done until done is called.
+func (s *Service) atWork(job int64) (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[job] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.jobs, job)
+	}
 }
 
 func (s *Service) underWay() int {

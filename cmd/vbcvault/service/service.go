@@ -71,6 +71,8 @@ type Hooks struct {
 	Watch func(a config.Account, stats *progress.Stats)
 	// Ended says what work came to; it is stored already. It must return soon.
 	Ended func(a config.Account, kind Kind, o outcome.Outcome)
+	// Left says that work goes on on another machine, or later: it has come to nothing here.
+	Left func(a config.Account, kind Kind)
 	// Tell tells people. It is called once for each outcome, and again, also after a
 	// restart, as long as it fails: for a day, then it is given up. A process that is
 	// killed in the midst of it calls it again. after is how the account stands now, nil
@@ -108,6 +110,8 @@ type Options struct {
 	Log      *slog.Logger
 	Pauses   Pauses
 	Version  string // of the program, which a state that it makes or upgrades says
+
+	clock func() time.Time // for tests: this machine's, nil = time.Now. Only one of several has one
 }
 
 // Errors that say why a service doesn't start. Their texts are meant for people.

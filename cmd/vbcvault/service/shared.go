@@ -13,16 +13,25 @@ import (
 )
 
 // Shared is a database of PostgreSQL in which several machines keep one state. Whoever
-// is given one closes its DB.
+// is given one closes its connections.
 type Shared struct {
 	DB      *sql.DB
-	Address string // for messages: without a password
-	Machine string // what people call this machine
+	Lives   *sql.DB // for a service to say that it lives, however busy the others are; nil = DB
+	Address string  // for messages: without a password
+	Machine string  // what people call this machine
 }
 
 // Connections is how many connections a service, or a command that looks at one, has to
 // the database beside those of manifests, at most.
 const Connections = 6
+
+func (sh Shared) close() error {
+	err := sh.DB.Close()
+	if sh.Lives != nil {
+		err = errors.Join(err, sh.Lives.Close())
+	}
+	return err
+}
 
 // takeState is the state that a service is to keep, which it takes for itself; of a
 // shared one, only the state directory.
@@ -32,7 +41,7 @@ func takeState(ctx context.Context, o Options) (*state, error) {
 	}
 	lock, err := lockDir(ctx, o.StateDir)
 	if err != nil {
-		return nil, errors.Join(err, o.Shared.DB.Close())
+		return nil, errors.Join(err, o.Shared.close())
 	}
 	s, err := openShared(ctx, *o.Shared, o.Version, true)
 	if err != nil {
@@ -61,7 +70,7 @@ var steps = []step{
 // openShared opens the state that several machines share. Its tables are made and
 // upgraded by a service, and by nobody beside that.
 func openShared(ctx context.Context, sh Shared, program string, owner bool) (*state, error) {
-	s := &state{db: database{DB: sh.DB, words: words{postgres: true}}, path: sh.Address, shared: true}
+	s := &state{db: database{DB: sh.DB, words: words{postgres: true}}, path: sh.Address, shared: true, lives: sh.Lives}
 	if err := s.prepare(ctx, program, owner); err != nil {
 		return nil, errors.Join(fmt.Errorf("the state of the service in %s: %w", sh.Address, err), s.Close())
 	}

@@ -33,6 +33,7 @@ type slicer[T working] struct {
 
 // Work takes up the work of a job for one slice.
 func (w *slicer[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	defer w.s.atWork(job.ID)()
 	return w.s.slice(ctx, w.kind, job.Args.what(), job.CreatedAt, func(tx txn) error { return complete(ctx, tx, job) })
 }
 
@@ -45,6 +46,7 @@ type resident struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when out is there
 	out     outcome.Outcome
+	stored  bool        // it was found stored already; the loop's
 	asked   bool        // somebody has cancelled it; the job's own
 	yields  atomic.Bool // another machine is to go on with it
 }
@@ -64,7 +66,9 @@ func (one *resident) over() bool {
 // is stored and the work is over. A crash at any moment leaves one of these too, or the
 // first with a job that seems to run, for which see recover.
 func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time, complete func(txn) error) error {
-	r, err := rowOf(ctx, s.state.db, w.Account, kind)
+	brief, cancel := s.state.within(ctx)
+	defer cancel()
+	r, err := rowOf(brief, s.state.db, w.Account, kind)
 	if err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time
 	if s.machine.drains() && !s.hasResident(r) {
 		return s.handOver(ctx, r, complete)
 	}
-	one, err := s.resident(ctx, r)
+	one, err := s.resident(brief, r)
 	if one == nil || err != nil {
 		return err
 	}
@@ -263,6 +267,14 @@ func (s *Service) leave(one *resident) {
 	}
 }
 
+// goesElsewhere is leave for work that has come to nothing here.
+func (s *Service) goesElsewhere(one *resident) {
+	s.leave(one)
+	if s.hooks.Left != nil {
+		s.hooks.Left(one.account, one.kind)
+	}
+}
+
 // patience is how long work waits for a manifest that something else is using. A run
 // elsewhere may take days; one that takes longer than a day is worth a word.
 const patience = 24 * time.Hour
@@ -277,7 +289,7 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 	switch {
 	case o.ExitCode == outcome.Interrupted && s.machine != nil && !cancelled && (s.draining.Err() != nil || one.yields.Load()):
 		s.log.Info("work is interrupted; another machine goes on with it", "account", r.account, "kind", r.kind, "run", r.run)
-		s.leave(one)
+		s.goesElsewhere(one)
 		return s.handOver(ctx, r, complete)
 	case o.ExitCode == outcome.Interrupted && s.draining.Err() != nil:
 		s.log.Info("work is interrupted; it goes on when the service starts again", "account", r.account, "kind", r.kind, "run", r.run)
@@ -285,7 +297,7 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		return river.JobSnooze(0)
 	case o.ErrorCode == code.Lease && s.machine != nil && !cancelled:
 		s.log.Warn("the lease of the manifest was lost; the work goes on when it is free again, on any machine", "account", r.account, "kind", r.kind, "run", r.run, "reason", o.Error)
-		s.leave(one)
+		s.goesElsewhere(one)
 		return river.JobSnooze(s.pauses.Busy)
 	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && s.machine.Now().Sub(r.due) < patience:
 		level := slog.LevelInfo
@@ -302,7 +314,10 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		o.Error, o.Hint = "another run uses the manifest, and nothing was done", "see whether that run gets on: vbcvault status --manifest "+o.Manifest
 	}
 	switch err := s.store(ctx, r, o, complete); {
-	case errors.Is(err, errPast): // another job for the same work has stored it
+	case errors.Is(err, errPast): // another job for the same work has stored it, or another machine does it
+		if s.machine != nil {
+			s.goesElsewhere(one)
+		}
 		return river.JobCancel(err)
 	case err != nil:
 		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)

@@ -89,6 +89,7 @@ type state struct {
 	path   string       // of the file, or the database's address
 	lock   *flock.Flock // nil if somebody else serves
 	shared bool         // it is a database
+	lives  *sql.DB      // nil, or its Shared.Lives
 }
 
 // Place says whether a service may keep its state in a directory: the error is
@@ -308,14 +309,31 @@ func check(ctx context.Context, tx *sql.Tx) error {
 // Close gives the state back.
 func (s *state) Close() error {
 	err := s.db.Close()
+	if s.lives != nil {
+		err = errors.Join(err, s.lives.Close())
+	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
 	}
 	return err
 }
 
+// within bounds how long a database somewhere else may take to answer: one that hangs must
+// hold nothing up for good.
+func (s *state) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.shared {
+		return context.WithTimeout(ctx, answersWithin)
+	}
+	return context.WithCancel(ctx)
+}
+
+// answersWithin is that for one change; whoever waits for a row's lock has it by then.
+const answersWithin = 30 * time.Second
+
 // change does something in one transaction.
 func (s *state) change(ctx context.Context, do func(txn) error) error {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
 	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin a change of %s: %w", s.path, err)

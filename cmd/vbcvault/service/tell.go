@@ -78,6 +78,7 @@ const lastWords = 5 * time.Second
 
 // Work tells of one outcome. Its error has River try again later.
 func (t *teller) Work(ctx context.Context, job *river.Job[tellArgs]) error {
+	defer t.s.atWork(job.ID)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.s.draining, func() { time.AfterFunc(lastWords, cancel) })()
@@ -114,6 +115,7 @@ func (*reporter) Timeout(*river.Job[reportArgs]) time.Duration { return 10 * tim
 
 // Work sends the report that is due. Its error has River try again later.
 func (p *reporter) Work(ctx context.Context, job *river.Job[reportArgs]) error {
+	defer p.s.atWork(job.ID)()
 	r, err := rowOf(ctx, p.s.state.db, "", Report)
 	if err != nil {
 		return err
