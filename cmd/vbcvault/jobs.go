@@ -109,11 +109,11 @@ resumes there.`,
 
 // withService opens the state of the service of a configuration.
 func withService(ctx context.Context, path string, do func(context.Context, *service.Control) error) error {
-	_, state, err := readConfig(path)
+	file, state, err := readConfig(path)
 	if err != nil {
 		return err
 	}
-	c, err := service.Open(ctx, state)
+	c, err := openService(ctx, aroundAll(ctx, file), state)
 	if err != nil {
 		return serviceError(err)
 	}

@@ -19,6 +19,16 @@ func LastRuns(ctx context.Context, dir string) (map[string]outcome.Outcome, erro
 	return last, errors.Join(err, st.Close())
 }
 
+// LastSharedRuns is LastRuns for services that share a database.
+func LastSharedRuns(ctx context.Context, sh Shared) (map[string]outcome.Outcome, error) {
+	st, err := openShared(ctx, sh, "", false)
+	if err != nil {
+		return nil, err
+	}
+	last, err := lastRuns(ctx, st.db)
+	return last, errors.Join(err, st.Close())
+}
+
 // LastRuns is as the function of that name, before Run.
 func (s *Service) LastRuns(ctx context.Context) (map[string]outcome.Outcome, error) {
 	return lastRuns(ctx, s.state.db)

@@ -68,6 +68,8 @@ func (s *Service) check(ctx context.Context) (*config.Config, error) {
 	switch {
 	case c.StateDir != was.StateDir:
 		return nil, errors.New("state-dir has changed, which needs a restart of vbcvault serve")
+	case c.Database.URL != was.Database.URL:
+		return nil, errors.New("database has changed, which needs a restart of vbcvault serve")
 	case c.Service.Listen != was.Service.Listen:
 		return nil, errors.New("listen has changed, which needs a restart of vbcvault serve")
 	}
