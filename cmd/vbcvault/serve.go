@@ -120,8 +120,12 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
 	tells.use(c)
 	warnUnscheduled(c, o.log)
+	shared, err := sharedState(ctx, aroundAll(ctx, c), true)
+	if err != nil {
+		return err
+	}
 	svc, err := service.New(ctx, service.Options{
-		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
+		StateDir: state, Shared: shared, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(ctx context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
 			if err == nil {
