@@ -131,6 +131,9 @@ func (n *node) volume(t *testing.T, o *objects, v corev1.Volume, here *strings.R
 		mode = *v.Projected.DefaultMode
 		for _, name := range secretFiles(o) {
 			files[name] = "secret of " + name
+			if strings.HasSuffix(name, "receipts-key") {
+				files[name] = signingKey
+			}
 		}
 		if _, ok := files["hook"]; ok {
 			files["hook"] = "https://hook.example.com/T1"
@@ -167,6 +170,9 @@ func own(t *testing.T, path string, mode int32) {
 		t.Fatal(err)
 	}
 }
+
+// signingKey is one that signs nothing but here.
+const signingKey = "PRIVATE+KEY+vbcvault/v27r7a5b3zft+14857a8a+ASL8uG+O7AYTaqYpG9NOTsvf/2hG6SnmC0JMdbOgn1km"
 
 // secretFile is a reference to a secret of the chart's.
 var secretFile = regexp.MustCompile(`(?:/etc/vbcvault/secrets/|\bcredential: )([A-Za-z0-9._-]+)`)

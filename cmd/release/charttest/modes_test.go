@@ -120,44 +120,16 @@ func TestConfigChangeIsNoticed(t *testing.T) {
 	}
 }
 
-// TestSeveralReplicas fills the template that waits for a program whose manifests are in
-// a database: a chart of such a program says so in its annotations.
-func TestSeveralReplicas(t *testing.T) {
-	t.Parallel()
-	c := loaded(t)
-	c.Metadata.Annotations["vbcvault/manifests"] = "sqlite,postgres"
-	values := valuesOf(t, sets(t)["everything"])
-	values["replicas"], values["database"] = 3, map[string]any{"secret": "db"}
-	o := deployed(t, c, values)
-	if len(o.deployments) != 1 || len(o.statefulSets)+len(o.claims) > 0 {
-		t.Fatal("it is no Deployment alone")
-	}
-	if n := o.deployments[0].Spec.Replicas; n == nil || *n != 3 {
-		t.Errorf("%v replicas", n)
-	}
-	for _, w := range o.workloads() {
-		o.fits(t, w)
-		for _, wrong := range unrestricted(w.pod.Spec) {
-			t.Errorf("%s: %s", w.kind, wrong)
-		}
-	}
-	o.leads(t, o.workloads()[0])
-	delete(values, "database")
-	if _, err := rendered(c, values); err == nil || !strings.Contains(err.Error(), "several replicas need a database") {
-		t.Errorf("replicas without a database: %v", err)
-	}
-	values = valuesOf(t, sets(t)["job"])
-	values["database"] = map[string]any{"secret": "db"}
-	if _, err := rendered(c, values); err == nil || !strings.Contains(err.Error(), "need mode: service") {
-		t.Errorf("a job with a database: %v", err)
-	}
-}
-
 // TestLongNames gives the release the longest name that Helm allows.
 func TestLongNames(t *testing.T) {
 	t.Parallel()
-	for _, set := range []string{"everything", "job"} {
-		values := valuesOf(t, sets(t)[set])
+	for _, set := range []string{"everything", "job", "shared"} {
+		var values map[string]any
+		if set == "shared" {
+			values = shared(t)
+		} else {
+			values = valuesOf(t, sets(t)[set])
+		}
 		values["fullnameOverride"] = strings.Repeat("a", 51) + "-" + strings.Repeat("b", 11)
 		o := deployed(t, loaded(t), values)
 		names := map[string]int{}
@@ -166,6 +138,9 @@ func TestLongNames(t *testing.T) {
 		}
 		for _, s := range o.statefulSets {
 			names[s.Name] = 52 // a label of its pods has 11 letters more
+		}
+		for _, d := range o.deployments {
+			names[d.Name] = 52 // its pods' names have 16 more
 		}
 		for _, s := range o.services {
 			names[s.Name] = 63

@@ -54,8 +54,14 @@ func TestRefused(t *testing.T) {
 		{"a page that no Service leads to", "everything", `{web: {enabled: false}, config: {web: {listen: ":8180"}}}`, "no Service leads to the page"},
 		{"an Ingress to no page", "service", `web: {ingress: {enabled: true}}`, "web.ingress.enabled needs web.enabled"},
 		{"roles whose order is lost", "everything", `config: {web: {oidc: {roles: {all: admin}}}}`, "config.web.oidc.roles has several roles"},
-		{"several replicas", "service", `replicas: 2`, "several replicas, or a database, are refused"},
-		{"a database", "service", `database: {secret: db}`, "several replicas, or a database, are refused"},
+		{"several replicas", "service", `replicas: 2`, "several replicas need a database that they share"},
+		{"several replicas of a job", "job", `replicas: 2`, "need mode: service"},
+		{"a database of a job", "job", `database: {secret: db}`, "need mode: service"},
+		{"a database without a key", "service", `database: {secret: db}`, "the account acme has no signing-key"},
+		{"a database and one key", "service", `{database: {secret: db}, config: {accounts: {acme: {signing-key: {credential: k}}}}}`, "the account globex has no signing-key"},
+		{"a page's database without a page", "service", `database: {secret: db, pageSecret: db2}`, "database.pageSecret is for the page's pod"},
+		{"a page's database alone", "everything", `database: {pageSecret: db2}`, "it needs database.secret"},
+		{"the address of the chart's own", "service", `env: [{name: VBCVAULT_DATABASE_URL_FILE, value: /tmp/url}]`, "at '/env/0/name'"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,17 @@
-{{/* The text of the configuration file. */}}
+{{/* The text of the configuration file. Where the page has a pod of its own, no other one answers it. */}}
 {{- define "vbcvault.configText" -}}
 {{- include "vbcvault.check" . -}}
+{{- include "vbcvault.textFor" (dict "root" . "page" (and .Values.web.enabled (not (include "vbcvault.pageApart" .)))) -}}
+{{- end }}
+
+{{/* And of that of the page's pod. */}}
+{{- define "vbcvault.pageText" -}}
+{{- include "vbcvault.textFor" (dict "root" . "page" true) -}}
+{{- end }}
+
+{{- define "vbcvault.textFor" -}}
+{{- $page := .page -}}
+{{- with .root -}}
 {{- if .Values.configText -}}
 {{- .Values.configText | trimSuffix "\n" }}
 {{- if and (eq .Values.mode "service") (not (hasKey (include "vbcvault.given" . | fromYaml) "service")) }}
@@ -13,7 +24,7 @@ service:
 {{- if eq .Values.mode "service" -}}
 {{- $_ := set $config "service" (dict "listen" (printf ":%s" (include "vbcvault.metricsPort" .))) -}}
 {{- end -}}
-{{- if .Values.web.enabled -}}
+{{- if $page -}}
 {{- $_ := set $config.web "listen" (printf ":%s" (include "vbcvault.webPort" .)) -}}
 {{- end -}}
 {{- range $name, $notifier := $config.notify -}}
@@ -24,6 +35,7 @@ service:
 {{- end -}}
 {{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -77,15 +89,33 @@ service:
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if or .Values.database.secret (gt (int .Values.replicas) 1) -}}
-{{- if not (has "postgres" (splitList "," (index .Chart.Annotations "vbcvault/manifests"))) -}}
-{{- fail "several replicas, or a database, are refused: this version of vbcvault keeps its manifests in files, which only one pod may write. Set replicas: 1, and remove database.secret" -}}
+{{- include "vbcvault.checkDatabase" (dict "root" . "given" $given) -}}
+{{- end }}
+
+{{- define "vbcvault.checkDatabase" -}}
+{{- $values := .root.Values -}}
+{{- $given := .given -}}
+{{- $shared := or $values.database.secret $given.database -}}
+{{- if and $shared (not (has "postgres" (splitList "," (index .root.Chart.Annotations "vbcvault/manifests")))) -}}
+{{- fail "a database is refused: the program of this chart keeps its manifests in files. Remove database.secret and config.database" -}}
 {{- end -}}
-{{- if not $service -}}
-{{- fail "replicas and database.secret need mode: service" -}}
+{{- if and (or $shared (gt (int $values.replicas) 1)) (ne $values.mode "service") -}}
+{{- fail "replicas and a database need mode: service. In mode job Kubernetes starts one pod, with the manifests on its volume" -}}
 {{- end -}}
-{{- if not .Values.database.secret -}}
-{{- fail "several replicas need a database that they share: set database.secret, or replicas: 1" -}}
+{{- if and (gt (int $values.replicas) 1) (not $shared) -}}
+{{- fail "several replicas need a database that they share: set database.secret or config.database, or replicas: 1" -}}
+{{- end -}}
+{{- if and $values.database.secret $given.database -}}
+{{- fail "database.secret and config.database are both there: write one of them" -}}
+{{- end -}}
+{{- if and $values.database.pageSecret (not (and $values.database.secret $values.web.enabled)) -}}
+{{- fail "database.pageSecret is for the page's pod: it needs database.secret and web.enabled" -}}
+{{- end -}}
+{{- if $shared -}}
+{{- range $name, $account := $given.accounts -}}
+{{- if not (get ($account | default dict) "signing-key") -}}
+{{- fail (printf "the account %s has no signing-key. Pods that share a database have no file in which to keep it: write config.accounts.%s.signing-key, as in {credential: %s-receipts-key}, and put what vbcvault manifest key prints into that key of a Secret" $name $name $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

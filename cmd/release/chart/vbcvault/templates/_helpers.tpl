@@ -52,7 +52,31 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (printf "%s-state" (include "vbcvault.fullname" .)) .Values.persistence.existingClaim -}}
 {{- end }}
 
-{{/* "true" if several pods share a database, "" if one pod has a volume. */}}
+{{/* "true" if manifests are in a database, which several pods may share, "" if they are on a volume of one pod. */}}
 {{- define "vbcvault.shared" -}}
-{{- if and (eq .Values.mode "service") .Values.database.secret -}}true{{- end -}}
+{{- if and (eq .Values.mode "service") (or .Values.database.secret (include "vbcvault.given" . | fromYaml).database) -}}true{{- end -}}
+{{- end }}
+
+{{/* "true" if the page is answered by a pod of its own: those that share the work come and go. */}}
+{{- define "vbcvault.pageApart" -}}
+{{- if and (include "vbcvault.shared" .) .Values.web.enabled -}}true{{- end -}}
+{{- end }}
+
+{{/* The page's pod. Another name than that of the others, since it is none of them: 48 letters, see above. */}}
+{{- define "vbcvault.pageName" -}}
+{{- include "vbcvault.fullname" . | trunc 48 | trimSuffix "-" }}-web
+{{- end }}
+
+{{- define "vbcvault.pageSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "vbcvault.name" . }}-web
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* The labels of whichever pod answers the page. */}}
+{{- define "vbcvault.webSelectorLabels" -}}
+{{- if include "vbcvault.pageApart" . -}}
+{{- include "vbcvault.pageSelectorLabels" . -}}
+{{- else -}}
+{{- include "vbcvault.selectorLabels" . -}}
+{{- end -}}
 {{- end }}

@@ -1,6 +1,7 @@
 {{/*
-The pod. It is called with root, the arguments args of vbcvault, whether it listens,
-and the volume state.
+The pod. It is called with root, the arguments args of vbcvault, the volume state, and
+what it listens for: metrics, web, both or nothing. file is that of the ConfigMap, if it
+isn't config.yaml.
 */}}
 {{- define "vbcvault.pod" -}}
 {{- $ := .root -}}
@@ -32,9 +33,11 @@ containers:
       {{- /* Where {credential: NAME} of the configuration is. */}}
       - name: CREDENTIALS_DIRECTORY
         value: {{ include "vbcvault.configDir" $ }}/secrets
-      {{- if include "vbcvault.shared" $ }}
+      {{- if $.Values.database.secret }}
       - name: VBCVAULT_DATABASE_URL_FILE
         value: {{ include "vbcvault.configDir" $ }}/database/url
+      - name: VBCVAULT_DATABASE_PASSWORD_FILE
+        value: {{ include "vbcvault.configDir" $ }}/database/password
       {{- end }}
       {{- with $.Values.env }}
       {{- toYaml . | nindent 6 }}
@@ -50,25 +53,31 @@ containers:
       {{- toYaml . | nindent 6 }}
     {{- end }}
     {{- if .listens }}
+    {{- $alive := dict "tcpSocket" (dict "port" "web") }}
+    {{- $ready := $alive }}
     ports:
+      {{- if has "metrics" .listens }}
+      {{- $alive = dict "httpGet" (dict "path" "/healthz" "port" "metrics") }}
+      {{- $ready = dict "httpGet" (dict "path" "/readyz" "port" "metrics") }}
       - name: metrics
         containerPort: {{ include "vbcvault.metricsPort" $ }}
-      {{- if $.Values.web.enabled }}
+      {{- end }}
+      {{- if has "web" .listens }}
       - name: web
         containerPort: {{ include "vbcvault.webPort" $ }}
       {{- end }}
     startupProbe:
-      httpGet: {path: /healthz, port: metrics}
+      {{- toYaml $alive | nindent 6 }}
       periodSeconds: 5
       timeoutSeconds: 5
       failureThreshold: 120
     livenessProbe:
-      httpGet: {path: /healthz, port: metrics}
+      {{- toYaml $alive | nindent 6 }}
       periodSeconds: 20
       timeoutSeconds: 10
       failureThreshold: 3
     readinessProbe:
-      httpGet: {path: /readyz, port: metrics}
+      {{- toYaml $ready | nindent 6 }}
       periodSeconds: 10
       timeoutSeconds: 10
       failureThreshold: 3
@@ -76,14 +85,14 @@ containers:
     volumeMounts:
       - name: config
         mountPath: {{ include "vbcvault.configDir" $ }}/config.yaml
-        subPath: config.yaml
+        subPath: {{ .file | default "config.yaml" }}
         readOnly: true
       {{- if $.Values.secrets }}
       - name: secrets
         mountPath: {{ include "vbcvault.configDir" $ }}/secrets
         readOnly: true
       {{- end }}
-      {{- if include "vbcvault.shared" $ }}
+      {{- if $.Values.database.secret }}
       - name: database
         mountPath: {{ include "vbcvault.configDir" $ }}/database
         readOnly: true
@@ -109,10 +118,10 @@ volumes:
         - secret: {name: {{ . | quote }}}
         {{- end }}
   {{- end }}
-  {{- if include "vbcvault.shared" $ }}
+  {{- if $.Values.database.secret }}
   - name: database
     secret:
-      secretName: {{ $.Values.database.secret | quote }}
+      secretName: {{ .databaseSecret | default $.Values.database.secret | quote }}
       defaultMode: 0440
   {{- end }}
   - name: state
@@ -134,6 +143,15 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- if .spread }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "vbcvault.selectorLabels" $ | nindent 8 }}
+{{- end }}
 {{- end }}
 
 {{/* The volume of one pod. */}}
@@ -144,20 +162,33 @@ persistentVolumeClaim:
 
 {{/* Labels and annotations of a pod. It is made anew when the configuration changes. */}}
 {{- define "vbcvault.podMetadata" -}}
+{{- include "vbcvault.metadataOf" (dict "root" . "labels" (include "vbcvault.labels" .) "config" (include "vbcvault.configText" .)) -}}
+{{- end }}
+
+{{- define "vbcvault.metadataOf" -}}
+{{- $ := .root -}}
 labels:
-  {{- with .Values.podLabels }}
+  {{- with $.Values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-  {{- include "vbcvault.labels" . | nindent 2 }}
+  {{- .labels | nindent 2 }}
 annotations:
-  checksum/config: {{ include "vbcvault.configText" . | sha256sum }}
-  {{- with .Values.podAnnotations }}
+  checksum/config: {{ .config | sha256sum }}
+  {{- with $.Values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
 
 {{- define "vbcvault.serveArgs" -}}
 - serve
+- --config
+- {{ include "vbcvault.configDir" . }}/config.yaml
+- --log-format
+- {{ .Values.logFormat }}
+{{- end }}
+
+{{- define "vbcvault.webArgs" -}}
+- web
 - --config
 - {{ include "vbcvault.configDir" . }}/config.yaml
 - --log-format
