@@ -80,8 +80,8 @@ func (m *Manifest) writer() {
 	}
 }
 
-// besideFor is how long a change is tried again whose connection broke. A run's is as
-// long as it has its lease.
+// besideFor is how long a change is tried again whose connection broke: as long as a server
+// takes to start again. A run's is as long as it has its lease.
 const besideFor = 20 * time.Second
 
 // oneTry is how long one transaction may take, so that nobody waits longer for the lock.

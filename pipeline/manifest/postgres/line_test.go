@@ -96,7 +96,7 @@ type badly struct {
 // change carries it out, and says how many messages it has sent.
 func (b *badly) change(at int) (sent int) {
 	ctx, t := b.t.Context(), b.t
-	key := postgres.WithKey(newKey(t))
+	key := postgres.WithKey(aKey())
 	path := postgrestest.Named(b.address, b.name)
 	first, err := postgres.Open(ctx, path, key)
 	if err == nil {

@@ -4,19 +4,19 @@ package postgres_test
 
 import (
 	"bytes"
-	"testing"
+	"sync"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
-func newKey(t testing.TB) string {
-	t.Helper()
+// aKey signs all manifests of these tests.
+var aKey = sync.OnceValue(func() string {
 	k, err := receipt.NewKey()
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return k.Secret()
-}
+})
 
 // isOfLease reports whether a message is about renewing a lease.
 func isOfLease(message []byte) bool {

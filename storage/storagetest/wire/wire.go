@@ -38,11 +38,11 @@ const (
 // Line leads clients to a server. Its methods may be called concurrently.
 type Line struct {
 	listener net.Listener
-	to       string
 	split    bufio.SplitFunc
 	seen     func(message []byte) Then
 
 	mu      sync.Mutex
+	to      string
 	flows   *sync.Cond
 	stalls  bool
 	broken  bool
@@ -94,6 +94,14 @@ func (l *Line) set(stalls, broken bool) {
 	defer l.mu.Unlock()
 	l.stalls, l.broken = stalls, broken
 	l.flows.Broadcast()
+}
+
+// Lead has new connections go to another server, and breaks those that there are.
+func (l *Line) Lead(to string) {
+	l.mu.Lock()
+	l.to = to
+	l.mu.Unlock()
+	l.Break()
 }
 
 // Break breaks all connections that there are.
@@ -178,7 +186,10 @@ func (c *connection) carry() {
 	if !c.line.wait(c) {
 		return
 	}
-	conn, err := net.Dial("tcp", c.line.to)
+	c.line.mu.Lock()
+	to := c.line.to
+	c.line.mu.Unlock()
+	conn, err := net.Dial("tcp", to)
 	if err != nil {
 		c.reset()
 		return
