@@ -19,7 +19,8 @@ func (m *Manifest) again(ctx context.Context, read func() error) error {
 	begun, pause := time.Now(), 50*time.Millisecond
 	for {
 		err := read()
-		if err == nil || !broke(err) || m.lease == nil && time.Since(begun) > besideFor || m.stillOurs() != nil {
+		leased := m.lease != nil && m.lease.Held() == nil
+		if !broke(err) || !leased && time.Since(begun) > besideFor {
 			return err
 		}
 		select {
@@ -31,9 +32,24 @@ func (m *Manifest) again(ctx context.Context, read func() error) error {
 	}
 }
 
+// anew asks with another connection where one breaks that was there before: all may have
+// broken since somebody used them last. Where there is no server, it says so at once.
+func anew(ask func() error) (err error) {
+	for range MaxConnections {
+		err = ask()
+		if _, none := errors.AsType[*pgconn.ConnectError](err); none || !broke(err) {
+			break
+		}
+	}
+	return err
+}
+
 // broke reports whether an error is the connection's, or that of a server that is being
 // stopped or started, or has too many connections just now.
 func broke(err error) bool {
+	if err == nil {
+		return false
+	}
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(server.Code, "08") || slices.Contains([]string{"57P01", "57P02", "57P03", "53300"}, server.Code)
 	}

@@ -103,7 +103,10 @@ func (m *Manifest) commit(batch []write) []error {
 		}
 		var again *againError
 		over := m.lease == nil && time.Since(begun) > besideFor
-		if !errors.As(err, &again) || over || again.forGood() || m.stillOurs() != nil {
+		if lost := m.stillOurs(); lost != nil && errors.As(err, &again) {
+			err, over = lost, true // which is why it isn't tried again
+		}
+		if !errors.As(err, &again) || over || again.forGood() {
 			errs = make([]error, len(batch))
 			for i := range errs {
 				errs[i] = failed(err)
@@ -120,6 +123,9 @@ func (m *Manifest) commit(batch []write) []error {
 
 // failed is what a change comes to whose transaction failed.
 func failed(err error) error {
+	if unknown, ok := errors.AsType[*manifest.WriteError](err); ok {
+		return unknown // also where the lease is over by now
+	}
 	if lost, ok := errors.AsType[*manifest.LeaseError](err); ok {
 		return lost
 	}
@@ -191,7 +197,7 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 	default:
 		is, e := m.marked(mark)
 		if e != nil {
-			return nil, errors.Join(err, e)
+			return nil, &manifest.WriteError{Err: errors.Join(err, e)}
 		}
 		if !is {
 			return nil, &againError{err}
@@ -336,6 +342,8 @@ func explained(err error) error {
 	switch e.Code {
 	case "53100":
 		return fmt.Errorf("the disk of the database is full: %w", err)
+	case "57014", "55P03":
+		return fmt.Errorf("statement_timeout or lock_timeout of the database, or of its user, is too short, or the database is slow: %w", err)
 	case "25006":
 		return fmt.Errorf("the database takes no changes: it is a replica, or was made read-only: %w", err)
 	case "42501":

@@ -24,6 +24,11 @@ func (m *Manifest) Number(ctx context.Context, name string) (int, error) {
 // Says has SQL carried out as a change, with the manifest's number as $1, and is what it
 // says.
 func (m *Manifest) Says(ctx context.Context, text string) (said string, err error) {
-	err = m.do(ctx, func(tx *txn) error { return tx.QueryRow(text).Scan(&said) })
+	err = m.do(ctx, func(tx *txn) error {
+		if err := tx.QueryRow(text).Scan(&said); err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
 	return said, err
 }

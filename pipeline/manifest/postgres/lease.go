@@ -44,15 +44,18 @@ func (unleased) Fence() (int64, string) { return 0, "" }
 
 // takeLease takes the lease that nobody has.
 func takeLease(ctx context.Context, m *Manifest) (*lease, error) {
-	l := &lease{m: m, holder: rand.Text(), lasts: m.leaseFor, done: make(chan struct{}), lost: make(chan struct{}), renewed: moment.Now()}
-	err := l.take(ctx)
+	l := &lease{m: m, holder: rand.Text(), lasts: m.leaseFor, done: make(chan struct{}), lost: make(chan struct{})}
+	take := func() error {
+		l.renewed = moment.Now()
+		return l.take(ctx)
+	}
+	err := anew(take)
 	for range 3 {
 		if !isLocked(err) {
 			break
 		}
 		m.endStuck()
-		l.renewed = moment.Now()
-		err = l.take(ctx)
+		err = anew(take)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, heldBy(ctx, m)
@@ -66,14 +69,15 @@ func takeLease(ctx context.Context, m *Manifest) (*lease, error) {
 	return l, nil
 }
 
-// take asks the database for the lease once. The error is pgx.ErrNoRows if somebody has it.
+// take asks the database for the lease once, and gets it also where the answer to an
+// earlier try was lost. The error is pgx.ErrNoRows if somebody else has it.
 func (l *lease) take(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.lasts/2)
 	defer cancel()
 	var both pgx.Batch
 	l.m.lockFor(&both, l.lasts/10)
 	both.Queue(`UPDATE vbcvault.lease SET fence = fence + 1, holder = $2, machine = $3, until = clock_timestamp() + $4::bigint * interval '1 microsecond',
-		since = clock_timestamp(), clean = false WHERE account = $1 AND until <= clock_timestamp() RETURNING fence, batch`,
+		since = clock_timestamp(), clean = false WHERE account = $1 AND (until <= clock_timestamp() OR holder = $2) RETURNING fence, batch`,
 		l.m.account, l.holder, l.m.machine, l.lasts.Microseconds()).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&l.fence, &l.m.batch) })
 	return l.m.db.leases.SendBatch(ctx, &both).Close()
