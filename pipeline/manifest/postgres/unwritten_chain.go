@@ -14,15 +14,21 @@ func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (mani
 	panic("not written yet")
 }
 
-func (m *Manifest) AddReceipt(ctx context.Context, e receipt.Entry) error { panic("not written yet") }
+func (m *Manifest) AddReceipt(ctx context.Context, e receipt.Entry) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) Backup(ctx context.Context, path string) error { panic("not written yet") }
+func (m *Manifest) Backup(ctx context.Context, path string) error {
+	panic("not written yet")
+}
 
 func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	panic("not written yet")
 }
 
-func (m *Manifest) Checkpoint(ctx context.Context) ([]byte, error) { panic("not written yet") }
+func (m *Manifest) Checkpoint(ctx context.Context) ([]byte, error) {
+	panic("not written yet")
+}
 
 func (m *Manifest) Covered(ctx context.Context, holds []manifest.Hold, states ...manifest.State) iter.Seq2[manifest.Row, error] {
 	panic("not written yet")
@@ -68,9 +74,13 @@ func (m *Manifest) ListeningsStored(ctx context.Context, b manifest.ListeningBun
 	panic("not written yet")
 }
 
-func (m *Manifest) NoteHolds(ctx context.Context, run int64) error { panic("not written yet") }
+func (m *Manifest) NoteHolds(ctx context.Context, run int64) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) NoteListenings(ctx context.Context, run int64) error { panic("not written yet") }
+func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
+	panic("not written yet")
+}
 
 func (m *Manifest) NotedListenings(ctx context.Context, first, last int64) iter.Seq2[manifest.ListeningRecord, error] {
 	panic("not written yet")
@@ -88,7 +98,9 @@ func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by stri
 	panic("not written yet")
 }
 
-func (m *Manifest) Revive(ctx context.Context, hold storage.Digest) error { panic("not written yet") }
+func (m *Manifest) Revive(ctx context.Context, hold storage.Digest) error {
+	panic("not written yet")
+}
 
 func (m *Manifest) SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error {
 	panic("not written yet")
@@ -110,15 +122,21 @@ func (m *Manifest) Tips(ctx context.Context) (tips []manifest.Tip, looked bool, 
 	panic("not written yet")
 }
 
-func (m *Manifest) Trust(ctx context.Context, t manifest.Trusted) error { panic("not written yet") }
+func (m *Manifest) Trust(ctx context.Context, t manifest.Trusted) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) Trusted(ctx context.Context) ([]manifest.Trusted, error) { panic("not written yet") }
+func (m *Manifest) Trusted(ctx context.Context) ([]manifest.Trusted, error) {
+	panic("not written yet")
+}
 
 func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
 	panic("not written yet")
 }
 
-func (m *Manifest) UnreadListenings(ctx context.Context) ([]int64, error) { panic("not written yet") }
+func (m *Manifest) UnreadListenings(ctx context.Context) ([]int64, error) {
+	panic("not written yet")
+}
 
 func (m *Manifest) UnstoredHolds(ctx context.Context) ([]manifest.HoldText, error) {
 	panic("not written yet")
@@ -128,6 +146,10 @@ func (m *Manifest) UnstoredListenings(ctx context.Context) iter.Seq2[manifest.Li
 	panic("not written yet")
 }
 
-func (m *Manifest) Unvouched(ctx context.Context) (n int64, err error) { panic("not written yet") }
+func (m *Manifest) Unvouched(ctx context.Context) (n int64, err error) {
+	panic("not written yet")
+}
 
-func (m *Manifest) VouchForAll(ctx context.Context) (n int64, err error) { panic("not written yet") }
+func (m *Manifest) VouchForAll(ctx context.Context) (n int64, err error) {
+	panic("not written yet")
+}
