@@ -18,7 +18,8 @@ import (
 // and checks come from other commands too.
 type serviceMetrics struct {
 	*metrics.Accounts
-	log *slog.Logger
+	log    *slog.Logger
+	around func(context.Context) surroundings // how manifests are opened
 
 	mu       sync.Mutex
 	accounts []configured
@@ -28,8 +29,8 @@ type serviceMetrics struct {
 // metricsAge is how old a manifest's figures may get, at most.
 const metricsAge = 5 * time.Minute
 
-func newServiceMetrics(c *config.Config, log *slog.Logger) *serviceMetrics {
-	return &serviceMetrics{Accounts: metrics.New(), log: log, accounts: accountsOf(c), ends: map[string]func(){}}
+func newServiceMetrics(c *config.Config, around func(context.Context) surroundings, log *slog.Logger) *serviceMetrics {
+	return &serviceMetrics{Accounts: metrics.New(), log: log, around: around, accounts: accountsOf(c), ends: map[string]func(){}}
 }
 
 // begin takes in what the runs came to that ended before the service began: a manifest
@@ -90,7 +91,7 @@ func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 
 // read takes in what an account's manifest says, and what its last run came to.
 func (m *serviceMetrics) read(ctx context.Context, o outcome.Outcome) {
-	view, err := briefly(ctx, o.Manifest)
+	view, err := m.around(ctx).briefly(ctx, o.Manifest)
 	if err != nil && ctx.Err() == nil {
 		m.log.Warn("the manifest can't be read for metrics", "account", o.Account, "reason", err)
 	}
