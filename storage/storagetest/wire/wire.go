@@ -51,7 +51,7 @@ type Line struct {
 }
 
 // New makes a line to a server's address until the test ends.
-func New(t testing.TB, to string) *Line { return Watched(t, to, chunks, nil) }
+func New(t testing.TB, to string) *Line { return Watched(t, to, Chunks, nil) }
 
 // Watched is New with seen called for each message of each client, as split finds them,
 // as soon as it has come. It is called for one message of a connection after the other.
@@ -68,8 +68,8 @@ func Watched(t testing.TB, to string, split bufio.SplitFunc, seen func(message [
 	return l
 }
 
-// chunks are messages where nobody looks at them: whatever comes at once.
-func chunks(data []byte, _ bool) (int, []byte, error) {
+// Chunks are whatever comes at once, such as the head of a request by HTTP/1.1.
+func Chunks(data []byte, _ bool) (int, []byte, error) {
 	if len(data) == 0 {
 		return 0, nil, nil
 	}
