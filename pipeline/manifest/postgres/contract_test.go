@@ -11,7 +11,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // TestContract holds PostgreSQL to what every manifest promises. All manifests are in one
@@ -38,6 +37,21 @@ func TestContract(t *testing.T) {
 			},
 		}
 	})
+	manifesttest.Run(t, func(t testing.TB) manifesttest.Place { return placeAt(postgrestest.New(t)) })
+}
+
+// placeAt is a manifest in a database.
+func placeAt(address string) manifesttest.Place {
+	path, key := postgrestest.Named(address, "m"), postgres.WithKey(aKey())
+	return manifesttest.Place{
+		Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
+			return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
+		},
+		Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
+			return opened(postgres.OpenBeside(ctx, path, key))
+		Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
+			return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
+	}
 }
 
 // opened keeps a nil manifest from being one that isn't nil.

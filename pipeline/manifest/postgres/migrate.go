@@ -42,7 +42,11 @@ const advisory = 0x76626376
 // prepare makes or changes the tables if they aren't of the newest format, or, unless it
 // may, says so.
 func (m *Manifest) prepare(ctx context.Context, mayChange bool) error {
-	is, err := formatOf(ctx, m.db)
+	var is int
+	err := anew(func() (err error) {
+		is, err = formatOf(ctx, m.db)
+		return err
+	})
 	if err != nil || is >= len(migrations) {
 		return err
 	}
