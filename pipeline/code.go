@@ -84,6 +84,7 @@ func EndCode(err error) string {
 		word string
 	}{
 		{isA[*vbc.AuthError](err), code.Login},
+		{isA[*manifest.LeaseError](err), code.Lease},
 		{isA[*manifest.WriteError](err), code.ManifestWrite},
 		{isA[*manifest.BoundError](err), code.AnotherManifest},
 		{errors.Is(err, manifest.ErrLocked), code.AnotherRun},

@@ -72,8 +72,10 @@ type lab struct {
 	zip    func([]vbctest.Recording, []vbctest.ZipEntry) []vbctest.ZipEntry
 	stop   func() // nil, or what the run is stopped with at step stopAt
 	stopAt int
-	slow   func() // nil, or what comes before each commit
-	user   string // whose credentials a run has; "" = admin
+	slow   func()    // nil, or what comes before each commit
+	user   string    // whose credentials a run has; "" = admin
+	lease  *loseable // nil: the lock of a file, which isn't lost
+	after  func()    // nil, or what comes after a commit
 
 	stats    *progress.Stats                                                     // of the last run
 	siblings func(context.Context, string) ([]manifest.HoldText, []error, error) // nil: there are none
@@ -213,6 +215,12 @@ func (l *lab) commits(commit func() error) error {
 	case doneButLost:
 		return errors.Join(commit(), errCrash)
 	}
+	if l.lease != nil && l.lease.Held() != nil { // as a database does it
+		return l.lease.Held()
+	}
+	if l.after != nil {
+		defer l.after()
+	}
 	return commit()
 }
 
@@ -277,7 +285,11 @@ func (l *lab) run(o Options) (Summary, error) {
 	l.stop = stop
 	l.mu.Unlock()
 	l.stats = &progress.Stats{}
-	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: m, Log: slog.New(slog.DiscardHandler), Stats: l.stats, Siblings: l.siblings}, o)
+	var held Manifest = m
+	if l.lease != nil {
+		held = &leased{m, l.lease}
+	}
+	return Run(ctx, Parts{VBC: client, Store: l.faulty, Manifest: held, Log: slog.New(slog.DiscardHandler), Stats: l.stats, Siblings: l.siblings}, o)
 }
 
 // has reports whether VBC has just this recording: its id may be another's.

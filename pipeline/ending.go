@@ -22,7 +22,14 @@ import (
 // a problem, so the summary is made after them. EndRun is the last thing written:
 // a run without it was killed. Errors stand in the order in which they came about,
 // for the first one is what judge and Hint go by.
+//
+// Nothing is written by a run whose lease is over: whoever has the manifest now
+// stores what is missing.
 func (r *run) end(l *listing, err error) error {
+	if lost := r.manifest.Lease().Held(); lost != nil {
+		r.log.Warn("the run stops early, because another machine may continue it", "code", code.Lease, "reason", lost)
+		return errors.Join(lost, err)
+	}
 	if err == nil {
 		err = l.checkListings(r.ctx)
 	}

@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"storage/s3store":                         {"storage", "storage/s3store/rights"},
 	"storage/s3store/rights":                  {},
 	"storage/storagetest":                     {"storage"},
+	"storage/storagetest/wire":                {},
 	"vbc":                                     {},
 	"vbc/vbctest":                             {},
 	"vbc/vbctest/calls":                       {},

@@ -180,7 +180,7 @@ var evidenceMutations = []mutation{
 	{"a secret key that is given as a verifier is printed", "pipeline/receipt/key.go", "err != nil && LooksSecret(text) {", "err != nil && text == \"\" {", "TestKeyIsNotPrinted", "./pipeline/receipt"},
 	{"what was found in the archive vouches for itself", "pipeline/proof/proof.go", "\treturn !e.Found && (e", "\treturn (e", "TestPlantedCopyHasNoProof", "./cmd/vbcvault"},
 	{"something else takes the place of an only copy", "pipeline/find.go", "\t\tif !known.ArchivedAt.IsZero() &&", "\t\tif known.ArchivedAt.Year() == 0 &&", "TestPlantedCopyIsNotTheOnlyOne", "./cmd/vbcvault"},
-	{"the manifest's text of a hold is believed", "pipeline/manifest/sqlite/hold.go", "h.Lost = !(manifest.HoldText{Hold: digest, Text: []byte(r.Made)}).Check(); !h.Lost {", "h.Lost = r.Made == \"\"; !h.Lost {", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
+	{"the manifest's text of a hold is believed", "pipeline/manifest/holds.go", "h.Lost = !(HoldText{Hold: r.Digest, Text: r.Made}).Check(); !h.Lost {", "h.Lost = len(r.Made) == 0; !h.Lost {", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
 	{"a changed text of a hold stays", "pipeline/manifest/sqlite/hold.go", "made = excluded.made WHERE excluded.made <> ''`", "made = excluded.made WHERE made = ''`", "TestHoldIsReadAgainFromTheArchive", "./cmd/vbcvault"},
 	{"a signing key is shown", "pipeline/receipt/key.go", "if err != nil && LooksSecret(text) {", "if err != nil && text == \"\" {", "TestSigningKeyIsNeverShown", "./cmd/vbcvault"},
 	{"an audit passes over receipts in cold storage", "pipeline/check/auditstrays.go", "\t\tcase ledger.Unread: ", "\t\tcase ledger.Unread + 99: ", "TestAuditOfColdReceipts", "./pipeline/check"},

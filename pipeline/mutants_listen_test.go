@@ -3,8 +3,8 @@ package pipeline
 // listenMutations break what is written down of who has listened.
 var listenMutations = []mutation{
 	{"there is audio although nobody could be written down", "cmd/vbcvault/web/listened.go", "		return unwritten\n", "", "TestNoAudioWhereTheEntryIsNotCommitted", "./cmd/vbcvault/web"},
-	{"an entry doesn't follow on the one before", "pipeline/manifest/sqlite/listenings.go", "	if prev != \"\" {", "	if false {", "TestContract/ListeningsFollow", "./pipeline/manifest/sqlite"},
-	{"an entry that nobody has signed gets a receipt", "pipeline/manifest/sqlite/listennote.go", " && own.Listening(r.Digest, r.Signed)", " || own.Listening(r.Digest, r.Signed)", "TestListeningsThatWereTamperedWith", "./pipeline/check"},
+	{"an entry doesn't follow on the one before", "pipeline/manifest/sqlite/listenings.go", "	if last != \"\" {", "	if false {", "TestContract/ListeningsFollow", "./pipeline/manifest/sqlite"},
+	{"an entry that nobody has signed gets a receipt", "pipeline/manifest/listened.go", " && own.Listening(r.Digest, r.Signed)", " || own.Listening(r.Digest, r.Signed)", "TestListeningsThatWereTamperedWith", "./pipeline/check"},
 	{"an entry that was removed isn't missed", "pipeline/check/auditlistenings.go", "!there && !r.prev.IsZero() && !r.other && r.intact", "false && !there && r.intact", "TestListeningsThatWereTamperedWith", "./pipeline/check"},
 	{"the log shows what is out of scope", "pipeline/manifest/sqlite/listenlog.go", "s.Extensions != nil || !s.Since.IsZero()", "false && s.Extensions != nil", "TestListeningLogWithinAScope", "./cmd/vbcvault/web"},
 	{"texts are stored after the receipts that name them, or never", "pipeline/archive/receipts.go", "	if err := a.keepListenings(ctx, run); err != nil {\n		return err\n	}\n", "", "TestListeningsAreStored", "./pipeline/check"},

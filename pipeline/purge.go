@@ -113,6 +113,9 @@ func (r *run) delete(ctx context.Context, slot *vbc.Slot, row *item, ev evidence
 	answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
 	defer cancel()
 	status, err := slot.Delete(answer, ev.Recording(), func() error { return r.stillJustified(answer, ev) })
+	if lost, ok := errors.AsType[*manifest.LeaseError](err); ok {
+		return lost // it was not sent, and the intent is for whoever has the manifest now to settle
+	}
 	if isA[*vbc.NotSentError](err) {
 		return errors.Join(err, r.withdraw(row))
 	}
@@ -143,8 +146,12 @@ func (e *deletionError) Error() string { return e.err.Error() }
 func (e *deletionError) Unwrap() error { return e.err }
 
 // stillJustified is asked when the DELETE is about to be written: nothing may have
-// come between, were it that this process stood still.
+// come between, were it that this process stood still. Another machine may have the
+// manifest by now, and what this one knows of it is worth nothing then.
 func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
+	if err := r.manifest.Lease().Held(); err != nil {
+		return err
+	}
 	if err := ev.Fresh(); err != nil {
 		return err
 	}

@@ -140,7 +140,11 @@ func Run(parent context.Context, p Parts, o Options) (Summary, error) {
 	r := newRun(p, o)
 	release := r.drainAfter(parent)
 	defer release()
+	defer r.endWithLease()()
 	err := r.do()
+	if lost, ok := errors.AsType[*manifest.LeaseError](err); ok {
+		return r.summary(), lost // also where it was told to stop: not all of what it had begun is written down
+	}
 	if err != nil && parent.Err() != nil {
 		err = ErrStopped // whatever it was that noticed first
 	}

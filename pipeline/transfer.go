@@ -301,7 +301,7 @@ func (t *transfer) blame(src *source, err error) error {
 // storeFault is err of a Put, which is the store's unless it says otherwise.
 func storeFault(err error) error {
 	switch {
-	case err == nil, isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.AlikeError](err), isA[*manifest.WriteError](err), isA[*manifest.StateError](err),
+	case err == nil, isA[*sizeError](err), isA[*notAudioError](err), isA[*manifest.AlikeError](err), isA[*manifest.WriteError](err), isA[*manifest.LeaseError](err), isA[*manifest.StateError](err),
 		isA[*storeError](err), isA[*storage.OccupiedError](err), errors.Is(err, storage.ErrRefused):
 		return err
 	}

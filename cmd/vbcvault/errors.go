@@ -150,6 +150,10 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*dbfile.UpgradeError](err); ok {
 		return upgradeHint(e)
 	}
+	if _, ok := errors.AsType[*manifest.LeaseError](err); ok {
+		return "another machine may continue this run; if none does, run the same command again: it resumes, and nothing is lost. " +
+			"If this happens often, check the network to the database, and whether this machine is suspended or overloaded"
+	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"
 	}

@@ -17,6 +17,12 @@ import (
 // KeyHint says how to mend that a manifest's signing key can't be had.
 func KeyHint(e *manifest.KeyError) string {
 	hint := "put this file back from a backup of the manifest (there it is FILE.key), or name its place with VBCVAULT_SIGNING_KEY_FILE"
+	if e.File == "" {
+		hint = "give every machine the same key with VBCVAULT_SIGNING_KEY or VBCVAULT_SIGNING_KEY_FILE"
+		if e.Verifier == "" {
+			hint += "; vbcvault manifest key makes a new one"
+		}
+	}
 	if e.Verifier != "" {
 		hint += "; the key is " + e.Verifier
 	}

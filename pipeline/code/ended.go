@@ -36,6 +36,7 @@ const (
 	Unvouched        = "copy-unvouched"
 
 	Login           = "login"
+	Lease           = "lease"
 	ManifestWrite   = "manifest-write"
 	NetworkDisk     = "network-disk"
 	AnotherManifest = "manifest-of-another"
@@ -84,6 +85,7 @@ var Ended = []Entry{
 	{HoldsUnread, "another manifest on this machine can't be read, and it may have a legal hold", ""},
 
 	{Login, "VBC refuses the login, the application or the token", ""},
+	{Lease, "this machine has lost its lease of the manifest, so that another machine may continue the run", ""},
 	{ManifestWrite, "the manifest can't be written", ""},
 	{NetworkDisk, "a manifest, or the state of the service or the page, would be on a network or FUSE file system", ""},
 	{AnotherManifest, "the manifest belongs to another account or destination", ""},

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -75,6 +76,44 @@ type HoldRecord struct {
 	Ended  []byte         // empty: it is in force
 	Signed string         // the manifest's signature of Ended; see receipt.Key
 	Noted  bool           // the chain has its end, or somebody else's has
+}
+
+// Hold is what it says. Where its text isn't the one that it was made with, nobody
+// knows what it covers, and it is lost.
+func (r HoldRecord) Hold() (h Hold, err error) {
+	if h.Lost = !(HoldText{Hold: r.Digest, Text: r.Made}).Check(); !h.Lost {
+		err = json.Unmarshal(r.Made, &h)
+	}
+	h.Changed = h.Lost && len(r.Made) > 0
+	if err == nil && len(r.Ended) > 0 {
+		h.Removed = &Removal{}
+		err = json.Unmarshal(r.Ended, h.Removed)
+	}
+	h.Digest, h.Number = r.Digest, r.Number
+	return h, err
+}
+
+// Receipt is the entry of the chain that says how the hold was made, or, if that has one,
+// how it has ended.
+func (r HoldRecord) Receipt(account string, run int64, made bool) (receipt.Entry, error) {
+	h, err := r.Hold()
+	e := receipt.Entry{Type: receipt.Held, At: h.At, Run: run, Account: account, Hold: h.Number, Digest: h.Digest}
+	if err == nil && made {
+		e.Type, e.At, e.Removal = receipt.Released, h.Removed.At, storage.SumOf(r.Ended)
+	}
+	return e, err
+}
+
+// End ends a hold, signed.
+func (h *Hold) End(reason, by string, key receipt.Key) (end HoldText, signed string, err error) {
+	if end, err = NewEnd(h.Digest, reason, by); err != nil {
+		return end, "", err
+	}
+	if err = json.Unmarshal(end.Text, &h.Removed); err != nil {
+		return end, "", err
+	}
+	signed, err = key.SignHoldEnd(end.Hold, storage.SumOf(end.Text))
+	return end, signed, err
 }
 
 // HoldText is one deed about a hold in writing: how it was made, or how it has

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -39,3 +40,64 @@ const LearnedLasts = 7 * 24 * time.Hour
 // ClockSlack is how far two right clocks may be apart. A time that lies further
 // in the future was written down under a wrong clock, and is not believed.
 const ClockSlack = 5 * time.Minute
+
+// Settings in which a manifest keeps what was learned.
+const (
+	settingPageSize    = "page_size"
+	settingPace        = "pace"
+	settingLimited     = "limited"
+	settingTranscripts = "transcripts"
+	settingClientAuth  = "client_auth"
+)
+
+// LearnedSettings are the settings that ReadLearned and Settings know.
+func LearnedSettings() []string {
+	return []string{settingPageSize, settingPace, settingLimited, settingTranscripts, settingClientAuth}
+}
+
+// ReadLearned is what settings say, as far as it is still believed.
+func ReadLearned(is map[string]string) Learned {
+	return Learned{
+		PageSize: int(believed(is[settingPageSize])), Pace: time.Duration(believed(is[settingPace])) * time.Millisecond,
+		Limited: believed(is[settingLimited]) > 0, Transcripts: is[settingTranscripts] != "", ClientAuth: is[settingClientAuth],
+	}
+}
+
+// Settings are those to be changed where l is known now, and these were known before; what
+// is 0 changes nothing. A size of pages that is known already keeps its date, so that it
+// is forgotten one day, unless VBC has just confirmed it.
+func (l Learned) Settings(were map[string]string) map[string]string {
+	now, changed := time.Now(), map[string]string{}
+	if l.PageSize > 0 && (l.PagesRefused || int(believed(were[settingPageSize])) != l.PageSize) {
+		changed[settingPageSize] = dated(int64(l.PageSize), now)
+	}
+	if l.Pace > 0 {
+		changed[settingPace] = dated(l.Pace.Milliseconds(), now)
+	}
+	if l.Limited {
+		changed[settingLimited] = dated(1, now)
+	}
+	if l.Transcripts {
+		changed[settingTranscripts] = "listed"
+	}
+	if l.ClientAuth != "" {
+		changed[settingClientAuth] = l.ClientAuth
+	}
+	return changed
+}
+
+// dated is a number and when it was learned.
+func dated(n int64, at time.Time) string { return fmt.Sprintf("%d@%d", n, at.UnixMilli()) }
+
+// believed reads a number that was learned, 0 if that is too long ago or, by a
+// clock that was wrong, in the future.
+func believed(text string) int64 {
+	var n, at int64
+	if found, err := fmt.Sscanf(text, "%d@%d", &n, &at); err != nil || found != 2 {
+		return 0
+	}
+	if age := time.Since(time.UnixMilli(at)); age >= LearnedLasts || age <= -ClockSlack {
+		return 0
+	}
+	return n
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -79,6 +80,25 @@ type Scan struct {
 	// Retention is how old recordings were that were shown before, and not any
 	// more, the oldest ones only: VBC seems to keep them so long. 0 = not known.
 	Retention time.Duration `json:"retention,omitempty"`
+}
+
+// ScanSetting is the setting in which a manifest keeps the last scan of a collection under
+// a filter.
+func ScanSetting(kind vbc.Kind, owner, filter string) string {
+	return fmt.Sprintf("%s%s %s %s", ScanSettings, kind, owner, FilterName(filter))
+}
+
+// ScanSettings is how all of these begin.
+const ScanSettings = "scan "
+
+// ShortestRetention is that of scans, 0 = none of them knows any.
+func ShortestRetention(all []Scan) (shortest time.Duration) {
+	for _, s := range all {
+		if s.Retention > 0 && (shortest == 0 || s.Retention < shortest) {
+			shortest = s.Retention
+		}
+	}
+	return shortest
 }
 
 // Late is the recording that has come the latest after its listing: how long

@@ -61,10 +61,14 @@ type Tip struct {
 // KeyError says that the key that signs a manifest's log can't be had.
 type KeyError struct {
 	Verifier string // of the key that is needed
-	File     string // where it should be
+	File     string // where it should be; "" = it is no file, and must be given
 	Why      string
 }
 
 func (e *KeyError) Error() string {
-	return fmt.Sprintf("the key that signs this manifest's receipts is not available: %s %s", e.File, e.Why)
+	const what = "the key that signs this manifest's receipts is not available: "
+	if e.File == "" {
+		return what + e.Why
+	}
+	return fmt.Sprint(what, e.File, " ", e.Why)
 }

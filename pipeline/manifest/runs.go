@@ -63,3 +63,27 @@ type Tally struct {
 	Oldest     time.Time `json:"oldest"`
 	Newest     time.Time `json:"newest"`
 }
+
+// Progressed is when whoever holds a manifest got on for the last time: when a run wrote
+// that down, when the last run began or ended, or, where that has come to its end,
+// when the manifest was locked.
+func Progressed(at time.Time, last []Run, locked func() time.Time) time.Time {
+	for _, r := range last {
+		at = latest(at, r.Started, r.Finished)
+		if r.Finished.IsZero() {
+			return at
+		}
+	}
+	// The last run has come to its end, so it is another command, or a run that
+	// has just begun.
+	return latest(at, locked())
+}
+
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,28 @@ const (
 	MostSaid    = 100
 	longestSaid = 4 << 10 // bytes of caller and extensions
 )
+
+// DecodeSaid reads what EncodeSaid has written; "" is nothing.
+func DecodeSaid[T []byte | string](text T) (said []Said, err error) {
+	if len(text) > 0 {
+		if err = json.Unmarshal([]byte(text), &said); err != nil {
+			err = fmt.Errorf("read what VBC has said of a recording: %w", err)
+		}
+	}
+	return said, err
+}
+
+// EncodeSaid is what a manifest keeps of what VBC has said of a recording before.
+func EncodeSaid(said []Said) string {
+	if len(said) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(said)
+	if err != nil {
+		panic(err) // times and texts: can't fail
+	}
+	return string(b)
+}
 
 func saidOf(r vbc.Recording) Said { return Said{r.Start.UTC(), r.CallerID, r.Extensions} }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/vbc"
@@ -79,6 +80,14 @@ func (t Trouble) Name() string {
 	}
 	return name
 }
+
+// Below reports whether it has a name, or one below that.
+func (t Trouble) Below(name string) bool {
+	return t.Name() == name || strings.HasPrefix(t.Name(), name+"/")
+}
+
+// OfUser reports whether it is about a collection of a user whom its owner names.
+func (t Trouble) OfUser() bool { return t.Kind == vbc.OnDemand && t.Owner != "" && t.Owner != "self" }
 
 // OfListing reports whether it is about one collection's listing, which has to
 // be read again from where it began to see whether that is over.

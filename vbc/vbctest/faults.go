@@ -176,6 +176,8 @@ type Request struct {
 	Path   string
 	Query  url.Values
 	Status int
+	From   string    // who has sent it, see From
+	At     time.Time // when it came, before any of it was answered
 }
 
 // Counts says how many requests of each kind came.
@@ -187,7 +189,7 @@ type Counts struct {
 
 const maxLog = 100_000
 
-func (a *Account) note(kind RequestKind, r *http.Request, status int) {
+func (a *Account) note(kind RequestKind, r *http.Request, at time.Time, status int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.counts.ByKind == nil {
@@ -199,7 +201,8 @@ func (a *Account) note(kind RequestKind, r *http.Request, status int) {
 		a.counts.Throttled++
 	}
 	if len(a.log) < maxLog {
-		a.log = append(a.log, Request{kind, r.Method, r.URL.Path, r.URL.Query(), status})
+		from, _ := r.Context().Value(fromKey{}).(string)
+		a.log = append(a.log, Request{kind, r.Method, r.URL.Path, r.URL.Query(), status, from, at})
 	}
 }
 

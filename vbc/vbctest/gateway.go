@@ -14,6 +14,7 @@ import (
 
 // ServeHTTP is the gateway: faults, the quota and tokens come before the API.
 func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
 	n := a.inFlight.Add(1)
 	done := sync.OnceFunc(func() { a.inFlight.Add(-1) })
 	defer done()
@@ -28,7 +29,7 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", a.cfg.Now().UTC().Format(http.TimeFormat))
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK, done: done}
 	kind := a.kindOf(r)
-	defer func() { a.note(kind, r, rec.status) }()
+	defer func() { a.note(kind, r, at, rec.status) }()
 	f := a.faultFor(r)
 	if f.intercept(rec, r, func(w http.ResponseWriter) { a.serve(w, r, kind, &Fault{}) }) {
 		return

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // RedirectDownloads has audio and exports answered with a redirect to a server
@@ -46,7 +47,7 @@ func (a *Account) Storage() http.Handler {
 		signed := err == nil && q.Get("X-Amz-Signature") == presigned
 		q.Del("X-Amz-Signature")
 		r.URL.RawQuery = q.Encode()
-		a.note(a.kindOf(r)+" elsewhere", r, http.StatusOK)
+		a.note(a.kindOf(r)+" elsewhere", r, time.Now(), http.StatusOK)
 		for _, name := range []string{"Authorization", "Cookie", "Referer"} {
 			if r.Header.Get(name) != "" {
 				http.Error(w, "<Error><Code>InvalidArgument</Code><Message>"+name+" was sent</Message></Error>", http.StatusBadRequest)

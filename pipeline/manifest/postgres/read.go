@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -49,4 +50,28 @@ func collect[T any](from reader, scan func(pgx.CollectableRow) (T, error), text 
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	return all, nil
+}
+
+// pages yields what read returns, page after page: what comes behind the last one's
+// place. Less than size are the last.
+func pages[T, P any](size int, read func(after P) ([]T, error), place func(T) P, after P) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for after := after; ; {
+			page, err := read(after)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, v := range page {
+				if !yield(v, nil) {
+					return
+				}
+				after = place(v)
+			}
+			if len(page) < size {
+				return
+			}
+		}
+	}
 }

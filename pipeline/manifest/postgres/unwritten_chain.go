@@ -8,12 +8,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
-	"github.com/vbcvault/vbcvault/vbc"
 )
-
-func (m *Manifest) AddHold(ctx context.Context, h manifest.Hold) (manifest.Hold, error) {
-	panic("not written yet")
-}
 
 func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (manifest.Listening, error) {
 	panic("not written yet")
@@ -21,17 +16,7 @@ func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (mani
 
 func (m *Manifest) AddReceipt(ctx context.Context, e receipt.Entry) error { panic("not written yet") }
 
-func (m *Manifest) AllRuns(ctx context.Context) iter.Seq2[manifest.Run, error] {
-	panic("not written yet")
-}
-
 func (m *Manifest) Backup(ctx context.Context, path string) error { panic("not written yet") }
-
-func (m *Manifest) BeginRun(ctx context.Context, options manifest.RunOptions) (run int64, err error) {
-	panic("not written yet")
-}
-
-func (m *Manifest) Chain(ctx context.Context) (receipt.Chain, error) { panic("not written yet") }
 
 func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 	panic("not written yet")
@@ -47,19 +32,9 @@ func (m *Manifest) Departures(ctx context.Context) iter.Seq2[manifest.Departure,
 	panic("not written yet")
 }
 
-func (m *Manifest) EndRun(ctx context.Context, run int64, summary any) error {
-	panic("not written yet")
-}
-
 func (m *Manifest) HoldStored(ctx context.Context, t manifest.HoldText) error {
 	panic("not written yet")
 }
-
-func (m *Manifest) HoldTexts(ctx context.Context) ([]manifest.HoldRecord, error) {
-	panic("not written yet")
-}
-
-func (m *Manifest) Holds(ctx context.Context) ([]manifest.Hold, error) { panic("not written yet") }
 
 func (m *Manifest) HoldsSettled(ctx context.Context) (settled bool, err error) {
 	panic("not written yet")
@@ -101,18 +76,6 @@ func (m *Manifest) NotedListenings(ctx context.Context, first, last int64) iter.
 	panic("not written yet")
 }
 
-func (m *Manifest) Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error] {
-	panic("not written yet")
-}
-
-func (m *Manifest) ReceiptsAbout(ctx context.Context, key vbc.Key) iter.Seq2[[]byte, error] {
-	panic("not written yet")
-}
-
-func (m *Manifest) ReceiptsStored(ctx context.Context) (seq int64, err error) {
-	panic("not written yet")
-}
-
 func (m *Manifest) RefuseListenings(ctx context.Context) (refused int, err error) {
 	panic("not written yet")
 }
@@ -127,23 +90,13 @@ func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by stri
 
 func (m *Manifest) Revive(ctx context.Context, hold storage.Digest) error { panic("not written yet") }
 
-func (m *Manifest) Runs(ctx context.Context, limit int) ([]manifest.Run, error) {
-	panic("not written yet")
-}
-
 func (m *Manifest) SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error {
-	panic("not written yet")
-}
-
-func (m *Manifest) SetReceiptsStored(ctx context.Context, t receipt.Tree, checkpoint []byte) error {
 	panic("not written yet")
 }
 
 func (m *Manifest) ShareHold(ctx context.Context, t manifest.HoldText) error {
 	panic("not written yet")
 }
-
-func (m *Manifest) SigningKey() (receipt.Key, error) { panic("not written yet") }
 
 func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, checkpoint []byte) error {
 	panic("not written yet")
@@ -157,8 +110,6 @@ func (m *Manifest) Tips(ctx context.Context) (tips []manifest.Tip, looked bool, 
 	panic("not written yet")
 }
 
-func (m *Manifest) Tree(ctx context.Context) (t receipt.Tree, err error) { panic("not written yet") }
-
 func (m *Manifest) Trust(ctx context.Context, t manifest.Trusted) error { panic("not written yet") }
 
 func (m *Manifest) Trusted(ctx context.Context) ([]manifest.Trusted, error) { panic("not written yet") }
@@ -166,8 +117,6 @@ func (m *Manifest) Trusted(ctx context.Context) ([]manifest.Trusted, error) { pa
 func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
 	panic("not written yet")
 }
-
-func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error { panic("not written yet") }
 
 func (m *Manifest) UnreadListenings(ctx context.Context) ([]int64, error) { panic("not written yet") }
 
@@ -180,7 +129,5 @@ func (m *Manifest) UnstoredListenings(ctx context.Context) iter.Seq2[manifest.Li
 }
 
 func (m *Manifest) Unvouched(ctx context.Context) (n int64, err error) { panic("not written yet") }
-
-func (m *Manifest) Verifier(ctx context.Context) (string, error) { panic("not written yet") }
 
 func (m *Manifest) VouchForAll(ctx context.Context) (n int64, err error) { panic("not written yet") }

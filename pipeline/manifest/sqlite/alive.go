@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 // SetProgress writes down that the run that holds the manifest gets on.
@@ -27,27 +29,12 @@ func (m *Manifest) Progress(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	for _, r := range runs {
-		at = latest(at, r.Started, r.Finished)
-		if r.Finished.IsZero() {
-			return at, nil
+	return manifest.Progressed(at, runs, func() time.Time {
+		if info, err := os.Stat(m.path + ".lock"); err == nil {
+			return info.ModTime()
 		}
-	}
-	// The last run has come to its end, so it is another command, or a run that
-	// has just begun.
-	if info, err := os.Stat(m.path + ".lock"); err == nil {
-		at = latest(at, info.ModTime())
-	}
-	return at, nil
-}
-
-func latest(times ...time.Time) (last time.Time) {
-	for _, t := range times {
-		if t.After(last) {
-			last = t
-		}
-	}
-	return last
+		return time.Time{}
+	}), nil
 }
 
 // touch dates a lock that was just taken.

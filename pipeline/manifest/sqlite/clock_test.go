@@ -85,3 +85,6 @@ func TestPageSizeIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// dated is a number as it is kept with when it was learned.
+func dated(n int64, at time.Time) string { return fmt.Sprintf("%d@%d", n, at.UnixMilli()) }

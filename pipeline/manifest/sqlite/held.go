@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -27,7 +25,7 @@ func unheld(tx queryer, r vbc.Recording) error {
 	case err != nil:
 		return writeError(err)
 	default:
-		said, err := decodeSaid(text)
+		said, err := manifest.DecodeSaid(text)
 		if err != nil {
 			return writeError(err)
 		}
@@ -115,21 +113,4 @@ func shareHold(tx txn, t manifest.HoldText, signed string) error {
 		return writeError(err)
 	}
 	return nil
-}
-
-// decodeSaid reads what a row has of what VBC has said before.
-func decodeSaid(text string) (said []manifest.Said, err error) {
-	if text != "" {
-		if err = json.Unmarshal([]byte(text), &said); err != nil {
-			err = fmt.Errorf("read what VBC has said of a recording: %w", err)
-		}
-	}
-	return said, err
-}
-
-func encodeSaid(said []manifest.Said) string {
-	if len(said) == 0 {
-		return ""
-	}
-	return asJSON(said)
 }

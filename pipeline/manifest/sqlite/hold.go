@@ -20,23 +20,17 @@ type holdRow struct {
 	Digest, Made, Ended string
 }
 
-// hold is what it says. Where its text isn't the one that it was made with, nobody
-// knows what it covers, and it is lost.
-func (r holdRow) hold() (h manifest.Hold, err error) {
+func (r holdRow) record() (manifest.HoldRecord, error) {
 	digest, err := storage.ParseDigest(r.Digest)
+	return manifest.HoldRecord{Number: r.Number, Digest: digest, Made: []byte(r.Made), Ended: []byte(r.Ended)}, err
+}
+
+func (r holdRow) hold() (manifest.Hold, error) {
+	record, err := r.record()
 	if err != nil {
-		return h, err
+		return manifest.Hold{}, err
 	}
-	if h.Lost = !(manifest.HoldText{Hold: digest, Text: []byte(r.Made)}).Check(); !h.Lost {
-		err = json.Unmarshal([]byte(r.Made), &h)
-	}
-	h.Changed = h.Lost && r.Made != ""
-	if err == nil && r.Ended != "" {
-		h.Removed = &manifest.Removal{}
-		err = json.Unmarshal([]byte(r.Ended), h.Removed)
-	}
-	h.Digest, h.Number = digest, r.Number
-	return h, err
+	return record.Hold()
 }
 
 // Holds returns all holds in the order of their numbers, those that were
@@ -120,14 +114,7 @@ func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by stri
 			return manifest.ErrNoHold
 		}
 		h = holds[i]
-		end, err := manifest.NewEnd(h.Digest, reason, by)
-		if err != nil {
-			return err
-		}
-		if err := json.Unmarshal(end.Text, &h.Removed); err != nil {
-			return err
-		}
-		signed, err := key.SignHoldEnd(end.Hold, storage.SumOf(end.Text))
+		end, signed, err := h.End(reason, by, key)
 		if err != nil {
 			return err
 		}
@@ -157,13 +144,13 @@ func (m *Manifest) NoteHolds(ctx context.Context, run int64) error {
 			if err != nil {
 				return writeError(err)
 			}
-			h, err := r.hold()
+			record, err := r.record()
 			if err != nil {
 				return writeError(err)
 			}
-			e := receipt.Entry{Type: receipt.Held, At: h.At, Run: run, Account: m.account, Hold: h.Number, Digest: h.Digest}
-			if noted == 1 {
-				e.Type, e.At, e.Removal = receipt.Released, h.Removed.At, storage.SumOf([]byte(r.Ended))
+			e, err := record.Receipt(m.account, run, noted == 1)
+			if err != nil {
+				return writeError(err)
 			}
 			if err := addEntry(tx, e); err != nil {
 				return err

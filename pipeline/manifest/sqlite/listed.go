@@ -59,7 +59,7 @@ func rowsOf(q rower, key vbc.Key) (known []manifest.Known, err error) {
 		if err := rows.Scan(&k.Nth, &k.Raw, &k.State, &k.Archived, &k.Copied, &k.Displaced, &k.SeenRun, &said); err != nil {
 			return nil, err
 		}
-		if k.Said, err = decodeSaid(said); err != nil {
+		if k.Said, err = manifest.DecodeSaid(said); err != nil {
 			return nil, err
 		}
 		known = append(known, k)
@@ -133,7 +133,7 @@ func show(tx txn, run int64, r vbc.Recording, s manifest.Sighted) error {
 	// The latest JSON is kept: a download_url may have been renewed. What holds look
 	// at isn't forgotten with the one before.
 	_, err := tx.Exec("UPDATE recording SET seen_run = ?, displaced = 0, raw = ?, odd = ?, said = ? WHERE "+thisRow,
-		run, string(r.Raw), legible(r), encodeSaid(s.Said), r.Kind, r.Owner, r.ID, r.Nth)
+		run, string(r.Raw), legible(r), manifest.EncodeSaid(s.Said), r.Kind, r.Owner, r.ID, r.Nth)
 	return err
 }
 
@@ -145,7 +145,7 @@ func share(tx txn, key vbc.Key) error {
 	}
 	for i, said := range manifest.Share(key, known) {
 		if k := known[i]; len(said) > len(k.Said) && k.State != manifest.Erased {
-			_, err := tx.Exec("UPDATE recording SET said = ? WHERE "+thisRow, encodeSaid(said), key.Kind, key.Owner, key.ID, k.Nth)
+			_, err := tx.Exec("UPDATE recording SET said = ? WHERE "+thisRow, manifest.EncodeSaid(said), key.Kind, key.Owner, key.ID, k.Nth)
 			if err != nil {
 				return err
 			}
@@ -185,6 +185,6 @@ func insert(tx txn, run int64, r vbc.Recording, said []manifest.Said) error {
 		return err
 	}
 	_, err := tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, seen_run, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r), manifest.Listed, run, encodeSaid(said))
+		r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r), manifest.Listed, run, manifest.EncodeSaid(said))
 	return err
 }

@@ -2,14 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
@@ -64,10 +58,8 @@ func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (mani
 	if err != nil {
 		return l, err
 	}
-	l.Account, l.Nonce, l.At, l.Start = m.account, rand.Text(), time.Now().UTC(), l.Start.UTC()
-	l.Why = cut(l.Why, manifest.MaxWhy)
-	if err := l.Check(); err != nil {
-		return l, fmt.Errorf("write down who listens: %w", err)
+	if l, err = manifest.NewListening(m.account, l); err != nil {
+		return l, err
 	}
 	err = m.do(ctx, func(tx txn) error {
 		if done, err := sameSession(tx, &l); done || err != nil {
@@ -107,22 +99,18 @@ func sameSession(tx txn, l *manifest.Listening) (done bool, err error) {
 }
 
 func addListening(tx txn, key receipt.Key, l *manifest.Listening) error {
-	var prev string
-	err := tx.QueryRow("SELECT digest FROM listening WHERE log = '' ORDER BY number DESC LIMIT 1").Scan(&prev)
+	var last string
+	var prev storage.Digest
+	err := tx.QueryRow("SELECT digest FROM listening WHERE log = '' ORDER BY number DESC LIMIT 1").Scan(&last)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return writeError(err)
 	}
-	if prev != "" {
-		if l.Prev, err = storage.ParseDigest(prev); err != nil {
+	if last != "" {
+		if prev, err = storage.ParseDigest(last); err != nil {
 			return writeError(err)
 		}
 	}
-	text, err := json.Marshal(l)
-	if err != nil {
-		return writeError(err)
-	}
-	l.Digest = storage.SumOf(text)
-	signed, err := key.SignListening(l.Digest)
+	text, signed, err := l.Seal(prev, key)
 	if err != nil {
 		return err
 	}
@@ -133,16 +121,4 @@ func addListening(tx txn, key receipt.Key, l *manifest.Listening) error {
 		return writeError(err)
 	}
 	return nil
-}
-
-// cut is the beginning of a text, in whole runes.
-func cut(text string, bytes int) string {
-	text = strings.ToValidUTF8(strings.TrimSpace(text), "\ufffd")
-	if len(text) <= bytes {
-		return text
-	}
-	for bytes > 0 && !utf8.RuneStart(text[bytes]) {
-		bytes--
-	}
-	return text[:bytes]
 }

@@ -17,8 +17,7 @@ const listeningsPage = 500 // rows read at once
 
 // listened is a row of the table: what it says, and what it is found by.
 type listened struct {
-	manifest.ListeningRecord
-	by  manifest.Listening
+	manifest.ListeningRow
 	odd bool // whether the recording is in a scope can't be told by SQLite
 }
 
@@ -28,36 +27,12 @@ func scanListened(rows *sql.Rows, more ...any) (r listened, err error) {
 	var digest string
 	var at int64
 	err = rows.Scan(append([]any{&r.Number, &digest, &r.Text, &r.Signed, &r.Log, &r.Seq, &r.Run, &r.Stored,
-		&r.by.Kind, &r.by.Owner, &r.by.ID, &r.by.Nth, &r.by.Who, &at, &r.by.How, &r.by.Session}, more...)...)
+		&r.By.Kind, &r.By.Owner, &r.By.ID, &r.By.Nth, &r.By.Who, &at, &r.By.How, &r.By.Session}, more...)...)
 	if err != nil {
 		return r, err
 	}
-	if r.Digest, err = storage.ParseDigest(digest); err != nil {
-		return r, err
-	}
-	r.by.Number, r.by.Digest, r.by.At = r.Number, r.Digest, fromMillis(at)
-	l, e := r.Listening()
-	r.Intact = e == nil && r.fits(l)
-	return r, nil
-}
-
-// fits reports whether a row is found by what its text says. The count of recordings
-// that have had an id is each manifest's own.
-func (r listened) fits(l manifest.Listening) bool {
-	b := r.by
-	return b.Key() == l.Key() && (b.Nth == l.Nth || r.Signed == "") && b.Who == l.Who && b.At.UnixMilli() == l.At.UnixMilli() && b.How == l.How && b.Session == l.Session
-}
-
-// listening is what it says, as far as that is known. What has no receipt must be
-// signed.
-func (r listened) listening(account string, own receipt.Keys) manifest.Listening {
-	l, err := r.Listening()
-	if err != nil {
-		l = r.by
-		l.Account = account
-	}
-	l.Nth, l.Doubtful = r.by.Nth, !r.Intact || r.Seq < 0 || r.Seq == 0 && !own.Listening(r.Digest, r.Signed)
-	return l
+	r.ListeningRow, err = r.Read(digest, fromMillis(at))
+	return r, err
 }
 
 // ownKeys are the manifest's key.
@@ -89,7 +64,7 @@ func (m *Manifest) Listenings(ctx context.Context, q manifest.ListeningQuery) it
 			}
 			for _, r := range page {
 				before = r.Number
-				l := r.listening(m.account, own)
+				l := r.Says(m.account, own)
 				in, err := m.inScope(ctx, q.Scope, r, l)
 				if err != nil {
 					yield(manifest.Listening{}, err)

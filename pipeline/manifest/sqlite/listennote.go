@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -17,7 +16,7 @@ const notedAtOnce = 1000 // entries in one change
 // signed, gets none.
 func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
 	return m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
-		l, good := r.signed(m.account, own)
+		l, good := r.Signs(m.account, own)
 		if !good {
 			return nil
 		}
@@ -32,7 +31,7 @@ func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
 // RefuseListenings has those that aren't signed never get a receipt, and counts them.
 func (m *Manifest) RefuseListenings(ctx context.Context) (refused int, err error) {
 	err = m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
-		if _, good := r.signed(m.account, own); good {
+		if _, good := r.Signs(m.account, own); good {
 			return nil
 		}
 		refused++
@@ -46,12 +45,6 @@ func settled(tx txn, number, seq, run int64) error {
 		return writeError(err)
 	}
 	return nil
-}
-
-// signed is what a row says, if the manifest's key has signed just that.
-func (r listened) signed(account string, own receipt.Keys) (manifest.Listening, bool) {
-	l, err := r.Listening()
-	return l, err == nil && r.Intact && l.Account == account && own.Listening(r.Digest, r.Signed)
 }
 
 // eachUnnoted does something about each that has no receipt yet, many in one change.
@@ -110,8 +103,7 @@ func unnoted(tx txn, after int64) (next []listened, err error) {
 }
 
 func noteListening(tx txn, l manifest.Listening, run int64) (seq int64, err error) {
-	e := receipt.Entry{Type: receipt.Listened, At: l.At, Run: run, Account: l.Account, Kind: l.Kind, Owner: l.Owner, ID: l.ID, Start: l.Start, Digest: l.Digest}
-	if err := addEntry(tx, e); err != nil {
+	if err := addEntry(tx, l.Receipt(run)); err != nil {
 		return 0, err
 	}
 	c, err := chain(tx)
@@ -158,9 +150,9 @@ func (m *Manifest) LearnListenings(ctx context.Context, log string, texts ...man
 }
 
 func learnListening(tx txn, log, own string, r manifest.ListeningRecord) (int64, error) {
-	var l manifest.Listening
-	if json.Unmarshal(r.Text, &l) != nil || l.Check() != nil {
-		return 0, nil //nolint:nilerr // what can't be read is left out
+	l, ok := manifest.ReadListening(r.Text)
+	if !ok {
+		return 0, nil // what can't be read is left out
 	}
 	text := "UPDATE listening SET text = ?2, " + learnedColumns + " WHERE digest = ?1 AND text = ''"
 	args := []any{storage.SumOf(r.Text).String(), string(r.Text), l.Kind, l.Owner, l.ID, l.Nth, l.Who, l.At.UnixMilli(), l.How, l.Session, second(l.Start)}

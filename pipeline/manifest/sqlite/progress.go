@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -58,54 +57,46 @@ func (m *Manifest) ForgetExport(ctx context.Context, job string) error {
 	return m.exec(ctx, "DELETE FROM export WHERE job = ?", job)
 }
 
-// dated is a number and when it was learned.
-func dated(n int64, at time.Time) string { return fmt.Sprintf("%d@%d", n, at.UnixMilli()) }
-
-// believed reads a number that was learned, 0 if that is too long ago or, by a
-// clock that was wrong, in the future.
-func believed(text string) int64 {
-	var n, at int64
-	if found, err := fmt.Sscanf(text, "%d@%d", &n, &at); err != nil || found != 2 {
-		return 0
+// Learned returns what is known and still believed.
+func (m *Manifest) Learned(ctx context.Context) (manifest.Learned, error) {
+	is, err := settingsOf(reading{ctx, m})
+	if err != nil {
+		return manifest.Learned{}, fmt.Errorf("read manifest: %w", err)
 	}
-	if age := time.Since(fromMillis(at)); age >= manifest.LearnedLasts || age <= -manifest.ClockSlack {
-		return 0
-	}
-	return n
+	return manifest.ReadLearned(is), nil
 }
 
-// Learned returns what is known and still believed.
-func (m *Manifest) Learned(ctx context.Context) (l manifest.Learned, err error) {
-	size, err := m.meta(ctx, "page_size")
+// settingsOf are the settings that say what was learned.
+func settingsOf(q rower) (map[string]string, error) {
+	rows, err := q.Query("SELECT key, value FROM meta WHERE key IN (SELECT value FROM json_each(?))", asJSON(manifest.LearnedSettings()))
 	if err != nil {
-		return l, fmt.Errorf("read manifest: %w", err)
+		return nil, err
 	}
-	pace, err := m.meta(ctx, "pace")
-	if err != nil {
-		return l, fmt.Errorf("read manifest: %w", err)
+	defer rows.Close()
+	is := map[string]string{}
+	for rows.Next() {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, err
+		}
+		is[key] = value
 	}
-	transcripts, err := m.meta(ctx, "transcripts")
-	if err != nil {
-		return l, fmt.Errorf("read manifest: %w", err)
-	}
-	l.PageSize, l.Pace = int(believed(size)), time.Duration(believed(pace))*time.Millisecond
-	limited, err := m.meta(ctx, "limited")
-	if err != nil {
-		return l, fmt.Errorf("read manifest: %w", err)
-	}
-	l.Limited = believed(limited) > 0
-	if l.ClientAuth, err = m.meta(ctx, "client_auth"); err != nil {
-		return l, fmt.Errorf("read manifest: %w", err)
-	}
-	l.Transcripts = transcripts != ""
-	return l, nil
+	return is, rows.Err()
 }
 
 const setMeta = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 
 // learnTranscripts writes down that VBC has listed transcripts.
-func learnTranscripts(tx txn) error {
-	if _, err := tx.Exec(setMeta, "transcripts", "listed"); err != nil {
+func learnTranscripts(tx txn) error { return learn(tx, manifest.Learned{Transcripts: true}) }
+
+func learn(tx txn, l manifest.Learned) error {
+	were, err := settingsOf(tx)
+	for key, value := range l.Settings(were) {
+		if err == nil {
+			_, err = tx.Exec(setMeta, key, value)
+		}
+	}
+	if err != nil {
 		return writeError(err)
 	}
 	return nil
@@ -113,49 +104,7 @@ func learnTranscripts(tx txn) error {
 
 // SetLearned writes down what is known now; what is 0 changes nothing.
 func (m *Manifest) SetLearned(ctx context.Context, l manifest.Learned) error {
-	return m.do(ctx, func(tx txn) error {
-		if l.PageSize > 0 {
-			if err := setPageSize(tx, l); err != nil {
-				return writeError(err)
-			}
-		}
-		if l.Pace > 0 {
-			if _, err := tx.Exec(setMeta, "pace", dated(l.Pace.Milliseconds(), time.Now())); err != nil {
-				return writeError(err)
-			}
-		}
-		if l.Limited {
-			if _, err := tx.Exec(setMeta, "limited", dated(1, time.Now())); err != nil {
-				return writeError(err)
-			}
-		}
-		if l.ClientAuth != "" {
-			if _, err := tx.Exec(setMeta, "client_auth", l.ClientAuth); err != nil {
-				return writeError(err)
-			}
-		}
-		if l.Transcripts {
-			return learnTranscripts(tx)
-		}
-		return nil
-	})
-}
-
-// setPageSize writes down a size. One that is known already keeps its date, so
-// that it is forgotten one day, unless VBC has just confirmed it.
-func setPageSize(tx txn, l manifest.Learned) error {
-	if !l.PagesRefused {
-		var known string
-		err := tx.QueryRow("SELECT value FROM meta WHERE key = 'page_size'").Scan(&known)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if int(believed(known)) == l.PageSize {
-			return nil
-		}
-	}
-	_, err := tx.Exec(setMeta, "page_size", dated(int64(l.PageSize), time.Now()))
-	return err
+	return m.do(ctx, func(tx txn) error { return learn(tx, l) })
 }
 
 // SetAhead writes down how many recordings VBC counts behind what is listed.

@@ -31,7 +31,7 @@ func (m *Manifest) scanWith(rows *sql.Rows, more ...any) (manifest.Row, error) {
 	}
 	r.Account, r.Owner, r.Nth = m.account, owner, nth
 	r.Copy.StoredAt, r.Copy.ArchivedAt, r.Failure.At = fromMillis(stored), fromMillis(archived), fromMillis(failed)
-	if r.Said, err = decodeSaid(said); err != nil {
+	if r.Said, err = manifest.DecodeSaid(said); err != nil {
 		return manifest.Row{}, err
 	}
 	if r.Copy.Audio, err = decodeObject(audio); err != nil {

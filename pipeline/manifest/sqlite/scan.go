@@ -11,20 +11,16 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-func scanKey(kind vbc.Kind, owner, filter string) string {
-	return fmt.Sprintf("scan %s %s %s", kind, owner, manifest.FilterName(filter))
-}
-
 // Scan returns the last one of a collection under a filter, the zero one if
 // there is none.
 func (m *Manifest) Scan(ctx context.Context, kind vbc.Kind, owner, filter string) (s manifest.Scan, err error) {
-	err = m.metaJSON(ctx, scanKey(kind, owner, filter), &s)
+	err = m.metaJSON(ctx, manifest.ScanSetting(kind, owner, filter), &s)
 	return s, err
 }
 
 // SetScan writes down a collection's last scan.
 func (m *Manifest) SetScan(ctx context.Context, kind vbc.Kind, owner, filter string, s manifest.Scan) error {
-	return m.exec(ctx, setMeta, scanKey(kind, owner, filter), asJSON(s))
+	return m.exec(ctx, setMeta, manifest.ScanSetting(kind, owner, filter), asJSON(s))
 }
 
 // Late returns it, the zero one if all have come in time.
@@ -93,7 +89,7 @@ func (m *Manifest) Unseen(ctx context.Context, kind vbc.Kind, owner string, run,
 
 // Retention is how long VBC seems to keep recordings, the shortest that scans of
 // any collection have seen; 0 = not known.
-func (m *Manifest) Retention(ctx context.Context) (shortest time.Duration, err error) {
+func (m *Manifest) Retention(ctx context.Context) (time.Duration, error) {
 	all, err := query(ctx, m, func(rows *sql.Rows) (s manifest.Scan, err error) {
 		var text []byte
 		if err = rows.Scan(&text); err == nil {
@@ -101,10 +97,5 @@ func (m *Manifest) Retention(ctx context.Context) (shortest time.Duration, err e
 		}
 		return s, err
 	}, "SELECT value FROM meta WHERE key GLOB 'scan *'")
-	for _, s := range all {
-		if s.Retention > 0 && (shortest == 0 || s.Retention < shortest) {
-			shortest = s.Retention
-		}
-	}
-	return shortest, err
+	return manifest.ShortestRetention(all), err
 }

@@ -77,7 +77,7 @@ func (m *Manifest) OverForUsers(ctx context.Context, there func(user string) boo
 		return err
 	}
 	for _, t := range all {
-		if t.Kind == vbc.OnDemand && t.Owner != "" && t.Owner != "self" && !there(t.Owner) {
+		if t.OfUser() && !there(t.Owner) {
 			if err := m.exec(ctx, "DELETE FROM trouble WHERE kind = ? AND owner = ?", t.Kind, t.Owner); err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func (m *Manifest) AcknowledgeTroubles(ctx context.Context, name, why string) (k
 	err = m.do(ctx, func(tx txn) error {
 		known = nil
 		for _, t := range all {
-			if t.Name() != name && !strings.HasPrefix(t.Name(), name+"/") {
+			if !t.Below(name) {
 				continue
 			}
 			_, err := tx.Exec("UPDATE trouble SET acknowledged = ? WHERE kind = ? AND owner = ? AND code = ? AND item = ?", why, t.Kind, t.Owner, t.Code, t.Item)
