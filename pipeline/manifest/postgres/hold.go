@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -111,4 +112,54 @@ func learnHold(tx *txn, digest storage.Digest, made []byte) error {
 		return writeError(err)
 	}
 	return nil
+}
+
+// RemoveHold ends a hold. The error is ErrNoHold if there is none, a *KeyError if the
+// key that signs the end can't be had.
+func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by string) (h manifest.Hold, err error) {
+	key, err := m.SigningKey()
+	if err != nil {
+		return h, err
+	}
+	err = m.do(ctx, func(tx *txn) error {
+		all, err := active(tx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(h manifest.Hold) bool { return h.Number == number })
+		if i < 0 {
+			return manifest.ErrNoHold
+		}
+		h = all[i]
+		end, signed, err := h.End(reason, by, key)
+		if err != nil {
+			return err
+		}
+		return shareHold(tx, end, signed)
+	})
+	return h, err
+}
+
+// ShareHold writes down, in the same words, how a hold was made or how it has ended
+// that another manifest of the account has too. It changes nothing that is known
+// already.
+func (m *Manifest) ShareHold(ctx context.Context, t manifest.HoldText) error {
+	signed, err := m.signEnd(t)
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, func(tx *txn) error { return shareHold(tx, t, signed) })
+}
+
+// signEnd signs the text of a hold's end, which somebody who is trusted has told; "" if
+// it is none.
+func (m *Manifest) signEnd(t manifest.HoldText) (string, error) {
+	if !t.Ended || !t.Check() {
+		return "", nil
+	}
+	key, err := m.SigningKey()
+	if err != nil {
+		return "", err
+	}
+	return key.SignHoldEnd(t.Hold, storage.SumOf(t.Text))
 }
