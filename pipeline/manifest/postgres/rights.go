@@ -2,14 +2,13 @@ package postgres
 
 import (
 	"context"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// appended are the tables to which rows are only ever added: who runs archives can't take
-// away what was written there.
-var appended = []string{"receipt"}
+// kept are the tables from which no row is ever removed, and whether rows are changed: who
+// runs archives can't take away what was written there.
+var kept = map[string]bool{"receipt": false, "listening": true, "hold": true}
 
 // onPage is what the page changes, besides which it only reads: the right to add rows, and
 // to change these columns. That of lease is one that nothing goes by: who may change none
@@ -56,7 +55,8 @@ func rightsOf(ctx context.Context, conn *pgx.Conn) (r rights, err error) {
 		if !has && (privilege == "SELECT" || privilege == "INSERT" && changes && table != "lease") {
 			r.page = false
 		}
-		needed := privilege == "SELECT" || !onlyRead && (privilege == "INSERT" || (privilege == "UPDATE" || privilege == "DELETE") && !slices.Contains(appended, table))
+		changed, stays := kept[table]
+		needed := privilege == "SELECT" || !onlyRead && (privilege == "INSERT" || privilege == "UPDATE" && (changed || !stays) || privilege == "DELETE" && !stays)
 		switch {
 		case needed && !has:
 			r.lacks = append(r.lacks, privilege+" on "+table)
