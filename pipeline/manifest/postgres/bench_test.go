@@ -30,7 +30,7 @@ func BenchmarkTransitions(b *testing.B) {
 			s := postgrestest.Shared(b)
 			address := s.Database(b)
 			manifests := openAll(b, address, of.accounts)
-			each := max(200, 100*of.workers/of.accounts)
+			each := 1000 / of.accounts
 			recordings := make([][]vbc.Recording, of.accounts)
 			for i, m := range manifests {
 				for at := 0; at < each; at += 1000 {
