@@ -143,7 +143,10 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		return nil, &againError{err}
 	}
 	defer conn.Release()
-	tx, err := conn.Begin(ctx)
+	// What a transaction reads once it has the lock must be what the one before has left:
+	// with another isolation, which a server may have as its default, it would be what was
+	// there when it began to wait.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return nil, &againError{err}
 	}
@@ -184,20 +187,20 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 // lock locks the manifest's row of lease until the transaction ends, and leaves the
 // transaction's mark there if it is a run's. It has the server end a transaction of which
 // it hears nothing more: else a machine that stands still would keep others from taking
-// over.
+// over. And what is committed is on the server's disk, whatever its default is.
 func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
-	const idle = "set_config('idle_in_transaction_session_timeout', $2, true)"
+	const with = "set_config('idle_in_transaction_session_timeout', $2, true) || set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
 	timeout := fmt.Sprintf("%dms", (m.leaseFor / 3).Milliseconds())
 	var is string
 	if m.lease == nil {
-		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
+		err := tx.QueryRow(ctx, "SELECT "+with+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
 		if err != nil {
 			return &againError{fmt.Errorf("lock the manifest: %w", err)}
 		}
 		return nil
 	}
 	err := tx.QueryRow(ctx, `UPDATE vbcvault.lease SET batch = $5 WHERE account = $1 AND fence = $3 AND holder = $4 AND until > clock_timestamp() AND batch = $6
-		RETURNING `+idle, m.account, timeout, m.lease.fence, m.lease.holder, mark, m.batch).Scan(&is)
+		RETURNING `+with, m.account, timeout, m.lease.fence, m.lease.holder, mark, m.batch).Scan(&is)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return m.whyNot(ctx, tx)

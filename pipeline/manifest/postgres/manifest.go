@@ -127,13 +127,18 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 }
 
 // OpenBeside opens an existing manifest for what may be changed while a run has it open,
-// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none.
+// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none, and
+// manifest.ErrUnbound (wrapped) if no run has bound it to an account yet.
 func OpenBeside(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	m, err := OpenReadOnly(ctx, path, options...)
-	if err == nil {
-		m.beginWriting()
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	if m.number == "" {
+		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, path), m.Close())
+	}
+	m.beginWriting()
+	return m, nil
 }
 
 // OpenReadOnly opens an existing manifest without changing it, also while a run is using

@@ -37,7 +37,9 @@ func (m *Manifest) Glances(ctx context.Context) iter.Seq2[manifest.Glance, error
 	panic("not written yet")
 }
 
-func (m *Manifest) Index(ctx context.Context, all ...manifest.Spoken) error { panic("not written yet") }
+func (m *Manifest) Index(ctx context.Context, all ...manifest.Spoken) error {
+	panic("not written yet")
+}
 
 func (m *Manifest) Indexed(ctx context.Context) (has, lacks int64, err error) {
 	panic("not written yet")
@@ -47,7 +49,9 @@ func (m *Manifest) MonthOf(ctx context.Context, at time.Time) (manifest.Month, e
 	panic("not written yet")
 }
 
-func (m *Manifest) Months(ctx context.Context) ([]manifest.Month, error) { panic("not written yet") }
+func (m *Manifest) Months(ctx context.Context) ([]manifest.Month, error) {
+	panic("not written yet")
+}
 
 func (m *Manifest) Of(ctx context.Context, month manifest.Month) iter.Seq2[manifest.Row, error] {
 	panic("not written yet")
@@ -71,7 +75,9 @@ func (m *Manifest) Sums(ctx context.Context, member string) (map[string]float64,
 	panic("not written yet")
 }
 
-func (m *Manifest) Tallies(ctx context.Context) ([]manifest.Tally, error) { panic("not written yet") }
+func (m *Manifest) Tallies(ctx context.Context) ([]manifest.Tally, error) {
+	panic("not written yet")
+}
 
 func (m *Manifest) Unindexed(ctx context.Context, now time.Time) iter.Seq2[manifest.Row, error] {
 	panic("not written yet")
