@@ -4,6 +4,8 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
@@ -15,8 +17,10 @@ import (
 // TestContract holds PostgreSQL to what every manifest promises.
 func TestContract(t *testing.T) {
 	t.Parallel()
+	database := postgrestest.New(t) // all are in one: none may take another's for its own
+	var number atomic.Int64
 	manifesttest.Run(t, func(t testing.TB) manifesttest.Place {
-		path := postgrestest.Named(postgrestest.New(t), "m")
+		path := postgrestest.Named(database, fmt.Sprint("m", number.Add(1)))
 		k, err := receipt.NewKey()
 		if err != nil {
 			t.Fatal(err)
