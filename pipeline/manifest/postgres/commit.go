@@ -168,7 +168,7 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		if is, e := m.marked(mark); e == nil && is {
 			m.batch = mark
 		}
-		return nil, err
+		return nil, errors.Join(err, m.stillOurs())
 	case m.lease == nil:
 		return nil, err // whether it is committed, nobody can tell
 	default:

@@ -231,4 +231,3 @@ func TestServerThatDoesNotWaitForItsDisk(t *testing.T) {
 		t.Errorf("after a crash of the server there are %+v, %v", all, err)
 	}
 }
-
