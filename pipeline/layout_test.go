@@ -82,7 +82,7 @@ var mayImport = map[string][]string{
 	"cmd/vbcvault/web/waveform":               {},
 	"pipeline/manifest/manifesttest":          {"pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
 	"pipeline/manifest/sqlite":                {"pipeline/code", "pipeline/dbfile", "pipeline/manifest", "pipeline/receipt", "pipeline/words", "storage", "storage/mount", "storage/ownership", "vbc"},
-	"pipeline/manifest/postgres":              {"pipeline/code", "pipeline/manifest", "pipeline/moment", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
+	"pipeline/manifest/postgres":              {"pipeline/code", "pipeline/manifest", "pipeline/manifest/sqlite", "pipeline/moment", "pipeline/receipt", "pipeline/words", "storage", "vbc"},
 	"pipeline/manifest/place":                 {"pipeline/manifest", "pipeline/manifest/postgres", "pipeline/manifest/sqlite", "pipeline/receipt", "storage"},
 	"pipeline/manifest/postgres/postgrestest": {"pipeline/manifest/postgres"},
 	"pipeline/dbfile":                         {},

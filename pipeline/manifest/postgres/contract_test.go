@@ -18,6 +18,8 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	database, number := postgrestest.New(t), atomic.Int64{}
+	database := postgrestest.New(t) // all are in one: none may take another's for its own
+	var number atomic.Int64
 	manifesttest.Run(t, func(t testing.TB) manifesttest.Place {
 		path := postgrestest.Named(database, fmt.Sprint("m", number.Add(1)))
 		k, err := receipt.NewKey()
