@@ -8,9 +8,13 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-func (m *Manifest) Displace(ctx context.Context) error { panic("not written yet") }
+func (m *Manifest) Displace(ctx context.Context) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) Drop(ctx context.Context, r vbc.Recording) error { panic("not written yet") }
+func (m *Manifest) Drop(ctx context.Context, r vbc.Recording) error {
+	panic("not written yet")
+}
 
 func (m *Manifest) Erased(ctx context.Context, r vbc.Recording, done receipt.Entry) error {
 	panic("not written yet")
@@ -24,8 +28,14 @@ func (m *Manifest) ErasingFound(ctx context.Context, row *manifest.Row, begun re
 	panic("not written yet")
 }
 
-func (m *Manifest) Put(ctx context.Context, rows ...manifest.Row) error { panic("not written yet") }
+func (m *Manifest) Put(ctx context.Context, rows ...manifest.Row) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) SuspectTwins(ctx context.Context) error { panic("not written yet") }
+func (m *Manifest) SuspectTwins(ctx context.Context) error {
+	panic("not written yet")
+}
 
-func (m *Manifest) Tell(ctx context.Context, rows []manifest.Row) error { panic("not written yet") }
+func (m *Manifest) Tell(ctx context.Context, rows []manifest.Row) error {
+	panic("not written yet")
+}
