@@ -3,6 +3,8 @@ package manifest
 import (
 	"slices"
 	"time"
+
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // OneCall reports whether two rows of one id are of one call, so that whoever asks
@@ -21,6 +23,12 @@ func OneCall(a, b Row) bool {
 		return false
 	}
 	return a.saidAt(b.Start) || b.saidAt(a.Start)
+}
+
+// OneRecording reports whether two that have the same audio are one recording, or forms
+// of one call that VBC has shown under one id: neither has another one's audio.
+func OneRecording(a, b vbc.Recording) bool {
+	return a.Key() == b.Key() && (a.Nth == b.Nth || a.Start.Equal(b.Start) || a.CallID != "" && a.CallID == b.CallID)
 }
 
 // Starts are all starts that a recording is known to have had, its own first.

@@ -116,3 +116,9 @@ func (f Failure) Known(code, reason string) bool {
 	}
 	return f.AcknowledgingCode == code
 }
+
+// Unproven reports whether a row says that there is a verified copy, and knows of none.
+func (r Row) Unproven() bool {
+	return (r.State == Verified || r.State == Purging || r.State == Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero() ||
+		r.Copy.Transcript.Key != "" && !r.Copy.Transcript.Proven())
+}

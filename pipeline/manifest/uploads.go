@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/vbcvault/vbcvault/storage"
@@ -41,6 +42,18 @@ type Refused struct {
 	Has    storage.Object `json:"has,omitzero"`     // what was found, if that was looked at
 	Proven bool           `json:"proven,omitempty"` // it was whole once, for sure
 	Stored bool           `json:"stored,omitempty"` // Has was there right after the store had said that Put was
+}
+
+// Written is what a manifest keeps of it, and a name for that.
+func (r Refused) Written() (name, text string, err error) {
+	b, err := json.Marshal(r)
+	return storage.SumOf(b).String()[:16], string(b), err
+}
+
+// ReadRefused reads what Written has returned.
+func ReadRefused(text string) (r Refused, err error) {
+	err = json.Unmarshal([]byte(text), &r)
+	return r, err
 }
 
 // MaxRefused is how many are remembered of one key: the latest. Each takes a run of

@@ -17,9 +17,10 @@ func unheld(q reader, r vbc.Recording) error {
 	if err != nil || len(holds) == 0 {
 		return err
 	}
-	var raw, text []byte
+	var raw []byte
+	var text string
 	row := manifest.Row{Recording: r}
-	err = q.QueryRow("SELECT raw, said FROM vbcvault.recording WHERE account = $1 AND kind = $2 AND owner = $3 AND id = $4 AND nth = $5", r.Kind, r.Owner, r.ID, r.Nth).Scan(&raw, &text)
+	err = q.QueryRow("SELECT raw, said FROM vbcvault.recording WHERE "+thisRow, keyOf(r)...).Scan(&raw, &text)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows): // nobody knows more of it
 	case err != nil:
@@ -41,4 +42,16 @@ func unheld(q reader, r vbc.Recording) error {
 // own transaction; this is for afterwards.
 func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
 	return unheld(reading{ctx, m}, r)
+}
+
+// UnderWay counts the recordings covered by a hold whose deletion at VBC has been
+// begun, and of which nobody knows yet what becomes of it.
+func (m *Manifest) UnderWay(ctx context.Context, h manifest.Hold) (n int, err error) {
+	rows, err := query(ctx, m, m.scan, "SELECT "+columns+" FROM vbcvault.recording WHERE account = $1 AND state = 'purging'")
+	for _, row := range rows {
+		if h.Covers(row) {
+			n++
+		}
+	}
+	return n, err
 }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -87,11 +89,18 @@ func shareHold(tx *txn, t manifest.HoldText, signed string) error {
 		}
 		return nil
 	}
-	// What was lost is to be stored beside the archive again.
-	_, err := tx.Exec(`INSERT INTO vbcvault.hold AS h (account, number, digest, made)
-		SELECT $1, CASE WHEN $2::bigint > 0 AND NOT EXISTS (SELECT 1 FROM vbcvault.hold WHERE account = $1 AND number = $2) THEN $2 ELSE coalesce(max(number), 0) + 1 END, $3, $4
-		FROM vbcvault.hold WHERE account = $1
-		ON CONFLICT (account, digest) DO UPDATE SET made = excluded.made, stored = 0 WHERE h.made = ''`, t.Number, t.Hold.String(), t.Text)
+	var known bool
+	err := tx.QueryRow("SELECT made <> '' FROM vbcvault.hold WHERE account = $1 AND digest = $2", t.Hold.String()).Scan(&known)
+	switch {
+	case known:
+		return nil
+	case err == nil: // what was lost is to be stored beside the archive again
+		_, err = tx.Exec("UPDATE vbcvault.hold SET made = $2, stored = 0 WHERE account = $1 AND digest = $3", t.Text, t.Hold.String())
+	case errors.Is(err, pgx.ErrNoRows): // no ON CONFLICT: the page may add holds, and change none of their texts
+		_, err = tx.Exec(`INSERT INTO vbcvault.hold (account, number, digest, made)
+			SELECT $1, CASE WHEN $2::bigint > 0 AND NOT EXISTS (SELECT 1 FROM vbcvault.hold WHERE account = $1 AND number = $2) THEN $2 ELSE coalesce(max(number), 0) + 1 END, $3, $4
+			FROM vbcvault.hold WHERE account = $1`, t.Number, t.Hold.String(), t.Text)
+	}
 	if err != nil {
 		return writeError(err)
 	}
@@ -111,4 +120,54 @@ func learnHold(tx *txn, digest storage.Digest, made []byte) error {
 		return writeError(err)
 	}
 	return nil
+}
+
+// RemoveHold ends a hold. The error is ErrNoHold if there is none, a *KeyError if the
+// key that signs the end can't be had.
+func (m *Manifest) RemoveHold(ctx context.Context, number int64, reason, by string) (h manifest.Hold, err error) {
+	key, err := m.SigningKey()
+	if err != nil {
+		return h, err
+	}
+	err = m.do(ctx, func(tx *txn) error {
+		all, err := active(tx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(h manifest.Hold) bool { return h.Number == number })
+		if i < 0 {
+			return manifest.ErrNoHold
+		}
+		h = all[i]
+		end, signed, err := h.End(reason, by, key)
+		if err != nil {
+			return err
+		}
+		return shareHold(tx, end, signed)
+	})
+	return h, err
+}
+
+// ShareHold writes down, in the same words, how a hold was made or how it has ended
+// that another manifest of the account has too. It changes nothing that is known
+// already.
+func (m *Manifest) ShareHold(ctx context.Context, t manifest.HoldText) error {
+	signed, err := m.signEnd(t)
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, func(tx *txn) error { return shareHold(tx, t, signed) })
+}
+
+// signEnd signs the text of a hold's end, which somebody who is trusted has told; "" if
+// it is none.
+func (m *Manifest) signEnd(t manifest.HoldText) (string, error) {
+	if !t.Ended || !t.Check() {
+		return "", nil
+	}
+	key, err := m.SigningKey()
+	if err != nil {
+		return "", err
+	}
+	return key.SignHoldEnd(t.Hold, storage.SumOf(t.Text))
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -82,6 +83,8 @@ func connections(ctx context.Context, dsn, password string, most int32) (*pgxpoo
 		config.ConnConfig.Password = password
 	}
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	// A server that is no longer there says nothing: who waits for it finds out.
+	config.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}).DialContext
 	// With PgBouncer, each transaction may come to another session: no statement may be
 	// prepared in one for the next.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

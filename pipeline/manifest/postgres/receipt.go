@@ -50,16 +50,26 @@ func addEntry(tx *txn, e receipt.Entry) error {
 	return putLine(tx, c.Last, line, e)
 }
 
+// foundBy is what a line is found by.
+type foundBy struct {
+	kind, owner string
+	id          int64
+	start       int64 // seconds, 0 = it says none
+	departed    bool  // an outcome: VBC has the recording no more
+}
+
+func foundByOf(e receipt.Entry) foundBy {
+	return foundBy{
+		kind: storable(string(e.Kind)), owner: storable(e.Owner), id: e.ID, start: second(e.Start),
+		departed: e.Type == receipt.Result && (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere),
+	}
+}
+
 // putLine writes a line down, and what of its entry it is found by.
 func putLine(tx *txn, seq int64, line []byte, e receipt.Entry) error {
-	var start *int64
-	if !e.Start.IsZero() {
-		s := e.Start.Unix()
-		start = &s
-	}
-	departed := e.Type == receipt.Result && (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere)
-	_, err := tx.Exec("INSERT INTO vbcvault.receipt (account, seq, entry, kind, owner, id, start, departed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		seq, line, storable(string(e.Kind)), storable(e.Owner), e.ID, start, departed)
+	by := foundByOf(e)
+	_, err := tx.Exec("INSERT INTO vbcvault.receipt (account, seq, entry, kind, owner, id, start, departed) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, 0), $8)",
+		seq, line, by.kind, by.owner, by.id, by.start, by.departed)
 	if err != nil {
 		return writeError(err)
 	}

@@ -37,12 +37,17 @@ func (m *Manifest) scanWith(row pgx.CollectableRow, more ...any) (r manifest.Row
 	return r, err
 }
 
+// objectText is an object as PostgreSQL takes it, "" if there is none.
+func objectText(o storage.Object) string {
+	for _, s := range []*string{&o.Key, &o.VersionID, &o.ETag, &o.Checksum, &o.Proof, &o.Encryption, &o.Mark} {
+		*s = storable(*s) // jsonb refuses what isn't
+	}
+	return manifest.EncodeObject(o)
+}
+
 // objectOf is an object as a column has it, nil if there is none.
 func objectOf(o storage.Object) any {
-	for _, s := range []*string{&o.Key, &o.VersionID, &o.ETag, &o.Checksum, &o.Proof, &o.Encryption, &o.Mark} {
-		*s = storable(*s) // which jsonb refuses else
-	}
-	if text := manifest.EncodeObject(o); text != "" {
+	if text := objectText(o); text != "" {
 		return text
 	}
 	return nil

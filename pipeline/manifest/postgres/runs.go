@@ -34,7 +34,10 @@ func (m *Manifest) EndRun(ctx context.Context, run int64, summary any) error {
 	if err != nil {
 		return err
 	}
-	return m.exec(ctx, "UPDATE vbcvault.run SET finished = $2, summary = $3 WHERE account = $1 AND id = $4", time.Now().UnixMilli(), b, run)
+	return m.forgetting(ctx, func(tx *txn) error {
+		_, err := tx.Exec("UPDATE vbcvault.run SET finished = $2, summary = $3 WHERE account = $1 AND id = $4", time.Now().UnixMilli(), b, run)
+		return err
+	})
 }
 
 const runColumns = "SELECT id, started, finished, options, summary FROM vbcvault.run WHERE account = $1"

@@ -27,10 +27,9 @@ func twins(q rower, r vbc.Recording, sum storage.Digest) (others []vbc.Recording
 		}
 		o := vbc.ParseRecording(vbc.Kind(kind), owner, json.RawMessage(raw))
 		o.Owner, o.ID, o.Nth = owner, id, nth
-		if o.Kind == r.Kind && owner == r.Owner && id == r.ID && (nth == r.Nth || o.Start.Equal(r.Start) || o.CallID != "" && o.CallID == r.CallID) {
-			continue
+		if !manifest.OneRecording(o, r) {
+			others = append(others, o)
 		}
-		others = append(others, o)
 	}
 	return others, rows.Err()
 }
@@ -104,7 +103,7 @@ func store(tx txn, r vbc.Recording, step manifest.Step, c manifest.Copy, how man
 	// What is the same, in the same place, is as old as it was.
 	const age = "archived_at = iif(audio <> '' AND audio ->> '$.key' = ? AND audio ->> '$.sha256' = ?, archived_at, 0)"
 	return move(tx, r, step, "audio = ?, sidecar = ?, transcript = ?, stored_at = ?, "+age+", alike = ?, unvouched = 0",
-		encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(c.StoredAt), c.Audio.Key, c.Audio.SHA256.String(), how)
+		manifest.EncodeObject(c.Audio), manifest.EncodeObject(c.Sidecar), manifest.EncodeObject(c.Transcript), millis(c.StoredAt), c.Audio.Key, c.Audio.SHA256.String(), how)
 }
 
 func isSuspect(tx txn, r vbc.Recording) (is bool) {

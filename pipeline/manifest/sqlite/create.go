@@ -198,7 +198,7 @@ func put(tx txn, r *manifest.Row) error {
 	}
 	_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, archived_at, seen_run, damaged, refuted,
 		said, unvouched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Kind, r.Owner, r.ID, r.Nth, r.Start.UnixMilli(), r.Size, string(r.Raw), legible(r.Recording), r.State,
-		encodeObject(r.Copy.Audio), encodeObject(r.Copy.Sidecar), encodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted,
+		manifest.EncodeObject(r.Copy.Audio), manifest.EncodeObject(r.Copy.Sidecar), manifest.EncodeObject(r.Copy.Transcript), millis(r.Copy.StoredAt), millis(r.Copy.ArchivedAt), r.SeenRun, r.Damaged, r.Refuted,
 		manifest.EncodeSaid(r.Said), r.Unvouched)
 	return err
 }

@@ -22,7 +22,7 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 		if err := addEntry(tx, begun); err != nil {
 			return err
 		}
-		return move(tx, r, manifest.StepErasing, erasingColumns+copyColumns, encodeObject(*begun.Audio), encodeObject(*begun.Sidecar))
+		return move(tx, r, manifest.StepErasing, erasingColumns+copyColumns, manifest.EncodeObject(*begun.Audio), manifest.EncodeObject(*begun.Sidecar))
 	})
 }
 
@@ -46,7 +46,7 @@ func insertErasing(tx txn, row *manifest.Row) error {
 	if err == nil {
 		_, err = tx.Exec(`INSERT INTO recording (kind, owner, id, nth, start, size, raw, odd, state, audio, sidecar, transcript, stored_at, displaced)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, -1)`, row.Kind, row.Owner, row.ID, row.Nth, row.Start.UnixMilli(), row.Size, string(row.Raw),
-			legible(row.Recording), manifest.Erasing, encodeObject(row.Copy.Audio), encodeObject(row.Copy.Sidecar), encodeObject(row.Copy.Transcript), millis(row.Copy.StoredAt))
+			legible(row.Recording), manifest.Erasing, manifest.EncodeObject(row.Copy.Audio), manifest.EncodeObject(row.Copy.Sidecar), manifest.EncodeObject(row.Copy.Transcript), millis(row.Copy.StoredAt))
 	}
 	if err != nil {
 		return writeError(err)
@@ -114,7 +114,7 @@ func takeOverErasure(tx txn, e receipt.Entry) error {
 	// archive tells recordings apart by.
 	done, err := tx.Exec("UPDATE recording SET state = ?, "+set+copyColumns+` WHERE kind = ? AND owner = ? AND id = ? AND
 		(audio <> '' AND audio ->> '$.key' = ? OR start / 1000 = ? AND (audio = '' OR audio ->> '$.size' = ?))`,
-		state, encodeObject(*e.Audio), encodeObject(*e.Sidecar), e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
+		state, manifest.EncodeObject(*e.Audio), manifest.EncodeObject(*e.Sidecar), e.Kind, e.Owner, e.ID, e.Audio.Key, second(e.Start), e.Audio.Size)
 	if err != nil {
 		return writeError(err)
 	}

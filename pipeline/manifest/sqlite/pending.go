@@ -211,8 +211,7 @@ func (m *Manifest) Check(ctx context.Context) (findings []string, err error) {
 		switch {
 		case err != nil:
 			findings = append(findings, "a row can't be read: "+err.Error())
-		case (r.State == manifest.Verified || r.State == manifest.Purging || r.State == manifest.Purged) && (!r.Copy.Audio.Proven() || !r.Copy.Sidecar.Proven() || r.Copy.ArchivedAt.IsZero() ||
-			r.Copy.Transcript.Key != "" && !r.Copy.Transcript.Proven()):
+		case r.Unproven():
 			findings = append(findings, fmt.Sprintf("%s is %s without a verified copy", r.Recording, r.State))
 		}
 	}

@@ -23,7 +23,7 @@ const thisRow = "kind = ? AND owner = ? AND id = ? AND nth = ?"
 // purge was begun stays in the state purging.
 func (m *Manifest) Transcribed(ctx context.Context, r vbc.Recording, transcript storage.Object) error {
 	return m.do(ctx, func(tx txn) error {
-		return move(tx, r, manifest.StepTranscribed, "transcript = ?", encodeObject(transcript))
+		return move(tx, r, manifest.StepTranscribed, "transcript = ?", manifest.EncodeObject(transcript))
 	})
 }
 
@@ -50,7 +50,7 @@ const (
 )
 
 func verifiedValues(c manifest.Copy, at time.Time) []any {
-	return []any{encodeObject(c.Audio), encodeObject(c.Sidecar), encodeObject(c.Transcript), millis(at), c.ProvenByReading()}
+	return []any{manifest.EncodeObject(c.Audio), manifest.EncodeObject(c.Sidecar), manifest.EncodeObject(c.Transcript), millis(at), c.ProvenByReading()}
 }
 
 // Doubt writes down that a copy isn't what it should be, while VBC may still

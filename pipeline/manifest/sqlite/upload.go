@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -97,12 +96,11 @@ func (m *Manifest) Refuse(ctx context.Context, all ...manifest.Refused) error {
 
 func refuse(tx txn, all []manifest.Refused) error {
 	for _, r := range all {
-		text, err := json.Marshal(r)
+		id, text, err := r.Written()
 		if err != nil {
 			return err
 		}
-		id := storage.SumOf(text).String()[:16]
-		if _, err := tx.Exec("INSERT OR REPLACE INTO upload (key, id, begun, refused) VALUES (?, ?, ?, ?)", r.Put.Key, id, millis(time.Now()), string(text)); err != nil {
+		if _, err := tx.Exec("INSERT OR REPLACE INTO upload (key, id, begun, refused) VALUES (?, ?, ?, ?)", r.Put.Key, id, millis(time.Now()), text); err != nil {
 			return writeError(err)
 		}
 		_, err = tx.Exec("DELETE FROM upload WHERE key = ?1 AND refused <> '' AND id NOT IN (SELECT id FROM upload WHERE key = ?1 AND refused <> '' ORDER BY begun DESC LIMIT ?2)",
@@ -125,7 +123,7 @@ func (m *Manifest) RefusedAt(ctx context.Context, key string) (all []manifest.Re
 		var text string
 		var r manifest.Refused
 		if err = rows.Scan(&text); err == nil {
-			err = json.Unmarshal([]byte(text), &r)
+			r, err = manifest.ReadRefused(text)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read manifest: %w", err)
