@@ -167,8 +167,6 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		return nil, &againError{err}
 	}
 	defer conn.Release()
-	// Whatever the database's settings are: a change that has waited for the lock sees
-	// what was done before it.
 	// What a transaction reads once it has the lock must be what the one before has left:
 	// with another isolation, which a server may have as its default, it would be what was
 	// there when it began to wait.
@@ -231,19 +229,16 @@ func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
 	const idle = "set_config('idle_in_transaction_session_timeout', $2, true) || " +
 		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
 	timeout := fmt.Sprintf("%dms", m.oneTry().Milliseconds())
-// over. And what is committed is on the server's disk, whatever its default is.
-	const with = "set_config('idle_in_transaction_session_timeout', $2, true) || set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), true)"
-	timeout := fmt.Sprintf("%dms", (m.leaseFor / 3).Milliseconds())
 	var is string
 	if m.lease == nil {
-		err := tx.QueryRow(ctx, "SELECT "+with+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
+		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
 		if err != nil {
 			return &againError{fmt.Errorf("lock the manifest: %w", err)}
 		}
 		return nil
 	}
 	err := tx.QueryRow(ctx, `UPDATE vbcvault.lease SET batch = $5 WHERE account = $1 AND fence = $3 AND holder = $4 AND until > clock_timestamp() AND batch = $6
-		RETURNING `+with, m.account, timeout, m.lease.fence, m.lease.holder, mark, m.batch).Scan(&is)
+		RETURNING `+idle, m.account, timeout, m.lease.fence, m.lease.holder, mark, m.batch).Scan(&is)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return m.whyNot(ctx, tx)

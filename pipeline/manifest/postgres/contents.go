@@ -51,8 +51,6 @@ func (m *Manifest) Contents(ctx context.Context) iter.Seq2[manifest.Record, erro
 
 var errEnough = errors.New("nobody wants more")
 
-var errNotCreating = errors.New("records are written as they come only while a manifest is being created")
-
 func recordsOf(tx *txn, t *manifest.Table) iter.Seq2[[]any, error] {
 	all, key := t.Names()
 	columns := make([]string, len(all))

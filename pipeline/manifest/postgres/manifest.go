@@ -137,7 +137,6 @@ func OpenBeside(ctx context.Context, path string, options ...Option) (*Manifest,
 	}
 	if m.number == "" {
 		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, m.place), m.Close())
-		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, path), m.Close())
 	}
 	m.beginWriting()
 	return m, nil
