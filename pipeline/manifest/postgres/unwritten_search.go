@@ -4,4 +4,6 @@ import (
 	"context"
 )
 
-func (m *Manifest) Scrub(ctx context.Context) error { panic("not written yet") }
+func (m *Manifest) Scrub(ctx context.Context) error {
+	panic("not written yet")
+}
