@@ -15,9 +15,10 @@ import (
 )
 
 func newManifest(s streams) *cobra.Command {
-	return parent("manifest", "Back up or check a manifest, or trust another one", `A manifest is the file that keeps the progress of one account and one
-destination. These commands copy it, check it, and let it trust the receipts of
-another machine.`, newManifestBackup(s), newManifestCheck(s), newManifestTrust(s))
+	return parent("manifest", "Back up, check or move a manifest, or trust another one", `A manifest keeps the progress of one account and one destination: a file, or, for
+several machines, a part of a database of PostgreSQL. These commands list, copy,
+check and upgrade manifests, and let one trust the receipts of another machine.`,
+		newManifestList(s), newManifestBackup(s), newManifestCheck(s), newManifestCopy(s), newManifestUpgrade(s), newManifestKey(s), newManifestTrust(s))
 }
 
 func newManifestBackup(s streams) *cobra.Command {
