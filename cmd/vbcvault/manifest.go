@@ -11,6 +11,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
@@ -29,7 +30,8 @@ func newManifestBackup(s streams) *cobra.Command {
 		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
 it, put that file in the manifest's place while no run is in progress. With an
 older manifest nothing is lost, and nothing is deleted wrongly: the next run
-finds out what has happened since.
+finds out what has happened since. Of a manifest in a database it is a file too,
+which vbcvault manifest copy puts back into one.
 
 It also copies the key that signs the receipts, to FILE.key: without it, the
 manifest can't be used for runs. Whoever has the key can forge receipts, so keep
@@ -58,6 +60,10 @@ func (a surroundings) backUp(ctx context.Context, out io.Writer, path string, m 
 	fmt.Fprintf(out, "%s is backed up to %s\n", path, to)
 	if given, err := a.setting("VBCVAULT_SIGNING_KEY"); err != nil || given != "" {
 		fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY, and is not copied: back it up by itself.")
+		return err
+	}
+	if place.InDatabase(path) {
+		_, err := fmt.Fprintln(out, "The key that signs the receipts is not in the database, and is not copied: back it up by itself.")
 		return err
 	}
 	key, err := m.SigningKey()
