@@ -4,6 +4,8 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
@@ -11,25 +13,29 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
 )
 
-// TestContract holds PostgreSQL to what every manifest promises.
+// TestContract holds PostgreSQL to what every manifest promises. All manifests are in one
+// database, where none may see anything of another.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	manifesttest.Run(t, func(t testing.TB) manifesttest.Place { return placeAt(postgrestest.New(t)) })
+	manifesttest.Run(t, placesIn(postgrestest.New(t)))
 }
 
-// placeAt is a manifest in a database.
-func placeAt(address string) manifesttest.Place {
-	path, key := postgrestest.Named(address, "m"), postgres.WithKey(aKey())
-	return manifesttest.Place{
-		Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
-			return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
-		},
-		Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
-			return opened(postgres.OpenBeside(ctx, path, key))
-		},
-		Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
-			return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
-		},
+// placesIn are places for manifests in one database.
+func placesIn(database string) func(testing.TB) manifesttest.Place {
+	var number atomic.Int64
+	return func(t testing.TB) manifesttest.Place {
+		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(aKey())
+		return manifesttest.Place{
+			Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
+				return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
+			},
+			Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
+				return opened(postgres.OpenBeside(ctx, path, key))
+			},
+			Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
+				return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
+			},
+		}
 	}
 }
 

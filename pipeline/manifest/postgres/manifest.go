@@ -58,6 +58,7 @@ type options struct {
 	program  string
 	machine  string
 	leaseFor time.Duration
+	look     int           // how many calls a search looks at first
 	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 	password func() string // the same of WithPassword
 }
@@ -94,7 +95,7 @@ func WithPassword(secret string) Option {
 
 func decided(all []Option) options {
 	none := func() string { return "" }
-	o := options{leaseFor: manifest.LeaseFor, givenKey: none, password: none}
+	o := options{leaseFor: manifest.LeaseFor, look: firstLook, givenKey: none, password: none}
 	for _, option := range all {
 		option(&o)
 	}
