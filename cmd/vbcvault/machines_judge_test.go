@@ -112,8 +112,8 @@ func (h *held) add(what string) {
 func (s *machines) judge() {
 	s.t.Helper()
 	tenures := s.tenures()
-	keys := map[string]string{}      // of what the audio's
-	gone := map[string]time.Time{}   // what VBC has deleted, and when it was asked
+	keys := map[string]string{}    // of what the audio's
+	gone := map[string]time.Time{} // what VBC has deleted, and when it was asked
 	total, refused, downloads := 0, 0, 0
 	for i, a := range s.accounts {
 		for _, r := range a.had {

@@ -38,6 +38,7 @@ type machines struct {
 	server   *postgrestest.Server
 	database string // its address, directly
 	all      []*machine
+	serves   bool // as services, and not one run after the other
 
 	begun time.Time
 	holds held
@@ -59,7 +60,8 @@ type machine struct {
 	toVBC, toS3, toData *wire.Line
 	env, does           []string
 	cmd                 *exec.Cmd
-	logs                []*saidSoFar // of each of its processes
+	over                chan struct{} // is closed when its process has ended
+	logs                []*saidSoFar  // of each of its processes
 
 	mu      sync.Mutex
 	deletes []sent // in the order in which they have left the machine
@@ -115,7 +117,7 @@ func (s *machines) write(more string) {
 	fmt.Fprintf(&b, "accounts-at-once: 6\ndefaults:\n  older-than: 90d\n  delete: true\n  insecure-http: true\n  workers: 3\n  signing-key: {env: KEY}\n")
 	fmt.Fprintf(&b, "  vbc: {password: {env: PASSWORD}, client-secret: {env: SECRET}}\n  schedule: {cron: \"* * * * *\"}\naccounts:\n")
 	for i, a := range s.accounts {
-		fmt.Fprintf(&b, "  %s:\n    account: \"%d\"\n    to: s3://%s/calls/%d\n    vbc: {api-url: \"http://%s.vbc.test\", username: bot%d, client-id: client}\n    quota-group: group-%d\n", a.name, a.number, s.bucket, i, a.name, i, i)
+		fmt.Fprintf(&b, "  %s:\n    account: \"%d\"\n    to: s3://%s/calls/%d\n    vbc: {api-url: \"http://%s.vbc.test\", username: bot%d, client-id: client}\n", a.name, a.number, s.bucket, i, a.name, i)
 	}
 	b.WriteString(more)
 	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
@@ -185,10 +187,15 @@ func (m *machine) start() {
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	cmd := m.cmd
+	cmd, over := m.cmd, make(chan struct{})
+	m.over = over
+	go func() {
+		_ = cmd.Wait() // the exit code tells
+		close(over)
+	}()
 	m.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
+		<-over
 	})
 }
 
@@ -202,18 +209,25 @@ func (m *machine) signalIt(sig syscall.Signal) {
 
 // kill ends the machine's process as a power cut would.
 func (m *machine) kill() {
-	_ = m.cmd.Process.Kill()
-	_ = m.cmd.Wait()
+	_ = m.cmd.Process.Kill() // it may just have ended
+	<-m.over
 }
 
-// alive reports whether the machine's process has not ended.
-func (m *machine) alive() bool { return m.cmd.Process.Signal(syscall.Signal(0)) == nil }
+// ended reports whether the machine's process has ended.
+func (m *machine) ended() bool {
+	select {
+	case <-m.over:
+		return true
+	default:
+		return false
+	}
+}
 
 // ends has a machine end in peace, and is its exit code.
 func (m *machine) ends() int {
 	m.t.Helper()
 	m.signalIt(syscall.SIGTERM)
-	_ = m.cmd.Wait() // the exit code tells
+	<-m.over
 	return m.cmd.ProcessState.ExitCode()
 }
 
@@ -248,7 +262,7 @@ func (s *machines) showLogs() {
 // eventually waits for what must come; how long that takes is not what is tested.
 func (s *machines) eventually(what string, is func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.showLogs()
 			s.t.Fatalf("it never happens: %s", what)

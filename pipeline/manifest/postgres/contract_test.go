@@ -37,6 +37,20 @@ func placeAt(address, name string) manifesttest.Place {
 		Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
 			return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
 		},
+	manifesttest.Run(t, placesIn(postgrestest.New(t)))
+// placesIn are places for manifests in one database.
+func placesIn(database string) func(testing.TB) manifesttest.Place {
+	return func(t testing.TB) manifesttest.Place {
+		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(aKey())
+		return manifesttest.Place{
+			Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
+				return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
+			},
+			Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
+				return opened(postgres.OpenBeside(ctx, path, key))
+			Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
+				return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
+		}
 	}
 }
 
