@@ -15,6 +15,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/dbfile"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
 	"github.com/vbcvault/vbcvault/storage"
@@ -60,7 +61,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func misused(err error) bool {
 	_, usage := errors.AsType[*usageError](err)
 	_, user := errors.AsType[*ownership.Error](err)
-	return usage || user
+	return usage || user || errors.Is(err, place.ErrPassword)
 }
 
 // codeOf is the one place that turns an error into an exit code.

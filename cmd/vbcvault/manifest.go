@@ -36,7 +36,7 @@ it apart from the bucket. A key that is given by the environment is not copied.`
 		Example: `  vbcvault manifest backup /backup/vbcvault-2026-11-23.manifest`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withManifest(cmd.Context(), path, func(path string, m *sqlite.Manifest) error {
+			return withManifest(cmd.Context(), path, func(path string, m manifest.Opened) error {
 				return environment().backUp(cmd.Context(), s.out, path, m, args[0])
 			})
 		},
@@ -46,7 +46,7 @@ it apart from the bucket. A key that is given by the environment is not copied.`
 }
 
 // backUp copies a manifest to a new file, and its key to another.
-func (a surroundings) backUp(ctx context.Context, out io.Writer, path string, m *sqlite.Manifest, to string) error {
+func (a surroundings) backUp(ctx context.Context, out io.Writer, path string, m manifest.Opened, to string) error {
 	keyTo := sqlite.KeyFile(to)
 	if _, err := os.Lstat(keyTo); err == nil {
 		return usagef("use a new file name", "%s already exists", keyTo)
@@ -86,7 +86,7 @@ create a new one from the archive with vbcvault rebuild.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
+			return withManifest(ctx, path, func(path string, m manifest.Opened) error {
 				findings, err := m.Check(ctx)
 				if err != nil {
 					return err

@@ -86,6 +86,9 @@ type Opened interface {
 	io.Closer
 	// Path says where it lies, as --manifest takes it. There is no secret in it.
 	Path() string
+	// InUse reports whether a run, or another command that changes it as a run does, is
+	// using it: this one too, if it was opened for that.
+	InUse(ctx context.Context) (bool, error)
 	// Backup copies it to a new file of SQLite at path, durably and whole or not at all,
 	// also while a run uses it. The error is fs.ErrExist (wrapped) if something is there.
 	Backup(ctx context.Context, path string) error

@@ -127,13 +127,18 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 }
 
 // OpenBeside opens an existing manifest for what may be changed while a run has it open,
-// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none.
+// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none, and
+// manifest.ErrUnbound (wrapped) if no run has bound it to an account yet.
 func OpenBeside(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	m, err := OpenReadOnly(ctx, path, options...)
-	if err == nil {
-		m.beginWriting()
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	if m.number == "" {
+		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, m.place), m.Close())
+	}
+	m.beginWriting()
+	return m, nil
 }
 
 // OpenReadOnly opens an existing manifest without changing it, also while a run is using
@@ -233,8 +238,14 @@ func InUse(ctx context.Context, path string, options ...Option) (is bool, err er
 	if err != nil {
 		return false, err
 	}
-	err = m.db.QueryRow(ctx, "SELECT until > clock_timestamp() FROM vbcvault.lease WHERE account = $1", m.account).Scan(&is)
+	is, err = m.InUse(ctx)
 	return is, errors.Join(err, m.Close())
+}
+
+// InUse is the function of that name, of this manifest.
+func (m *Manifest) InUse(ctx context.Context) (is bool, err error) {
+	err = m.row(ctx, "SELECT until > clock_timestamp() FROM vbcvault.lease WHERE account = $1").Scan(&is)
+	return is, err
 }
 
 // Missing reports whether err means that there is no manifest yet.

@@ -145,6 +145,9 @@ func InUse(path string) (bool, error) {
 	return !free, lock.Close()
 }
 
+// InUse is the function of that name, of this manifest.
+func (m *Manifest) InUse(context.Context) (bool, error) { return InUse(m.path) }
+
 // OpenReadOnly opens an existing manifest without locking or changing it, also
 // while a run is using it. The error is fs.ErrNotExist (wrapped) if there is none.
 func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifest, error) {
