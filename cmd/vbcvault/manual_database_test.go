@@ -323,7 +323,7 @@ func TestRolesOfTheManual(t *testing.T) {
 	t.Parallel()
 	d := asTheManualSays(t)
 	for user, want := range map[string]func(schema, table string) string{
-		"vbcvault_service": func(_, table string) string {
+		"vbcvault_machine": func(_, table string) string {
 			switch table {
 			case "receipt":
 				return "SELECT INSERT"
@@ -348,7 +348,7 @@ func TestRolesOfTheManual(t *testing.T) {
 	if columns := d.columns("vbcvault_page"); !slices.Equal(columns, []string{"hold.ended", "hold.signed", "lease.since"}) {
 		t.Errorf("the page may change %v", columns)
 	for user, statements := range map[string][]string{
-		"vbcvault_service": {
+		"vbcvault_machine": {
 			"CREATE TABLE vbcvault.x ()", "CREATE TABLE river.x ()", "CREATE TABLE public.x ()", "CREATE SCHEMA x", "CREATE TEMPORARY TABLE x ()",
 			"DROP TABLE vbcvault.receipt", "ALTER TABLE vbcvault.receipt ADD x int", "TRUNCATE vbcvault.recording", "DELETE FROM vbcvault.receipt", "DELETE FROM vbcvault.hold",
 			"UPDATE vbcvault.receipt SET entry = ''", "DELETE FROM vbcvault.migration", "DROP TRIGGER recording_in ON vbcvault.recording",
@@ -362,6 +362,10 @@ func TestRolesOfTheManual(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), statement); !errors.As(err, &refused) || refused.Code != "42501" {
 				t.Errorf("%s: %s: %v", user, statement, err)
 	for user, level := range map[string]storage.Level{"vbcvault_service": storage.OK, "vbcvault_page": storage.Failure, "vbcvault_owner": storage.Warning, "postgres": storage.Warning} {
+			}
+		}
+	}
+	for user, level := range map[string]storage.Level{"vbcvault_machine": storage.OK, "vbcvault_page": storage.Failure, "vbcvault_owner": storage.Warning, "postgres": storage.Warning} {
 		found := postgres.Diagnose(t.Context(), d.as(user))
 		i := slices.IndexFunc(found, func(f storage.Finding) bool { return f.Check == "database rights" })
 		if i < 0 || found[i].Level != level {
@@ -392,6 +396,10 @@ func TestUsersOfTheManual(t *testing.T) {
 	key := postgres.WithKey(k.Secret())
 	at := func(user string) string { return postgrestest.Named(d.as(user), "acme") }
 	m, err := postgres.Open(t.Context(), at("vbcvault_service"), key)
+	m, err := postgres.Open(t.Context(), at("vbcvault_machine"), key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := m.Bind(t.Context(), manifest.Binding{Account: "549825"}); err != nil {
 		t.Error(err)
 	page, err := postgres.OpenBeside(t.Context(), at("vbcvault_page"), key)
