@@ -9,5 +9,5 @@ var versionMutations = []mutation{
 	{"the latest program that has opened a file is called needed", "pipeline/dbfile/dbfile.go", "semver.Compare(by, program) < 0)", "false)", "TestProgramThatIsNeeded", "./pipeline/dbfile"},
 	{"a page writes to a manifest that a newer program has upgraded", "pipeline/manifest/sqlite/commit.go", "	case v > format:\n", "	case false:\n", "TestUpgradedWhileInUse", "./pipeline/manifest/sqlite"},
 	{"a command beside an older service upgrades its state", "cmd/vbcvault/service/state.go", "	case version < as.Format && !owner:", "	case false:", "TestOlderStateIsUpgraded", "./cmd/vbcvault/service"},
-	{"a manifest doesn't say which version has written it", "cmd/vbcvault/job.go", "sqlite.WithCache(j.around.cache), written())", "sqlite.WithCache(j.around.cache))", "TestReleaseSaysItsCommit", "./cmd/vbcvault"},
+	{"a manifest doesn't say which version has written it", "cmd/vbcvault/opening.go", "Program: programVersion(), ", "", "TestReleaseSaysItsCommit", "./cmd/vbcvault"},
 }

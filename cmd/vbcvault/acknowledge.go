@@ -44,7 +44,7 @@ It changes only the manifest.`,
 			if err != nil {
 				return err
 			}
-			if path, err = theManifest(path); err != nil {
+			if path, err = theManifest(cmd.Context(), path); err != nil {
 				return err
 			}
 			m, err := lockManifest(cmd.Context(), path)
@@ -82,7 +82,7 @@ It changes only the manifest.`,
 
 // acknowledgeTrouble is acknowledge for what a name means.
 func acknowledgeTrouble(ctx context.Context, s streams, path, name, reason string) error {
-	path, err := theManifest(path)
+	path, err := theManifest(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // archiveFlags are the flags of archive as they were given.
@@ -238,19 +240,22 @@ func (f *archiveFlags) job(now time.Time, changed func(string) bool, around surr
 	if j.manifest, err = f.manifestFile(around, j.vbc.Username, j.vbc.URL, j.destination); err != nil {
 		return nil, err
 	}
+	if j.options.SpoolDir == "" && place.InDatabase(j.manifest) {
+		near, err := around.near(j.manifest)
+		if err != nil {
+			return nil, err
+		}
+		j.options.SpoolDir = filepath.Dir(near)
+	}
 	return j, nil
 }
 
 // manifestFile is the manifest that is named, or the one of account and destination.
 func (f *archiveFlags) manifestFile(around surroundings, user, api string, d destination) (string, error) {
 	if f.manifest != "" {
-		return f.manifest, nil
+		return f.manifest, fitManifest(f.manifest)
 	}
-	dir, err := around.stateDir()
-	if err != nil {
-		return "", err
-	}
-	return manifestPath(dir, f.account, user, api, d), nil
+	return around.manifestOf(f.account, user, api, d)
 }
 
 // mostWorkers is more than a bucket needs.

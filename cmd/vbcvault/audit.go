@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -74,7 +74,7 @@ func (f *auditFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return f.around.withManifest(ctx, f.path, func(path string, m *sqlite.Manifest) error {
+	return f.around.withManifest(ctx, f.path, func(path string, m manifest.Opened) error {
 		if f.key {
 			return f.printKey(ctx, s.out, m)
 		}
@@ -106,7 +106,7 @@ func (f *auditFlags) run(ctx context.Context, s streams) error {
 }
 
 // open opens the destination, nil if only the manifest is to be checked.
-func (f *auditFlags) open(ctx context.Context, m *sqlite.Manifest) (storage.Store, error) {
+func (f *auditFlags) open(ctx context.Context, m manifest.Opened) (storage.Store, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil || f.offline {
 		return nil, err
@@ -144,7 +144,7 @@ func (f *auditFlags) expected() (texts []string, err error) {
 }
 
 // printKey prints the manifest's verifier.
-func (f *auditFlags) printKey(ctx context.Context, out io.Writer, m *sqlite.Manifest) error {
+func (f *auditFlags) printKey(ctx context.Context, out io.Writer, m manifest.Opened) error {
 	key, err := m.Verifier(ctx)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (f *auditFlags) printKey(ctx context.Context, out io.Writer, m *sqlite.Mani
 }
 
 // writeWitness writes a signed checkpoint of all of the log.
-func (f *auditFlags) writeWitness(ctx context.Context, m *sqlite.Manifest, a check.AuditResult) error {
+func (f *auditFlags) writeWitness(ctx context.Context, m manifest.Opened, a check.AuditResult) error {
 	if a.Entries == 0 {
 		return usagef(
 			"run vbcvault archive --delete first, or remove --witness", "--witness: the log of this manifest is empty")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
@@ -32,7 +33,7 @@ func (b backups) add(ctx context.Context, log *slog.Logger, around surroundings,
 	if err := b.elsewhere(path); err != nil {
 		return err
 	}
-	return around.withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
+	return around.withManifest(ctx, path, func(path string, m manifest.Opened) error {
 		chain, err := m.Chain(ctx)
 		if err != nil {
 			return err

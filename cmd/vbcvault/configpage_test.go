@@ -134,6 +134,7 @@ var within = map[string]struct {
 	"## Keys of vbc":              {def: "VBC", file: "accounts:\n  acme:\n    to: s3://bucket/x\n    older-than: 90d\n    vbc:\n      %s\n"},
 	"## Keys of s3":               {def: "S3", file: "accounts:\n  acme:\n    s3:\n      %s\n"},
 	"## Keys of schedule":         {def: "Schedule", file: "accounts:\n  acme:\n    schedule:\n      %s\n"},
+	"## Keys of database":         {def: "Database", file: "database:\n  %s\n"},
 	"## Keys of service":          {def: "Service", file: "service:\n  %s\n"},
 	"## Keys of a notifier":       {def: "Notifier", file: "notify:\n  x:\n    %s\n"},
 	"## Keys of webhook":          {def: "Webhook", file: "notify:\n  x:\n    webhook:\n      %s\n"},
@@ -165,6 +166,10 @@ func complete(t *testing.T, text string) string {
 	acme := in(in(doc, "accounts"), "acme")
 	if d, ok := doc["defaults"].(map[string]any); !ok || d["older-than"] == nil {
 		add(acme, "older-than", "90d")
+	}
+	if doc["database"] != nil { // which holds no key
+		add(in(doc, "database"), "url", "postgres://vbcvault@db.example.com/vbcvault")
+		add(acme, "signing-key", map[string]any{"env": "KEY"})
 	}
 	if acme["destination"] == nil {
 		add(acme, "to", "s3://bucket/x")

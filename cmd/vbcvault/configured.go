@@ -22,8 +22,9 @@ import (
 // configured is one account of a configuration file.
 type configured struct {
 	config.Account
-	path  string // of the file
-	state string // its state directory; "" = as without a file
+	path     string          // of the file
+	state    string          // its state directory; "" = as without a file
+	database config.Database // the file's; zero = as without a file
 
 	over   []*pflag.Flag // flags that were given on the command line: they beat the file
 	shared *together     // with the file's other accounts
@@ -69,7 +70,7 @@ func (t *together) inherit(was *together) {
 func accountsOf(c *config.Config) (all []configured) {
 	shared := &together{buffers: s3store.Buffers(0), atOnce: cmp.Or(c.AccountsAtOnce, atOnceByDefault), bound: &bindings{}, notify: c.Notify}
 	for _, a := range c.Accounts {
-		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir, shared: shared})
+		all = append(all, configured{Account: a, path: c.Path, state: c.StateDir, database: c.Database, shared: shared})
 		for _, f := range a.Flags {
 			if n, err := strconv.Atoi(f.Value); f.Name == "workers" && err == nil && n <= mostWorkers {
 				shared.buffers = max(shared.buffers, s3store.Buffers(n))
@@ -94,19 +95,27 @@ func (c configured) around(ctx context.Context) surroundings {
 	secrets := map[string]config.Secret{
 		"VBC_PASSWORD": c.VBC.Password, "VBC_CLIENT_SECRET": c.VBC.ClientSecret,
 		"VBC_PROVISIONING_CLIENT_SECRET": c.VBC.ProvisioningClientSecret, "VBCVAULT_SIGNING_KEY": c.Signing,
+		"VBCVAULT_DATABASE_PASSWORD": c.database.Password,
 	}
 	plain := map[string]string{
 		"VBC_USERNAME": c.VBC.Username, "VBC_CLIENT_ID": c.VBC.ClientID, "VBC_PROVISIONING_CLIENT_ID": c.VBC.ProvisioningClientID,
 		"VBC_API_URL": c.VBC.APIURL, "VBC_API_ROOT": c.VBC.APIRoot, "VBC_TOKEN_URL": c.VBC.TokenURL,
+		"VBCVAULT_DATABASE_URL": c.database.URL,
 	}
 	a := surroundings{
 		setting: func(name string) (string, error) {
 			s, ok := secrets[name]
 			if !ok || s.IsZero() {
+				if name == "VBCVAULT_DATABASE_URL" && plain[name] == "" || name == "VBCVAULT_DATABASE_PASSWORD" {
+					return setting(name) // as without a file, like the state directory
+				}
 				return plain[name], nil
 			}
 			value, err := s.Resolve(ctx)
-			if err != nil {
+			switch {
+			case err != nil && name == "VBCVAULT_DATABASE_PASSWORD":
+				return "", usagef(s.Mend(), "%s: database: %w", config.At(c.path, s.Line), err)
+			case err != nil:
 				return "", usagef(s.Mend(), "%s: account %s: %w", config.At(c.path, s.Line), c.Name, err)
 			}
 			return value, nil

@@ -15,7 +15,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -158,8 +158,8 @@ func (f *demoFlags) run(ctx context.Context, o *output) (any, error) {
 // forgetPurged takes out of the account what an earlier demo in this directory
 // has deleted there.
 func forgetPurged(ctx context.Context, account *vbctest.Account, path string, all []vbctest.Recording) error {
-	m, err := sqlite.OpenReadOnly(ctx, path)
-	if sqlite.Missing(err) {
+	m, err := place.OpenReadOnly(ctx, path, place.Options{})
+	if place.Missing(err) {
 		return nil
 	}
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -246,7 +246,7 @@ func (d *demoPage) damage(ctx context.Context, o *output, f *demoOffice) error {
 
 // oldestDeleted is the oldest recording of an office that was deleted at VBC, or nothing.
 func (d *demoPage) oldestDeleted(ctx context.Context, f *demoOffice) (row manifest.Row, err error) {
-	m, err := sqlite.OpenReadOnly(ctx, d.manifest(f))
+	m, err := place.OpenReadOnly(ctx, d.manifest(f), place.Options{})
 	if err != nil {
 		return row, err
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/spool"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -166,16 +166,16 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 	var f storage.Finding
 	var habits []storage.Finding
 	var known manifest.Learned
-	key, err := d.around.signingKey()
+	opening, err := d.around.opening()
 	if err != nil {
 		return []storage.Finding{found("signing key", err, "")}, known
 	}
-	var m *sqlite.Manifest
-	if err = sqlite.Place(path); err == nil {
-		m, err = sqlite.OpenReadOnly(ctx, path, key)
+	var m manifest.Opened
+	if err = place.Fit(path); err == nil {
+		m, err = place.OpenReadOnly(ctx, path, opening)
 	}
 	switch {
-	case sqlite.Missing(err):
+	case place.Missing(err):
 		f = found(check, nil, path+" is created by the first run")
 	case errors.Is(err, manifest.ErrOlder):
 		f = warning(check, err.Error(), "nothing to do: the upgrade keeps a copy")
@@ -201,14 +201,22 @@ func (d *doctor) diagnoseManifest(ctx context.Context, path string, to destinati
 		f = found(check, err, fmt.Sprintf("%s, account %s", path, orNone(b.Account)))
 		habits = append(habits, diagnoseKey(m))
 	}
-	dir := filepath.Dir(path)
+	near, err := d.around.near(path)
+	if err != nil {
+		return append([]storage.Finding{f, found("state directory", err, "")}, habits...), known
+	}
+	dir := filepath.Dir(near)
 	for {
 		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
 			break
 		}
 		dir = filepath.Dir(dir) // it will be made there
 	}
-	return append([]storage.Finding{f, diagnoseDisk("room for the manifest", dir)}, habits...), known
+	room := "room for the manifest"
+	if place.InDatabase(path) {
+		room = "room for exports"
+	}
+	return append([]storage.Finding{f, diagnoseDisk(room, dir)}, habits...), known
 }
 
 // enoughRoom is what a disk should have free, for a manifest that grows and for

@@ -5,13 +5,12 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // diagnoseKey looks whether the key that signs a manifest's receipts can be had:
 // without it no run begins.
-func diagnoseKey(m *sqlite.Manifest) storage.Finding {
+func diagnoseKey(m manifest.Opened) storage.Finding {
 	const check = "signing key"
 	key, err := m.SigningKey()
 	if missing, ok := errors.AsType[*manifest.KeyError](err); ok {

@@ -47,7 +47,7 @@ without --fix.`,
 			if d.Workers < 1 || d.Workers > 256 {
 				return usagef("between 1 and 256", "--workers %d", d.Workers)
 			}
-			if path, err = theManifest(path); err != nil {
+			if path, err = theManifest(cmd.Context(), path); err != nil {
 				return err
 			}
 			return out.finish(s, func(o *output) (any, error) { return differ(cmd.Context(), o, path, d, insecureHTTP) })

@@ -110,11 +110,12 @@ func (d *doctor) examine(ctx context.Context, to destination) ([]storage.Finding
 	options.InsecureHTTP = d.insecureHTTP
 	path := d.manifest
 	if path == "" {
-		dir, err := d.around.stateDir()
-		if err != nil {
-			return nil, err
-		}
-		path = manifestPath(dir, d.account, options.Username, options.URL, to)
+		path, err = d.around.manifestOf(d.account, options.Username, options.URL, to)
+	} else {
+		err = fitManifest(path)
+	}
+	if err != nil {
+		return nil, err
 	}
 	vbcs := vbcDoctor{around: d.around, options: options, manifest: path, account: d.account}
 	if vbcs.client, err = d.around.newClient(options, path); err != nil {

@@ -40,7 +40,13 @@ const environmentHelp = `Environment:
                       accounts (archive also with --all). The user of a package has
                       /etc/vbcvault/config.yaml
   VBCVAULT_SIGNING_KEY  the key that signs receipts, if it is not in the file
-                      MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE`
+                      MANIFEST.key; also as VBCVAULT_SIGNING_KEY_FILE
+  VBCVAULT_DATABASE_URL, VBCVAULT_DATABASE_PASSWORD
+                      a database of PostgreSQL in which manifests lie instead of
+                      the state directory, as in postgres://USER@HOST/DATABASE,
+                      and its password; each also as …_FILE. Its manifests need
+                      VBCVAULT_SIGNING_KEY. See vbcvault help machines
+  VBCVAULT_MACHINE    what other machines call this one (default: its host name)`
 
 // surroundings are where a run takes from what is no flag: the environment, or an
 // account of a configuration file.
@@ -106,10 +112,14 @@ func (a surroundings) vbcOptions() (vbc.Options, error) {
 
 // newClient makes a client that remembers refused logins beside the manifest.
 func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
-	if err := ownership.Fit(manifest); err != nil && !a.handsOver { // refused logins are kept beside it
+	near, err := a.near(manifest)
+	if err != nil {
 		return nil, err
 	}
-	o.Memory = a.rememberedFor(manifest)
+	if err := ownership.Fit(near); err != nil && !a.handsOver { // refused logins are kept beside it
+		return nil, err
+	}
+	o.Memory = a.rememberedFor(near)
 	client, err := vbc.New(o)
 	if err != nil {
 		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -95,7 +95,7 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 			return err
 		}
 	}
-	if f.path, err = theManifest(f.path); err != nil {
+	if f.path, err = theManifest(ctx, f.path); err != nil {
 		return err
 	}
 	m, err := lockManifest(ctx, f.path)
@@ -170,7 +170,7 @@ func stays(done archive.Erased) error {
 
 // underWay says how many deletions at VBC a run is at, nil if none.
 func underWay(ctx context.Context, path string) error {
-	m, err := sqlite.OpenReadOnly(ctx, path)
+	m, err := place.OpenReadOnly(ctx, path, environment().unsigned())
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // exportFlags are the flags of export.
@@ -142,7 +141,7 @@ func (f *exportFlags) wholly(changed func(string) bool) (err error) {
 // write writes what q finds to the file, or to standard output.
 func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (did exported, err error) {
 	write := func(out io.Writer) error {
-		return withManifest(ctx, f.path, func(_ string, m *sqlite.Manifest) (err error) {
+		return withManifest(ctx, f.path, func(_ string, m manifest.Opened) (err error) {
 			did.Recordings, err = catalog.Write(out, catalog.Format(f.format), catalog.All(m.Search(ctx, q)))
 			return err
 		})
@@ -169,7 +168,7 @@ func (f *exportFlags) write(ctx context.Context, o *output, q manifest.Query) (d
 
 // store stores the catalogue beside the archive.
 func (f *exportFlags) store(ctx context.Context, o *output, changed func(string) bool) (did exported, err error) {
-	path, err := theManifest(f.path)
+	path, err := theManifest(ctx, f.path)
 	if err != nil {
 		return did, err
 	}

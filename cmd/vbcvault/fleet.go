@@ -158,7 +158,7 @@ func (f *fleet) writeMetrics(ctx context.Context, path string, outcomes []carrie
 		}
 		all = append(all, outcome.Outcome{Account: a.Name, Manifest: manifest, Destination: to.String()})
 	}
-	writeMetricsFile(ctx, path, f.log, nil, all...)
+	writeMetricsFile(ctx, f.accounts[0].around(ctx), path, f.log, nil, all...)
 }
 
 // overrides are the flags of the command line that every account gets.

@@ -12,41 +12,31 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // holdWhere says which manifests a command about holds is about.
 type holdWhere struct{ path, account, to string }
 
 // places finds them: the one that is named, or all of one account in the state
-// directory. What can't be read, or belongs to nobody yet, is left out; unread says
+// directory and the database. What can't be read, or belongs to nobody yet, is left out; unread says
 // why, of each file, if it may be one that is meant.
 func (w *holdWhere) places(ctx context.Context) (places []holding.Place, unread []error, err error) {
-	paths := []string{w.path}
-	if w.path == "" {
-		dir, err := stateDir()
-		if err != nil {
-			return nil, nil, err
-		}
-		if paths, err = holding.ManifestsIn(dir); err != nil {
-			return nil, nil, err
-		}
-		if len(paths) == 0 {
-			_, err := onlyManifest() // which says so
-			return nil, nil, err
-		}
+	paths, err := w.paths(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	key, noKey := signingKey()
+	opening, noKey := environment().opening()
 	accounts := map[string]bool{}
 	for _, path := range paths {
 		p, err := holding.Place{Path: path}, noKey
 		if err == nil {
-			p, err = holding.ReadPlace(ctx, path, key)
+			p, err = holding.ReadPlace(ctx, path, opening)
 		}
 		switch {
-		case sqlite.Missing(err) && w.path != "":
+		case place.Missing(err) && w.path != "":
 			return nil, nil, noManifest(path)
-		case sqlite.Missing(err):
+		case place.Missing(err):
 		case err != nil:
 			unread = append(unread, err)
 		case p.Bound.Account != "" && (w.account == "" || w.account == p.Bound.Account):
@@ -66,6 +56,33 @@ func (w *holdWhere) places(ctx context.Context) (places []holding.Place, unread 
 	}
 	places, err = w.towards(places)
 	return places, unread, err
+}
+
+// paths are where the manifests lie that may be meant: in the state directory, and in the
+// database if there is one.
+func (w *holdWhere) paths(ctx context.Context) ([]string, error) {
+	if w.path != "" {
+		return []string{w.path}, fitManifest(w.path)
+	}
+	around := environment()
+	database, err := around.database()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := around.stateDir()
+	if err != nil && database == "" {
+		return nil, err
+	}
+	paths, err := holding.ManifestsIn(dir)
+	if err == nil && database != "" {
+		var there []string
+		there, err = place.Manifests(ctx, database, w.account, around.unsigned())
+		paths = append(paths, there...)
+	}
+	if err == nil && len(paths) == 0 {
+		_, err = around.onlyManifest(ctx) // which says so
+	}
+	return paths, err
 }
 
 // towards are the places of the destination that --to names, all without it.
@@ -104,12 +121,12 @@ func severalAccounts(accounts map[string]bool) error {
 }
 
 // machine is where the environment says that manifests lie.
-func machine() holding.Machine { return holding.Machine{Key: signingKey} }
+func machine() holding.Machine { return holding.Machine{Opening: environment().opening} }
 
 // beside opens an existing manifest for a short change, also while a run uses it.
-func beside(ctx context.Context, path string, do func(*sqlite.Manifest) error) error {
+func beside(ctx context.Context, path string, do func(manifest.Opened) error) error {
 	err := machine().Beside(ctx, path, do)
-	if sqlite.Missing(err) {
+	if place.Missing(err) {
 		return noManifest(path)
 	}
 	return err

@@ -11,7 +11,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/index"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // indexFlags are the flags of index.
@@ -62,7 +62,7 @@ code is 1.`,
 }
 
 func (f *indexFlags) run(ctx context.Context, o *output) (r index.Result, err error) {
-	path, err := theManifest(f.path)
+	path, err := theManifest(ctx, f.path)
 	if err != nil {
 		return r, err
 	}
@@ -96,7 +96,7 @@ func (f *indexFlags) run(ctx context.Context, o *output) (r index.Result, err er
 
 // openToIndex opens a manifest beside a run. One of an earlier format is brought up to
 // date first.
-func openToIndex(ctx context.Context, path string) (*sqlite.Manifest, error) {
+func openToIndex(ctx context.Context, path string) (manifest.Opened, error) {
 	m, err := lockManifest(ctx, path)
 	if err == nil {
 		err = m.Close()
@@ -104,7 +104,7 @@ func openToIndex(ctx context.Context, path string) (*sqlite.Manifest, error) {
 	if err != nil && !errors.Is(err, manifest.ErrLocked) {
 		return nil, err
 	}
-	return sqlite.OpenBeside(ctx, path)
+	return place.OpenBeside(ctx, path, environment().unsigned())
 }
 
 // transcriptsAre is so many transcripts, and the verb.

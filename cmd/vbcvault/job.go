@@ -14,7 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/dirstore"
@@ -52,6 +52,7 @@ var pauses struct {
 	tries   []time.Duration
 	poll    time.Duration
 	service service.Pauses
+	lease   time.Duration // of a manifest in a database; 0 = manifest.LeaseFor
 }
 
 // run archives. The lock comes first: whoever doesn't get it has asked VBC for
@@ -61,12 +62,12 @@ func (j *job) run(ctx context.Context, o *output) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := j.around.signingKey()
+	opening, err := j.around.opening()
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	m, err := sqlite.Open(ctx, j.manifest, key, sqlite.WithCache(j.around.cache), written())
+	m, err := place.Open(ctx, j.manifest, opening)
 	if errors.Is(err, manifest.ErrLocked) {
 		return j.yield(ctx, o, err)
 	}
@@ -126,9 +127,9 @@ func (j *job) plan(ctx context.Context, o *output) (any, error) {
 			return nil, &refusedDirectory{dir: j.destination.dir, err: err}
 		}
 	}
-	m, err := sqlite.OpenReadOnly(ctx, j.manifest)
+	m, err := place.OpenReadOnly(ctx, j.manifest, j.around.unsigned())
 	switch {
-	case sqlite.Missing(err):
+	case place.Missing(err):
 		m = nil
 	case err != nil:
 		return nil, err

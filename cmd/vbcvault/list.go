@@ -18,7 +18,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/words"
 )
 
@@ -71,7 +70,7 @@ once in the total.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return withManifest(cmd.Context(), f.path, func(_ string, m *sqlite.Manifest) error {
+			return withManifest(cmd.Context(), f.path, func(_ string, m manifest.Opened) error {
 				return errors.Join(f.unheard(cmd.Context(), m, s.err), f.run(cmd.Context(), m, s.out))
 			})
 		},

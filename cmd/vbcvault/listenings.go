@@ -16,7 +16,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/catalog"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // listeningFlags are the flags of listenings.
@@ -56,7 +55,7 @@ audit says what is wrong.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return withManifest(cmd.Context(), f.path, func(_ string, m *sqlite.Manifest) error { return f.run(cmd.Context(), m, s.out) })
+			return withManifest(cmd.Context(), f.path, func(_ string, m manifest.Opened) error { return f.run(cmd.Context(), m, s.out) })
 		},
 	}
 	fs := cmd.Flags()

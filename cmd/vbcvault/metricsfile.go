@@ -10,7 +10,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/pipeline"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // metricsTime is how long a command may take at its end to write its metrics, also
@@ -49,7 +49,7 @@ func (f *archiveFlags) writeMetrics(ctx context.Context, out outcome.Outcome, do
 	if err != nil {
 		out.Error, out.ErrorCode = err.Error(), errorCode(err)
 	}
-	writeMetricsFile(ctx, f.metricsFile, log, func(o *outcome.Outcome, v *overview.Overview) {
+	writeMetricsFile(ctx, environment(), f.metricsFile, log, func(o *outcome.Outcome, v *overview.Overview) {
 		if v != nil && v.Account != "" {
 			o.Account = v.Account
 		}
@@ -59,12 +59,12 @@ func (f *archiveFlags) writeMetrics(ctx context.Context, out outcome.Outcome, do
 // writeMetricsFile writes the metrics of all these accounts, each with what its manifest
 // says now. What goes wrong is said, and is nothing else's trouble. name may change what
 // an account is called; nil leaves it as it is.
-func writeMetricsFile(ctx context.Context, path string, log *slog.Logger, name func(*outcome.Outcome, *overview.Overview), outs ...outcome.Outcome) {
+func writeMetricsFile(ctx context.Context, around surroundings, path string, log *slog.Logger, name func(*outcome.Outcome, *overview.Overview), outs ...outcome.Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), metricsTime)
 	defer cancel()
 	all := metrics.New()
 	for _, o := range outs {
-		view, err := briefly(ctx, o.Manifest)
+		view, err := around.briefly(ctx, o.Manifest)
 		if err != nil {
 			log.Warn("the manifest can't be read for metrics; they tell of the last run only", "account", o.Account, "reason", err)
 		}
@@ -79,12 +79,12 @@ func writeMetricsFile(ctx context.Context, path string, log *slog.Logger, name f
 }
 
 // briefly reads a manifest for metrics, nil if there is none.
-func briefly(ctx context.Context, path string) (*overview.Overview, error) {
+func (a surroundings) briefly(ctx context.Context, path string) (*overview.Overview, error) {
 	if path == "" {
 		return nil, nil
 	}
-	m, err := sqlite.OpenReadOnly(ctx, path)
-	if sqlite.Missing(err) {
+	m, err := place.OpenReadOnly(ctx, path, a.unsigned())
+	if place.Missing(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/mount"
 )
@@ -44,7 +44,7 @@ func onNetwork(ctx context.Context, c *config.Config, state string) (all []mispl
 		if err != nil || len(all) > 0 && all[0].account == nil && filepath.Dir(path) == filepath.Clean(state) {
 			continue
 		}
-		if err := sqlite.Place(path); errors.Is(err, mount.ErrRemote) {
+		if err := place.Fit(path); errors.Is(err, mount.ErrRemote) {
 			all = append(all, misplaced{account: &a.Account, err: err})
 		}
 	}

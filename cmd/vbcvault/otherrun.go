@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // aDay is how long another run may make no progress before leaving it alone isn't
@@ -48,7 +48,7 @@ func (e *otherRun) hint() string {
 // yield decides what a run does that another one keeps from running.
 func (j *job) yield(ctx context.Context, o *output, locked error) (any, error) {
 	other := &otherRun{err: locked, manifest: j.manifest}
-	if m, err := sqlite.OpenReadOnly(ctx, j.manifest); err == nil {
+	if m, err := place.OpenReadOnly(ctx, j.manifest, j.around.unsigned()); err == nil {
 		other.progress, err = m.Progress(ctx)
 		if err = errors.Join(err, m.Close()); err != nil {
 			o.log.Warn("the progress of the other run can't be read", "reason", err)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/proof"
 	"github.com/vbcvault/vbcvault/pipeline/prove"
 	"github.com/vbcvault/vbcvault/pipeline/refusal"
@@ -79,7 +78,7 @@ func (f *proveFlags) run(ctx context.Context, s streams) error {
 
 // prove writes the proof, and has a receipt added for it where there is none.
 func (f *proveFlags) prove(ctx context.Context, s streams) (prove.Result, error) {
-	if err := f.check(); err != nil {
+	if err := f.check(ctx); err != nil {
 		return prove.Result{}, err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
@@ -95,7 +94,7 @@ func (f *proveFlags) prove(ctx context.Context, s streams) (prove.Result, error)
 }
 
 // check checks the flags, before anything is touched.
-func (f *proveFlags) check() error {
+func (f *proveFlags) check(ctx context.Context) error {
 	if f.what.Which.Key.ID <= 0 || strings.TrimSpace(f.what.Dir) == "" {
 		return usagef("see vbcvault prove --help", "--id and --out are required")
 	}
@@ -117,12 +116,12 @@ func (f *proveFlags) check() error {
 		}
 		return folder, nil
 	}
-	f.path, err = theManifest(f.path)
+	f.path, err = theManifest(ctx, f.path)
 	return err
 }
 
 func (f *proveFlags) write(ctx context.Context) (r prove.Result, err error) {
-	err = withManifest(ctx, f.path, func(_ string, m *sqlite.Manifest) error {
+	err = withManifest(ctx, f.path, func(_ string, m manifest.Opened) error {
 		d, err := boundTo(ctx, m)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/rebuild"
 	"github.com/vbcvault/vbcvault/storage"
@@ -122,15 +123,15 @@ func (f *rebuildFlags) run(ctx context.Context, o *output) (any, error) {
 		fmt.Fprintf(o.printer, "Creating a manifest of account %s from %s\n  in %s. Nothing is changed in the archive.\n", f.what.Account, d, f.path)
 	}
 	f.what.Tell, f.what.Seen = o.teller(firstFindings), &atomic.Int64{}
-	key, err := signingKey()
+	opening, err := environment().opening()
 	if err != nil {
 		return sum, err
 	}
-	err = sqlite.Create(ctx, f.path, func(m *sqlite.Manifest) (err error) {
+	err = place.Create(ctx, f.path, func(m place.Filled) (err error) {
 		defer o.looked("rebuilding", f.what.Seen)()
 		sum, err = rebuild.Into(ctx, store, m, o.log, f.what)
 		return err
-	}, key, written())
+	}, opening)
 	if errors.Is(err, fs.ErrExist) {
 		return sum, f.exists()
 	}
@@ -172,13 +173,14 @@ func (f *rebuildFlags) check() (d destination, err error) {
 		if err != nil {
 			return d, err
 		}
-		dir, err := stateDir()
-		if err != nil {
+		if f.path, err = environment().manifestOf("self", user, api, d); err != nil {
 			return d, err
 		}
-		f.path = manifestPath(dir, "self", user, api, d)
 	}
-	if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
+	if err := fitManifest(f.path); err != nil {
+		return d, err
+	}
+	if _, err := os.Lstat(f.path); !place.InDatabase(f.path) && !errors.Is(err, fs.ErrNotExist) {
 		return d, f.exists()
 	}
 	return d, nil

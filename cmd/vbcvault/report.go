@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	reports "github.com/vbcvault/vbcvault/cmd/vbcvault/report"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // reportFlags are the flags of report.
@@ -168,7 +169,7 @@ func (f *reportFlags) which(ctx context.Context) ([]reports.Account, error) {
 // theOne is the one manifest that there is without a configuration file. One that
 // isn't there is a mistake, and no finding.
 func (f *reportFlags) theOne(ctx context.Context) ([]reports.Account, error) {
-	path, err := theManifest(f.manifest)
+	path, err := theManifest(ctx, f.manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func (f *reportFlags) theOne(ctx context.Context) ([]reports.Account, error) {
 	if _, usage := err.(*usageError); usage { //nolint:errorlint // readManifest's own
 		return nil, err
 	}
-	name := strings.TrimSuffix(filepath.Base(path), ".manifest")
+	name := place.Name(path)
 	if err == nil {
 		if b, err := m.Binding(ctx); err == nil && b.Account != "" {
 			name = b.Account
@@ -185,22 +186,22 @@ func (f *reportFlags) theOne(ctx context.Context) ([]reports.Account, error) {
 			return nil, err
 		}
 	}
-	return []reports.Account{{Name: name, Open: func(ctx context.Context) (*sqlite.Manifest, error) { return readManifest(ctx, path) }}}, nil
+	return []reports.Account{{Name: name, Open: func(ctx context.Context) (manifest.Opened, error) { return readManifest(ctx, path) }}}, nil
 }
 
 // reportedOn are accounts of a configuration as a report reads them.
 func reportedOn(accounts []configured) (all []reports.Account) {
 	for _, c := range accounts {
-		all = append(all, reports.Account{Name: c.Name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
+		all = append(all, reports.Account{Name: c.Name, Open: func(ctx context.Context) (manifest.Opened, error) {
 			path, _, err := c.manifestFile(ctx)
 			if err != nil {
 				return nil, err
 			}
-			key, err := c.around(ctx).signingKey()
+			opening, err := c.around(ctx).opening()
 			if err != nil { // not as it is: a key that isn't there is no manifest that isn't there
 				return nil, fmt.Errorf("the signing key: %v", err) //nolint:errorlint // see above
 			}
-			return sqlite.OpenReadOnly(ctx, path, key)
+			return place.OpenReadOnly(ctx, path, opening)
 		}})
 	}
 	return all

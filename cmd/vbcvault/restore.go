@@ -16,7 +16,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/pipeline/restore"
 	"github.com/vbcvault/vbcvault/storage"
@@ -93,7 +93,7 @@ func (f *restoreFlags) run(cmd *cobra.Command, s streams) error {
 	}
 	return f.finish(s, func(o *output) (result any, err error) {
 		result = restore.Result{}
-		err = withManifest(cmd.Context(), f.path, func(path string, m *sqlite.Manifest) error {
+		err = withManifest(cmd.Context(), f.path, func(path string, m manifest.Opened) error {
 			f.what.Refuted = refuting(cmd.Context(), path, o)
 			store, err := f.open(cmd.Context(), m, o)
 			if err != nil {
@@ -122,7 +122,7 @@ func refuting(ctx context.Context, path string, o *output) func(manifest.Row, er
 	return func(row manifest.Row, why error) {
 		one.Lock()
 		defer one.Unlock()
-		m, err := sqlite.OpenBeside(ctx, path)
+		m, err := place.OpenBeside(ctx, path, environment().unsigned())
 		if err == nil {
 			err = errors.Join(check.Refute(ctx, m, row, why), m.Close())
 		}

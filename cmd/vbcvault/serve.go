@@ -16,7 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline/dbfile"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage/mount"
 )
 
@@ -116,12 +116,16 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	defer func() { err = errors.Join(err, page.Close()) }()
 	w := &worker{output: o}
 	w.use(c)
-	told := newServiceMetrics(c, o.log)
+	told := newServiceMetrics(c, w.around, o.log)
 	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
 	tells.use(c)
 	warnUnscheduled(c, o.log)
+	shared, err := sharedState(ctx, aroundAll(ctx, c), true)
+	if err != nil {
+		return err
+	}
 	svc, err := service.New(ctx, service.Options{
-		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
+		StateDir: state, Shared: shared, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(ctx context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
 			if err == nil {
@@ -135,7 +139,9 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 			}
 			return c, err
 		},
-		Overview: readOverview,
+		Overview: func(ctx context.Context, path string) (*overview.Overview, error) {
+			return w.around(ctx).readOverview(ctx, path)
+		},
 		Hooks: told.hooks(service.Hooks{Began: tells.began, Tell: tells.tell, Report: tells.report, Reloaded: func(c *config.Config) {
 			w.use(c)
 			tells.use(c)
@@ -190,8 +196,8 @@ func onHangup(hangups <-chan os.Signal, f func()) (stop func()) {
 }
 
 // readOverview is how the manifest at a path stands.
-func readOverview(ctx context.Context, path string) (*overview.Overview, error) {
-	m, err := sqlite.OpenReadOnly(ctx, path)
+func (a surroundings) readOverview(ctx context.Context, path string) (*overview.Overview, error) {
+	m, err := place.OpenReadOnly(ctx, path, a.unsigned())
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +223,10 @@ func serviceError(err error) error {
 		hint = "restart the service, so that it runs this version, too"
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
+	case errors.Is(err, service.ErrAlone):
+		return usagef("name the database in the configuration (database: url) or in VBCVAULT_DATABASE_URL; vbcvault jobs shows what a service without one does", "%w", err)
+	case errors.Is(err, service.ErrNoMachine):
+		return usagef("vbcvault fleet status lists the machines", "%w", err)
 	case errors.Is(err, service.ErrNoJob):
 		return usagef("vbcvault jobs lists those that can be named, with their numbers", "%w", err)
 	default:

@@ -18,7 +18,8 @@ import (
 // and checks come from other commands too.
 type serviceMetrics struct {
 	*metrics.Accounts
-	log *slog.Logger
+	log    *slog.Logger
+	around func(context.Context) surroundings // how manifests are opened
 
 	mu       sync.Mutex
 	accounts []configured
@@ -28,8 +29,8 @@ type serviceMetrics struct {
 // metricsAge is how old a manifest's figures may get, at most.
 const metricsAge = 5 * time.Minute
 
-func newServiceMetrics(c *config.Config, log *slog.Logger) *serviceMetrics {
-	return &serviceMetrics{Accounts: metrics.New(), log: log, accounts: accountsOf(c), ends: map[string]func(){}}
+func newServiceMetrics(c *config.Config, around func(context.Context) surroundings, log *slog.Logger) *serviceMetrics {
+	return &serviceMetrics{Accounts: metrics.New(), log: log, around: around, accounts: accountsOf(c), ends: map[string]func(){}}
 }
 
 // begin takes in what the runs came to that ended before the service began: a manifest
@@ -48,7 +49,7 @@ func (m *serviceMetrics) begin(ctx context.Context, svc *service.Service) {
 
 // hooks adds to a service's hooks what the metrics need to be told.
 func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
-	watch, ended, reloaded := h.Watch, h.Ended, h.Reloaded
+	watch, ended, left, reloaded := h.Watch, h.Ended, h.Left, h.Reloaded
 	h.Watch = func(a config.Account, stats *progress.Stats) {
 		if watch != nil {
 			watch(a, stats)
@@ -65,12 +66,13 @@ func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 			o = outcome.Outcome{Account: a.Name, Manifest: o.Manifest}
 		}
 		m.read(context.Background(), o)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if end := m.ends[a.Name]; end != nil && kind == service.Archive {
-			end()
-			delete(m.ends, a.Name)
+		m.ended(a, kind)
+	}
+	h.Left = func(a config.Account, kind service.Kind) {
+		if left != nil {
+			left(a, kind)
 		}
+		m.ended(a, kind)
 	}
 	h.Reloaded = func(c *config.Config) {
 		if reloaded != nil {
@@ -88,9 +90,19 @@ func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 	return h
 }
 
+// ended has a run no longer be in progress here.
+func (m *serviceMetrics) ended(a config.Account, kind service.Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if end := m.ends[a.Name]; end != nil && kind == service.Archive {
+		end()
+		delete(m.ends, a.Name)
+	}
+}
+
 // read takes in what an account's manifest says, and what its last run came to.
 func (m *serviceMetrics) read(ctx context.Context, o outcome.Outcome) {
-	view, err := briefly(ctx, o.Manifest)
+	view, err := m.around(ctx).briefly(ctx, o.Manifest)
 	if err != nil && ctx.Err() == nil {
 		m.log.Warn("the manifest can't be read for metrics", "account", o.Account, "reason", err)
 	}

@@ -7,28 +7,32 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/archive"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // siblingsOf tells of the holds of an account's manifests in the state directory, and
-// in the directory of this one, which is left out.
+// in the directory or the database of this one, which is left out.
 func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]manifest.HoldText, []error, error) {
 	return func(ctx context.Context, account string) (all []manifest.HoldText, unread []error, err error) {
-		dirs := []string{filepath.Dir(own)}
-		if real, err := filepath.EvalSymlinks(own); err == nil { // it may be a link from elsewhere
-			dirs = append(dirs, filepath.Dir(real))
+		var dirs []string
+		if !place.InDatabase(own) {
+			dirs = append(dirs, filepath.Dir(own))
+			if real, err := filepath.EvalSymlinks(own); err == nil { // it may be a link from elsewhere
+				dirs = append(dirs, filepath.Dir(real))
+			}
 		}
 		if dir, err := a.stateDir(); err == nil { // else --manifest says where it lies, and there are no others
 			dirs = append(dirs, dir)
 		}
 		seen := files{}
 		seen.has(own)
-		key, noKey := a.signingKey() // once: it may be a command that prints it
+		opening, noKey := a.opening() // once: it may be a command that prints it
 		for _, dir := range dirs {
 			paths, err := holding.ManifestsIn(dir)
 			if err != nil {
@@ -41,12 +45,12 @@ func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]ma
 				looked, _ := os.Stat(path) // before it is read
 				b, texts, err := manifest.Binding{}, []manifest.HoldText(nil), noKey
 				if err == nil {
-					b, texts, err = sqlite.ReadHolds(ctx, path, key)
+					b, texts, err = place.ReadHolds(ctx, path, opening)
 				}
 				switch {
 				case ctx.Err() != nil:
 					return nil, nil, context.Cause(ctx)
-				case err != nil && !sqlite.Missing(err) && !namedForAnother(path, account):
+				case err != nil && !place.Missing(err) && !namedForAnother(path, account):
 					unread = append(unread, err)
 				case b.Account == account:
 					all = append(all, texts...)
@@ -54,8 +58,49 @@ func (a surroundings) siblingsOf(own string) func(context.Context, string) ([]ma
 				a.bound.learn(path, looked, b.Account)
 			}
 		}
-		return all, unread, nil
+		texts, others, err := a.siblingsInDatabases(ctx, own, account)
+		return append(all, texts...), append(unread, others...), err
 	}
+}
+
+// siblingsInDatabases tells of the holds of an account's manifests in the database in
+// which manifests lie here, and in that of this one, which is left out.
+func (a surroundings) siblingsInDatabases(ctx context.Context, own, account string) (all []manifest.HoldText, unread []error, err error) {
+	databases := []string{place.Database(own)}
+	if usual, err := a.database(); err != nil {
+		unread = append(unread, err)
+	} else if !slices.Contains(databases, usual) {
+		databases = append(databases, usual)
+	}
+	opening, noKey := a.opening()
+	for _, database := range databases {
+		if database == "" {
+			continue
+		}
+		paths, err := place.Manifests(ctx, database, account, opening)
+		if err != nil {
+			unread = append(unread, err)
+		}
+		for _, path := range paths {
+			if path == own {
+				continue
+			}
+			b, texts, err := manifest.Binding{}, []manifest.HoldText(nil), noKey
+			if err == nil {
+				b, texts, err = place.ReadHolds(ctx, path, opening)
+			}
+			switch {
+			case err != nil && !place.Missing(err):
+				unread = append(unread, err)
+			case b.Account == account:
+				all = append(all, texts...)
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+	}
+	return all, unread, nil
 }
 
 // namedByAccount are the names that manifests get of themselves, see manifestPath, where
@@ -89,7 +134,7 @@ func (f *files) has(path string) bool {
 
 // learnSiblings takes over the holds that the account's other manifests on this
 // machine have, before something is done that can't be undone.
-func learnSiblings(ctx context.Context, m *sqlite.Manifest, log *slog.Logger) error {
+func learnSiblings(ctx context.Context, m manifest.Opened, log *slog.Logger) error {
 	b, err := m.Binding(ctx)
 	if err != nil {
 		return err

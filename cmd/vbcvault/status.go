@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 func newStatus(s streams) *cobra.Command {
@@ -57,7 +57,7 @@ VBCVAULT_CONFIG names is used only if accounts are named.`,
 			case changed("id"), changed("kind"), changed("user"):
 				return usagef("as in vbcvault status --id 193228", "--id is the recording's number, and --kind and --user say whose it is")
 			}
-			return withManifest(cmd.Context(), path, func(_ string, m *sqlite.Manifest) error {
+			return withManifest(cmd.Context(), path, func(_ string, m manifest.Opened) error {
 				st, err := overview.Of(cmd.Context(), m)
 				if err != nil {
 					return err

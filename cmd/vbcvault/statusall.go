@@ -17,7 +17,7 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/pipeline"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // statusOfAll prints how the accounts of a file stand, the worst first.
@@ -75,19 +75,19 @@ func (c configured) standing(ctx context.Context) overview.Standing {
 		return st.Unreadable(err)
 	}
 	st.Manifest, st.Destination = path, to.String()
-	m, err := sqlite.OpenReadOnly(ctx, path)
-	if sqlite.Missing(err) {
+	m, err := place.OpenReadOnly(ctx, path, c.around(ctx).unsigned())
+	if place.Missing(err) {
 		return st
 	}
 	if err != nil {
 		return st.Unreadable(err)
 	}
 	o, err := overview.Of(ctx, m)
-	if err = errors.Join(err, m.Close()); err != nil {
-		return st.Unreadable(err)
+	running := false
+	if err == nil {
+		running, err = m.InUse(ctx)
 	}
-	running, err := sqlite.InUse(path)
-	if err != nil {
+	if err = errors.Join(err, m.Close()); err != nil {
 		return st.Unreadable(err)
 	}
 	return st.Of(o, running)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/story"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // whichOne says which recording status is about.
@@ -31,7 +30,7 @@ func (which whichOne) tell(ctx context.Context, s streams, path string, asJSON b
 	if err != nil {
 		return err
 	}
-	return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
+	return withManifest(ctx, path, func(path string, m manifest.Opened) error {
 		rows, err := m.All(ctx, key)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // telling tells of the runs of archive --config, while others go on. A nil one tells
@@ -66,7 +66,7 @@ func (t *telling) tell(ctx context.Context, a configured, out outcome.Outcome) {
 		o := notify.Occasion{Outcome: out, Config: wholePath(a.path)}
 		if out.Manifest != "" {
 			var err error
-			if o.After, err = readOverview(ctx, out.Manifest); err != nil && !sqlite.Missing(err) {
+			if o.After, err = a.around(ctx).readOverview(ctx, out.Manifest); err != nil && !place.Missing(err) {
 				t.log.Debug("how the account stands can't be told", "account", a.Name, "error", err)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newManifestTrust(s streams) *cobra.Command {
@@ -33,7 +32,7 @@ works at any time, also during a run.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return withManifest(cmd.Context(), path, func(_ string, m *sqlite.Manifest) error {
+				return withManifest(cmd.Context(), path, func(_ string, m manifest.Opened) error {
 					all, err := m.Trusted(cmd.Context())
 					if err != nil {
 						return err
@@ -48,10 +47,10 @@ works at any time, also during a run.`,
 			if err := f.checkWho(); err != nil {
 				return err
 			}
-			if path, err = theManifest(path); err != nil {
+			if path, err = theManifest(cmd.Context(), path); err != nil {
 				return err
 			}
-			return beside(cmd.Context(), path, func(m *sqlite.Manifest) error {
+			return beside(cmd.Context(), path, func(m manifest.Opened) error {
 				own, err := m.Verifier(cmd.Context())
 				if err != nil {
 					return err

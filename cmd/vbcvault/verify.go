@@ -14,7 +14,6 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -51,7 +50,7 @@ use vbcvault diff.`,
 			if o.Parts, o.Of, err = parseSample(sample); err != nil {
 				return err
 			}
-			if path, err = theManifest(path); err != nil {
+			if path, err = theManifest(cmd.Context(), path); err != nil {
 				return err
 			}
 			o.Now = time.Now()
@@ -105,13 +104,13 @@ func boundTo(ctx context.Context, m bound) (destination, error) {
 
 // openArchive opens an existing manifest for changing, and the destination that
 // it is bound to. The caller closes the manifest.
-func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *sqlite.Manifest, store storage.Destination, err error) {
+func openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m manifest.Opened, store storage.Destination, err error) {
 	return environment().openArchive(ctx, o, path, workers, insecureHTTP)
 }
 
 // openArchive opens an existing manifest for changing, and the destination that it is
 // bound to. The caller closes the manifest.
-func (a surroundings) openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m *sqlite.Manifest, store storage.Destination, err error) {
+func (a surroundings) openArchive(ctx context.Context, o *output, path string, workers int, insecureHTTP bool) (m manifest.Opened, store storage.Destination, err error) {
 	if m, err = a.lockManifest(ctx, path); err != nil {
 		return nil, nil, err
 	}

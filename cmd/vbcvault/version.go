@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // What a release build says of itself, by -ldflags -X: its version (as in v1.2.3), its
@@ -60,9 +58,6 @@ func thisBuild() build {
 }
 
 func programVersion() string { return thisBuild().Version }
-
-// written has a manifest that this program makes or upgrades say so.
-func written() sqlite.Option { return sqlite.WithProgram(programVersion()) }
 
 func newVersion(s streams) *cobra.Command {
 	var asJSON bool

@@ -16,7 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/storage/s3store"
 )
@@ -73,7 +73,7 @@ func (v *webVaults) same(n *webVault) *webVault {
 
 // only has the page show the account of one manifest.
 func (v *webVaults) only(ctx context.Context, path string) error {
-	return withManifest(ctx, path, func(path string, m *sqlite.Manifest) error {
+	return withManifest(ctx, path, func(path string, m manifest.Opened) error {
 		b, err := m.Binding(ctx)
 		if err != nil {
 			return err
@@ -101,9 +101,15 @@ func (v *webVaults) vaults() (all []*web.Vault) {
 }
 
 // machine is where the account's manifests lie: beside its own, and in the state
-// directory.
+// directory and the database.
 func (n *webVault) machine() holding.Machine {
-	m := holding.Machine{Dirs: []string{filepath.Dir(n.path)}, Key: n.around.signingKey}
+	m := holding.Machine{Opening: n.around.opening, Databases: []string{place.Database(n.path)}}
+	if !place.InDatabase(n.path) {
+		m.Dirs = append(m.Dirs, filepath.Dir(n.path))
+	}
+	if database, err := n.around.database(); err == nil { // else no account has its manifest there
+		m.Databases = append(m.Databases, database)
+	}
 	if dir, err := n.around.stateDir(); err == nil { // else the manifest lies elsewhere, and there are no others
 		m.Dirs = append(m.Dirs, dir)
 	}
@@ -133,7 +139,7 @@ type webVault struct {
 
 	mu     sync.Mutex
 	opened []io.Closer
-	m      *sqlite.Manifest
+	m      manifest.Opened
 	file   fs.FileInfo // that m has open
 	s      storage.Store
 }
@@ -146,11 +152,14 @@ func (n *webVault) manifest(ctx context.Context) (web.Manifest, error) {
 	if n.wrong != nil {
 		return nil, n.wrong
 	}
-	file, err := os.Stat(n.path)
-	if err != nil {
-		return nil, fmt.Errorf("open manifest: %w", err)
+	var file fs.FileInfo
+	if !place.InDatabase(n.path) {
+		var err error
+		if file, err = os.Stat(n.path); err != nil {
+			return nil, fmt.Errorf("open manifest: %w", err)
+		}
 	}
-	if n.m != nil && os.SameFile(file, n.file) {
+	if n.m != nil && (file == nil || os.SameFile(file, n.file)) {
 		return n.m, nil
 	}
 	m, err := n.open(context.WithoutCancel(ctx))
@@ -166,17 +175,16 @@ func (n *webVault) manifest(ctx context.Context) (web.Manifest, error) {
 
 // open opens the manifest beside runs. One of an earlier format is brought up to date
 // first, unless a run is about to.
-func (n *webVault) open(ctx context.Context) (*sqlite.Manifest, error) {
-	key, err := n.around.signingKey()
+func (n *webVault) open(ctx context.Context) (manifest.Opened, error) {
+	opening, err := n.around.opening()
 	if err != nil {
 		return nil, err
 	}
-	cache := sqlite.WithCache(n.around.cache)
-	m, err := sqlite.OpenBeside(ctx, n.path, key, cache)
+	m, err := place.OpenBeside(ctx, n.path, opening)
 	if !errors.Is(err, manifest.ErrOlder) {
 		return m, err
 	}
-	newer, err := sqlite.Open(ctx, n.path, key, cache, written())
+	newer, err := place.Open(ctx, n.path, opening)
 	if err == nil {
 		n.log.Info("the manifest was brought up to date for the page", "account", n.name)
 		err = newer.Close()
@@ -184,7 +192,7 @@ func (n *webVault) open(ctx context.Context) (*sqlite.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.OpenBeside(ctx, n.path, key, cache)
+	return place.OpenBeside(ctx, n.path, opening)
 }
 
 // store is web.Vault.Store.

@@ -28,7 +28,7 @@ func (w *worker) use(c *config.Config) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was := w.common.shared
-	w.common = configured{path: c.Path, state: c.StateDir, shared: was}
+	w.common = configured{path: c.Path, state: c.StateDir, database: c.Database, shared: was}
 	if all := accountsOf(c); len(all) > 0 {
 		w.common.shared = all[0].shared
 		w.common.shared.inherit(was)
@@ -46,6 +46,9 @@ func (w *worker) of(a config.Account) configured {
 	c.Account = a
 	return c
 }
+
+// around is what all accounts have around them.
+func (w *worker) around(ctx context.Context) surroundings { return w.of(config.Account{}).around(ctx) }
 
 // quietly is where the words of one account's work go: its log, which names the account.
 func (w *worker) quietly(a config.Account) *output {

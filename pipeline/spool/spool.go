@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -38,12 +39,20 @@ type Spool struct {
 }
 
 // Open says where the spool is, and removes what a run that was killed has
-// left there. The directory is made when it is needed.
+// left there. The directory is made when it is needed. Without dir it is beside the
+// manifest; for one in a database, where the system keeps temporary files.
 func Open(dir, manifestPath string) (*Spool, error) {
+	inDatabase := strings.Contains(manifestPath, "://")
+	if inDatabase && dir == "" {
+		dir = os.TempDir()
+	}
 	if dir == "" {
 		dir = manifestPath + ".spool"
 	} else {
 		abs, err := filepath.Abs(manifestPath)
+		if inDatabase {
+			abs, err = manifestPath, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("spool directory: %w", err)
 		}

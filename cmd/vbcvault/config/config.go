@@ -13,9 +13,11 @@ const Format = 1
 
 // Config is a whole file that has been checked.
 type Config struct {
-	Path string // of the file
+	Path   string // of the file
+	Digest string // of its bytes: the same on all machines that share a database
 
 	StateDir       string    // where manifests lie and the service keeps its own state; "" = as without a file
+	Database       Database  // where both lie instead; zero = as without a file
 	AccountsAtOnce int       // runs at the same time, at least 1; 8 unless the file says otherwise
 	Accounts       []Account // in the order of the file
 	Service        Service
@@ -33,7 +35,7 @@ type Account struct {
 	VBC      VBC
 	S3       S3
 	Schedule Schedule
-	Signing  Secret // the key that signs receipts; zero = the file beside the manifest
+	Signing  Secret // the key that signs receipts; zero = the file beside the manifest, which none has in a database
 }
 
 // Flag is one flag of vbcvault archive.
@@ -84,6 +86,12 @@ type Schedule struct {
 	BackupTo string         `json:"backup-to,omitempty" is:"path" jsonschema_description:"the directory of these copies"`
 	Keep     int            `json:"keep,omitempty" jsonschema:"minimum=1,maximum=10000" jsonschema_description:"how many of these copies are kept; default 14"`
 	Audit    string         `json:"audit,omitempty" is:"cron" jsonschema_description:"when the receipts are audited"`
+}
+
+// Database is the database of PostgreSQL that several machines share.
+type Database struct {
+	URL      string `json:"url,omitempty" is:"database" jsonschema_description:"its address, as in postgres://vbcvault@db.example.com/vbcvault, without a password"`
+	Password Secret `json:"password,omitempty" jsonschema_description:"where the password is; without it VBCVAULT_DATABASE_PASSWORD, PGPASSWORD, a password file or a certificate"`
 }
 
 // Service is what vbcvault serve itself needs.

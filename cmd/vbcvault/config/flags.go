@@ -122,7 +122,12 @@ func (r *reader) flagValue(f *pflag.Flag, n *yaml.Node, at place) (string, bool)
 	if kind == "bool" {
 		value = strings.ToLower(value)
 	}
-	if what, _ := pflag.UnquoteUsage(f); what == "FILE" || what == "DIR" {
+	if f.Name == "manifest" && isDatabase(value) {
+		if wrong, mend := unfitDatabase(value, true); wrong != "" {
+			r.wrong(at, mend, "%s", wrong)
+			return "", false
+		}
+	} else if what, _ := pflag.UnquoteUsage(f); what == "FILE" || what == "DIR" {
 		path, ok := r.file(value)
 		if !ok {
 			r.wrong(at, mendPath, "this is not the path of a file")

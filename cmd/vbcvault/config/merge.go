@@ -14,7 +14,7 @@ import (
 
 // config makes the configuration of the file: what its parts have to do with each other.
 func (r *reader) config(f *file) *Config {
-	c := &Config{Path: r.path, StateDir: f.StateDir, AccountsAtOnce: cmp.Or(f.AccountsAtOnce, 8), Service: f.Service, Report: f.Report, Web: f.Web}
+	c := &Config{Path: r.path, StateDir: f.StateDir, Database: f.Database, AccountsAtOnce: cmp.Or(f.AccountsAtOnce, 8), Service: f.Service, Report: f.Report, Web: f.Web}
 	if c.AccountsAtOnce > 256 {
 		r.wrong(r.at("accounts-at-once"), "use 256 or less", "these are too many at the same time")
 	}
@@ -57,6 +57,9 @@ func (r *reader) inOrder(of string, names []string) []string {
 func (r *reader) account(f *file, name string, a *account) Account {
 	key := "accounts." + name
 	out := Account{Name: name, Line: r.at(key).line, Signing: a.Signing}
+	if out.Signing.IsZero() {
+		out.Signing = f.Defaults.Signing
+	}
 	to := r.target(f, key, a)
 	layers := []*section{&f.Defaults.section}
 	if to != nil {
@@ -72,6 +75,7 @@ func (r *reader) account(f *file, name string, a *account) Account {
 	out.Schedule = Schedule{Zone: time.UTC, Sample: "1/30", Keep: 14}
 	r.merge(&out.Schedule, "schedule", layers)
 	r.complete(key, out)
+	r.signs(f, key, out)
 	return out
 }
 
@@ -172,6 +176,20 @@ func (r *reader) complete(key string, a Account) {
 	}
 	if a.Schedule.Backup != "" && a.Schedule.BackupTo == "" {
 		r.wrong(r.at(key+".schedule.backup", "defaults.schedule.backup"), "add backup-to with a directory", "schedule.backup has nowhere to copy the manifest to")
+	}
+}
+
+// signs says that an account lacks the key that its manifest in a database doesn't have.
+func (r *reader) signs(f *file, key string, a Account) {
+	inDatabase := f.Database.URL != ""
+	for _, flag := range a.Flags {
+		if flag.Name == "manifest" {
+			inDatabase = isDatabase(flag.Value)
+		}
+	}
+	if inDatabase && a.Signing.IsZero() && !r.isWrong(key+".signing-key", "defaults.signing-key") {
+		r.accountLacks(a.Name, "add signing-key to the account, or to defaults, as in signing-key: {file: /run/secrets/vbcvault.key}; vbcvault manifest key makes one",
+			"signing-key is missing: a database doesn't hold the key that signs receipts")
 	}
 }
 

@@ -19,12 +19,14 @@ const (
 const (
 	cronPattern = `^$|^\s*[^@\s]\S*(\s+\S+){4}\s*$`
 	pathPattern = `^([A-Za-z]:)?[/\\]|^\.\.?([/\\]|$)`
-	spanPattern = `^([0-9]+(\.[0-9]+)?(h|m|s))+$`
+	// A user may stand before the @, and no password.
+	databasePattern = `^postgres(ql)?://([^:/?#@]*@)?[^@]*$`
+	spanPattern     = `^([0-9]+(\.[0-9]+)?(h|m|s))+$`
 )
 
 // forms are the patterns of fields, by what they are.
 var forms = map[string]string{
-	"cron": cronPattern, "path": pathPattern, "url": `^https?://[^@?#]+$`, "sample": `^[0-9]{1,6}/[0-9]{1,6}$`,
+	"cron": cronPattern, "path": pathPattern, "url": `^https?://[^@?#]+$`, "database": databasePattern, "sample": `^[0-9]{1,6}/[0-9]{1,6}$`,
 	"age": `^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?$`, "network": `^[0-9a-fA-F.:/]+$`, "listen": `:[0-9]{1,5}$`, "hostport": `.:[0-9]{1,5}$`, "mail": `@`,
 }
 
@@ -39,7 +41,7 @@ func Schema(flags func() *pflag.FlagSet) ([]byte, error) {
 	described(s, reflect.TypeFor[file]())
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[defaults](), reflect.TypeFor[target](), reflect.TypeFor[account](), reflect.TypeFor[VBC](), reflect.TypeFor[S3](), reflect.TypeFor[Schedule](),
-		reflect.TypeFor[Service](), reflect.TypeFor[Notifier](), reflect.TypeFor[Webhook](), reflect.TypeFor[Email](), reflect.TypeFor[Healthchecks](), reflect.TypeFor[Report](), reflect.TypeFor[Web](), reflect.TypeFor[WebTLS](), reflect.TypeFor[WebRole](), reflect.TypeFor[OIDC](),
+		reflect.TypeFor[Database](), reflect.TypeFor[Service](), reflect.TypeFor[Notifier](), reflect.TypeFor[Webhook](), reflect.TypeFor[Email](), reflect.TypeFor[Healthchecks](), reflect.TypeFor[Report](), reflect.TypeFor[Web](), reflect.TypeFor[WebTLS](), reflect.TypeFor[WebRole](), reflect.TypeFor[OIDC](),
 	} {
 		def := s.Definitions[t.Name()]
 		if def == nil {

@@ -12,8 +12,9 @@ type Used struct {
 }
 
 // Secrets are all that the file refers to, once for each account and each notifier that
-// takes it, and for the page.
+// takes it, and for the page and the database.
 func (c *Config) Secrets() (all []Used) {
+	all = secretsIn(reflect.ValueOf(c.Database), "database")
 	for _, a := range c.Accounts {
 		key := "accounts." + a.Name
 		all = append(all, secretsIn(reflect.ValueOf(a.VBC), key+".vbc")...)

@@ -6,6 +6,7 @@ import "go.yaml.in/yaml/v3"
 // the reader and the schema for editors go by.
 type file struct {
 	StateDir       string              `json:"state-dir,omitempty" is:"path" jsonschema_description:"where manifests lie and the service keeps its own state; default as without a file: VBCVAULT_STATE_DIR, else ~/.local/state/vbcvault"`
+	Database       Database            `json:"database,omitempty" jsonschema_description:"a database of PostgreSQL that several machines share: manifests and the state of the service lie in it; see vbcvault help machines"`
 	AccountsAtOnce int                 `json:"accounts-at-once,omitempty" jsonschema:"minimum=1,maximum=256" jsonschema_description:"so many accounts have runs at the same time; default 8"`
 	Defaults       defaults            `json:"defaults,omitempty" jsonschema_description:"what holds for all accounts, unless their destination or they themselves say otherwise"`
 	Destinations   map[string]target   `json:"destinations,omitempty" jsonschema_description:"where recordings go, by name"`
@@ -23,6 +24,7 @@ type defaults struct {
 	VBC         VBC      `json:"vbc,omitempty" jsonschema_description:"how to reach VBC"`
 	S3          S3       `json:"s3,omitempty" jsonschema_description:"how to reach S3; what is not said is as in the environment"`
 	Schedule    Schedule `json:"schedule,omitempty" jsonschema_description:"when runs begin, and what is done between them"`
+	Signing     Secret   `json:"signing-key,omitempty" jsonschema_description:"where the key is that signs receipts, if it is one for all accounts"`
 }
 
 // target is a destination, which several accounts may have.

@@ -43,6 +43,8 @@ func (r *reader) valid(is, s string, at place) (string, bool) {
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			wrong, mend = "this is not the address of a server", "write it as in https://api.example.com, without a user, a password or a question mark"
 		}
+	case "database":
+		wrong, mend = unfitDatabase(s, false)
 	case "listen", "hostport":
 		wrong, mend = unfitAddress(is, s)
 	case "network":
@@ -66,6 +68,32 @@ func (r *reader) valid(is, s string, at place) (string, bool) {
 		r.wrong(at, mend, "%s", wrong)
 	}
 	return s, wrong == ""
+}
+
+// isDatabase reports whether a manifest's place is meant to be in a database.
+func isDatabase(s string) bool { return strings.Contains(s, "://") }
+
+// unfitDatabase says what is wrong with the address of a database, or of a manifest in
+// one. It shows nothing of it: it may be a password.
+func unfitDatabase(s string, named bool) (wrong, mend string) {
+	form := "write it as in postgres://USER@HOST/DATABASE"
+	if named {
+		form += "?manifest=NAME"
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Fragment != "" {
+		return "this is not the address of a database of PostgreSQL", form
+	}
+	_, has := u.User.Password()
+	switch {
+	case has || u.Query().Has("password"):
+		return "there is a password in the address", "write where it is into database: password, as in password: {file: /run/secrets/database}. Change it if others could read this file"
+	case named && u.Query().Get("manifest") == "":
+		return "the address names no manifest", "add ?manifest=NAME; or remove it: each account has its manifest in the database of the file"
+	case !named && u.Query().Has("manifest"):
+		return "the address names one manifest", "remove manifest=…: each account has a manifest of its own there"
+	}
+	return "", ""
 }
 
 var sample = regexp.MustCompile(`^([0-9]{1,6})/([0-9]{1,6})$`)

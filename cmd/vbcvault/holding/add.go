@@ -6,11 +6,10 @@ import (
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // Beside opens an existing manifest for a short change, as Machine.Beside does.
-type Beside func(ctx context.Context, path string, do func(*sqlite.Manifest) error) error
+type Beside func(ctx context.Context, path string, do func(manifest.Opened) error) error
 
 // Adding is a hold on its way into the manifests of an account.
 type Adding struct {
@@ -86,7 +85,7 @@ func (a Adding) Add(ctx context.Context, h manifest.Hold, places []Place, unread
 
 // write writes the hold into one manifest.
 func (a Adding) write(ctx context.Context, p Place, text manifest.HoldText, done *Added) error {
-	return a.Beside(ctx, p.Path, func(m *sqlite.Manifest) error {
+	return a.Beside(ctx, p.Path, func(m manifest.Opened) error {
 		if err := m.ShareHold(ctx, text); err != nil {
 			return err
 		}
@@ -108,7 +107,7 @@ func (a Adding) write(ctx context.Context, p Place, text manifest.HoldText, done
 // in missed: there the hold is still in force, and the same call may be made again.
 func End(ctx context.Context, in []Place, end manifest.HoldText, beside Beside) (missed []error) {
 	for _, p := range in {
-		if err := beside(ctx, p.Path, func(m *sqlite.Manifest) error { return m.ShareHold(ctx, end) }); err != nil {
+		if err := beside(ctx, p.Path, func(m manifest.Opened) error { return m.ShareHold(ctx, end) }); err != nil {
 			missed = append(missed, fmt.Errorf("%s: %w", p, err))
 		}
 	}

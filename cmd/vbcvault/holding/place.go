@@ -11,10 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 )
 
@@ -35,9 +36,9 @@ func (p Place) String() string {
 
 // ReadPlace reads a manifest of any format, also while a run uses it. The error is
 // fs.ErrNotExist (wrapped) if there is none.
-func ReadPlace(ctx context.Context, path string, key sqlite.Option) (Place, error) {
+func ReadPlace(ctx context.Context, path string, o place.Options) (Place, error) {
 	p := Place{Path: path}
-	b, texts, err := sqlite.ReadHolds(ctx, path, key)
+	b, texts, err := place.ReadHolds(ctx, path, o)
 	if err != nil {
 		return p, err
 	}
@@ -71,56 +72,82 @@ func ManifestsIn(dir string) (paths []string, err error) {
 	return paths, err
 }
 
-// Machine is where manifests lie on this machine, and what signs the ends of holds.
+// Machine is where the manifests lie that this machine uses, and how they are opened.
 type Machine struct {
-	Dirs []string // those of all accounts may lie there
-	Key  func() (sqlite.Option, error)
+	Dirs      []string // those of all accounts may lie there
+	Databases []string // addresses, which name no manifest: the same; "" is none
+	Opening   func() (place.Options, error)
+}
+
+// paths are where an account's manifests may lie, each once: all files in the
+// directories, and in the databases those of the account.
+func (m Machine) paths(ctx context.Context, account string, opening place.Options) (paths []string, err error) {
+	add := func(some []string) {
+		for _, path := range some {
+			if !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	for _, dir := range m.Dirs {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+		some, err := ManifestsIn(dir)
+		if err != nil {
+			return nil, err
+		}
+		add(some)
+	}
+	for _, database := range m.Databases {
+		if database == "" {
+			continue
+		}
+		some, err := place.Manifests(ctx, database, account, opening)
+		if err != nil {
+			return nil, err
+		}
+		add(some)
+	}
+	return paths, nil
 }
 
 // Places are an account's manifests on the machine, by the account's number. What can't
 // be read is left out; unread says why, of each file.
 func (m Machine) Places(ctx context.Context, account string) (places []Place, unread []error, err error) {
-	key, err := m.Key()
+	opening, err := m.Opening()
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := map[string]bool{}
-	for _, dir := range m.Dirs {
-		if abs, err := filepath.Abs(dir); err == nil {
-			dir = abs
-		}
-		paths, err := ManifestsIn(dir)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, path := range paths {
-			if seen[path] {
-				continue
-			}
-			seen[path] = true
-			p, err := ReadPlace(ctx, path, key)
-			switch {
-			case sqlite.Missing(err):
-			case err != nil:
-				unread = append(unread, err)
-			case p.Bound.Account == account:
-				places = append(places, p)
-			}
+	paths, err := m.paths(ctx, account, opening)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, path := range paths {
+		p, err := ReadPlace(ctx, path, opening)
+		switch {
+		case place.Missing(err):
+		case err != nil:
+			unread = append(unread, err)
+		case p.Bound.Account == account:
+			places = append(places, p)
 		}
 	}
 	return places, unread, ctx.Err()
 }
 
 // Beside opens an existing manifest for a short change, also while a run uses it.
-func (m Machine) Beside(ctx context.Context, path string, do func(*sqlite.Manifest) error) error {
-	key, err := m.Key()
+func (m Machine) Beside(ctx context.Context, path string, do func(manifest.Opened) error) error {
+	opening, err := m.Opening()
 	if err != nil {
 		return err
 	}
-	if err := ownership.Fit(path); err != nil { // a hold is stored beside the archive too
-		return err
+	if !place.InDatabase(path) {
+		if err := ownership.Fit(path); err != nil { // a hold is stored beside the archive too
+			return err
+		}
 	}
-	to, err := sqlite.OpenBeside(ctx, path, key)
+	to, err := place.OpenBeside(ctx, path, opening)
 	if err != nil {
 		return err
 	}
@@ -128,10 +155,10 @@ func (m Machine) Beside(ctx context.Context, path string, do func(*sqlite.Manife
 }
 
 // Read opens an existing manifest for reading, also while a run uses it.
-func (m Machine) Read(ctx context.Context, path string) (*sqlite.Manifest, error) {
-	key, err := m.Key()
+func (m Machine) Read(ctx context.Context, path string) (manifest.Opened, error) {
+	opening, err := m.Opening()
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.OpenReadOnly(ctx, path, key)
+	return place.OpenReadOnly(ctx, path, opening)
 }

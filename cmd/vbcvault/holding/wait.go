@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // OpenError says that deletions of what a hold covers had been begun when it was made,
@@ -28,7 +27,7 @@ func (e *OpenError) Error() string {
 // are answered within a minute. What a run that was interrupted has begun stays
 // open until the next one: then, and when the wait is over, the error is an *OpenError.
 // began, unless it is nil, is told once of so many that are waited for.
-func AwaitDeletions(ctx context.Context, m *sqlite.Manifest, h manifest.Hold, wait time.Duration, began func(deletions int)) error {
+func AwaitDeletions(ctx context.Context, m manifest.Opened, h manifest.Hold, wait time.Duration, began func(deletions int)) error {
 	end := time.NewTimer(wait)
 	defer end.Stop()
 	look := time.NewTicker(100 * time.Millisecond)
@@ -38,7 +37,7 @@ func AwaitDeletions(ctx context.Context, m *sqlite.Manifest, h manifest.Hold, wa
 		if err != nil || n == 0 {
 			return err
 		}
-		used, err := sqlite.InUse(m.Path())
+		used, err := m.InUse(ctx)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
@@ -53,7 +52,7 @@ type Totals struct {
 
 // Brief is Of without what takes longer the more there is of it: Left, Failures and
 // Damaged.
-func Brief(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
+func Brief(ctx context.Context, m manifest.Opened) (*Overview, error) {
 	b, err := m.Binding(ctx)
 	if err != nil {
 		return nil, err
@@ -78,7 +77,7 @@ func Brief(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
 	return st, st.readFigures(ctx, m)
 }
 
-func (st *Overview) readFigures(ctx context.Context, m *sqlite.Manifest) error {
+func (st *Overview) readFigures(ctx context.Context, m manifest.Opened) error {
 	f, err := m.Figures(ctx)
 	if err != nil {
 		return err
@@ -121,7 +120,7 @@ func Succeeded(r manifest.Run) bool {
 }
 
 // lastSuccess looks for it in the latest runs, and in ever more of them.
-func lastSuccess(ctx context.Context, m *sqlite.Manifest, runs []manifest.Run) (time.Time, error) {
+func lastSuccess(ctx context.Context, m manifest.Opened, runs []manifest.Run) (time.Time, error) {
 	for looked := 0; ; {
 		if i := slices.IndexFunc(runs[looked:], Succeeded); i >= 0 {
 			return runs[looked+i].Finished, nil
@@ -141,7 +140,7 @@ const mostRuns = 5000
 
 // logOf is the latest that is known of the log for certain: of what is stored
 // beside the archive, or of the end of a run that couldn't store it.
-func logOf(ctx context.Context, m *sqlite.Manifest, runs []manifest.Run) (*pipeline.Checkpoint, error) {
+func logOf(ctx context.Context, m manifest.Opened, runs []manifest.Run) (*pipeline.Checkpoint, error) {
 	c, err := m.Chain(ctx)
 	if err != nil {
 		return nil, err
@@ -169,7 +168,7 @@ func logOf(ctx context.Context, m *sqlite.Manifest, runs []manifest.Run) (*pipel
 	return log, nil
 }
 
-func (st *Overview) readTotals(ctx context.Context, m *sqlite.Manifest) error {
+func (st *Overview) readTotals(ctx context.Context, m manifest.Opened) error {
 	sums, err := m.Sums(ctx, "")
 	if err != nil {
 		return err

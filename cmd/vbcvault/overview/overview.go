@@ -10,7 +10,6 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // Overview is how one manifest stands. Its JSON is that of vbcvault status.
@@ -41,7 +40,7 @@ type Left struct {
 }
 
 // whatIsLeft sums up what the next run will find.
-func whatIsLeft(ctx context.Context, m *sqlite.Manifest, st *Overview) (l Left, err error) {
+func whatIsLeft(ctx context.Context, m manifest.Opened, st *Overview) (l Left, err error) {
 	if l.Archive, err = m.Ahead(ctx); err != nil {
 		return l, err
 	}
@@ -137,7 +136,7 @@ func FailureOf(r manifest.Row) Failure {
 const Shown = 100
 
 // Of reads an open manifest.
-func Of(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
+func Of(ctx context.Context, m manifest.Opened) (*Overview, error) {
 	st, err := Brief(ctx, m)
 	if err != nil {
 		return nil, err
@@ -164,7 +163,7 @@ func Of(ctx context.Context, m *sqlite.Manifest) (*Overview, error) {
 	return st, nil
 }
 
-func (st *Overview) readTroubles(ctx context.Context, m *sqlite.Manifest) error {
+func (st *Overview) readTroubles(ctx context.Context, m manifest.Opened) error {
 	all, err := m.Troubles(ctx)
 	if err != nil {
 		return err

@@ -14,13 +14,13 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 // gathering is one account's section in the making. It is used by one goroutine.
 type gathering struct {
 	Section
-	m      *sqlite.Manifest
+	m      manifest.Opened
 	period Period
 
 	deeds              byMonth[Month]
@@ -40,7 +40,7 @@ func read(ctx context.Context, a Account, p Period) (s Section, err error) {
 		Section: Section{Name: a.Name, At: at, HeldBack: []HeldBack{}, Holds: []Hold{}, Troubles: []Trouble{}, Listenings: []manifest.ListenerMonth{}},
 	}
 	g.Runs.StoppedFor, g.Requests.ByStatus, g.Log.Findings, g.Log.Intact = []StoppedFor{}, map[string]int64{}, []AuditFinding{}, true
-	if g.m, err = a.Open(ctx); sqlite.Missing(err) {
+	if g.m, err = a.Open(ctx); place.Missing(err) {
 		g.conclude()
 		g.judge()
 		return g.Section, nil

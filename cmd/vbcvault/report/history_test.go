@@ -12,6 +12,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/report"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -47,8 +48,8 @@ func (h *history) must(err error) {
 
 // account is the manifest as a report reads it, also while it is being written.
 func (h *history) account(name string) report.Account {
-	return report.Account{Name: name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
-		return sqlite.OpenReadOnly(ctx, h.path)
+	return report.Account{Name: name, Open: func(ctx context.Context) (manifest.Opened, error) {
+		return place.OpenReadOnly(ctx, h.path, place.Options{})
 	}}
 }
 

@@ -21,7 +21,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 // Account is one account that a report is to be about.
@@ -29,7 +29,7 @@ type Account struct {
 	Name string // for people; in the configuration file, if there is one
 	// Open opens the account's manifest for reading. Make closes it. If there is none, the
 	// error is fs.ErrNotExist (wrapped): nobody has archived the account yet.
-	Open func(ctx context.Context) (*sqlite.Manifest, error)
+	Open func(ctx context.Context) (manifest.Opened, error)
 }
 
 // Report is all that there is to say. Its JSON is a contract.

@@ -11,7 +11,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/report"
 	"github.com/vbcvault/vbcvault/pipeline"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
@@ -62,14 +62,14 @@ func year(t testing.TB) *history {
 // several are accounts of which one can't be read.
 func several(t testing.TB) []report.Account {
 	all := []report.Account{year(t).account("acme & <i>sons</i>")}
-	all = append(all, report.Account{Name: "broken", Open: func(context.Context) (*sqlite.Manifest, error) { return nil, errors.New("disk <on> fire") }})
+	all = append(all, report.Account{Name: "broken", Open: func(context.Context) (manifest.Opened, error) { return nil, errors.New("disk <on> fire") }})
 	for i := range 3 {
 		h := newHistory(t)
 		h.archive(h.list(time.Now().AddDate(0, -2, 0), 5<<20), time.Now().AddDate(0, -1, 0))
 		h.run(time.Now().AddDate(0, 0, -1), time.Minute, &pipeline.Summary{}, manifest.RunOptions{})
 		all = append(all, h.account(fmt.Sprintf("small-%d", i)))
 	}
-	return append(all, report.Account{Name: "new", Open: func(ctx context.Context) (*sqlite.Manifest, error) {
-		return sqlite.OpenReadOnly(ctx, filepath.Join(t.TempDir(), "none"))
+	return append(all, report.Account{Name: "new", Open: func(ctx context.Context) (manifest.Opened, error) {
+		return place.OpenReadOnly(ctx, filepath.Join(t.TempDir(), "none"), place.Options{})
 	}})
 }

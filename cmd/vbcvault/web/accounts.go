@@ -14,7 +14,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/pipeline"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
 func init() {
@@ -76,9 +76,10 @@ func (s *Server) stands(ctx context.Context, v *Vault, last map[string]outcome.O
 	running := false
 	if err == nil && m != nil {
 		st.Overview, err = overview.Of(ctx, m)
-		if err = errors.Join(err, m.Close()); err == nil {
-			running, err = sqlite.InUse(m.Path())
+		if err == nil {
+			running, err = m.InUse(ctx)
 		}
+		err = errors.Join(err, m.Close())
 	}
 	switch {
 	case err != nil:
@@ -92,7 +93,7 @@ func (s *Server) stands(ctx context.Context, v *Vault, last map[string]outcome.O
 }
 
 // reading opens the vault's manifest anew for reading; nil if there is none.
-func (v *Vault) reading(ctx context.Context) (*sqlite.Manifest, error) {
+func (v *Vault) reading(ctx context.Context) (manifest.Opened, error) {
 	m, _, ok, err := v.bound(ctx)
 	if err != nil || !ok {
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 // tasks is what goes on beside the requests that have asked for it.
@@ -97,7 +96,7 @@ func (s *Server) sum(v *Vault, to *summing) {
 
 // reported is a vault as reports read it.
 func (v *Vault) reported() report.Account {
-	return report.Account{Name: v.Name, Open: func(ctx context.Context) (*sqlite.Manifest, error) {
+	return report.Account{Name: v.Name, Open: func(ctx context.Context) (manifest.Opened, error) {
 		m, err := v.reading(ctx)
 		if err == nil && m == nil {
 			if _, err = v.Manifest(ctx); err == nil { // else that says that there is none

@@ -26,6 +26,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/access"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/web/state"
 	"github.com/vbcvault/vbcvault/pipeline"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/progress"
 	"github.com/vbcvault/vbcvault/storage"
@@ -206,7 +207,7 @@ func (p *page) archive(name string, number int64, recordings []vbctest.Recording
 	}
 	return &web.Vault{
 		Name: name, Destination: store.String(),
-		Holds: holding.Machine{Dirs: []string{filepath.Dir(path)}, Key: func() (sqlite.Option, error) { return sqlite.WithKey(""), nil }},
+		Holds: holding.Machine{Dirs: []string{filepath.Dir(path)}, Opening: func() (place.Options, error) { return place.Options{}, nil }},
 		Manifest: func(context.Context) (web.Manifest, error) {
 			if p.replace != nil {
 				return p.replace(), nil

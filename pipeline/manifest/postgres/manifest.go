@@ -58,6 +58,7 @@ type options struct {
 	program  string
 	machine  string
 	leaseFor time.Duration
+	look     int           // how many calls a search looks at first
 	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 	password func() string // the same of WithPassword
 }
@@ -94,7 +95,7 @@ func WithPassword(secret string) Option {
 
 func decided(all []Option) options {
 	none := func() string { return "" }
-	o := options{leaseFor: manifest.LeaseFor, givenKey: none, password: none}
+	o := options{leaseFor: manifest.LeaseFor, look: firstLook, givenKey: none, password: none}
 	for _, option := range all {
 		option(&o)
 	}
@@ -121,19 +122,24 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 		err = m.pinKey(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, err), m.Close())
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, explained(err)), m.Close())
 	}
 	return m, nil
 }
 
 // OpenBeside opens an existing manifest for what may be changed while a run has it open,
-// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none.
+// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none, and
+// manifest.ErrUnbound (wrapped) if no run has bound it to an account yet.
 func OpenBeside(ctx context.Context, path string, options ...Option) (*Manifest, error) {
 	m, err := OpenReadOnly(ctx, path, options...)
-	if err == nil {
-		m.beginWriting()
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	if m.number == "" {
+		return nil, errors.Join(fmt.Errorf("%w: %s", manifest.ErrUnbound, m.place), m.Close())
+	}
+	m.beginWriting()
+	return m, nil
 }
 
 // OpenReadOnly opens an existing manifest without changing it, also while a run is using
@@ -147,7 +153,7 @@ func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifes
 		err = m.find(ctx, false)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, err), m.Close())
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, explained(err)), m.Close())
 	}
 	return m, nil
 }
@@ -172,7 +178,9 @@ func (m *Manifest) find(ctx context.Context, orMake bool) error {
 	if m.place.Name == "" {
 		return errNoName
 	}
-	err := m.db.QueryRow(ctx, "SELECT id FROM vbcvault.account WHERE name = $1", m.place.Name).Scan(&m.account)
+	err := anew(func() error {
+		return m.db.QueryRow(ctx, "SELECT id FROM vbcvault.account WHERE name = $1", m.place.Name).Scan(&m.account)
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && orMake:
 		err = m.make(ctx)
@@ -235,8 +243,14 @@ func InUse(ctx context.Context, path string, options ...Option) (is bool, err er
 	if err != nil {
 		return false, err
 	}
-	err = m.db.QueryRow(ctx, "SELECT until > clock_timestamp() FROM vbcvault.lease WHERE account = $1", m.account).Scan(&is)
+	is, err = m.InUse(ctx)
 	return is, errors.Join(err, m.Close())
+}
+
+// InUse is the function of that name, of this manifest.
+func (m *Manifest) InUse(ctx context.Context) (is bool, err error) {
+	err = m.row(ctx, "SELECT until > clock_timestamp() FROM vbcvault.lease WHERE account = $1").Scan(&is)
+	return is, err
 }
 
 // Missing reports whether err means that there is no manifest yet.

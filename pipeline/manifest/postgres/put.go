@@ -12,7 +12,7 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-var errNotCreating = errors.New("rows are written as they come only while a manifest is being created")
+var errNotCreating = errors.New("records are written as they come only while a manifest is being created")
 
 // Put writes rows down as they are, in place of what is known of the same
 // recordings, as far as an archive can tell them apart: by id, second and number
