@@ -38,7 +38,7 @@ func (d *demoPage) answer(ctx context.Context, o *output) (err error) {
 	}
 	defer file.Close()
 	log := slog.New(slog.NewTextHandler(file, nil))
-	p := &webPage{log: log, vaults: newWebVaults(log), stateAt: stateAt}
+	p := &webPage{log: log, vaults: newWebVaults(log), stateAt: stateAt, shared: c}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	p.vaults.use(ctx, accountsOf(c))
 	if err := p.open(ctx, c.Web, ""); err != nil {

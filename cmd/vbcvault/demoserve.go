@@ -251,7 +251,7 @@ func (d *demoService) control(ctx context.Context) (*service.Control, error) {
 		if err != nil {
 			return nil, err
 		}
-		if there, err := control.Serving(); there {
+		if there, err := control.Serving(ctx); there {
 			return control, nil
 		} else if err := errors.Join(err, control.Close()); err != nil {
 			return nil, err

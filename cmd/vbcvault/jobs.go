@@ -44,7 +44,7 @@ or somebody has cancelled it); scheduled (when it begins).`,
 					return printJobsJSON(s, all)
 				}
 				printJobs(s, all)
-				return nobodyServes(s, c, "")
+				return nobodyServes(ctx, s, c, "")
 			})
 		},
 	}
@@ -70,7 +70,7 @@ that has ended begins anew with a new number. One in progress is left as it is.`
 					return err
 				}
 				fmt.Fprintf(s.out, "job %d is queued\n", job)
-				return nobodyServes(s, c, "the job is done when it is started")
+				return nobodyServes(ctx, s, c, "the job is done when it is started")
 			})
 		},
 	}
@@ -109,11 +109,11 @@ resumes there.`,
 
 // withService opens the state of the service of a configuration.
 func withService(ctx context.Context, path string, do func(context.Context, *service.Control) error) error {
-	_, state, err := readConfig(path)
+	file, state, err := readConfig(path)
 	if err != nil {
 		return err
 	}
-	c, err := service.Open(ctx, state)
+	c, err := openService(ctx, aroundAll(ctx, file), state)
 	if err != nil {
 		return serviceError(err)
 	}
@@ -133,8 +133,8 @@ func withJob(ctx context.Context, path, id string, do func(context.Context, *ser
 }
 
 // nobodyServes says so if no service is running.
-func nobodyServes(s streams, c *service.Control, then string) error {
-	there, err := c.Serving()
+func nobodyServes(ctx context.Context, s streams, c *service.Control, then string) error {
+	there, err := c.Serving(ctx)
 	if err != nil || there {
 		return err
 	}

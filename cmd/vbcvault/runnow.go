@@ -57,7 +57,7 @@ func (f *runFlags) run(ctx context.Context, s streams, name string) error {
 
 // ask has the service do it.
 func (f *runFlags) ask(ctx context.Context, s streams, c *service.Control, name string) error {
-	there, err := c.Serving()
+	there, err := c.Serving(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (f *runFlags) ask(ctx context.Context, s streams, c *service.Control, name 
 	}
 	fmt.Fprintf(to, text, f.kind, name, job)
 	if !f.wait {
-		return nobodyServes(s, c, "it begins when vbcvault serve is started")
+		return nobodyServes(ctx, s, c, "it begins when vbcvault serve is started")
 	}
 	out, err := f.end(ctx, c, run)
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *runFlags) end(ctx context.Context, c *service.Control, run string) (*ou
 		if err != nil {
 			return nil, err
 		}
-		there, err := c.Serving()
+		there, err := c.Serving(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -120,8 +120,12 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
 	tells.use(c)
 	warnUnscheduled(c, o.log)
+	shared, err := sharedState(ctx, aroundAll(ctx, c), true)
+	if err != nil {
+		return err
+	}
 	svc, err := service.New(ctx, service.Options{
-		StateDir: state, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
+		StateDir: state, Shared: shared, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(ctx context.Context) (*config.Config, error) {
 			c, _, err := readConfig(f.config)
 			if err == nil {
@@ -219,6 +223,10 @@ func serviceError(err error) error {
 		hint = "restart the service, so that it runs this version, too"
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
+	case errors.Is(err, service.ErrAlone):
+		return usagef("name the database in the configuration (database: url) or in VBCVAULT_DATABASE_URL; vbcvault jobs shows what a service without one does", "%w", err)
+	case errors.Is(err, service.ErrNoMachine):
+		return usagef("vbcvault fleet status lists the machines", "%w", err)
 	case errors.Is(err, service.ErrNoJob):
 		return usagef("vbcvault jobs lists those that can be named, with their numbers", "%w", err)
 	default:

@@ -49,7 +49,7 @@ func (m *serviceMetrics) begin(ctx context.Context, svc *service.Service) {
 
 // hooks adds to a service's hooks what the metrics need to be told.
 func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
-	watch, ended, reloaded := h.Watch, h.Ended, h.Reloaded
+	watch, ended, left, reloaded := h.Watch, h.Ended, h.Left, h.Reloaded
 	h.Watch = func(a config.Account, stats *progress.Stats) {
 		if watch != nil {
 			watch(a, stats)
@@ -66,12 +66,13 @@ func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 			o = outcome.Outcome{Account: a.Name, Manifest: o.Manifest}
 		}
 		m.read(context.Background(), o)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if end := m.ends[a.Name]; end != nil && kind == service.Archive {
-			end()
-			delete(m.ends, a.Name)
+		m.ended(a, kind)
+	}
+	h.Left = func(a config.Account, kind service.Kind) {
+		if left != nil {
+			left(a, kind)
 		}
+		m.ended(a, kind)
 	}
 	h.Reloaded = func(c *config.Config) {
 		if reloaded != nil {
@@ -87,6 +88,16 @@ func (m *serviceMetrics) hooks(h service.Hooks) service.Hooks {
 		m.Keep(names)
 	}
 	return h
+}
+
+// ended has a run no longer be in progress here.
+func (m *serviceMetrics) ended(a config.Account, kind service.Kind) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if end := m.ends[a.Name]; end != nil && kind == service.Archive {
+		end()
+		delete(m.ends, a.Name)
+	}
 }
 
 // read takes in what an account's manifest says, and what its last run came to.

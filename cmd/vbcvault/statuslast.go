@@ -20,8 +20,9 @@ func lastKnown(ctx context.Context, s streams, accounts []configured) map[string
 		}
 	}
 	last := map[string]outcome.Outcome{}
-	if dir, err := accounts[0].around(ctx).stateDir(); err == nil { // else the accounts say so
-		has, err := service.LastRuns(ctx, dir)
+	around := accounts[0].around(ctx)
+	if dir, err := around.stateDir(); err == nil { // else the accounts say so
+		has, err := lastRuns(ctx, around, dir)
 		if err != nil && !errors.Is(err, service.ErrNoService) {
 			say("the service", err)
 		}

@@ -91,7 +91,7 @@ func (f *webFlags) run(ctx context.Context, o *output) (err error) {
 		return err
 	}
 	vaults := newWebVaults(o.log)
-	p := &webPage{log: o.log, vaults: vaults, stateAt: stateAt}
+	p := &webPage{log: o.log, vaults: vaults, stateAt: stateAt, shared: c}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	var w config.Web
 	if c != nil {
@@ -127,6 +127,7 @@ type webPage struct {
 	log     *slog.Logger
 	vaults  *webVaults
 	stateAt string
+	shared  *config.Config // of the service whose outcomes are shown, nil = that of the state directory
 
 	state  *state.DB
 	listen *webListener
@@ -186,7 +187,11 @@ func (p *webPage) serve(ctx context.Context) error {
 // lastRuns is what each account's last run came to, as the service of the state
 // directory knows it; nothing if there never was one.
 func (p *webPage) lastRuns(ctx context.Context) (map[string]outcome.Outcome, error) {
-	last, err := service.LastRuns(ctx, p.stateAt)
+	around := environment()
+	if p.shared != nil {
+		around = aroundAll(ctx, p.shared)
+	}
+	last, err := lastRuns(ctx, around, p.stateAt)
 	if errors.Is(err, service.ErrNoService) {
 		return nil, nil
 	}

@@ -13,7 +13,7 @@ func serveWeb(ctx context.Context, c *config.Config, stateAt string, log *slog.L
 	if c.Web.Listen == "" {
 		return &servedWeb{log: log}, nil
 	}
-	p := &webPage{log: log, vaults: newWebVaults(log), stateAt: stateAt}
+	p := &webPage{log: log, vaults: newWebVaults(log), stateAt: stateAt, shared: c}
 	p.vaults.use(ctx, accountsOf(c))
 	if err := p.open(ctx, c.Web, ""); err != nil {
 		return nil, errors.Join(err, p.Close())

@@ -13,7 +13,8 @@ const Format = 1
 
 // Config is a whole file that has been checked.
 type Config struct {
-	Path string // of the file
+	Path   string // of the file
+	Digest string // of its bytes: the same on all machines that share a database
 
 	StateDir       string    // where manifests lie and the service keeps its own state; "" = as without a file
 	Database       Database  // where both lie instead; zero = as without a file

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,7 @@ func Parse(path string, text []byte, flags func() *pflag.FlagSet) (*Config, erro
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	c.Digest = fmt.Sprintf("%x", sha256.Sum256(text))[:12]
 	return c, nil
 }
 

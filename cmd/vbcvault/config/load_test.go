@@ -104,7 +104,8 @@ func TestNearestCounts(t *testing.T) {
 	}
 	client := Secret{File: filepath.FromSlash("/etc/vbcvault/vbc-secret"), Line: 9}
 	want := &Config{
-		Path: "/etc/vbcvault/vbcvault.yaml", StateDir: "/var/lib/vbcvault", AccountsAtOnce: 3,
+		Digest: c.Digest, // of whatever the file is
+		Path:   "/etc/vbcvault/vbcvault.yaml", StateDir: "/var/lib/vbcvault", AccountsAtOnce: 3,
 		Accounts: []Account{{
 			Name: "zeta", Line: 18,
 			Flags: []Flag{

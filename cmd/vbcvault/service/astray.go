@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -21,7 +20,7 @@ const (
 
 // findAstray takes up what nothing else would come back to.
 func (s *Service) findAstray(ctx context.Context) error {
-	if err := s.awake(ctx, time.Now()); err != nil {
+	if err := s.awake(ctx, s.machine.Now()); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -69,17 +68,31 @@ func (s *Service) endAstray(ctx context.Context, one *resident) error {
 	var r row
 	var o outcome.Outcome
 	stored := false
-	err := s.state.change(ctx, func(tx *sql.Tx) (err error) {
-		if r, err = rowOf(ctx, tx, one.account.Name, one.kind); err != nil || r.epoch == one.epoch && r.job == 0 {
-			return err // it is stored, and about to be left
+	err := s.state.change(ctx, func(tx txn) (err error) {
+		stored = false
+		if r, err = rowOf(ctx, tx, one.account.Name, one.kind); err != nil {
+			return err
+		}
+		if r.epoch == one.epoch && r.job == 0 { // it is stored, and about to be left
+			if one.over() && one.stored { // by whoever never learned that it was
+				s.goesElsewhere(one)
+			}
+			one.stored = one.over()
+			return nil
 		}
 		if r.epoch == one.epoch {
-			if is, err := s.queue.open(ctx, tx, r.job); is || err != nil {
+			if is, err := s.queue.open(ctx, tx.Tx, r.job); is || err != nil {
 				return err
 			}
 		}
 		one.cancel() // what has come to its end already isn't changed
-		if !one.over() || r.epoch != one.epoch {
+		switch {
+		case !one.over():
+			return nil
+		case r.epoch != one.epoch && s.machine != nil: // another machine goes on with it
+			s.goesElsewhere(one)
+			return nil
+		case r.epoch != one.epoch:
 			return nil // a later job of this kind comes upon it
 		}
 		o = one.out
@@ -94,7 +107,7 @@ func (s *Service) endAstray(ctx context.Context, one *resident) error {
 }
 
 // keep writes what the work of a row came to, and has it told.
-func (s *Service) keep(ctx context.Context, tx *sql.Tx, r row, o outcome.Outcome) error {
+func (s *Service) keep(ctx context.Context, tx txn, r row, o outcome.Outcome) error {
 	id, err := putOutcome(ctx, tx, ended{kind: r.kind, job: r.job, Outcome: o})
 	if err != nil {
 		return err

@@ -98,8 +98,9 @@ func TestClockWasAhead(t *testing.T) {
 
 // A start that is made up for was due long ago, and still waits for a manifest that is in
 // use as patiently as any other.
-func TestLateStartIsPatient(t *testing.T) {
-	t.Parallel()
+func TestLateStartIsPatient(t *testing.T) { t.Parallel(); onBoth(t, testLateStartIsPatient) }
+
+func testLateStartIsPatient(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	h.hands.do = func(context.Context, Kind, string) outcome.Outcome {
 		if h.hands.times("a", Archive) < 3 {
@@ -113,7 +114,7 @@ func TestLateStartIsPatient(t *testing.T) {
 	}
 	c := h.control()
 	_, run := h.ask(c, "a", Archive)
-	h.executeState(c, fmt.Sprintf("UPDATE schedule SET due = %d", time.Now().Add(-2*patience).UnixMilli()))
+	h.executeState(c, fmt.Sprintf("UPDATE main.schedule SET due = %d", time.Now().Add(-2*patience).UnixMilli()))
 	h.start()
 	if o := h.ended(c, run); !o.OK() {
 		t.Errorf("%+v", o)
@@ -124,6 +125,10 @@ func TestLateStartIsPatient(t *testing.T) {
 // no success.
 func TestLeftToAnotherRunForTooLong(t *testing.T) {
 	t.Parallel()
+	onBoth(t, testLeftToAnotherRunForTooLong)
+}
+
+func testLeftToAnotherRunForTooLong(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	h.hands.do = func(context.Context, Kind, string) outcome.Outcome { return outcome.Outcome{Skipped: true} }
 	h.start()
@@ -132,8 +137,8 @@ func TestLeftToAnotherRunForTooLong(t *testing.T) {
 	}
 	c := h.control()
 	_, run := h.ask(c, "a", Archive)
-	h.executeState(c, fmt.Sprintf("UPDATE schedule SET due = %d", time.Now().Add(-2*patience).UnixMilli()))
-	h.executeState(c, "UPDATE river_job SET created_at = '2000-01-01 00:00:00.000'")
+	h.executeState(c, fmt.Sprintf("UPDATE main.schedule SET due = %d", time.Now().Add(-2*patience).UnixMilli()))
+	h.executeState(c, "UPDATE main.river_job SET created_at = '2000-01-01 00:00:00.000'")
 	h.start()
 	if o := h.ended(c, run); o.OK() || o.ErrorCode != code.AnotherRun || o.Skipped {
 		t.Errorf("%+v", o)

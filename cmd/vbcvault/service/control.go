@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,11 +36,29 @@ func Open(ctx context.Context, dir string) (*Control, error) {
 	return &Control{state: st, queue: q, dir: dir}, nil
 }
 
+// OpenShared opens the state that several machines share; ErrNoService if none ever did.
+func OpenShared(ctx context.Context, sh Shared) (*Control, error) {
+	st, err := openShared(ctx, sh, "", false)
+	if err != nil {
+		return nil, err
+	}
+	q, err := newRivers(st, &river.Config{Logger: quiet})
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return &Control{state: st, queue: q}, nil
+}
+
 // Close closes it.
 func (c *Control) Close() error { return c.state.Close() }
 
 // Serving reports whether a service is running, which does what is asked for.
-func (c *Control) Serving() (bool, error) { return serving(c.dir) }
+func (c *Control) Serving(ctx context.Context) (bool, error) {
+	if c.state.shared {
+		return c.state.anybody(ctx)
+	}
+	return serving(c.dir)
+}
 
 // ErrNoJob says that there is no such job.
 var ErrNoJob = errors.New("there is no such job")
@@ -49,13 +66,13 @@ var ErrNoJob = errors.New("there is no such job")
 // Start asks for an account's work, to begin before what has not begun. Work of this
 // kind that waits or is under way already is left as it is. run is in its outcome.
 func (c *Control) Start(ctx context.Context, account string, kind Kind) (job int64, run string, already bool, err error) {
-	err = c.state.change(ctx, func(tx *sql.Tx) error {
+	err = c.state.change(ctx, func(tx txn) error {
 		r, err := rowOf(ctx, tx, account, kind)
 		if err != nil {
 			return err
 		}
 		if r.job != 0 {
-			if already, err = c.queue.open(ctx, tx, r.job); err != nil {
+			if already, err = c.queue.open(ctx, tx.Tx, r.job); err != nil {
 				return err
 			}
 		}
@@ -83,11 +100,11 @@ func (c *Control) Ended(ctx context.Context, run string) (*outcome.Outcome, erro
 
 // Waits reports whether a run still waits or is under way.
 func (c *Control) Waits(ctx context.Context, run string) (is bool, err error) {
-	err = c.state.change(ctx, func(tx *sql.Tx) error {
+	err = c.state.change(ctx, func(tx txn) error {
 		all, err := rows(ctx, tx)
 		for _, r := range all {
 			if r.run == run && r.job != 0 {
-				is, err = c.queue.open(ctx, tx, r.job)
+				is, err = c.queue.open(ctx, tx.Tx, r.job)
 			}
 		}
 		return err
@@ -118,12 +135,12 @@ func (c *Control) Cancel(ctx context.Context, id int64) (waited bool, err error)
 }
 
 func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error) {
-	there, err := c.Serving()
+	there, err := c.Serving(ctx)
 	if err != nil {
 		return false, err
 	}
-	err = c.state.change(ctx, func(tx *sql.Tx) error {
-		job, err := c.queue.get(ctx, tx, id)
+	err = c.state.change(ctx, func(tx txn) error {
+		job, err := c.queue.get(ctx, tx.Tx, id)
 		if err != nil {
 			return err
 		}
@@ -136,7 +153,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 		case job == nil || job.FinalizedAt != nil:
 			return ErrNoJob
 		}
-		job, err = c.queue.client.JobCancelTx(ctx, tx, id)
+		job, err = c.queue.client.JobCancelTx(ctx, tx.Tx, id)
 		if err != nil {
 			return fmt.Errorf("cancel job %d: %w", id, err)
 		}
@@ -144,7 +161,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 		switch {
 		case r == nil:
 			return nil
-		case there && job.FinalizedAt != nil && !r.began.IsZero(): // the run goes on in the service, which waits for its next job
+		case there && job.FinalizedAt != nil && !r.began.IsZero() && !(c.state.shared && job.Queue == workQueue): // the run goes on in the service, which waits for its next job
 			return ErrBetween
 		case there && job.FinalizedAt == nil:
 			return nil
@@ -155,7 +172,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 }
 
 // rowOfJob is the row whose work a job did or does, nil if that is over.
-func (c *Control) rowOfJob(ctx context.Context, tx *sql.Tx, job *rivertype.JobRow) (*row, error) {
+func (c *Control) rowOfJob(ctx context.Context, tx txn, job *rivertype.JobRow) (*row, error) {
 	if job == nil || job.Kind == (tellArgs{}).Kind() {
 		return nil, nil
 	}
@@ -167,7 +184,7 @@ func (c *Control) rowOfJob(ctx context.Context, tx *sql.Tx, job *rivertype.JobRo
 	if err != nil || r.job == 0 || r.epoch != w.Epoch {
 		return nil, err
 	}
-	if is, err := c.queue.open(ctx, tx, r.job); err != nil || !is {
+	if is, err := c.queue.open(ctx, tx.Tx, r.job); err != nil || !is {
 		return nil, err
 	}
 	return &r, nil
@@ -178,8 +195,8 @@ func (c *Control) rowOfJob(ctx context.Context, tx *sql.Tx, job *rivertype.JobRo
 // is left as it is.
 func (c *Control) Retry(ctx context.Context, id int64) (job int64, err error) {
 	var again *row
-	err = c.state.change(ctx, func(tx *sql.Tx) error {
-		j, err := c.queue.get(ctx, tx, id)
+	err = c.state.change(ctx, func(tx txn) error {
+		j, err := c.queue.get(ctx, tx.Tx, id)
 		if err != nil {
 			return err
 		}
@@ -202,7 +219,7 @@ func (c *Control) Retry(ctx context.Context, id int64) (job int64, err error) {
 		} else if j.State == rivertype.JobStateCompleted {
 			return ErrNoJob // it is told
 		}
-		if _, err := c.queue.client.JobRetryTx(ctx, tx, id); err != nil {
+		if _, err := c.queue.client.JobRetryTx(ctx, tx.Tx, id); err != nil {
 			return fmt.Errorf("retry job %d: %w", id, err)
 		}
 		if r == nil { // River had given the telling up
@@ -210,7 +227,7 @@ func (c *Control) Retry(ctx context.Context, id int64) (job int64, err error) {
 			if err := json.Unmarshal(j.EncodedArgs, &t); err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, "UPDATE outcome SET tell = ? WHERE id = ?", id, t.Outcome)
+			_, err = tx.ExecContext(ctx, "UPDATE main.outcome SET tell = ? WHERE id = ?", id, t.Outcome)
 		}
 		return err
 	})
@@ -234,15 +251,16 @@ type Job struct {
 	MadeUp  bool      `json:"made_up,omitempty"` // for a start that was missed
 	Exit    *int      `json:"exit_code,omitempty"`
 	Error   string    `json:"error,omitempty"`
+	Machine string    `json:"machine,omitempty"` // of several, the one that has it
 }
 
 // Jobs are all jobs that tell something, of each account together.
 func (c *Control) Jobs(ctx context.Context) (all []Job, err error) {
-	there, err := c.Serving()
+	there, err := c.Serving(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = c.state.change(ctx, func(tx *sql.Tx) error {
+	err = c.state.change(ctx, func(tx txn) error {
 		schedule, err := rows(ctx, tx)
 		if err != nil {
 			return err
@@ -259,7 +277,7 @@ func (c *Control) Jobs(ctx context.Context) (all []Job, err error) {
 			return err
 		}
 		for _, e := range untold {
-			j, err := c.queue.get(ctx, tx, e.tell)
+			j, err := c.queue.get(ctx, tx.Tx, e.tell)
 			if err != nil {
 				return err
 			}
@@ -273,15 +291,18 @@ func (c *Control) Jobs(ctx context.Context) (all []Job, err error) {
 }
 
 // jobsOf are the lines of one account's work of one kind.
-func (c *Control) jobsOf(ctx context.Context, tx *sql.Tx, r row, serving bool) (all []Job, err error) {
+func (c *Control) jobsOf(ctx context.Context, tx txn, r row, serving bool) (all []Job, err error) {
 	is := Job{Account: r.account, Kind: string(r.kind), Run: r.run, MadeUp: r.madeUp}
 	if r.job != 0 {
-		j, err := c.queue.get(ctx, tx, r.job)
+		j, err := c.queue.get(ctx, tx.Tx, r.job)
 		if err != nil {
 			return nil, err
 		}
 		if j != nil && j.FinalizedAt == nil {
 			line := jobOf(j, is, serving)
+			if line.Machine, err = c.machineOf(ctx, tx, j.Queue); err != nil {
+				return nil, err
+			}
 			line.Since = r.due
 			if !r.began.IsZero() {
 				line.Since = r.began

@@ -10,8 +10,9 @@ import (
 
 // Cancel takes away what waits, ends what is under way, whichever of its jobs is named,
 // and refuses what is over.
-func TestCancel(t *testing.T) {
-	t.Parallel()
+func TestCancel(t *testing.T) { t.Parallel(); onBoth(t, testCancel) }
+
+func testCancel(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a", "b")
 	h.options.Config.AccountsAtOnce = 1
 	h.hands.do = func(ctx context.Context, _ Kind, _ string) outcome.Outcome { return until(ctx, nil) }

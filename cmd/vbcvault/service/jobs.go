@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 )
@@ -90,23 +92,52 @@ const (
 const tellTries = 15
 
 // rivers is River as a queue.
-type rivers struct{ client *river.Client[*sql.Tx] }
+type rivers struct {
+	client *river.Client[*sql.Tx]
+	own    string // the queue of what goes on in this process
+}
 
 // newRivers is a queue that hands nothing out: whoever serves gives it workers.
 func newRivers(s *state, c *river.Config) (*rivers, error) {
 	c.PollOnly = true
-	client, err := river.NewClient(riversqlite.New(s.db), c)
+	var driver riverdriver.Driver[*sql.Tx] = riversqlite.New(s.db.DB)
+	if s.shared {
+		driver, c.Schema = riverdatabasesql.New(s.db.DB), riverSchema
+	}
+	client, err := river.NewClient(driver, c)
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
-	return &rivers{client}, nil
+	return &rivers{client, workQueue}, nil
+}
+
+// complete ends a job within the transaction that writes what it came to.
+func complete[T river.JobArgs](ctx context.Context, tx txn, job *river.Job[T]) (err error) {
+	if tx.postgres {
+		_, err = river.JobCompleteTx[*riverdatabasesql.Driver](ctx, tx.Tx, job)
+	} else {
+		_, err = river.JobCompleteTx[*riversqlite.Driver](ctx, tx.Tx, job)
+	}
+	return err
 }
 
 // quiet keeps River from writing to stdout where it has nothing to say.
 var quiet = slog.New(slog.DiscardHandler)
 
 func (q *rivers) insert(ctx context.Context, tx *sql.Tx, kind Kind, w work, priority int) (int64, error) {
-	opts := &river.InsertOpts{Queue: workQueue, Priority: priority, UniqueOpts: once}
+	if priority == goesOn {
+		return q.insertInto(ctx, tx, q.own, kind, w, priority)
+	}
+	return q.resume(ctx, tx, kind, w, priority)
+}
+
+// resume is insert for work that any machine may do next, also if it comes first.
+func (q *rivers) resume(ctx context.Context, tx *sql.Tx, kind Kind, w work, priority int) (int64, error) {
+	return q.insertInto(ctx, tx, workQueue, kind, w, priority)
+}
+
+func (q *rivers) insertInto(ctx context.Context, tx *sql.Tx, queue string, kind Kind, w work, priority int) (int64, error) {
+	opts := &river.InsertOpts{Queue: queue, Priority: priority, UniqueOpts: once}
 	if kind == Report {
 		opts.Queue, opts.MaxAttempts = tellQueue, tellTries
 	}

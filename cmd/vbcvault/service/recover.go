@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -15,9 +14,12 @@ import (
 // next epoch, and a job that begins at once; the old job is marked as cancelled, so that
 // River's rescuer, which only comes after a quarter of an hour, ends it.
 func (s *Service) recover(ctx context.Context) error {
+	if s.machine != nil { // others serve too
+		return s.takeUpLost(ctx)
+	}
 	// River's leader of an earlier process is dead too. Were its clock ahead, nobody else
 	// would be elected for as long, and nothing that waits for its time would be done.
-	if _, err := s.state.db.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+	if _, err := s.state.db.ExecContext(ctx, "DELETE FROM main.river_leader"); err != nil {
 		return fmt.Errorf("end what an earlier process led: %w", err)
 	}
 	all, err := rows(ctx, s.state.db)
@@ -28,7 +30,7 @@ func (s *Service) recover(ctx context.Context) error {
 		if r.job == 0 {
 			continue
 		}
-		if err := s.state.change(ctx, func(tx *sql.Tx) error { return s.takeUp(ctx, tx, r) }); err != nil {
+		if err := s.state.change(ctx, func(tx txn) error { return s.takeUp(ctx, tx, r) }); err != nil {
 			return err
 		}
 	}
@@ -37,31 +39,33 @@ func (s *Service) recover(ctx context.Context) error {
 		return err
 	}
 	for _, e := range untold {
-		err := s.state.change(ctx, func(tx *sql.Tx) error {
-			job, err := s.queue.get(ctx, tx, e.tell)
-			switch {
-			case err != nil:
-				return err
-			case job == nil || job.State == rivertype.JobStateCancelled || job.State == rivertype.JobStateDiscarded:
-				return told(ctx, tx, e.id) // River or somebody has given it up
-			case job.State != rivertype.JobStateRunning:
-				return nil
-			}
-			if _, err := s.queue.client.JobCancelTx(ctx, tx, job.ID); err != nil {
-				return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
-			}
-			return s.willTell(ctx, tx, e.id, job.ID)
-		})
-		if err != nil {
+		if err := s.state.change(ctx, func(tx txn) error { return s.tellAgain(ctx, tx, e.id, e.tell) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// tellAgain is recover for an outcome that a job was telling.
+func (s *Service) tellAgain(ctx context.Context, tx txn, id, tell int64) error {
+	job, err := s.queue.get(ctx, tx.Tx, tell)
+	switch {
+	case err != nil:
+		return err
+	case job == nil || job.State == rivertype.JobStateCancelled || job.State == rivertype.JobStateDiscarded:
+		return told(ctx, tx, id) // River or somebody has given it up
+	case job.State != rivertype.JobStateRunning:
+		return nil
+	}
+	if err := s.endJob(ctx, tx, job.ID); err != nil {
+		return err
+	}
+	return s.willTell(ctx, tx, id, job.ID)
+}
+
 // takeUp is recover for one account's work.
-func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
-	job, err := s.queue.get(ctx, tx, r.job)
+func (s *Service) takeUp(ctx context.Context, tx txn, r row) error {
+	job, err := s.queue.get(ctx, tx.Tx, r.job)
 	switch {
 	case err != nil:
 		return err
@@ -70,8 +74,8 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 	case job.State != rivertype.JobStateRunning:
 		return nil
 	}
-	if _, err := s.queue.client.JobCancelTx(ctx, tx, job.ID); err != nil {
-		return fmt.Errorf("end job %d of an earlier process: %w", job.ID, err)
+	if err := s.endJob(ctx, tx, job.ID); err != nil {
+		return err
 	}
 	r.epoch++
 	var w work
@@ -83,7 +87,7 @@ func (s *Service) takeUp(ctx context.Context, tx *sql.Tx, r row) error {
 	if after > 0 {
 		priority = begins
 	}
-	if r.job, err = s.queue.insert(ctx, tx, r.kind, w, priority); err != nil {
+	if r.job, err = s.queue.resume(ctx, tx.Tx, r.kind, w, priority); err != nil {
 		return err
 	}
 	if after > 0 {
@@ -108,7 +112,7 @@ func (s *Service) later(w work) time.Duration {
 // forget removes outcomes that are old; also one whose telling was given up, when River
 // has forgotten that too.
 func (s *state) forget(ctx context.Context, before time.Time) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM outcome WHERE ended < ? AND tell NOT IN (SELECT id FROM river_job)", millis(before))
+	_, err := s.db.ExecContext(ctx, "DELETE FROM main.outcome WHERE ended < ? AND tell NOT IN (SELECT id FROM main.river_job)", millis(before))
 	if err != nil {
 		return fmt.Errorf("remove old outcomes: %w", err)
 	}

@@ -68,6 +68,8 @@ func (s *Service) check(ctx context.Context) (*config.Config, error) {
 	switch {
 	case c.StateDir != was.StateDir:
 		return nil, errors.New("state-dir has changed, which needs a restart of vbcvault serve")
+	case c.Database.URL != was.Database.URL:
+		return nil, errors.New("database has changed, which needs a restart of vbcvault serve")
 	case c.Service.Listen != was.Service.Listen:
 		return nil, errors.New("listen has changed, which needs a restart of vbcvault serve")
 	}
@@ -103,13 +105,13 @@ func (s *Service) keepSettings() (names []string) {
 func (s *Service) newPlaces(ctx context.Context) error {
 	began := time.Now()
 	removed := make(chan error, 1)
-	go func() { removed <- s.queue.client.Queues().Remove(context.WithoutCancel(ctx), workQueue) }()
+	go func() { removed <- s.queue.client.Queues().Remove(context.WithoutCancel(ctx), s.workQueue()) }()
 	for {
 		s.cut.give()
 		select {
 		case err := <-removed:
 			if err == nil {
-				err = s.queue.client.Queues().Add(workQueue, s.places())
+				err = s.queue.client.Queues().Add(s.workQueue(), s.places())
 			}
 			if err != nil {
 				return fmt.Errorf("change the number of places: %w", err)

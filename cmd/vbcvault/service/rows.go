@@ -25,13 +25,6 @@ type row struct {
 	madeUp  bool
 }
 
-// querier is a transaction, or what is outside of one.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -59,7 +52,7 @@ func scanRow(from interface{ Scan(...any) error }) (r row, err error) {
 
 // rows are all of them.
 func rows(ctx context.Context, q querier) (all []row, err error) {
-	found, err := q.QueryContext(ctx, "SELECT "+columns+" FROM schedule ORDER BY account, kind")
+	found, err := q.QueryContext(ctx, "SELECT "+columns+" FROM main.schedule ORDER BY account, kind")
 	if err != nil {
 		return nil, fmt.Errorf("read the schedule: %w", err)
 	}
@@ -74,9 +67,21 @@ func rows(ctx context.Context, q querier) (all []row, err error) {
 	return all, found.Err()
 }
 
-// rowOf is that of one account's work; without one, it is as good as new.
+// rowOf is that of one account's work; without one, it is as good as new. Within a
+// transaction nobody else changes it until that has ended.
 func rowOf(ctx context.Context, q querier, account string, kind Kind) (row, error) {
-	r, err := scanRow(q.QueryRowContext(ctx, "SELECT "+columns+" FROM schedule WHERE account = ? AND kind = ?", account, kind))
+	const of = "SELECT " + columns + " FROM main.schedule WHERE account = ? AND kind = ?"
+	text := of
+	tx, locks := q.(txn)
+	if locks = locks && tx.postgres; locks {
+		text += " FOR UPDATE"
+	}
+	r, err := scanRow(q.QueryRowContext(ctx, text, account, kind))
+	if errors.Is(err, sql.ErrNoRows) && locks { // what isn't there can't be locked
+		if _, err = tx.ExecContext(ctx, "INSERT INTO main.schedule (account, kind) VALUES (?, ?) ON CONFLICT DO NOTHING", account, kind); err == nil {
+			r, err = scanRow(tx.QueryRowContext(ctx, text, account, kind))
+		}
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return row{account: account, kind: kind}, nil
 	}
@@ -86,9 +91,26 @@ func rowOf(ctx context.Context, q querier, account string, kind Kind) (row, erro
 	return r, nil
 }
 
+// isFree locks the row of one account's work, unless another machine has it locked.
+func isFree(ctx context.Context, tx txn, account string, kind Kind) (is bool, err error) {
+	if !tx.postgres {
+		return true, nil
+	}
+	err = tx.QueryRowContext(ctx, "SELECT true FROM main.schedule WHERE account = ? AND kind = ? FOR UPDATE SKIP LOCKED", account, kind).Scan(&is)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRowContext(ctx, "SELECT count(*) = 0 FROM main.schedule WHERE account = ? AND kind = ?", account, kind).Scan(&is)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the schedule: %w", err)
+	}
+	return is, nil
+}
+
 // put stores a row in place of what was there.
 func (r row) put(ctx context.Context, q querier) error {
-	_, err := q.ExecContext(ctx, "INSERT OR REPLACE INTO schedule ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := q.ExecContext(ctx, "INSERT INTO main.schedule ("+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (account, kind) DO UPDATE SET memory = excluded.memory, next = excluded.next, due = excluded.due, job = excluded.job,
+			epoch = excluded.epoch, run = excluded.run, began = excluded.began, made_up = excluded.made_up`,
 		r.account, r.kind, r.memory, millis(r.next), millis(r.due), r.job, r.epoch, r.run, millis(r.began), r.madeUp)
 	if err != nil {
 		return fmt.Errorf("write the schedule: %w", err)
@@ -112,17 +134,17 @@ type ended struct {
 }
 
 // putOutcome stores what work came to, and is its id.
-func putOutcome(ctx context.Context, tx *sql.Tx, e ended) (int64, error) {
+func putOutcome(ctx context.Context, tx txn, e ended) (id int64, err error) {
 	text, err := json.Marshal(e.Outcome)
 	if err != nil {
 		return 0, fmt.Errorf("write an outcome: %w", err)
 	}
-	done, err := tx.ExecContext(ctx, "INSERT INTO outcome (account, kind, run, job, ended, exit_code, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		e.Account, e.kind, e.Run, e.job, millis(e.Ended), e.ExitCode, string(text))
+	err = tx.QueryRowContext(ctx, "INSERT INTO main.outcome (account, kind, run, job, ended, exit_code, outcome) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+		e.Account, e.kind, e.Run, e.job, millis(e.Ended), e.ExitCode, string(text)).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("write an outcome: %w", err)
 	}
-	return done.LastInsertId()
+	return id, nil
 }
 
 const outcomeColumns = "id, kind, job, tell, outcome"
@@ -140,7 +162,7 @@ func scanOutcome(from interface{ Scan(...any) error }) (e ended, err error) {
 
 // outcomes are those that a condition selects.
 func outcomes(ctx context.Context, q querier, where string, args ...any) (all []ended, err error) {
-	found, err := q.QueryContext(ctx, "SELECT "+outcomeColumns+" FROM outcome WHERE "+where, args...)
+	found, err := q.QueryContext(ctx, "SELECT "+outcomeColumns+" FROM main.outcome WHERE "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read outcomes: %w", err)
 	}

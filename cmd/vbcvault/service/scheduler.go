@@ -98,7 +98,11 @@ func (s *scheduler) look(ctx context.Context, r row, t schedule.Timetable, now t
 	if never := t.Spec.String() == ""; never && r.memory == "" || !never && t.Look(r.remembered(), now).Next.Equal(r.next) {
 		return r, nil
 	}
-	err := s.state.change(ctx, func(tx *sql.Tx) (err error) {
+	err := s.state.change(ctx, func(tx txn) (err error) {
+		if is, err := isFree(ctx, tx, r.account, r.kind); !is || err != nil {
+			r.next = time.Time{} // another machine is at it
+			return err
+		}
 		// Another process may have asked for this work since: the row is read again.
 		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
 			return err
@@ -112,7 +116,7 @@ func (s *scheduler) look(ctx context.Context, r row, t schedule.Timetable, now t
 			return errors.Join(err, r.put(ctx, tx))
 		}
 		if r.job != 0 {
-			under, err := s.queue.open(ctx, tx, r.job)
+			under, err := s.queue.open(ctx, tx.Tx, r.job)
 			if err != nil {
 				return err
 			}
@@ -131,11 +135,11 @@ func (s *scheduler) look(ctx context.Context, r row, t schedule.Timetable, now t
 }
 
 // begin gives an account's work a job of its own.
-func (s *scheduler) begin(ctx context.Context, tx *sql.Tx, r *row, due time.Time, madeUp bool, priority int) (err error) {
+func (s *scheduler) begin(ctx context.Context, tx txn, r *row, due time.Time, madeUp bool, priority int) (err error) {
 	*r = r.over()
 	r.epoch++
 	r.due, r.madeUp, r.run = due, madeUp, uuid.NewString()
-	if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
+	if r.job, err = s.queue.insert(ctx, tx.Tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
 		return fmt.Errorf("begin %s of %s: %w", r.kind, r.account, err)
 	}
 	return r.put(ctx, tx)

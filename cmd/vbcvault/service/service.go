@@ -71,6 +71,8 @@ type Hooks struct {
 	Watch func(a config.Account, stats *progress.Stats)
 	// Ended says what work came to; it is stored already. It must return soon.
 	Ended func(a config.Account, kind Kind, o outcome.Outcome)
+	// Left says that work goes on on another machine, or later: it has come to nothing here.
+	Left func(a config.Account, kind Kind)
 	// Tell tells people. It is called once for each outcome, and again, also after a
 	// restart, as long as it fails: for a day, then it is given up. A process that is
 	// killed in the midst of it calls it again. after is how the account stands now, nil
@@ -90,11 +92,14 @@ type Pauses struct {
 	Busy     time.Duration // before work is tried again whose manifest is in use (1 min)
 	Poll     time.Duration // between two looks at the queue (1 s)
 	Schedule time.Duration // between two looks at the clock (10 s)
+	Lost     time.Duration // after which a machine that gives no sign of life is lost, and others do its work (1 min)
+	Grace    time.Duration // for which work waits for the machine that did its account's last (5 s)
 }
 
 // Options say what a service serves. StateDir, Config, Worker and Log are needed.
 type Options struct {
-	StateDir string // of service.db and what belongs to it; it is made if it is missing
+	StateDir string  // of service.db and what belongs to it; it is made if it is missing
+	Shared   *Shared // the database that several machines share in place of service.db, nil = this machine is alone
 	Config   *config.Config
 	Load     func(context.Context) (*config.Config, error) // reads the file anew, for Reload
 	Worker   Worker
@@ -105,6 +110,8 @@ type Options struct {
 	Log      *slog.Logger
 	Pauses   Pauses
 	Version  string // of the program, which a state that it makes or upgrades says
+
+	clock func() time.Time // for tests: this machine's, nil = time.Now. Only one of several has one
 }
 
 // Errors that say why a service doesn't start. Their texts are meant for people.

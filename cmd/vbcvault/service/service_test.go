@@ -101,7 +101,12 @@ type house struct {
 	options Options
 	service *Service
 	stop    func() error
+	shared  func() *Shared // nil = this machine is alone
 }
+
+// builder makes a house. What is tested with onBoth holds for a machine that is alone and
+// for those that share a database.
+type builder func(t *testing.T, accounts ...string) *house
 
 func newHouse(t *testing.T, accounts ...string) *house {
 	h := &house{t: t, dir: t.TempDir(), hands: &hands{}}
@@ -116,6 +121,9 @@ func newHouse(t *testing.T, accounts ...string) *house {
 // start begins to serve; stop ends it as SIGTERM does.
 func (h *house) start() {
 	h.t.Helper()
+	if h.shared != nil {
+		h.options.Shared = h.shared()
+	}
 	s, err := New(h.t.Context(), h.options)
 	if err != nil {
 		h.t.Fatal(err)
@@ -138,6 +146,9 @@ func (h *house) start() {
 func (h *house) control() *Control {
 	h.t.Helper()
 	c, err := Open(h.t.Context(), h.dir)
+	if h.shared != nil {
+		c, err = OpenShared(h.t.Context(), *h.shared())
+	}
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -180,8 +191,9 @@ func (h *house) ended(c *Control, run string) outcome.Outcome {
 
 // However many wait, no more is under way than there are places, although each run has
 // many slices; and all come to an end, each once.
-func TestPlaces(t *testing.T) {
-	t.Parallel()
+func TestPlaces(t *testing.T) { t.Parallel(); onBoth(t, testPlaces) }
+
+func testPlaces(t *testing.T, newHouse builder) {
 	names := []string{"a", "b", "c", "d", "e"}
 	h := newHouse(t, names...)
 	release := make(chan struct{})
@@ -217,7 +229,7 @@ func TestPlaces(t *testing.T) {
 func (h *house) slices(n int) {
 	h.t.Helper()
 	eventually(h.t, fmt.Sprintf("%d slices end", n), func() bool {
-		found, err := h.service.queue.client.JobList(h.t.Context(), river.NewJobListParams().Queues(workQueue).States(rivertype.JobStateCompleted))
+		found, err := h.service.queue.client.JobList(h.t.Context(), river.NewJobListParams().Queues(h.service.queue.own).States(rivertype.JobStateCompleted))
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -227,8 +239,9 @@ func (h *house) slices(n int) {
 
 // A run that is told to stop with the service goes on when that starts again, once, and
 // under the same name; only then is it told.
-func TestStopAndGoOn(t *testing.T) {
-	t.Parallel()
+func TestStopAndGoOn(t *testing.T) { t.Parallel(); onBoth(t, testStopAndGoOn) }
+
+func testStopAndGoOn(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	var told []string
 	var mu sync.Mutex

@@ -2,15 +2,14 @@ package service
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
@@ -34,11 +33,8 @@ type slicer[T working] struct {
 
 // Work takes up the work of a job for one slice.
 func (w *slicer[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	complete := func(tx *sql.Tx) error {
-		_, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job)
-		return err
-	}
-	return w.s.slice(ctx, w.kind, job.Args.what(), job.CreatedAt, complete)
+	defer w.s.atWork(job.ID)()
+	return w.s.slice(ctx, w.kind, job.Args.what(), job.CreatedAt, func(tx txn) error { return complete(ctx, tx, job) })
 }
 
 // resident is work that goes on in this process, whichever job has it now.
@@ -50,7 +46,9 @@ type resident struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when out is there
 	out     outcome.Outcome
-	asked   bool // somebody has cancelled it; the job's own
+	stored  bool        // it was found stored already; the loop's
+	asked   bool        // somebody has cancelled it; the job's own
+	yields  atomic.Bool // another machine is to go on with it
 }
 
 // over reports whether it has come to something.
@@ -67,8 +65,10 @@ func (one *resident) over() bool {
 // one of: the job waits and the work is under way, or the job is completed, the outcome
 // is stored and the work is over. A crash at any moment leaves one of these too, or the
 // first with a job that seems to run, for which see recover.
-func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time, complete func(*sql.Tx) error) error {
-	r, err := rowOf(ctx, s.state.db, w.Account, kind)
+func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time, complete func(txn) error) error {
+	brief, cancel := s.state.within(ctx)
+	defer cancel()
+	r, err := rowOf(brief, s.state.db, w.Account, kind)
 	if err != nil {
 		return err
 	}
@@ -78,10 +78,13 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time
 	if r.due.Before(queued) {
 		r.due = queued // what is made up for has not waited since it was due
 	}
-	if wait := s.later(w) - time.Since(queued); wait > 0 && r.began.IsZero() {
+	if wait := s.later(w) - s.machine.Now().Sub(queued); wait > 0 && r.began.IsZero() {
 		return river.JobSnooze(min(wait, s.later(w))) // the clock may have been set back
 	}
-	one, err := s.resident(ctx, r)
+	if s.machine.drains() && !s.hasResident(r) {
+		return s.handOver(ctx, r, complete)
+	}
+	one, err := s.resident(brief, r)
 	if one == nil || err != nil {
 		return err
 	}
@@ -116,6 +119,14 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time
 	return s.over(ctx, r, one, complete)
 }
 
+// hasResident reports whether the work of a row goes on in this process.
+func (s *Service) hasResident(r row) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.residents[r.account]
+	return is != nil && is.kind == r.kind && is.epoch == r.epoch
+}
+
 // resident is the work of a row, which begins if it isn't going on yet. Without one
 // there is nothing to do now, and the error says what becomes of the job.
 func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
@@ -140,8 +151,11 @@ func (s *Service) resident(ctx context.Context, r row) (*resident, error) {
 	if !known {
 		return nil, errors.Join(s.note(ctx, r, row.over), river.JobCancel(errRemoved))
 	}
-	fresh, now := r.began.IsZero(), time.Now()
+	fresh, now := r.began.IsZero(), s.machine.Now()
 	if err := s.note(ctx, r, func(r row) row { r.began = now; return r }); err != nil {
+		return nil, err
+	}
+	if err := s.machine.ran(ctx, r.account); err != nil {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(s.draining)
@@ -185,7 +199,7 @@ const exitStopped = 3
 // makesRoom reports whether it is another account's turn: one waits for a place, and
 // this work has had its own for as long.
 func (s *Service) makesRoom(ctx context.Context, one *resident) bool {
-	if time.Since(one.began) < s.pauses.Turn {
+	if s.machine.Now().Sub(one.began) < s.pauses.Turn {
 		return false
 	}
 	since, err := s.queue.waitingSince(ctx)
@@ -193,7 +207,7 @@ func (s *Service) makesRoom(ctx context.Context, one *resident) bool {
 		s.log.Warn("the queue can't be read", "reason", err)
 		return false
 	}
-	return !since.IsZero() && time.Since(since) >= s.pauses.Turn
+	return !since.IsZero() && s.machine.Now().Sub(since) >= s.pauses.Turn
 }
 
 // isCancelled reports whether somebody has cancelled the job.
@@ -202,7 +216,7 @@ func isCancelled(ctx context.Context) bool {
 }
 
 // goOn ends a slice of work that goes on.
-func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
+func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(txn) error) error {
 	cancelled, err := s.nextSlice(ctx, r, complete, goesOn)
 	if cancelled {
 		one.asked = true
@@ -216,9 +230,9 @@ func (s *Service) goOn(ctx context.Context, r row, one *resident, complete func(
 // nextSlice completes a job and inserts the next one for the same work. Jobs that go on
 // come before those that begin, so that no more is under way than there are places. If
 // somebody has just cancelled the job, nothing is changed.
-func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) error, priority int) (cancelled bool, err error) {
+func (s *Service) nextSlice(ctx context.Context, r row, complete func(txn) error, priority int) (cancelled bool, err error) {
 	ctx = context.WithoutCancel(ctx)
-	err = s.state.change(ctx, func(tx *sql.Tx) (err error) {
+	err = s.state.change(ctx, func(tx txn) (err error) {
 		epoch := r.epoch
 		if r, err = rowOf(ctx, tx, r.account, r.kind); err != nil {
 			return err
@@ -226,14 +240,14 @@ func (s *Service) nextSlice(ctx context.Context, r row, complete func(*sql.Tx) e
 		if r.epoch != epoch {
 			return river.JobCancel(errPast)
 		}
-		job, err := s.queue.get(ctx, tx, r.job)
+		job, err := s.queue.get(ctx, tx.Tx, r.job)
 		if cancelled = asksToEnd(job); cancelled || err != nil {
 			return err
 		}
 		if err := complete(tx); err != nil {
 			return err
 		}
-		if r.job, err = s.queue.insert(ctx, tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
+		if r.job, err = s.queue.insert(ctx, tx.Tx, r.kind, work{Account: r.account, Epoch: r.epoch}, priority); err != nil {
 			return err
 		}
 		if priority != goesOn {
@@ -253,25 +267,41 @@ func (s *Service) leave(one *resident) {
 	}
 }
 
+// goesElsewhere is leave for work that has come to nothing here.
+func (s *Service) goesElsewhere(one *resident) {
+	s.leave(one)
+	if s.hooks.Left != nil {
+		s.hooks.Left(one.account, one.kind)
+	}
+}
+
 // patience is how long work waits for a manifest that something else is using. A run
 // elsewhere may take days; one that takes longer than a day is worth a word.
 const patience = 24 * time.Hour
 
 // over ends work that has come to something. If that can't be stored, the error has
 // River try again: the work itself isn't done again, since it is still resident.
-func (s *Service) over(ctx context.Context, r row, one *resident, complete func(*sql.Tx) error) error {
+func (s *Service) over(ctx context.Context, r row, one *resident, complete func(txn) error) error {
 	cancelled := isCancelled(ctx) || one.asked
 	ctx = context.WithoutCancel(ctx)
 	o := one.out
 	o.Run, o.Account = r.run, r.account
 	switch {
+	case o.ExitCode == outcome.Interrupted && s.machine != nil && !cancelled && (s.draining.Err() != nil || one.yields.Load()):
+		s.log.Info("work is interrupted; another machine goes on with it", "account", r.account, "kind", r.kind, "run", r.run)
+		s.goesElsewhere(one)
+		return s.handOver(ctx, r, complete)
 	case o.ExitCode == outcome.Interrupted && s.draining.Err() != nil:
 		s.log.Info("work is interrupted; it goes on when the service starts again", "account", r.account, "kind", r.kind, "run", r.run)
 		s.leave(one)
 		return river.JobSnooze(0)
-	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && time.Since(r.due) < patience:
+	case o.ErrorCode == code.Lease && s.machine != nil && !cancelled:
+		s.log.Warn("the lease of the manifest was lost; the work goes on when it is free again, on any machine", "account", r.account, "kind", r.kind, "run", r.run, "reason", o.Error)
+		s.goesElsewhere(one)
+		return river.JobSnooze(s.pauses.Busy)
+	case (o.ErrorCode == code.AnotherRun || o.Skipped) && !cancelled && s.machine.Now().Sub(r.due) < patience:
 		level := slog.LevelInfo
-		if time.Since(r.due) > time.Hour { // it has been said often enough
+		if s.machine.Now().Sub(r.due) > time.Hour { // it has been said often enough
 			level = slog.LevelDebug
 		}
 		s.log.Log(ctx, level, "another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
@@ -284,7 +314,10 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		o.Error, o.Hint = "another run uses the manifest, and nothing was done", "see whether that run gets on: vbcvault status --manifest "+o.Manifest
 	}
 	switch err := s.store(ctx, r, o, complete); {
-	case errors.Is(err, errPast): // another job for the same work has stored it
+	case errors.Is(err, errPast): // another job for the same work has stored it, or another machine does it
+		if s.machine != nil {
+			s.goesElsewhere(one)
+		}
 		return river.JobCancel(err)
 	case err != nil:
 		s.log.Error("the outcome can't be stored; it is tried again", "account", r.account, "kind", r.kind, "reason", err)
@@ -305,7 +338,7 @@ func (s *Service) ended(one *resident, r row, o outcome.Outcome) {
 
 // note changes the row of work, which the scheduler changes too: it is read again.
 func (s *Service) note(ctx context.Context, r row, change func(row) row) error {
-	return s.state.change(ctx, func(tx *sql.Tx) error {
+	return s.state.change(ctx, func(tx txn) error {
 		is, err := rowOf(ctx, tx, r.account, r.kind)
 		if err != nil || is.epoch != r.epoch {
 			return err

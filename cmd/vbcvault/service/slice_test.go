@@ -11,13 +11,15 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/schedule"
 	"github.com/vbcvault/vbcvault/pipeline/code"
 )
 
 // Whoever has waited for long gets a place: the run that has had its own for as long
 // makes room, and goes on later under the same name.
-func TestMakesRoom(t *testing.T) {
-	t.Parallel()
+func TestMakesRoom(t *testing.T) { t.Parallel(); onBoth(t, testMakesRoom) }
+
+func testMakesRoom(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a", "b")
 	h.options.Config.AccountsAtOnce = 1
 	h.options.Pauses.Turn = quick.Slice
@@ -43,8 +45,9 @@ func TestMakesRoom(t *testing.T) {
 }
 
 // Work whose manifest is in use elsewhere waits, and isn't told of.
-func TestManifestInUse(t *testing.T) {
-	t.Parallel()
+func TestManifestInUse(t *testing.T) { t.Parallel(); onBoth(t, testManifestInUse) }
+
+func testManifestInUse(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	var tries atomic.Int64
 	h.hands.do = func(context.Context, Kind, string) outcome.Outcome {
@@ -65,8 +68,9 @@ func TestManifestInUse(t *testing.T) {
 }
 
 // One account's kinds of work are done one after the other, other accounts' meanwhile.
-func TestOneAfterTheOther(t *testing.T) {
-	t.Parallel()
+func TestOneAfterTheOther(t *testing.T) { t.Parallel(); onBoth(t, testOneAfterTheOther) }
+
+func testOneAfterTheOther(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a", "b")
 	h.options.Config.AccountsAtOnce = 3
 	release := make(chan struct{})
@@ -93,8 +97,9 @@ func TestOneAfterTheOther(t *testing.T) {
 }
 
 // A failure of the program in one account's work is that account's, and told.
-func TestPanicIsOneAccounts(t *testing.T) {
-	t.Parallel()
+func TestPanicIsOneAccounts(t *testing.T) { t.Parallel(); onBoth(t, testPanicIsOneAccounts) }
+
+func testPanicIsOneAccounts(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a", "b")
 	h.hands.do = func(_ context.Context, _ Kind, account string) outcome.Outcome {
 		if account == "a" {
@@ -115,8 +120,9 @@ func TestPanicIsOneAccounts(t *testing.T) {
 }
 
 // An outcome is told until it is, also after a restart, and not again.
-func TestTelling(t *testing.T) {
-	t.Parallel()
+func TestTelling(t *testing.T) { t.Parallel(); onBoth(t, testTelling) }
+
+func testTelling(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	var tries atomic.Int64
 	var works atomic.Bool
@@ -166,8 +172,9 @@ func TestTelling(t *testing.T) {
 }
 
 // Some outcomes that can't be told for long keep no others from being told.
-func TestTellingThatHangs(t *testing.T) {
-	t.Parallel()
+func TestTellingThatHangs(t *testing.T) { t.Parallel(); onBoth(t, testTellingThatHangs) }
+
+func testTellingThatHangs(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a", "b", "c", "d", "e", "f")
 	hangs := make(chan struct{})
 	told := make(chan struct{})
@@ -200,8 +207,9 @@ func TestTellingThatHangs(t *testing.T) {
 }
 
 // The report is sent when it is due, tried again, also after a restart, and not again.
-func TestReport(t *testing.T) {
-	t.Parallel()
+func TestReport(t *testing.T) { t.Parallel(); onBoth(t, testReport) }
+
+func testReport(t *testing.T, newHouse builder) {
 	h := newHouse(t, "a")
 	h.options.Config.Report = config.Report{Schedule: "0 7 1 * *"}
 	var tries atomic.Int64
@@ -229,8 +237,13 @@ func TestReport(t *testing.T) {
 	if err := h.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.state.db.Exec("UPDATE schedule SET memory = json_set(memory, '$.until', ?), next = 1 WHERE kind = 'report'",
-		time.Now().UTC().AddDate(0, -2, 0).Format(time.RFC3339)); err != nil {
+	r, err := rowOf(t.Context(), c.state.db, "", Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := r.remembered()
+	was.Until = time.Now().UTC().AddDate(0, -2, 0)
+	if err := errors.Join(r.remember(schedule.Due{Memory: was, Next: time.UnixMilli(1)}), r.put(t.Context(), c.state.db)); err != nil {
 		t.Fatal(err)
 	}
 	h.start()

@@ -82,11 +82,14 @@ const kept = 400 * 24 * time.Hour
 // waitBusy is how long a change waits for another program's.
 const waitBusy = 10 * time.Second
 
-// state is the open file. It has one connection: River expects that of SQLite.
+// state is the open file, or the database that several machines share. A file has one
+// connection: River expects that of SQLite.
 type state struct {
-	db   *sql.DB
-	path string
-	lock *flock.Flock // nil if somebody else serves
+	db     database
+	path   string       // of the file, or the database's address
+	lock   *flock.Flock // nil if somebody else serves
+	shared bool         // it is a database
+	lives  *sql.DB      // nil, or its Shared.Lives
 }
 
 // Place says whether a service may keep its state in a directory: the error is
@@ -102,22 +105,9 @@ func lockState(ctx context.Context, dir, program string) (_ *state, err error) {
 	if err := Place(dir); err != nil {
 		return nil, err
 	}
-	if err := ownership.Fit(path); err != nil {
+	lock, err := lockDir(ctx, dir)
+	if err != nil {
 		return nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state directory: %w", err)
-	}
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	brief, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	// For a moment, a command that looks whether a service is running has it too.
-	free, err := lock.TryLockContext(brief, 20*time.Millisecond)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), lock.Close())
-	}
-	if !free {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, ErrServing), lock.Close())
 	}
 	defer func() {
 		if err != nil {
@@ -135,6 +125,29 @@ func lockState(ctx context.Context, dir, program string) (_ *state, err error) {
 	}
 	s.lock = lock
 	return s, nil
+}
+
+// lockDir takes a state directory for a service, and makes it if there is none.
+func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
+	path := filepath.Join(dir, File)
+	if err := ownership.Fit(path); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	brief, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	// For a moment, a command that looks whether a service is running has it too.
+	free, err := lock.TryLockContext(brief, 20*time.Millisecond)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), lock.Close())
+	}
+	if !free {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, ErrServing), lock.Close())
+	}
+	return lock, nil
 }
 
 // openState opens the state beside a service, for looking and asking.
@@ -180,7 +193,7 @@ func open(ctx context.Context, path, program string, owner bool) (_ *state, err 
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &state{db: db, path: path}, nil
+	return &state{db: database{DB: db}, path: path}, nil
 }
 
 func dsn(path string) string {
@@ -296,15 +309,32 @@ func check(ctx context.Context, tx *sql.Tx) error {
 // Close gives the state back.
 func (s *state) Close() error {
 	err := s.db.Close()
+	if s.lives != nil {
+		err = errors.Join(err, s.lives.Close())
+	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
 	}
 	return err
 }
 
+// within bounds how long a database somewhere else may take to answer: one that hangs must
+// hold nothing up for good.
+func (s *state) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.shared {
+		return context.WithTimeout(ctx, answersWithin)
+	}
+	return context.WithCancel(ctx)
+}
+
+// answersWithin is that for one change; whoever waits for a row's lock has it by then.
+const answersWithin = 30 * time.Second
+
 // change does something in one transaction.
-func (s *state) change(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *state) change(ctx context.Context, do func(txn) error) error {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	tx, err := s.db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin a change of %s: %w", s.path, err)
 	}

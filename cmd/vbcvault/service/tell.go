@@ -2,20 +2,18 @@ package service
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 )
 
 // store writes what work came to, ends its job and has it told, all in one transaction.
-func (s *Service) store(ctx context.Context, r row, o outcome.Outcome, complete func(*sql.Tx) error) error {
-	return s.state.change(ctx, func(tx *sql.Tx) error {
+func (s *Service) store(ctx context.Context, r row, o outcome.Outcome, complete func(txn) error) error {
+	return s.state.change(ctx, func(tx txn) error {
 		is, err := rowOf(ctx, tx, r.account, r.kind)
 		if err != nil {
 			return err
@@ -44,23 +42,23 @@ func (s *Service) overview(ctx context.Context, o outcome.Outcome) *overview.Ove
 }
 
 // willTell has an outcome told, if there is anybody who tells.
-func (s *Service) willTell(ctx context.Context, tx *sql.Tx, id, try int64) error {
+func (s *Service) willTell(ctx context.Context, tx txn, id, try int64) error {
 	if s.hooks.Tell == nil {
 		return told(ctx, tx, id)
 	}
-	job, err := s.queue.insertTell(ctx, tx, tellArgs{Outcome: id, Try: try})
+	job, err := s.queue.insertTell(ctx, tx.Tx, tellArgs{Outcome: id, Try: try})
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE outcome SET tell = ? WHERE id = ?", job, id); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE main.outcome SET tell = ? WHERE id = ?", job, id); err != nil {
 		return fmt.Errorf("write who tells: %w", err)
 	}
 	return nil
 }
 
 // told notes that an outcome is told.
-func told(ctx context.Context, tx *sql.Tx, id int64) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE outcome SET tell = 0 WHERE id = ?", id); err != nil {
+func told(ctx context.Context, tx txn, id int64) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE main.outcome SET tell = 0 WHERE id = ?", id); err != nil {
 		return fmt.Errorf("write what is told: %w", err)
 	}
 	return nil
@@ -80,6 +78,7 @@ const lastWords = 5 * time.Second
 
 // Work tells of one outcome. Its error has River try again later.
 func (t *teller) Work(ctx context.Context, job *river.Job[tellArgs]) error {
+	defer t.s.atWork(job.ID)()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.s.draining, func() { time.AfterFunc(lastWords, cancel) })()
@@ -97,8 +96,8 @@ func (t *teller) Work(ctx context.Context, job *river.Job[tellArgs]) error {
 			return err
 		}
 	}
-	return t.s.state.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
-		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job); err != nil {
+	return t.s.state.change(context.WithoutCancel(ctx), func(tx txn) error {
+		if err := complete(ctx, tx, job); err != nil {
 			return err
 		}
 		return told(ctx, tx, e.id)
@@ -116,6 +115,7 @@ func (*reporter) Timeout(*river.Job[reportArgs]) time.Duration { return 10 * tim
 
 // Work sends the report that is due. Its error has River try again later.
 func (p *reporter) Work(ctx context.Context, job *river.Job[reportArgs]) error {
+	defer p.s.atWork(job.ID)()
 	r, err := rowOf(ctx, p.s.state.db, "", Report)
 	if err != nil {
 		return err
@@ -136,8 +136,8 @@ func (p *reporter) Work(ctx context.Context, job *river.Job[reportArgs]) error {
 		}
 		p.s.log.Info("the report is sent", "due", stamp(r.due))
 	}
-	return p.s.state.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
-		if _, err := river.JobCompleteTx[*riversqlite.Driver](ctx, tx, job); err != nil {
+	return p.s.state.change(context.WithoutCancel(ctx), func(tx txn) error {
+		if err := complete(ctx, tx, job); err != nil {
 			return err
 		}
 		is, err := rowOf(ctx, tx, "", Report) // the next one may have become due

@@ -167,8 +167,9 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		return nil, &againError{err}
 	}
 	defer conn.Release()
-	// Whatever the database's settings are: a change that has waited for the lock sees
-	// what was done before it.
+	// What a transaction reads once it has the lock must be what the one before has left:
+	// with another isolation, which a server may have as its default, it would be what was
+	// there when it began to wait.
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return nil, &againError{err}
@@ -195,7 +196,7 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		if is, e := m.marked(mark); e == nil && is {
 			m.batch = mark
 		}
-		return nil, err
+		return nil, errors.Join(err, m.stillOurs())
 	case m.lease == nil:
 		return nil, err // whether it is committed, nobody can tell
 	default:
@@ -229,10 +230,19 @@ func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
 		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
 	timeout := fmt.Sprintf("%dms", m.oneTry().Milliseconds())
 	var is string
+	const idle = "set_config('idle_in_transaction_session_timeout', $2, true)"
+	timeout := fmt.Sprintf("%dms", (m.leaseFor / 3).Milliseconds())
+	var is, movedTo string
 	if m.lease == nil {
 		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
+		if err == nil { // a statement of its own: it sees what was done while the lock was waited for
+			err = tx.QueryRow(ctx, "SELECT coalesce(max(value), '') FROM vbcvault.meta WHERE account = $1 AND key = '"+successor+"'", m.account).Scan(&movedTo)
+		}
 		if err != nil {
 			return &againError{fmt.Errorf("lock the manifest: %w", err)}
+		}
+		if movedTo != "" {
+			return &manifest.MovedError{Path: m.place.String(), To: movedTo}
 		}
 		return nil
 	}

@@ -61,7 +61,7 @@ func takeLease(ctx context.Context, m *Manifest) (*lease, error) {
 		return nil, heldBy(ctx, m)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take the lease: %w", err)
+		return nil, fmt.Errorf("take the lease: %w", explained(err))
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop

@@ -28,7 +28,7 @@ type migration struct {
 }
 
 var migrations = []migration{
-	{files: []string{"base.sql", "recording.sql", "receipt.sql", "hold.sql", "run.sql", "settings.sql", "listening.sql", "search.sql"}, oldest: 1},
+	{files: []string{"base.sql", "recording.sql", "receipt.sql", "hold.sql", "run.sql", "settings.sql", "listening.sql", "search.sql", "quota.sql"}, oldest: 1},
 }
 
 // Format is the newest format of the tables, and the one that this program makes; it

@@ -19,6 +19,7 @@ type pool struct {
 	*pgxpool.Pool // for reading
 	writes        *pgxpool.Pool
 	leases        *pgxpool.Pool
+	quotas        *pgxpool.Pool
 	dsn           string
 	used          int
 }
@@ -34,8 +35,9 @@ const (
 	readingConnections = 6
 	writingConnections = 4
 	leaseConnections   = 2
+	quotaConnections   = 2
 
-	MaxConnections = readingConnections + writingConnections + leaseConnections
+	MaxConnections = readingConnections + writingConnections + leaseConnections + quotaConnections
 )
 
 // pooled are the connections to a place's database, until release.
@@ -52,7 +54,7 @@ func pooled(ctx context.Context, place Place, password string) (*pool, error) {
 		return p, nil
 	}
 	p := &pool{dsn: key, used: 1}
-	for of, most := range map[**pgxpool.Pool]int32{&p.Pool: readingConnections, &p.writes: writingConnections, &p.leases: leaseConnections} {
+	for of, most := range map[**pgxpool.Pool]int32{&p.Pool: readingConnections, &p.writes: writingConnections, &p.leases: leaseConnections, &p.quotas: quotaConnections} {
 		if *of, err = connections(ctx, dsn, password, most); err != nil {
 			p.close()
 			return nil, err
@@ -105,7 +107,7 @@ func (p *pool) release() {
 }
 
 func (p *pool) close() {
-	for _, some := range []*pgxpool.Pool{p.Pool, p.writes, p.leases} {
+	for _, some := range []*pgxpool.Pool{p.Pool, p.writes, p.leases, p.quotas} {
 		if some != nil {
 			some.Close()
 		}

@@ -57,7 +57,7 @@ func locked(t *testing.T, address string) (end func()) {
 }
 
 // waits waits until somebody waits for a lock in a database.
-func waits(t *testing.T, address string) {
+func somebodyWaits(t *testing.T, address string) {
 	t.Helper()
 	conn := connect(t, address)
 	eventually(t, "somebody waits for the lock", func() (is bool) {
@@ -95,7 +95,7 @@ func TestSettingsOfTheDatabase(t *testing.T) {
 		}
 		saw <- said
 	}()
-	waits(t, address)
+	somebodyWaits(t, address)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestStatementTimeout(t *testing.T) {
 	unlock := locked(t, address)
 	done := make(chan error, 1)
 	go func() { done <- m.AddTo(t.Context(), "a", 1) }()
-	waits(t, address)
+	somebodyWaits(t, address)
 	time.Sleep(300 * time.Millisecond) // for some tries: whether there were any changes nothing
 	unlock()
 	if err := <-done; err != nil {

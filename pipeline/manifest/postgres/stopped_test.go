@@ -71,15 +71,15 @@ func TestStandsStillPastItsLease(t *testing.T) {
 	defer all.Wait()
 	for i := range 4 {
 		all.Go(func() {
-			if err := standStill(t, postgrestest.Named(address, fmt.Sprint("m", i)), 10*i); err != nil {
+			if err := holderStandsStill(t, postgrestest.Named(address, fmt.Sprint("m", i)), 10*i); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-// standStill has another process stand still when it has reported so many changes.
-func standStill(t *testing.T, path string, after int) error {
+// holderStandsStill has another process stand still when it has reported so many changes.
+func holderStandsStill(t *testing.T, path string, after int) error {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), holder+"="+path, keyOf+"="+aKey())
 	out, err := cmd.StdoutPipe()

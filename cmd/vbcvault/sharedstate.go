@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
+)
+
+// aroundAll is what a configuration has around all its accounts.
+func aroundAll(ctx context.Context, c *config.Config) surroundings {
+	return configured{path: c.Path, state: c.StateDir, database: c.Database}.around(ctx)
+}
+
+// sharedState is the database in which the services of several machines keep one state,
+// nil if this one keeps its own in the state directory. lives says that it is for a
+// service.
+func sharedState(ctx context.Context, a surroundings, lives bool) (*service.Shared, error) {
+	address, err := a.database()
+	if err != nil || address == "" {
+		return nil, err
+	}
+	sh := &service.Shared{Address: address, Machine: machineName()}
+	if sh.DB, err = place.SQL(address, service.Connections, a.unsigned()); err != nil {
+		return nil, err
+	}
+	if lives {
+		if sh.Lives, err = place.SQL(address, 1, a.unsigned()); err != nil {
+			sh.DB.Close()
+			return nil, err
+		}
+	}
+	return sh, nil
+}
+
+// openService opens the state of a service for looking and asking.
+func openService(ctx context.Context, a surroundings, state string) (*service.Control, error) {
+	sh, err := sharedState(ctx, a, false)
+	switch {
+	case err != nil:
+		return nil, err
+	case sh != nil:
+		return service.OpenShared(ctx, *sh)
+	}
+	return service.Open(ctx, state)
+}
+
+// lastRuns are what archiving each account came to last, as a service has it.
+func lastRuns(ctx context.Context, a surroundings, state string) (map[string]outcome.Outcome, error) {
+	sh, err := sharedState(ctx, a, false)
+	switch {
+	case err != nil:
+		return nil, err
+	case sh != nil:
+		return service.LastSharedRuns(ctx, *sh)
+	}
+	return service.LastRuns(ctx, state)
+}
