@@ -142,7 +142,7 @@ var mutations = slices.Concat([]mutation{
 	{"a manifest on FUSE is taken", "storage/mount/database.go", "		case kind != \"\":", "		case kind != \"\" && false:", "TestDatabase", "./storage/mount"},
 	{"an answer repeats the password", "vbc/errors.go", "shown(f.text)", "shorten(printable(f.text))", "TestSecretsAreNowhere", "./cmd/vbcvault"},
 
-	{"a refused password is tried again by the next run", "vbc/login.go", "	if r, ok := l.memory.Refused(app.login()); ok {", "	if r, ok := l.memory.Refused(app.login()); ok && false {", "TestRefusedLoginIsRemembered", "./vbc"},
+	{"a refused password is tried again by the next run", "vbc/login.go", "		if ok {\n			return l.end(app, r, fmt", "		if ok && false {\n			return l.end(app, r, fmt", "TestRefusedLoginIsRemembered", "./vbc"},
 	{"a refused password is forgotten at once", "cmd/vbcvault/logins.go", "age < vbc.LockLasts {", "age < 0 {", "TestRefusedPasswordIsRemembered", "./cmd/vbcvault"},
 	{"a refused user is tried by HTTP Basic too", "vbc/login.go", "first.Cause == RefusedClient && app.otherWay()", "app.otherWay()", "TestBasicForTheApplication|TestWhoIsRefused", "./vbc"},
 	{"a locked user is tried with the password after a refresh", "vbc/auth.go", "		case refused != nil && refused.Locked:", "		case refused != nil && refused.Locked && false:", "TestLockedAtARefresh", "./vbc"},

@@ -155,6 +155,10 @@ func hintFor(err error) string {
 		return "another machine may continue this run; if none does, run the same command again: it resumes, and nothing is lost. " +
 			"If this happens often, check the network to the database, and whether this machine is suspended or overloaded"
 	}
+	_, unshared := errors.AsType[*vbc.SharedQuotaError](err)
+	if _, ok := errors.AsType[*vbc.MemoryError](err); ok || unshared {
+		return "check the database, and the network to it, then run the same command again: it resumes, and nothing is lost. Without the database VBC is asked for nothing"
+	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"
 	}

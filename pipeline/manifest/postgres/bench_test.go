@@ -19,8 +19,6 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-var day = time.Date(2026, 5, 12, 10, 15, 0, 0, time.UTC)
-
 // BenchmarkTransitions says how many steps of recordings a database takes in a second,
 // from so many accounts at once with so many workers each. What workers do together is
 // committed together, so their number is that of a batch.

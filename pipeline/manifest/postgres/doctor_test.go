@@ -99,10 +99,10 @@ func TestDiagnoseWithoutADatabase(t *testing.T) {
 		return u.String()
 	}
 	for address, mend := range map[string]string{
-		at(func(u *url.URL) { u.Host = "127.0.0.1:1" }):                         "the server is running",
-		at(func(u *url.URL) { u.Path = "/nobody" }):                             "create the database",
-		at(func(u *url.URL) { u.User = url.User("nobody") }):                    "check the user and the password",
-		at(func(u *url.URL) { u.RawQuery = "sslmode=verify-full" }):             "ssl = on",
+		at(func(u *url.URL) { u.Host = "127.0.0.1:1" }):                          "the server is running",
+		at(func(u *url.URL) { u.Path = "/nobody" }):                              "create the database",
+		at(func(u *url.URL) { u.User = url.User("nobody") }):                     "check the user and the password",
+		at(func(u *url.URL) { u.RawQuery = "sslmode=verify-full" }):              "ssl = on",
 		at(func(u *url.URL) { u.User = url.UserPassword("vbcvault", "hunter") }): "the password has a place of its own",
 	} {
 		ctx, stop := context.WithCancel(t.Context())

@@ -61,7 +61,7 @@ const (
 )
 
 func (m *Manifest) search(ctx context.Context, q manifest.Query) (*search, error) {
-	s := &search{m: m, terms: terms{Query: narrowed(q), account: m.account}, limit: pendingPage, look: firstLook}
+	s := &search{m: m, terms: terms{Query: narrowed(q), account: m.account}, limit: pendingPage, look: m.look}
 	var err error
 	if s.asked, err = said.Parse(q.Words); err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (s *search) next(ctx context.Context) (page []found, err error) {
 
 // further decides how to go on where the calls that were looked at are too few.
 func (s *search) further(ctx context.Context) (err error) {
-	if s.look == firstLook {
+	if s.look == s.m.options.look {
 		s.few, err = s.m.least(ctx, s.terms.ways(s.asked))
 	}
 	s.look = min(8*s.look, longestLook)

@@ -158,7 +158,7 @@ func (m *Manifest) least(ctx context.Context, all []way) (way, error) {
 	counts := make([]string, len(all))
 	for i, w := range all {
 		for _, part := range w {
-			counts[i] += fmt.Sprintf(" + (SELECT count(*) FROM (%s LIMIT %d) AS some)", part(&v), fewest)
+			counts[i] += fmt.Sprintf(" + (SELECT count(*) FROM (%s LIMIT %d) AS counted)", part(&v), fewest)
 		}
 		counts[i] = strings.TrimPrefix(counts[i], " + ")
 	}

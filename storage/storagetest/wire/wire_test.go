@@ -123,6 +123,15 @@ func TestLine(t *testing.T) {
 	c = dial(t, l)
 	c.send("e")
 	c.hears("e")
+	other, elsewhere := echo(t)
+	l.Lead(other)
+	c.isBroken()
+	c = dial(t, l)
+	c.send("f")
+	c.hears("f")
+	if len(elsewhere) != 1 {
+		t.Error("it leads to the server before")
+	}
 	if n := l.Connections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
