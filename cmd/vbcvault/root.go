@@ -79,7 +79,7 @@ To set up an account:
 	root.SetFlagErrorFunc(flagError)
 	group(root, "begin", "To begin with:", newInit(s), newDemo(s), newDoctor(s))
 	group(root, "daily", "Every day:", newArchive(s), newStatus(s), newReport(s))
-	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newNotify(s))
+	group(root, "serve", "Many accounts, and a service:", newConfig(s), newServe(s), newWeb(s), newJobs(s), newRun(s), newFleetCommand(s), newNotify(s))
 	group(root, "find", "Find and fetch recordings:", newList(s), newIndex(s), newExport(s), newRestore(s))
 	group(root, "protect", "Protect and check the archive:", newVerify(s), newAudit(s), newProve(s), newCheckProof(s), newHold(s), newListenings(s), newErase(s), newManifest(s))
 	group(root, "repair", "Repair:", newDiff(s), newRebuild(s), newAcknowledge(s))

@@ -223,6 +223,10 @@ func serviceError(err error) error {
 		hint = "restart the service, so that it runs this version, too"
 	case errors.Is(err, service.ErrDamaged):
 		hint = harmless
+	case errors.Is(err, service.ErrAlone):
+		return usagef("name the database in the configuration (database: url) or in VBCVAULT_DATABASE_URL; vbcvault jobs shows what a service without one does", "%w", err)
+	case errors.Is(err, service.ErrNoMachine):
+		return usagef("vbcvault fleet status lists the machines", "%w", err)
 	case errors.Is(err, service.ErrNoJob):
 		return usagef("vbcvault jobs lists those that can be named, with their numbers", "%w", err)
 	default:

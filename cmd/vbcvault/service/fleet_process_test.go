@@ -239,3 +239,104 @@ func TestAKilledMachinesWorkIsTakenUp(t *testing.T) {
 		t.Errorf("second: %v", err)
 	}
 }
+
+// let has the work of accounts come to its end.
+func (f *fleet) let(db *sql.DB) {
+	f.t.Helper()
+	if _, err := db.ExecContext(f.t.Context(), "INSERT INTO let SELECT DISTINCT account FROM did"); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// A machine that stands still for longer than its leases last, and then goes on, does
+// nothing more of what another has taken up; and it works again.
+func TestAMachineThatStoodStill(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	db := f.tables()
+	names := []string{"a", "b"}
+	first := f.start(&process{Machine: "first", Accounts: names})
+	c := f.control()
+	h := &house{t: t}
+	runs := map[string]string{}
+	for _, name := range names {
+		_, runs[name] = h.ask(c, name, Archive)
+	}
+	eventually(t, "the first machine works on all", func() bool { return one[int](t, db, "SELECT count(*) FROM did WHERE machine = 'first'") == 2 })
+	second := f.start(&process{Machine: "second", Accounts: names})
+	f.signal(first, syscall.SIGSTOP)
+	eventually(t, "the first machine is lost", func() bool { return f.status(c).machine("first").State == "lost" })
+	eventually(t, "the second machine has taken all up", func() bool { return one[int](t, db, "SELECT count(*) FROM did WHERE machine = 'second'") == 2 })
+	f.signal(first, syscall.SIGCONT)
+	eventually(t, "the first machine is back", func() bool { m := f.status(c).machine("first"); return m.State == "serving" && m.InProgress == 0 })
+	f.let(db)
+	for _, name := range names {
+		if o := h.ended(c, runs[name]); !o.OK() {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+	if n := one[int](t, db, "SELECT count(*) FROM did WHERE done AND machine = 'second'"); n != 2 {
+		t.Errorf("the second machine has done %d, want 2", n)
+	}
+	if n := one[int](t, db, "SELECT count(*) FROM vbcvault_service.outcome"); n != 2 {
+		t.Errorf("%d outcomes, want 2", n)
+	}
+	f.signal(second, syscall.SIGTERM)
+	if err := second.cmd.Wait(); err != nil {
+		t.Errorf("second: %v", err)
+	}
+	_, again := h.ask(c, "a", Archive)
+	if o := h.ended(c, again); !o.OK() || one[string](t, db, "SELECT machine FROM did WHERE account = 'a' ORDER BY fence DESC LIMIT 1") != "first" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// SIGTERM hands work over at once: nobody waits for the end of a lease.
+func TestAMachineThatIsStoppedHandsOver(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	db := f.tables()
+	// Leases would last for an hour.
+	first := f.start(&process{Machine: "first", Accounts: []string{"a"}, Lost: time.Hour})
+	c := f.control()
+	h := &house{t: t}
+	_, run := h.ask(c, "a", Archive)
+	eventually(t, "the first machine works", func() bool { return one[int](t, db, "SELECT count(*) FROM did") == 1 })
+	f.start(&process{Machine: "second", Accounts: []string{"a"}, Lost: time.Hour})
+	f.signal(first, syscall.SIGTERM)
+	if err := first.cmd.Wait(); err != nil {
+		t.Errorf("first: %v", err)
+	}
+	if m := f.status(c).machine("first"); m.Name != "" {
+		t.Errorf("it has left, and is %+v", m)
+	}
+	eventually(t, "the second machine goes on", func() bool { return one[int](t, db, "SELECT count(*) FROM did WHERE machine = 'second'") == 1 })
+	f.let(db)
+	if o := h.ended(c, run); !o.OK() || o.Run != run {
+		t.Errorf("%+v", o)
+	}
+}
+
+// The same state directory, started again after a kill, is no other machine: what its
+// earlier process did isn't waited for.
+func TestAMachineThatIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	db := f.tables()
+	p := f.start(&process{Machine: "only", Accounts: []string{"a"}})
+	c := f.control()
+	h := &house{t: t}
+	_, run := h.ask(c, "a", Archive)
+	eventually(t, "it works", func() bool { return one[int](t, db, "SELECT count(*) FROM did") == 1 })
+	f.signal(p, os.Kill)
+	_ = p.cmd.Wait()
+	f.start(&process{Machine: "only", Dir: p.Dir, Accounts: []string{"a"}})
+	if n := len(f.status(c).Machines); n != 1 {
+		t.Errorf("%d machines, want 1", n)
+	}
+	eventually(t, "it works on", func() bool { return one[int](t, db, "SELECT count(*) FROM did") == 2 })
+	f.let(db)
+	if o := h.ended(c, run); !o.OK() {
+		t.Errorf("%+v", o)
+	}
+}

@@ -4,7 +4,11 @@ package service
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,4 +115,27 @@ func TestMachinesShareTheWork(t *testing.T) {
 			t.Errorf("%s was begun %d times", name, n)
 		}
 	}
+}
+
+// lines is a log that remembers what was said.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(p))
+	return len(p), nil
+}
+
+func (l *lines) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.all, func(line string) bool { return strings.Contains(line, text) })
+}
+
+func (l *lines) logger(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(l, t.Output()), nil))
 }
