@@ -117,7 +117,7 @@ func (s *machines) judge() {
 	total, refused, downloads := 0, 0, 0
 	for i, a := range s.accounts {
 		for _, r := range a.had {
-			keys[a.of(r.ID)] = fmt.Sprintf("%s/calls/%d/%s", s.bucket, i, a.key(r))
+			keys[a.of(r.ID)] = fmt.Sprintf("calls/%d/%s", i, a.key(r))
 		}
 		for _, r := range a.Log() {
 			if r.Kind == vbctest.Delete && r.Status == 204 {
@@ -160,7 +160,7 @@ func (s *machines) judge() {
 // proved reports whether the machine had asked the store for an object, less than
 // evidence.Fresh before a moment.
 func (m *machine) proved(key string, moment time.Time) bool {
-	for _, asked := range m.proofs["/"+key] {
+	for _, asked := range m.proofs[key] {
 		if age := moment.Sub(asked); age >= -measured && age <= evidence.Fresh+measured {
 			return key != ""
 		}
