@@ -85,6 +85,7 @@ func EndCode(err error) string {
 	}{
 		{isA[*vbc.AuthError](err), code.Login},
 		{isA[*manifest.LeaseError](err), code.Lease},
+		{isA[*vbc.SharedQuotaError](err) || isA[*vbc.MemoryError](err), code.Database},
 		{isA[*manifest.WriteError](err), code.ManifestWrite},
 		{isA[*manifest.BoundError](err), code.AnotherManifest},
 		{errors.Is(err, manifest.ErrLocked), code.AnotherRun},

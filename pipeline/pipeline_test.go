@@ -54,6 +54,9 @@ func TestRetry(t *testing.T) {
 		"no subscription":       {[]error{&vbc.Error{Status: 403, Code: 900908}}, 1, true, 0},
 		"unknown host":          {[]error{&vbc.ForeignHostError{}}, 1, true, 0},
 		"refused credentials":   {[]error{&vbc.AuthError{}}, 1, true, 0},
+		"no lease":              {[]error{&storeError{&manifest.LeaseError{}}}, 1, true, 0},
+		"an unknown quota":      {[]error{&vbc.SharedQuotaError{Err: server}}, 1, true, 0},
+		"unknown refusals":      {[]error{&vbc.MemoryError{Err: server}}, 1, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

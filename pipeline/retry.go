@@ -64,7 +64,7 @@ func judge(err error) retry.Verdict {
 		return retry.Final
 	}
 	switch {
-	case isA[*vbc.AuthError](err), isA[*manifest.WriteError](err), isA[*manifest.LeaseError](err), isA[*manifest.BoundError](err), errors.Is(err, storage.ErrRefused), isA[*refusal.Refusal](err):
+	case isA[*vbc.AuthError](err), isA[*vbc.SharedQuotaError](err), isA[*vbc.MemoryError](err), isA[*manifest.WriteError](err), isA[*manifest.LeaseError](err), isA[*manifest.BoundError](err), errors.Is(err, storage.ErrRefused), isA[*refusal.Refusal](err):
 		return retry.Systemic
 	case isA[*notAudioError](err), isA[*sizeError](err), isA[*vbc.NotTranscriptError](err), isA[*manifest.AlikeError](err):
 		return retry.Doubtful

@@ -42,7 +42,8 @@ type Options struct {
 	// Provisioning API; "" = the first.
 	ProvisioningClientID, ProvisioningClientSecret string
 
-	Memory Memory // of refused logins; nil = none
+	Memory Memory      // of refused logins; nil = none
+	Quota  SharedQuota // nil = this client has the quota for itself, as far as it knows
 
 	Interval     time.Duration // at least so much time between two requests; 0 = learn from 429s
 	Connections  int           // kept open between requests; 0 = 8
@@ -112,6 +113,9 @@ func New(o Options) (*Client, error) {
 		base: base, root: strings.TrimRight(o.Root, "/"), userAgent: o.UserAgent, stall: o.StallTimeout,
 		pacer: newPacer(o.Interval, o.Logger), secrets: []string{o.Password, o.ClientSecret, o.ProvisioningClientSecret, basicAuth(o.ClientID, o.ClientSecret), basicAuth(o.ProvisioningClientID, o.ProvisioningClientSecret)},
 	}
+	if o.Quota != nil {
+		c.pacer.shared = newShare(c.pacer, o.Quota)
+	}
 	c.clock, c.tally = &clock{}, &tally{}
 	t := transport(o.Connections)
 	here := func(way http.RoundTripper) http.RoundTripper { return &tallied{c.clock.watch(way), c.tally} }
@@ -132,8 +136,10 @@ func New(o Options) (*Client, error) {
 }
 
 // Close closes the connections that no request uses: whoever has many clients, one
-// after the other, would keep those of all of them for a while.
+// after the other, would keep those of all of them for a while. What is shared with
+// others is told them before, which takes two seconds at most.
 func (c *Client) Close() {
+	c.pacer.tellAll(closeWithin)
 	for _, t := range c.lines {
 		t.CloseIdleConnections()
 	}

@@ -41,7 +41,7 @@ func FuzzListing(f *testing.F) {
 			if tries++; tries > 1000 {
 				t.Fatal("it doesn't end")
 			}
-			return op(ctx, &Slot{c: c, token: &token{access: "a"}, granted: time.Now()})
+			return op(ctx, &Slot{c: c, token: &token{access: "a"}, granted: turn{at: time.Now()}})
 		}
 		seen := map[string]bool{}
 		for page, err := range c.List(Query{Kind: Company, Account: "self"}).Pages(t.Context(), try) {

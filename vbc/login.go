@@ -42,8 +42,9 @@ type logins struct {
 // text that holds its secrets: it is for making a digest of, and not for
 // keeping.
 type Memory interface {
-	// Refused returns the refusal of this very login, if there was one.
-	Refused(login string) (Refusal, bool)
+	// Refused returns the refusal of this very login, if there was one. After an error
+	// nobody knows, and the login isn't tried.
+	Refused(login string) (Refusal, bool, error)
 	// SetRefused keeps one. It is durable on return.
 	SetRefused(login string, r Refusal) error
 	// Forget drops it: this login works.
@@ -67,9 +68,9 @@ func (r Refusal) Until() time.Time { return r.At.Add(LockLasts) }
 // forgetful is a Memory of nothing.
 type forgetful struct{}
 
-func (forgetful) Refused(string) (Refusal, bool)   { return Refusal{}, false }
-func (forgetful) SetRefused(string, Refusal) error { return nil }
-func (forgetful) Forget(string) error              { return nil }
+func (forgetful) Refused(string) (Refusal, bool, error) { return Refusal{}, false, nil }
+func (forgetful) SetRefused(string, Refusal) error      { return nil }
+func (forgetful) Forget(string) error                   { return nil }
 
 // over returns the error that ends every login, if there is one.
 func (l *logins) over() error {
@@ -113,9 +114,8 @@ func (l *logins) refill() {
 // which the application is named is refused, which comes before any password is
 // looked at. Then the other way is tried, once.
 func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
-	if r, ok := l.remembered(app); ok {
-		return nil, l.end(app, r, fmt.Sprintf("VBC refused this user and password at %s (%s). vbcvault does not try them again before %s, because each try locks the user for another 30 minutes",
-			r.At.UTC().Format(time.RFC3339), r.Reason, r.Until().UTC().Format(time.RFC3339)))
+	if err := l.unrefused(app); err != nil {
+		return nil, err
 	}
 	t, err := l.ask(ctx, app, "password", "")
 	if first, ok := errors.AsType[*AuthError](err); ok && first.Cause == RefusedClient && app.otherWay() {
@@ -135,14 +135,31 @@ func (l *logins) logIn(ctx context.Context, app *tokens) (*token, error) {
 	return t, err
 }
 
-// remembered is the refusal of this login, or of this user with whatever
-// application: a lock is the user's.
-func (l *logins) remembered(app *tokens) (Refusal, bool) {
-	if r, ok := l.memory.Refused(app.login()); ok {
-		return r, true
+// unrefused is the error that says that VBC has refused this login before, or this user
+// with whatever application, since a lock is the user's; or that this isn't known.
+func (l *logins) unrefused(app *tokens) error {
+	for _, login := range []string{app.login(), l.user()} {
+		r, ok, err := l.memory.Refused(login)
+		if err != nil {
+			return &MemoryError{err}
+		}
+		if ok {
+			return l.end(app, r, fmt.Sprintf("VBC refused this user and password at %s (%s). vbcvault does not try them again before %s, because each try locks the user for another 30 minutes",
+				r.At.UTC().Format(time.RFC3339), r.Reason, r.Until().UTC().Format(time.RFC3339)))
+		}
 	}
-	return l.memory.Refused(l.user())
+	return nil
 }
+
+// MemoryError says that nobody knows whether VBC has refused a login before. It was not
+// tried: that might lock the user.
+type MemoryError struct{ Err error }
+
+func (e *MemoryError) Error() string {
+	return "the record of refused logins can't be read, so VBC was not asked for a token: " + e.Err.Error()
+}
+
+func (e *MemoryError) Unwrap() error { return e.Err }
 
 // user is what tells this user and password from others. It is secret.
 func (l *logins) user() string { return l.username + "\x00" + l.password }
@@ -190,7 +207,13 @@ func (l *logins) ask(ctx context.Context, app *tokens, grant, refresh string) (*
 	if err != nil {
 		return nil, err
 	}
-	defer l.pacer.ended()
+	if grant == "password" && l.pacer.shared != nil { // while it waited, another machine may have tried it
+		if err := l.unrefused(app); err != nil {
+			l.pacer.giveBack(granted)
+			return nil, err
+		}
+	}
+	defer l.pacer.ended(granted)
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	t, err := l.send(ctx, app, grant, refresh, granted)
@@ -206,7 +229,7 @@ func (l *logins) ask(ctx context.Context, app *tokens, grant, refresh string) (*
 	return t, err
 }
 
-func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, granted time.Time) (*token, error) {
+func (l *logins) send(ctx context.Context, app *tokens, grant, refresh string, granted turn) (*token, error) {
 	form := url.Values{"grant_type": {grant}}
 	if grant == "password" {
 		form.Set("username", l.username)

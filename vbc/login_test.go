@@ -2,11 +2,13 @@ package vbc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +17,14 @@ import (
 )
 
 // memory is a Memory as a program has it.
-type memory struct{ refused map[string]Refusal }
+type memory struct {
+	refused map[string]Refusal
+	err     error // of looking
+}
 
-func (m *memory) Refused(login string) (Refusal, bool) {
+func (m *memory) Refused(login string) (Refusal, bool, error) {
 	r, ok := m.refused[login]
-	return r, ok && time.Now().Before(r.Until())
+	return r, ok && time.Now().Before(r.Until()), m.err
 }
 
 func (m *memory) SetRefused(login string, r Refusal) error {
@@ -381,4 +386,45 @@ func TestLoginIsToldByAllOfIt(t *testing.T) {
 	if _, err := url.Parse(ResellerTokenURL); err != nil {
 		t.Error(err)
 	}
+}
+
+// Where nobody knows whether a login was refused before, it isn't tried.
+func TestLoginWithoutMemoryIsNotTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := vbctest.New(vbctest.Config{})
+		kept := memory{err: errors.New("connection refused")}
+		err := listOnce(clientOf(t, a, func(o *Options) { o.Memory = &kept }))
+		var unknown *MemoryError
+		if n := a.Counts().ByKind[vbctest.Token]; !errors.As(err, &unknown) || !errors.Is(err, kept.err) || n != 0 {
+			t.Errorf("%v after %d logins", err, n)
+		}
+	})
+}
+
+// Several machines begin with the same wrong password at once: while one waits for its
+// turn another is refused, and then it isn't tried again.
+func TestMachinesTryAPasswordOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := vbctest.New(vbctest.Config{LockAfter: 2})
+		b := &board{}
+		var kept memory
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				err := listOnce(clientOf(t, a, func(o *Options) {
+					o.Memory, o.Password, o.Quota, o.Interval = &kept, "wrong", b, 6*time.Second
+				}))
+				if authError(err) == nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := a.Counts().ByKind[vbctest.Token]; n != 1 || a.Locked() {
+			t.Errorf("%d logins; locked: %v", n, a.Locked())
+		}
+		b.over()
+	})
 }

@@ -3,7 +3,6 @@ package vbc
 import (
 	"context"
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -30,53 +29,99 @@ const (
 // As long as the pace isn't known, only so many requests are under way at once
 // as half of those that have gone through, and fewer in a window that is
 // watched: each of them may be refused.
+//
+// Here is who waits, and in which order. What is known of the quota is in pace.go; where
+// other programs share the quota, that lies where all of them have it: see shared.go.
 type pacer struct {
 	log   *slog.Logger
 	floor time.Duration // from the user's rate: never closer together than this
 
-	mu       sync.Mutex
-	queue    []*waiter // in the order of their coming
-	timer    *time.Timer
-	inFlight int
+	mu    sync.Mutex
+	queue []*waiter // in the order of their coming
+	timer *time.Timer
 
-	interval time.Duration // between requests; 0 = freely
-	last     time.Time     // the latest turn
-	next     time.Time     // earliest time of the next request
-	closed   time.Time     // the window is closed until then
-
-	lessons
+	pace          // of a quota that is shared, as it was when it was looked at last
+	shared *share // nil: nobody else has this quota
 
 	sent      int           // requests in all that weren't refused
 	throttled int           // 429s
 	waited    time.Duration // of all requests together, until they were granted or given up
 }
 
+// turn is the permission to send a request.
+type turn struct {
+	at    time.Time // by this machine's clock
+	stamp time.Time // by the clock of all who share the quota
+}
+
+// granted is what a waiter gets: a turn, or why there is none.
+type granted struct {
+	turn
+	err error
+}
+
 // waiter is a request in the queue.
 type waiter struct {
 	rank  Rank
 	over  int // others that went first
-	grant chan time.Time
+	grant chan granted
 }
 
 const mostOver = 16 // whoever was overtaken so often goes next, whatever its rank
 
 func newPacer(floor time.Duration, log *slog.Logger) *pacer {
-	return &pacer{log: log, floor: floor, interval: floor, lessons: lessons{patience: fewestQuiet}}
+	p := &pacer{log: log, floor: floor}
+	p.pace = pace{lessons: lessons{patience: fewestQuiet}, say: func(message string, args ...any) { log.Info(message, args...) }}
+	return p
+}
+
+// tell has something of the quota noted: at once, or with all that share it.
+func (p *pacer) tell(news func(p *pace, now time.Time)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared != nil {
+		p.shared.tell(news)
+		return
+	}
+	news(&p.pace, time.Now())
+	p.dispatch()
 }
 
 // expect begins with a pace that was learned earlier; 0 = none.
-func (p *pacer) expect(pace time.Duration) {
+func (p *pacer) expect(every time.Duration) {
+	p.tell(func(p *pace, _ time.Time) { p.expect(every) })
+}
+
+// name notes that VBC has said that there is a quota.
+func (p *pacer) name() { p.tell(func(p *pace, _ time.Time) { p.limited = true }) }
+
+// accepted notes that a request was not refused for the quota.
+func (p *pacer) accepted(t turn) {
+	p.count(&p.sent)
+	p.tell(func(q *pace, now time.Time) { q.accepted(now, t.stamp, p.floor) })
+}
+
+// refused notes a 429; the window opens at until.
+func (p *pacer) refused(t turn, until time.Time) {
+	p.count(&p.throttled)
+	learned := time.Now()
+	p.tell(func(q *pace, now time.Time) {
+		// By the clock of all, which is only known to be what it was so long ago.
+		q.refused(now, t.stamp, now.Add(until.Sub(learned)), p.floor)
+	})
+}
+
+// count adds one.
+func (p *pacer) count(n *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.best == 0 {
-		p.interval, p.best, p.base = max(p.interval, pace), pace, pace
-	}
+	*n++
 }
 
 // wait blocks until a request of that rank may be sent and returns that time.
 // Each turn must be ended with ended or giveBack.
-func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
-	w := &waiter{rank: rank, grant: make(chan time.Time, 1)}
+func (p *pacer) wait(ctx context.Context, rank Rank) (turn, error) {
+	w := &waiter{rank: rank, grant: make(chan granted, 1)}
 	came := time.Now()
 	p.mu.Lock()
 	p.queue = append(p.queue, w)
@@ -88,14 +133,14 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 		p.waited += time.Since(came)
 	}()
 	select {
-	case at := <-w.grant:
+	case g := <-w.grant:
 		// A closed context wins over a free turn: after cancellation no
 		// request is permitted any more.
-		if ctx.Err() != nil {
-			p.giveBack(at)
-			return time.Time{}, context.Cause(ctx)
+		if g.err == nil && ctx.Err() != nil {
+			p.giveBack(g.turn)
+			return turn{}, context.Cause(ctx)
 		}
-		return at, nil
+		return g.turn, g.err
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
@@ -105,60 +150,39 @@ func (p *pacer) wait(ctx context.Context, rank Rank) (time.Time, error) {
 	}
 	p.mu.Unlock()
 	if i < 0 {
-		p.giveBack(<-w.grant) // it was granted at that very moment
+		if g := <-w.grant; g.err == nil { // it was granted at that very moment
+			p.giveBack(g.turn)
+		}
 	}
-	return time.Time{}, context.Cause(ctx)
+	return turn{}, context.Cause(ctx)
 }
 
 // dispatch grants what may be granted now, and sees to it that the rest is
 // looked at again. The caller holds mu.
 func (p *pacer) dispatch() {
-	for len(p.queue) > 0 && p.inFlight < p.mostInFlight() {
-		now := time.Now()
-		at := p.next
-		if p.closed.After(at) {
-			at = p.closed
-		}
-		if delay := at.Sub(now); delay > 0 {
-			if p.timer != nil {
-				p.timer.Stop()
-			}
-			p.timer = time.AfterFunc(delay, func() {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				p.dispatch()
-			})
-			return
-		}
-		p.weigh()
-		// On the beat, however late this one is: else each delay of a timer
-		// would make the whole slower.
-		if p.next = at.Add(p.interval); p.next.Before(now) {
-			p.next = now.Add(p.interval)
-		}
-		p.last = now
-		p.inFlight++
-		if p.opened.IsZero() {
-			p.opened = now
-		}
-		p.take().grant <- now
+	if p.shared != nil {
+		p.shared.wake()
+		return
 	}
-}
-
-// mostInFlight bounds the requests under way as long as the pace isn't known,
-// or nothing goes through.
-func (p *pacer) mostInFlight() int {
-	switch {
-	case p.blocked:
-		return 1
-	case p.interval > 0:
-		return math.MaxInt
-	case p.whole && p.passed < 2*p.seen.passed:
-		return min(2, max(1, p.passed/4)) // it may close at any moment
-	case p.whole:
-		return max(1, min(p.passed/4, 4+p.passed/32))
+	if len(p.queue) == 0 {
+		return
 	}
-	return max(4, p.passed/2)
+	now := time.Now()
+	turns, wait := p.pace.grant(now, len(p.queue), p.floor)
+	for range turns {
+		p.take().grant <- granted{turn: turn{now, now}}
+	}
+	if wait <= 0 {
+		return
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.timer = time.AfterFunc(wait, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.dispatch()
+	})
 }
 
 // take takes whose turn it is out of the queue.
@@ -184,21 +208,33 @@ func (p *pacer) take() *waiter {
 func (p *pacer) leave(i int) { p.queue = append(p.queue[:i], p.queue[i+1:]...) }
 
 // ended notes that a request has been answered, or has failed.
-func (p *pacer) ended() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.inFlight--
-	p.dispatch()
+func (p *pacer) ended(t turn) {
+	p.tell(func(p *pace, _ time.Time) { p.landed(t.stamp) })
 }
 
-// giveBack notes that the turn granted at granted was not used. If nobody has
-// had one since, it is somebody else's now.
-func (p *pacer) giveBack(granted time.Time) {
+// giveBack notes that a turn was not used. If nobody has had one since, it is somebody
+// else's now.
+func (p *pacer) giveBack(t turn) {
+	p.tell(func(p *pace, _ time.Time) { p.giveBack(t.stamp) })
+}
+
+// Quota is what is known of the request quota.
+type Quota struct {
+	Interval    time.Duration // between requests; 0 = no limit known
+	Learned     time.Duration // the pace that two windows have taught or that is expected; 0 = none
+	Limited     bool          // VBC has said that there is a quota, whether the pace is known or not
+	ClosedUntil time.Time     // zero or past: open
+	Sent        int           // requests so far that weren't refused
+	Throttled   int           // and those that were
+	Waited      time.Duration // of all requests together, for their turn
+}
+
+func (p *pacer) quota() Quota {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.inFlight--
-	if granted.Equal(p.last) {
-		p.next = time.Time{}
+	q := Quota{Interval: max(p.interval, p.floor), Learned: p.best, Limited: p.limited, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled, Waited: p.waited}
+	if p.shared != nil && !q.ClosedUntil.IsZero() {
+		q.ClosedUntil = q.ClosedUntil.Add(p.shared.ahead)
 	}
-	p.dispatch()
+	return q
 }

@@ -71,7 +71,7 @@ func drive(t *testing.T, p *pacer, g *gateway, workers, n int) {
 				} else {
 					p.accepted(granted)
 				}
-				p.ended()
+				p.ended(granted)
 			}
 		})
 	}
@@ -207,7 +207,7 @@ func TestTurnGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(time.Minute, slog.New(slog.DiscardHandler))
 		begin := time.Now()
-		turn := func() time.Time {
+		next := func() turn {
 			at, err := p.wait(t.Context(), RankPurge)
 			if err != nil {
 				t.Fatal(err)
@@ -215,16 +215,16 @@ func TestTurnGivenBack(t *testing.T) {
 			return at
 		}
 		for range 3 {
-			p.giveBack(turn())
+			p.giveBack(next())
 		}
-		if took := time.Since(begin); took != 0 || p.inFlight != 0 {
-			t.Errorf("three turns given back took %v, %d are under way", took, p.inFlight)
+		if took := time.Since(begin); took != 0 || len(p.flying) != 0 {
+			t.Errorf("three turns given back took %v, %d are under way", took, len(p.flying))
 		}
 		// One that somebody has had a turn after leaves no gap to be filled.
-		early := turn()
-		used := turn()
+		early := next()
+		used := next()
 		p.giveBack(early)
-		if d := turn().Sub(used); d != time.Minute {
+		if d := next().at.Sub(used.at); d != time.Minute {
 			t.Errorf("two requests %v apart, at one a minute", d)
 		}
 	})
@@ -233,7 +233,7 @@ func TestTurnGivenBack(t *testing.T) {
 func TestCancelledWaitGrantsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(0, slog.New(slog.DiscardHandler))
-		p.refused(time.Now(), time.Now().Add(time.Hour))
+		p.refused(turn{time.Now(), time.Now()}, time.Now().Add(time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := p.wait(ctx, RankPurge); err == nil {

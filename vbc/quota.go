@@ -1,10 +1,11 @@
 package vbc
 
 import (
+	"encoding/json"
 	"time"
 )
 
-// lessons is what a pacer makes of the answers.
+// lessons is what is made of the answers.
 //
 // A 429 doesn't say how many requests a window takes. The window in which one
 // comes may have been used by others before us, so it teaches nothing. The next
@@ -54,6 +55,18 @@ type reading struct {
 	length time.Duration
 }
 
+// MarshalJSON and UnmarshalJSON keep it where others have it too.
+func (r reading) MarshalJSON() ([]byte, error) {
+	return json.Marshal([2]int64{int64(r.passed), int64(r.length)})
+}
+
+func (r *reading) UnmarshalJSON(text []byte) error {
+	var both [2]int64
+	err := json.Unmarshal(text, &both)
+	r.passed, r.length = int(both[0]), time.Duration(both[1])
+	return err
+}
+
 func (r reading) pace() time.Duration { return r.length / time.Duration(r.passed) }
 
 // agrees reports whether two windows say the same: a tenth more or less.
@@ -84,22 +97,19 @@ const (
 )
 
 // accepted notes that the request granted at granted was not refused for the quota.
-func (p *pacer) accepted(granted time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sent++
+func (p *pace) accepted(now, granted time.Time, floor time.Duration) {
 	p.passed++
 	p.quiet++
 	if p.blocked {
-		p.blocked, p.changed = false, time.Now() // for so long the pace wasn't tried
+		p.blocked, p.changed = false, now // for so long the pace wasn't tried
 	}
 	if granted.After(p.closing) && !granted.After(p.closedAt) {
 		p.after++
 	}
-	if p.interval <= p.floor || p.base == 0 || !p.due() {
+	if p.interval <= floor || p.base == 0 || !p.due(now) {
 		return
 	}
-	p.quiet, p.changed = 0, time.Now()
+	p.quiet, p.changed = 0, now
 	if p.trying {
 		p.believe(p.interval)
 		p.patience, p.vain = fewestQuiet, 0
@@ -110,12 +120,12 @@ func (p *pacer) accepted(granted time.Time) {
 	if p.returning() {
 		faster = p.fastest()
 	}
-	p.interval, p.trying, p.streak = max(p.floor, faster), true, min(p.streak+1, 5)
+	p.interval, p.trying, p.streak = max(floor, faster), true, min(p.streak+1, 5)
 	p.whole, p.opened, p.passed = false, time.Time{}, 0 // this window has seen two paces
 }
 
 // oneMore is by how much the pace must be faster for one more request in each window.
-func (p *pacer) oneMore() time.Duration {
+func (p *pace) oneMore() time.Duration {
 	if p.window == 0 || p.interval > p.window {
 		return 0
 	}
@@ -123,7 +133,7 @@ func (p *pacer) oneMore() time.Duration {
 }
 
 // due reports whether the pace has held for long enough to try a faster one.
-func (p *pacer) due() bool {
+func (p *pace) due(now time.Time) bool {
 	need := p.patience
 	if p.trying || p.returning() {
 		need = fewestQuiet
@@ -132,11 +142,11 @@ func (p *pacer) due() bool {
 	if p.trying {
 		windows = trialWindows
 	}
-	return p.quiet >= need || p.window > 0 && p.quiet > 1 && time.Since(p.changed) >= windows*p.window
+	return p.quiet >= need || p.window > 0 && p.quiet > 1 && now.Sub(p.changed) >= windows*p.window
 }
 
 // fastest is the fastest pace that is known, 0 if there is none.
-func (p *pacer) fastest() time.Duration {
+func (p *pace) fastest() time.Duration {
 	if p.best == 0 && p.seen.passed > 0 {
 		return p.seen.pace() * 101 / 100
 	}
@@ -144,11 +154,11 @@ func (p *pacer) fastest() time.Duration {
 }
 
 // returning reports whether the pace is slower than one that is known.
-func (p *pacer) returning() bool { return p.fastest() > 0 && p.base > p.fastest()*21/20 }
+func (p *pace) returning() bool { return p.fastest() > 0 && p.base > p.fastest()*21/20 }
 
 // believe takes a pace for the account's. What is slower than what a window has
 // let through is other people's doing, and not to be remembered.
-func (p *pacer) believe(pace time.Duration) {
+func (p *pace) believe(pace time.Duration) {
 	p.base = pace
 	ours := p.seen.passed == 0 || pace <= p.seen.pace()*6/5
 	if ours && (p.best == 0 || pace < p.best) {
@@ -156,20 +166,9 @@ func (p *pacer) believe(pace time.Duration) {
 	}
 }
 
-// name notes that VBC has said that there is a quota.
-func (p *pacer) name() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.limited = true
-}
-
 // refused notes a 429 to a request that was granted at granted; the window
 // opens at until.
-func (p *pacer) refused(granted, until time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	p.throttled++
+func (p *pace) refused(now, granted, until time.Time, floor time.Duration) {
 	if until.After(p.closed) {
 		p.closed = until
 	}
@@ -192,26 +191,26 @@ func (p *pacer) refused(granted, until time.Time) {
 		p.pending = reading{p.passed, p.closed.Sub(p.opened)}
 	}
 	if p.trying {
-		p.slowDown()
+		p.slowDown(now, floor)
 	}
 	p.closing, p.closedAt, p.after = granted, now, 0
 	p.opened, p.whole, p.passed, p.streak = time.Time{}, true, 0, 0
-	p.log.Info("VBC's request quota is used up; waiting", "until", p.closed.UTC().Format(time.RFC3339))
+	p.say("VBC's request quota is used up; waiting", "until", p.closed.UTC().Format(time.RFC3339))
 }
 
 // slowDown ends the trial of a faster pace, which teaches nothing more.
-func (p *pacer) slowDown() {
+func (p *pace) slowDown(now time.Time, floor time.Duration) {
 	if p.returning() {
 		if p.vain++; p.vain >= mostVain {
 			p.best, p.vain, p.seen = p.base, 0, reading{} // a worse tier
 		}
 	}
-	p.interval, p.trying, p.quiet, p.pending = max(p.floor, p.base), false, 0, reading{}
-	p.patience, p.changed = min(2*p.patience, mostQuiet), time.Now()
+	p.interval, p.trying, p.quiet, p.pending = max(floor, p.base), false, 0, reading{}
+	p.patience, p.changed = min(2*p.patience, mostQuiet), now
 }
 
 // weigh is called when the next window opens, and learns from the one before.
-func (p *pacer) weigh() {
+func (p *pace) weigh(at time.Time, floor time.Duration) {
 	now := p.pending
 	p.pending = reading{}
 	switch {
@@ -234,23 +233,6 @@ func (p *pacer) weigh() {
 	pace = min(pace, max(now.length, before.length)/fewestSpaced)
 	p.earlier = reading{}
 	p.believe(pace)
-	p.interval, p.quiet, p.changed, p.window = max(p.floor, pace), 0, time.Now(), max(now.length, before.length)
-	p.log.Info("VBC's request quota is known", "then", "one request every "+p.interval.Round(time.Millisecond).String())
-}
-
-// Quota is what is known of the request quota.
-type Quota struct {
-	Interval    time.Duration // between requests; 0 = no limit known
-	Learned     time.Duration // the pace that two windows have taught or that is expected; 0 = none
-	Limited     bool          // VBC has said that there is a quota, whether the pace is known or not
-	ClosedUntil time.Time     // zero or past: open
-	Sent        int           // requests so far that weren't refused
-	Throttled   int           // and those that were
-	Waited      time.Duration // of all requests together, for their turn
-}
-
-func (p *pacer) quota() Quota {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Quota{Interval: p.interval, Learned: p.best, Limited: p.limited, ClosedUntil: p.closed, Sent: p.sent, Throttled: p.throttled, Waited: p.waited}
+	p.interval, p.quiet, p.changed, p.window = max(floor, pace), 0, at, max(now.length, before.length)
+	p.say("VBC's request quota is known", "then", "one request every "+p.interval.Round(time.Millisecond).String())
 }

@@ -115,7 +115,7 @@ func (b *busyBackend) drive(t *testing.T, p *pacer, workers, n int) {
 				} else {
 					p.accepted(granted)
 				}
-				p.ended()
+				p.ended(granted)
 			}
 		}()
 	}

@@ -44,7 +44,7 @@ func (e *AuthError) Error() string {
 
 // refusal makes an error of an answer without a token: an *AuthError where it
 // refuses somebody, else an *Error.
-func (l *logins) refusal(resp *http.Response, body []byte, code string, granted time.Time) error {
+func (l *logins) refusal(resp *http.Response, body []byte, code string, granted turn) error {
 	f := parseFault(body)
 	if f.text == "" {
 		f.text = words(body)

@@ -42,13 +42,13 @@ func (c *Client) Slot(ctx context.Context, rank Rank) (*Slot, error) {
 type Slot struct {
 	c       *Client
 	token   *token
-	granted time.Time
+	granted turn
 	used    atomic.Bool
 }
 
 // Granted is when the permission was given: whatever justifies the request
 // must be newer.
-func (s *Slot) Granted() time.Time { return s.granted }
+func (s *Slot) Granted() time.Time { return s.granted.at }
 
 // Release gives the turn to somebody else, if it wasn't used.
 func (s *Slot) Release() {
@@ -76,7 +76,7 @@ func (s *Slot) send(ctx context.Context, op, method string, u *url.URL, body []b
 			return nil, err
 		}
 	}
-	defer s.c.pacer.ended()
+	defer func() { s.c.pacer.ended(s.granted) }()
 	if !s.c.sameHost(u) {
 		return nil, &ForeignHostError{Op: op, Host: u.Host}
 	}
@@ -169,9 +169,9 @@ func (s *Slot) learn(err error, provisioning bool) error {
 	s.c.pacer.accepted(s.granted)
 	switch {
 	case e == nil, e.NotFound(), e.Host != "":
-		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning})
+		return tokens.report(s.token, sighting{at: s.granted.at, provisioning: provisioning})
 	case e.Unauthorized():
-		return tokens.report(s.token, sighting{at: s.granted, provisioning: provisioning, err: e})
+		return tokens.report(s.token, sighting{at: s.granted.at, provisioning: provisioning, err: e})
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func TestWhatTrickles(t *testing.T) {
 	ask := map[string]func(context.Context, *Slot, time.Duration) error{
 		"listing": func(ctx context.Context, s *Slot, _ time.Duration) error {
 			for _, err := range s.c.List(Query{Kind: Company, Account: "1"}).Pages(ctx, func(ctx context.Context, op func(context.Context, *Slot) error) error {
-				return op(ctx, &Slot{c: s.c, token: s.token, granted: time.Now()}) // once for large pages, once for small ones
+				return op(ctx, &Slot{c: s.c, token: s.token, granted: turn{at: time.Now()}}) // once for large pages, once for small ones
 			}) {
 				return err
 			}
@@ -116,7 +116,7 @@ func TestWhatTrickles(t *testing.T) {
 				}
 				client.http = &http.Client{Transport: c.trickle}
 				begun := time.Now()
-				err = ask[c.of](t.Context(), &Slot{c: client, token: &token{access: "a"}, granted: begun}, c.between)
+				err = ask[c.of](t.Context(), &Slot{c: client, token: &token{access: "a"}, granted: turn{at: begun}}, c.between)
 				if errors.Is(err, ErrStalled) != c.stalls || !c.stalls && err != nil {
 					t.Errorf("%v after %v; stalls: %v", err, time.Since(begun), c.stalls)
 				}

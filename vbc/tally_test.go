@@ -93,8 +93,8 @@ func TestWaitsAreAddedUp(t *testing.T) {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
-				if _, err := p.wait(t.Context(), RankFetch); err == nil {
-					p.ended()
+				if granted, err := p.wait(t.Context(), RankFetch); err == nil {
+					p.ended(granted)
 				}
 			})
 		}

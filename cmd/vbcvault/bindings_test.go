@@ -107,11 +107,11 @@ func TestLoginsRefusedAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	for i := range n {
-		if r, ok := f.Refused(login(i)); !ok || r.Reason != fmt.Sprint(i) {
+		if r, ok, _ := f.Refused(login(i)); !ok || r.Reason != fmt.Sprint(i) {
 			t.Errorf("login %d: %v, %v", i, r, ok)
 		}
 	}
-	if _, ok := f.Refused("user1\x00another password"); ok {
+	if _, ok, _ := f.Refused("user1\x00another password"); ok {
 		t.Error("another password is refused")
 	}
 	for i := range n {

@@ -61,7 +61,8 @@ func (e *exitError) Unwrap() error { return e.err }
 func misused(err error) bool {
 	_, usage := errors.AsType[*usageError](err)
 	_, user := errors.AsType[*ownership.Error](err)
-	return usage || user || errors.Is(err, place.ErrPassword)
+	_, moved := errors.AsType[*manifest.MovedError](err)
+	return usage || user || moved || errors.Is(err, place.ErrPassword)
 }
 
 // codeOf is the one place that turns an error into an exit code.
@@ -139,6 +140,9 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*manifest.KeyError](err); ok {
 		return archive.KeyHint(e)
 	}
+	if e, ok := errors.AsType[*manifest.MovedError](err); ok {
+		return fmt.Sprintf("use --manifest %q, or the VBCVAULT_DATABASE_URL, state-dir or database of the configuration file where it lies now", e.To)
+	}
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
 		return "set AWS_ENDPOINT_URL_S3 (or the profile) as in earlier runs. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"
 	}
@@ -154,6 +158,10 @@ func hintFor(err error) string {
 	if _, ok := errors.AsType[*manifest.LeaseError](err); ok {
 		return "another machine may continue this run; if none does, run the same command again: it resumes, and nothing is lost. " +
 			"If this happens often, check the network to the database, and whether this machine is suspended or overloaded"
+	}
+	_, unshared := errors.AsType[*vbc.SharedQuotaError](err)
+	if _, ok := errors.AsType[*vbc.MemoryError](err); ok || unshared {
+		return "check the database, and the network to it, then run the same command again: it resumes, and nothing is lost. Without the database VBC is asked for nothing"
 	}
 	if _, ok := errors.AsType[*manifest.WriteError](err); ok {
 		return "check whether the manifest's disk is full or read-only. Nothing is deleted without the manifest"

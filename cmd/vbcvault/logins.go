@@ -56,13 +56,13 @@ func (a surroundings) rememberedFor(manifest string) (all refusedEverywhere) {
 }
 
 // Refused implements vbc.Memory: the latest of them counts.
-func (all refusedEverywhere) Refused(login string) (last vbc.Refusal, ok bool) {
+func (all refusedEverywhere) Refused(login string) (last vbc.Refusal, ok bool, err error) {
 	for _, f := range all {
-		if r, there := f.Refused(login); there && !r.At.Before(last.At) {
+		if r, there, _ := f.Refused(login); there && !r.At.Before(last.At) {
 			last, ok = r, true
 		}
 	}
-	return last, ok
+	return last, ok, nil
 }
 
 // SetRefused implements vbc.Memory. One place is enough.
@@ -178,16 +178,16 @@ func split(all []refusedLogin, login string) (its *refusedLogin, others []refuse
 }
 
 // Refused implements vbc.Memory.
-func (f *refusedLogins) Refused(login string) (vbc.Refusal, bool) {
+func (f *refusedLogins) Refused(login string) (vbc.Refusal, bool, error) {
 	all, _, err := f.read()
 	if err != nil {
-		return vbc.Refusal{}, false // SetRefused will say so, should it come to that
+		return vbc.Refusal{}, false, nil //nolint:nilerr // SetRefused will say so, should it come to that
 	}
 	its, _ := split(all, login)
 	if its == nil {
-		return vbc.Refusal{}, false
+		return vbc.Refusal{}, false, nil
 	}
-	return vbc.Refusal{At: its.At, Reason: its.Reason, Locked: its.Locked}, true
+	return vbc.Refusal{At: its.At, Reason: its.Reason, Locked: its.Locked}, true, nil
 }
 
 // SetRefused implements vbc.Memory.

@@ -22,6 +22,10 @@ const Installed = "VBCVAULT_TEST_INSTALLED"
 // date, with blanks between them, as -ldflags set them.
 const Release = "VBCVAULT_TEST_RELEASE"
 
+// Lease is the environment variable that has leases last so long, and everything else
+// that several machines wait for as long as suits that.
+const Lease = "VBCVAULT_TEST_LEASE"
+
 // Main is the program. The test binary runs it when it is started under the
 // program's name, which saves a link and keeps everything else a process has:
 // signals, exit codes, SIGKILL.
@@ -30,6 +34,10 @@ func Main() {
 		pauses.tries = []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 600 * time.Millisecond}
 		pauses.poll = 100 * time.Millisecond
 		pauses.service = service.Pauses{Slice: 300 * time.Millisecond, Turn: time.Second, Busy: 200 * time.Millisecond, Poll: 20 * time.Millisecond, Schedule: 50 * time.Millisecond}
+	}
+	if lease, err := time.ParseDuration(os.Getenv(Lease)); err == nil {
+		pauses.lease = lease
+		pauses.service.Slice = lease
 	}
 	if dir := os.Getenv(Installed); dir != "" {
 		installed.etc, installed.state, installed.root = filepath.Join(dir, "etc/vbcvault"), filepath.Join(dir, "var/lib/vbcvault"), true

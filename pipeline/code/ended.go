@@ -37,6 +37,7 @@ const (
 
 	Login           = "login"
 	Lease           = "lease"
+	Database        = "database"
 	ManifestWrite   = "manifest-write"
 	NetworkDisk     = "network-disk"
 	AnotherManifest = "manifest-of-another"
@@ -86,6 +87,7 @@ var Ended = []Entry{
 
 	{Login, "VBC refuses the login, the application or the token", ""},
 	{Lease, "this machine has lost its lease of the manifest, so that another machine may continue the run", ""},
+	{Database, "the database can't be reached in which machines share a quota and refused logins, so VBC was not asked", ""},
 	{ManifestWrite, "the manifest can't be written", ""},
 	{NetworkDisk, "a manifest, or the state of the service or the page, would be on a network or FUSE file system", ""},
 	{AnotherManifest, "the manifest belongs to another account or destination", ""},

@@ -62,6 +62,9 @@ func (c *Counting) Add(value string, month time.Time, n, bytes int64) {
 	c.add(c.names(value, month), n, bytes)
 }
 
+// AddExtensions counts so many recordings that have all these extensions.
+func (c *Counting) AddExtensions(all []string, n, bytes int64) { c.add(extensions(all), n, bytes) }
+
 // names are the groups that a value, as of Add, stands for.
 func (c *Counting) names(value string, at time.Time) []string {
 	switch c.By {

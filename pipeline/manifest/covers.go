@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -154,4 +156,41 @@ func Covering(holds []Hold, row Row) (h Hold, ok bool) {
 // InForce returns those holds that have not been removed.
 func InForce(holds []Hold) []Hold {
 	return slices.DeleteFunc(slices.Clone(holds), func(h Hold) bool { return h.Removed != nil })
+}
+
+// Span is a time in Unix milliseconds, with both ends.
+type Span struct{ From, To int64 }
+
+// UnheldTimes are the times of which none of holds, which are in force, covers all, and
+// up to a millisecond around each.
+func UnheldTimes(holds []Hold) (free []Span) {
+	var held []Span // To excluded
+	for _, h := range holds {
+		if len(h.IDs) > 0 || h.CallerID != "" || h.Extension != "" {
+			continue
+		}
+		s := Span{math.MinInt64, math.MaxInt64}
+		if !h.Since.IsZero() {
+			s.From = NotBefore(h.Since)
+		}
+		if !h.Until.IsZero() {
+			s.To = h.Until.UnixMilli()
+		}
+		held = append(held, s)
+	}
+	slices.SortFunc(held, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
+	from := int64(math.MinInt64)
+	add := func(to int64) {
+		if from < to {
+			free = append(free, Span{from, to})
+		}
+	}
+	for _, s := range held {
+		add(s.From)
+		from = max(from, s.To)
+	}
+	if from < math.MaxInt64 {
+		add(math.MaxInt64)
+	}
+	return free
 }

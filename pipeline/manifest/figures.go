@@ -32,3 +32,33 @@ type FailureCount struct {
 	Recordings   int64  // whose failure nobody has acknowledged
 	Acknowledged int64
 }
+
+// FailureGroup is so many recordings that failed with one code and were acknowledged, or
+// weren't.
+type FailureGroup struct {
+	Code         string
+	Acknowledged bool
+	Recordings   int64
+	Since        time.Time // when the first of them began to fail
+}
+
+// AddFailures takes over groups of at most FiguresMost failures in the order of their codes.
+func (f *Figures) AddFailures(groups []FailureGroup) {
+	var all int64
+	for _, g := range groups {
+		if n := len(f.Failures); n == 0 || f.Failures[n-1].Code != g.Code {
+			f.Failures = append(f.Failures, FailureCount{Code: g.Code})
+		}
+		c := &f.Failures[len(f.Failures)-1]
+		all += g.Recordings
+		if g.Acknowledged {
+			c.Acknowledged += g.Recordings
+			continue
+		}
+		c.Recordings += g.Recordings
+		if f.OldestFailure.IsZero() || g.Since.Before(f.OldestFailure) {
+			f.OldestFailure = g.Since
+		}
+	}
+	f.Uncounted = all >= FiguresMost
+}

@@ -125,6 +125,15 @@ func contains(r vbc.Recording, text string) bool {
 	})
 }
 
+// NotBefore is the first whole millisecond that isn't before t.
+func NotBefore(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return ms
+}
+
 // Grouping is what recordings are counted by.
 type Grouping string
 

@@ -139,6 +139,16 @@ func Bare(id int64, start time.Time, size int64) json.RawMessage {
 	return fmt.Appendf(nil, `{"id":%d,"start":"%s","file_size_in_bytes":%d}`, id, vbc.FormatTime(start), size)
 }
 
+// Erasure is Bare for a row that begins at a millisecond of Unix time.
+func Erasure(id, ms, size int64) json.RawMessage {
+	start := time.UnixMilli(ms).UTC()
+	text := vbc.FormatTime(start)
+	if part := start.Format(".000"); part != ".000" {
+		text = text[:len("2006-01-02T15:04:05")] + part + text[len("2006-01-02T15:04:05"):]
+	}
+	return fmt.Appendf(nil, `{"id":%d,"start":"%s","file_size_in_bytes":%d}`, id, text, size)
+}
+
 // isBare reports whether JSON says no more than that.
 func isBare(raw string) bool {
 	var fields map[string]json.RawMessage

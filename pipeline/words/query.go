@@ -26,7 +26,7 @@ type Error struct{ Reason, Hint string }
 func (e *Error) Error() string { return e.Reason }
 
 const (
-	mostWords = 32 // of a query
+	MostWords = 32 // of a query
 	// shortestPrefix keeps a beginning from being that of nearly every word.
 	shortestPrefix = 3
 )
@@ -51,8 +51,8 @@ func Parse(text string) (q Query, err error) {
 			return Query{}, &Error{fmt.Sprintf("%q is too short: nearly every word begins so", last+"*"),
 				fmt.Sprintf("write at least %d letters before the *", shortestPrefix)}
 		}
-		if n += len(t.Words); n > mostWords {
-			return Query{}, &Error{fmt.Sprintf("these are too many words: the limit is %d", mostWords), "use fewer words"}
+		if n += len(t.Words); n > MostWords {
+			return Query{}, &Error{fmt.Sprintf("these are too many words: the limit is %d", MostWords), "use fewer words"}
 		}
 		if !slices.ContainsFunc(q.Terms, func(o Term) bool { return o.Prefix == t.Prefix && slices.Equal(o.Words, t.Words) }) {
 			q.Terms = append(q.Terms, t)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
@@ -71,5 +72,37 @@ const callColumns = "odd, duration, direction, caller_id, dnis, cnam, call_id, f
 // them as the table has it.
 var callTypes = []string{"bool", "bigint", "text", "text", "text", "text", "text", "text", "text", "text"}
 
-const callFields = `u.odd, u.duration, u.direction, u.caller_id, u.dnis, u.cnam, u.call_id, u.file_name, ` +
+const callFields = `u.duration, u.direction, u.caller_id, u.dnis, u.cnam, u.call_id, u.file_name, ` +
 	`ARRAY(SELECT jsonb_array_elements_text(u.extensions::jsonb)), ARRAY(SELECT jsonb_array_elements_text(u.rule_ids::jsonb))`
+
+// rewriting is what VBC says now of rows that are known.
+type rewriting struct {
+	keys
+	calls
+	raw   [][]byte
+	said  []string
+	start []int64
+}
+
+func (w *rewriting) add(r vbc.Recording, said []manifest.Said) {
+	w.keys.add(r)
+	w.calls.add(callOf(r))
+	w.raw, w.said, w.start = append(w.raw, r.Raw), append(w.said, manifest.EncodeSaid(said)), append(w.start, r.Start.UnixMilli())
+}
+
+// write writes it down in recording and call, with one statement. more sets other columns
+// of recording, and its values begin with $19.
+func (w *rewriting) write(tx *txn, more string, values ...any) error {
+	if len(w.raw) == 0 {
+		return nil
+	}
+	all := append(w.keys.values(w.raw, w.said, w.start), w.calls.values()...)
+	// Where VBC says another start than was written down, of which no more than the second
+	// was known, the call is odd.
+	_, err := tx.Exec(`WITH u AS (SELECT * FROM unnest(`+arrays(2, keyTypes, []string{"bytea", "text", "bigint"}, callTypes)+`)
+			AS u (kind, owner, id, nth, raw, said, start, `+callColumns+`)),
+		r AS (UPDATE vbcvault.recording r SET raw = u.raw, said = u.said`+more+` FROM u WHERE `+theseRows+` RETURNING r.start AS began, u.*)
+		UPDATE vbcvault.call c SET (`+callColumns+`) = (SELECT u.odd OR u.start <> u.began, `+callFields+`)
+			FROM r AS u WHERE c.account = $1 AND c.start = u.began AND c.kind = u.kind AND c.owner = u.owner AND c.id = u.id AND c.nth = u.nth`, append(all, values...)...)
+	return err
+}

@@ -14,7 +14,7 @@ import (
 
 // checks are statements that say what of a manifest is wrong. Each sees one moment, also
 // while a run goes on.
-var checks = []string{checkTally, checkCalls}
+var checks = []string{checkTally, checkCalls, checkWords}
 
 // checkTally says what is counted otherwise than the recordings are.
 const checkTally = `WITH counted AS (SELECT state, recordings, bytes FROM vbcvault.tally WHERE account = $1 AND recordings <> 0),

@@ -70,19 +70,26 @@ func (m *Manifest) writer() {
 				more = false
 			}
 		}
-		for i, err := range m.commit(batch) {
-			batch[i].done <- err
+		for rest := batch; len(rest) > 0; {
+			errs := m.commit(rest)
+			for i, err := range errs {
+				rest[i].done <- err
+			}
+			rest = rest[len(errs):]
 		}
 	}
 }
 
-// How long a change is tried again whose connection broke: a run's, as long as it has
-// its lease. One try may take a third of that, so that a lock is never kept for longer
-// by a machine that stands still: see begin.
-const besideFor = 15 * time.Second
+// besideFor is how long a change is tried again whose connection broke: as long as a server
+// takes to start again. A run's is as long as it has its lease.
+const besideFor = 20 * time.Second
 
-// commit carries out the changes in one transaction. A change that fails is
-// taken back alone; if the transaction fails, all have failed.
+// oneTry is how long one transaction may take, so that nobody waits longer for the lock.
+func (m *Manifest) oneTry() time.Duration { return m.leaseFor / 6 }
+
+// commit carries out the first of the changes, as many as a transaction has time for, and
+// says what came of each. A change that fails is taken back alone; if the transaction
+// fails, all have failed.
 //
 // Where a connection breaks, it is tried again, as long as nothing can have come of it:
 // before the COMMIT was sent, or where the mark that this try would have left isn't
@@ -96,12 +103,18 @@ func (m *Manifest) commit(batch []write) []error {
 		}
 		var again *againError
 		over := m.lease == nil && time.Since(begun) > besideFor
-		if !errors.As(err, &again) || over || m.stillOurs() != nil {
+		if lost := m.stillOurs(); lost != nil && errors.As(err, &again) {
+			err, over = lost, true // which is why it isn't tried again
+		}
+		if !errors.As(err, &again) || over || again.forGood() {
 			errs = make([]error, len(batch))
 			for i := range errs {
 				errs[i] = failed(err)
 			}
 			return errs
+		}
+		if time.Since(begun) >= m.oneTry() {
+			m.endStuck()
 		}
 		time.Sleep(pause)
 		pause = min(2*pause, time.Second)
@@ -110,6 +123,9 @@ func (m *Manifest) commit(batch []write) []error {
 
 // failed is what a change comes to whose transaction failed.
 func failed(err error) error {
+	if unknown, ok := errors.AsType[*manifest.WriteError](err); ok {
+		return unknown // also where the lease is over by now
+	}
 	if lost, ok := errors.AsType[*manifest.LeaseError](err); ok {
 		return lost
 	}
@@ -131,31 +147,46 @@ type againError struct{ err error }
 func (e *againError) Error() string { return e.err.Error() }
 func (e *againError) Unwrap() error { return e.err }
 
+// forGood reports whether it would be the same again.
+func (e *againError) forGood() bool {
+	const lacksRight, noTable = "42501", "42P01"
+	server, ok := errors.AsType[*pgconn.PgError](e.err)
+	return ok && (server.Code == lacksRight || server.Code == noTable)
+}
+
 // try carries out the changes once. An error is one of the transaction.
 func (m *Manifest) try(batch []write) ([]error, error) {
 	if err := m.stillOurs(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), m.leaseFor/3)
+	ctx, cancel := context.WithTimeout(context.Background(), m.oneTry())
 	defer cancel()
+	begun := time.Now()
 	conn, err := m.db.writes.Acquire(ctx)
 	if err != nil {
 		return nil, &againError{err}
 	}
 	defer conn.Release()
-	tx, err := conn.Begin(ctx)
+	// What a transaction reads once it has the lock must be what the one before has left:
+	// with another isolation, which a server may have as its default, it would be what was
+	// there when it began to wait.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return nil, &againError{err}
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // there may be nothing to take back
+	defer m.takeBack(tx)
 	mark := rand.Text()
 	if err := m.lock(ctx, tx, mark); err != nil {
 		return nil, err
 	}
-	errs := make([]error, len(batch))
-	for i, w := range batch {
-		if errs[i], err = m.carryOut(ctx, tx, w); err != nil {
+	var errs []error
+	for _, w := range batch {
+		own, err := m.carryOut(ctx, tx, w)
+		if err != nil {
 			return nil, &againError{err}
+		}
+		if errs = append(errs, own); time.Since(begun) > m.oneTry()/3 {
+			break // on a slow database, the rest is for the next one
 		}
 	}
 	switch err := m.reallyCommit(ctx, tx); {
@@ -165,13 +196,13 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 		if is, e := m.marked(mark); e == nil && is {
 			m.batch = mark
 		}
-		return nil, err
+		return nil, errors.Join(err, m.stillOurs())
 	case m.lease == nil:
 		return nil, err // whether it is committed, nobody can tell
 	default:
 		is, e := m.marked(mark)
 		if e != nil {
-			return nil, errors.Join(err, e)
+			return nil, &manifest.WriteError{Err: errors.Join(err, e)}
 		}
 		if !is {
 			return nil, &againError{err}
@@ -181,18 +212,34 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 	return errs, nil
 }
 
+// takeBack takes back what a transaction has left undone, if anything. It doesn't wait
+// for a connection through which nothing gets any more.
+func (m *Manifest) takeBack(tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.Background(), m.leaseFor/12)
+	defer cancel()
+	_ = tx.Rollback(ctx) // else the server does it, when it hears of the end
+}
+
 // lock locks the manifest's row of lease until the transaction ends, and leaves the
 // transaction's mark there if it is a run's. It has the server end a transaction of which
 // it hears nothing more: else a machine that stands still would keep others from taking
-// over.
+// over. And it has the commit be on disk when it is answered, also where the database or
+// the user has synchronous_commit off.
 func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
-	const idle = "set_config('idle_in_transaction_session_timeout', $2, true)"
-	timeout := fmt.Sprintf("%dms", (m.leaseFor / 3).Milliseconds())
-	var is string
+	const idle = "set_config('idle_in_transaction_session_timeout', $2, true) || " +
+		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
+	timeout := fmt.Sprintf("%dms", m.oneTry().Milliseconds())
+	var is, movedTo string
 	if m.lease == nil {
 		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
+		if err == nil { // a statement of its own: it sees what was done while the lock was waited for
+			err = tx.QueryRow(ctx, "SELECT coalesce(max(value), '') FROM vbcvault.meta WHERE account = $1 AND key = '"+successor+"'", m.account).Scan(&movedTo)
+		}
 		if err != nil {
 			return &againError{fmt.Errorf("lock the manifest: %w", err)}
+		}
+		if movedTo != "" {
+			return &manifest.MovedError{Path: m.place.String(), To: movedTo}
 		}
 		return nil
 	}
@@ -255,7 +302,7 @@ func (m *Manifest) reallyCommit(ctx context.Context, tx pgx.Tx) error {
 // out of which no answer came. While the server may still be at it, its row is locked.
 func (m *Manifest) marked(mark string) (is bool, err error) {
 	for m.stillOurs() == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), m.leaseFor/6)
+		ctx, cancel := context.WithTimeout(context.Background(), m.oneTry())
 		err = m.db.writes.QueryRow(ctx, "SELECT batch = $2 FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, mark).Scan(&is)
 		cancel()
 		if err == nil {
@@ -306,6 +353,8 @@ func explained(err error) error {
 	switch e.Code {
 	case "53100":
 		return fmt.Errorf("the disk of the database is full: %w", err)
+	case "57014", "55P03":
+		return fmt.Errorf("statement_timeout or lock_timeout of the database, or of its user, is too short, or the database is slow: %w", err)
 	case "25006":
 		return fmt.Errorf("the database takes no changes: it is a replica, or was made read-only: %w", err)
 	case "42501":

@@ -4,24 +4,27 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
-// TestContract holds PostgreSQL to what every manifest promises.
+// TestContract holds PostgreSQL to what every manifest promises. All manifests are in one
+// database, where none may see anything of another.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	manifesttest.Run(t, func(t testing.TB) manifesttest.Place {
-		path := postgrestest.Named(postgrestest.New(t), "m")
-		k, err := receipt.NewKey()
-		if err != nil {
-			t.Fatal(err)
-		}
-		key := postgres.WithKey(k.Secret())
+	manifesttest.Run(t, placesIn(postgrestest.New(t)))
+}
+
+// placesIn are places for manifests in one database.
+func placesIn(database string) func(testing.TB) manifesttest.Place {
+	var number atomic.Int64
+	return func(t testing.TB) manifesttest.Place {
+		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(aKey())
 		return manifesttest.Place{
 			Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
 				return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
@@ -33,7 +36,7 @@ func TestContract(t *testing.T) {
 				return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
 			},
 		}
-	})
+	}
 }
 
 // opened keeps a nil manifest from being one that isn't nil.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -88,11 +89,18 @@ func shareHold(tx *txn, t manifest.HoldText, signed string) error {
 		}
 		return nil
 	}
-	// What was lost is to be stored beside the archive again.
-	_, err := tx.Exec(`INSERT INTO vbcvault.hold AS h (account, number, digest, made)
-		SELECT $1, CASE WHEN $2::bigint > 0 AND NOT EXISTS (SELECT 1 FROM vbcvault.hold WHERE account = $1 AND number = $2) THEN $2 ELSE coalesce(max(number), 0) + 1 END, $3, $4
-		FROM vbcvault.hold WHERE account = $1
-		ON CONFLICT (account, digest) DO UPDATE SET made = excluded.made, stored = 0 WHERE h.made = ''`, t.Number, t.Hold.String(), t.Text)
+	var known bool
+	err := tx.QueryRow("SELECT made <> '' FROM vbcvault.hold WHERE account = $1 AND digest = $2", t.Hold.String()).Scan(&known)
+	switch {
+	case known:
+		return nil
+	case err == nil: // what was lost is to be stored beside the archive again
+		_, err = tx.Exec("UPDATE vbcvault.hold SET made = $2, stored = 0 WHERE account = $1 AND digest = $3", t.Text, t.Hold.String())
+	case errors.Is(err, pgx.ErrNoRows): // no ON CONFLICT: the page may add holds, and change none of their texts
+		_, err = tx.Exec(`INSERT INTO vbcvault.hold (account, number, digest, made)
+			SELECT $1, CASE WHEN $2::bigint > 0 AND NOT EXISTS (SELECT 1 FROM vbcvault.hold WHERE account = $1 AND number = $2) THEN $2 ELSE coalesce(max(number), 0) + 1 END, $3, $4
+			FROM vbcvault.hold WHERE account = $1`, t.Number, t.Hold.String(), t.Text)
+	}
 	if err != nil {
 		return writeError(err)
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -31,6 +32,8 @@ const (
 	theseKeys = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS u (kind, owner, id, nth)"
 	theseRows = "r.account = $1 AND r.kind = u.kind AND r.owner = u.owner AND r.id = u.id AND r.nth = u.nth"
 )
+
+var keyTypes = []string{"text", "text", "bigint", "bigint"}
 
 func (all *keys) values(more ...any) []any {
 	return append([]any{all.kind, all.owner, all.id, all.nth}, more...)
@@ -63,26 +66,24 @@ func (w *rowsToWrite) add(r manifest.Row, displaced int64) {
 	w.refuted, w.unvouched = append(w.refuted, r.Refuted), append(w.unvouched, r.Unvouched)
 }
 
-// rowArrays are the types of what insertRows is given, behind the keys and before the calls.
-var rowArrays = []string{
-	"bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bytea", "text", "text", "text", "text", "text", "text", "bool", "bool",
+// arrays are the values, from $from on, that are arrays of these types.
+func arrays(from int, types ...[]string) string {
+	all := slices.Concat(types...)
+	for i, t := range all {
+		all[i] = fmt.Sprintf("$%d::%s[]", from+i, t)
+	}
+	return strings.Join(all, ", ")
 }
 
 // insertText puts rows into recording and call in one statement.
-var insertText = func() string {
-	types := append([]string{"text", "text", "bigint", "bigint"}, append(rowArrays, callTypes...)...)
-	for i, t := range types {
-		types[i] = fmt.Sprintf("$%d::%s[]", i+2, t)
-	}
-	return `WITH u AS (SELECT * FROM unnest(` + strings.Join(types, ", ") + `) AS u (kind, owner, id, nth,
-			start, size, bytes, stored_at, archived_at, seen_run, displaced, raw, state, audio, sidecar, transcript, damaged, said, refuted, unvouched, ` + callColumns + `)),
-		written AS (INSERT INTO vbcvault.recording (account, kind, owner, id, nth, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, seen_run,
-				displaced, damaged, refuted, said, unvouched)
-			SELECT $1, kind, owner, id, nth, start, size, raw, state, nullif(audio, '')::jsonb, nullif(sidecar, '')::jsonb, nullif(transcript, '')::jsonb, stored_at, archived_at, seen_run,
-				displaced, damaged, refuted, said, unvouched FROM u)
-		INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
-			SELECT $1, start, kind, owner, id, nth, state, bytes, transcript <> '', ` + callFields + ` FROM u`
-}()
+var insertText = `WITH u AS (SELECT * FROM unnest(` + arrays(2, keyTypes, slices.Repeat([]string{"bigint"}, 7), []string{"bytea", "text", "text", "text", "text", "text", "text", "bool", "bool"}, callTypes) + `)
+		AS u (kind, owner, id, nth, start, size, bytes, stored_at, archived_at, seen_run, displaced, raw, state, audio, sidecar, transcript, damaged, said, refuted, unvouched, ` + callColumns + `)),
+	written AS (INSERT INTO vbcvault.recording (account, kind, owner, id, nth, start, size, raw, state, audio, sidecar, transcript, stored_at, archived_at, seen_run,
+			displaced, damaged, refuted, said, unvouched)
+		SELECT $1, kind, owner, id, nth, start, size, raw, state, nullif(audio, '')::jsonb, nullif(sidecar, '')::jsonb, nullif(transcript, '')::jsonb, stored_at, archived_at, seen_run,
+			displaced, damaged, refuted, said, unvouched FROM u)
+	INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
+		SELECT $1, start, kind, owner, id, nth, state, bytes, transcript <> '', odd, ` + callFields + ` FROM u`
 
 // insertRows adds rows whose keys are free.
 func insertRows(tx *txn, w *rowsToWrite) error {

@@ -44,20 +44,43 @@ func (unleased) Fence() (int64, string) { return 0, "" }
 
 // takeLease takes the lease that nobody has.
 func takeLease(ctx context.Context, m *Manifest) (*lease, error) {
-	l := &lease{m: m, holder: rand.Text(), lasts: m.leaseFor, done: make(chan struct{}), lost: make(chan struct{}), renewed: moment.Now()}
-	err := m.db.QueryRow(ctx, `UPDATE vbcvault.lease SET fence = fence + 1, holder = $2, machine = $3, until = clock_timestamp() + $4::bigint * interval '1 microsecond',
-		since = clock_timestamp(), clean = false WHERE account = $1 AND until <= clock_timestamp() RETURNING fence, batch`,
-		m.account, l.holder, m.machine, l.lasts.Microseconds()).Scan(&l.fence, &m.batch)
+	l := &lease{m: m, holder: rand.Text(), lasts: m.leaseFor, done: make(chan struct{}), lost: make(chan struct{})}
+	take := func() error {
+		l.renewed = moment.Now()
+		return l.take(ctx)
+	}
+	err := anew(take)
+	for range 3 {
+		if !isLocked(err) {
+			break
+		}
+		m.endStuck()
+		err = anew(take)
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, heldBy(ctx, m)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take the lease: %w", err)
+		return nil, fmt.Errorf("take the lease: %w", explained(err))
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	go l.renew(renewing)
 	return l, nil
+}
+
+// take asks the database for the lease once, and gets it also where the answer to an
+// earlier try was lost. The error is pgx.ErrNoRows if somebody else has it.
+func (l *lease) take(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.lasts/2)
+	defer cancel()
+	var both pgx.Batch
+	l.m.lockFor(&both, l.lasts/10)
+	both.Queue(`UPDATE vbcvault.lease SET fence = fence + 1, holder = $2, machine = $3, until = clock_timestamp() + $4::bigint * interval '1 microsecond',
+		since = clock_timestamp(), clean = false WHERE account = $1 AND (until <= clock_timestamp() OR holder = $2) RETURNING fence, batch`,
+		l.m.account, l.holder, l.m.machine, l.lasts.Microseconds()).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&l.fence, &l.m.batch) })
+	return l.m.db.leases.SendBatch(ctx, &both).Close()
 }
 
 // heldBy is the error that says who has the lease.
@@ -122,7 +145,9 @@ func (l *lease) renew(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			wait = min(every/4, time.Second)
+			if wait = min(every/4, time.Second); isLocked(err) {
+				l.m.endStuck()
+			}
 		case !granted:
 			l.lose("it has ended in the database, and another machine may have it")
 			return
@@ -141,7 +166,7 @@ func (l *lease) renew(ctx context.Context) {
 // transaction that has locked it, were it our own: there are few connections for this.
 func (l *lease) ask(ctx context.Context) (granted bool, err error) {
 	var both pgx.Batch
-	both.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", (l.lasts/30).Milliseconds()))
+	l.m.lockFor(&both, l.lasts/30)
 	both.Queue(`UPDATE vbcvault.lease SET until = clock_timestamp() + $4::bigint * interval '1 microsecond'
 		WHERE account = $1 AND fence = $2 AND holder = $3 AND until > clock_timestamp()`, l.m.account, l.fence, l.holder, l.lasts.Microseconds()).
 		Exec(func(tag pgconn.CommandTag) error { granted = tag.RowsAffected() > 0; return nil })
@@ -158,7 +183,13 @@ func (l *lease) giveBack() error {
 	l.lose("it was given back")
 	ctx, cancel := context.WithTimeout(context.Background(), l.lasts/4)
 	defer cancel()
-	_, err := l.m.db.leases.Exec(ctx, "UPDATE vbcvault.lease SET until = '-infinity', clean = true WHERE account = $1 AND fence = $2 AND holder = $3", l.m.account, l.fence, l.holder)
+	var err error
+	for range leaseConnections + 1 { // each of which may have broken unnoticed
+		_, err = l.m.db.leases.Exec(ctx, "UPDATE vbcvault.lease SET until = '-infinity', clean = true WHERE account = $1 AND fence = $2 AND holder = $3", l.m.account, l.fence, l.holder)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("give back the lease of manifest %s, which ends by itself: %w", l.m.place.Name, err)
 	}

@@ -21,7 +21,7 @@ import (
 func (m *Manifest) Add(ctx context.Context, run int64, recordings []vbc.Recording) ([]manifest.Sighting, error) {
 	seen := make([]manifest.Sighting, len(recordings))
 	err := m.do(ctx, func(tx *txn) error {
-		return inRounds(recordings, func(these []int) error {
+		return inRounds(len(recordings), func(i int) vbc.Key { return recordings[i].Key() }, func(these []int) error {
 			if err := add(tx, run, recordings, these, seen); err != nil {
 				return writeError(err)
 			}
@@ -31,23 +31,23 @@ func (m *Manifest) Add(ctx context.Context, run int64, recordings []vbc.Recordin
 	return seen, err
 }
 
-// inRounds calls f for some of recordings at once, by their indexes, all of which have
-// other keys: what is shown twice comes again in the next round.
-func inRounds(recordings []vbc.Recording, f func(these []int) error) error {
-	left := make([]int, len(recordings))
+// inRounds calls f for some of n at once, by their indexes, all of which have other keys:
+// what has a key again comes in the next round.
+func inRounds(n int, key func(i int) vbc.Key, f func(these []int) error) error {
+	left := make([]int, n)
 	for i := range left {
 		left[i] = i
 	}
 	for len(left) > 0 {
 		var these, others []int
-		shown := make(map[vbc.Key]bool, len(left))
+		taken := make(map[vbc.Key]bool, len(left))
 		for _, i := range left {
-			if key := recordings[i].Key(); shown[key] {
+			if taken[key(i)] {
 				others = append(others, i)
-			} else {
-				shown[key] = true
-				these = append(these, i)
+				continue
 			}
+			taken[key(i)] = true
+			these = append(these, i)
 		}
 		if err := f(these); err != nil {
 			return err
@@ -112,10 +112,10 @@ func (m *Manifest) Look(ctx context.Context, r vbc.Recording) (manifest.Row, man
 
 // shown is what a listing changes.
 type shown struct {
-	displacing, back, same, changed []vbc.Recording
-	said                            []string // of changed
-	begun                           rowsToWrite
-	recalling                       []vbc.Key
+	displacing, back, same []vbc.Recording
+	changed                rewriting
+	begun                  rowsToWrite
+	recalling              []vbc.Key
 }
 
 // add writes down that a listing of run has shown some recordings, all of other keys.
@@ -155,7 +155,9 @@ func (c *shown) note(run int64, r vbc.Recording, s manifest.Sighted) {
 	case s.Raw == string(r.Raw) || s.Is == manifest.ErasedAgain: // spares writing what is made of it
 		c.same = append(c.same, r)
 	default:
-		c.changed, c.said = append(c.changed, r), append(c.said, manifest.EncodeSaid(s.Said))
+		// The latest JSON is kept: a download_url may have been renewed. What holds look
+		// at isn't forgotten with the one before.
+		c.changed.add(r, s.Said)
 	}
 	if s.Recalls {
 		c.recalling = append(c.recalling, r.Key())
@@ -180,7 +182,7 @@ func (c *shown) write(tx *txn, run int64) error {
 		_, err = tx.Exec("UPDATE vbcvault.recording r SET seen_run = $6, displaced = 0 FROM "+theseKeys+" WHERE "+theseRows, all.values(run)...)
 	}
 	if err == nil {
-		err = changed(tx, run, c.changed, c.said)
+		err = c.changed.write(tx, ", seen_run = $19, displaced = 0", run)
 	}
 	for _, key := range c.recalling {
 		if err == nil {
@@ -189,36 +191,6 @@ func (c *shown) write(tx *txn, run int64) error {
 	}
 	return err
 }
-
-// changed writes down what VBC says of recordings now. The latest JSON is kept: a
-// download_url may have been renewed. What holds look at isn't forgotten with the one
-// before.
-func changed(tx *txn, run int64, recordings []vbc.Recording, said []string) error {
-	if len(recordings) == 0 {
-		return nil
-	}
-	var all keys
-	var now calls
-	var raw [][]byte
-	var start []int64
-	for _, r := range recordings {
-		all.add(r)
-		now.add(callOf(r))
-		raw, start = append(raw, r.Raw), append(start, r.Start.UnixMilli())
-	}
-	_, err := tx.Exec(changeText, all.values(append([]any{run, raw, said, start}, now.values()...)...)...)
-	return err
-}
-
-// changeText changes recording and call in one statement. Where the start is another one
-// than was written down, within a second of which no more was known, the call is odd.
-const changeText = `WITH u AS (SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $7::bytea[], $8::text[], $9::bigint[],
-			$10::bool[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[])
-			AS u (kind, owner, id, nth, raw, said, start, ` + callColumns + `)),
-		r AS (UPDATE vbcvault.recording r SET seen_run = $6, displaced = 0, raw = u.raw, said = u.said FROM u WHERE ` + theseRows + ` RETURNING r.start AS began, u.*)
-	UPDATE vbcvault.call c SET (` + callColumns + `) = (SELECT u.odd OR u.start <> u.began, u.duration, u.direction, u.caller_id, u.dnis, u.cnam, u.call_id, u.file_name,
-			ARRAY(SELECT jsonb_array_elements_text(u.extensions::jsonb)), ARRAY(SELECT jsonb_array_elements_text(u.rule_ids::jsonb)))
-		FROM r AS u WHERE c.account = $1 AND c.start = u.began AND c.kind = u.kind AND c.owner = u.owner AND c.id = u.id AND c.nth = u.nth`
 
 // share has all rows of one call know what VBC has said in any of them.
 func share(tx *txn, key vbc.Key) error {
@@ -258,7 +230,7 @@ func displace(tx *txn, run int64, recordings []vbc.Recording) error {
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx *txn) error {
 		still = nil
-		return inRounds(recordings, func(these []int) error {
+		return inRounds(len(recordings), func(i int) vbc.Key { return recordings[i].Key() }, func(these []int) error {
 			some := make([]vbc.Recording, len(these))
 			for n, i := range these {
 				some[n] = recordings[i]

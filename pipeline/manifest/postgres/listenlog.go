@@ -99,7 +99,7 @@ func listeningTerms(q manifest.ListeningQuery, before int64) (text string, args 
 		from = `c.odd FROM vbcvault.listening AS l JOIN vbcvault.recording AS r ON r.account = $1 AND r.kind = l.kind AND r.owner = l.owner AND r.id = l.id AND r.nth = l.nth
 			JOIN vbcvault.call AS c ON c.account = $1 AND c.start = r.start AND c.kind = r.kind AND c.owner = r.owner AND c.id = r.id AND c.nth = r.nth`
 		if !s.Since.IsZero() {
-			where = append(where, "c.start >= "+arg(notBefore(s.Since)))
+			where = append(where, "c.start >= "+arg(manifest.NotBefore(s.Since)))
 		}
 		if s.Extensions != nil {
 			some := []string{}
@@ -121,10 +121,10 @@ func listeningTerms(q manifest.ListeningQuery, before int64) (text string, args 
 		}
 	}
 	if !q.Since.IsZero() {
-		where = append(where, "l.at >= "+arg(notBefore(q.Since)))
+		where = append(where, "l.at >= "+arg(manifest.NotBefore(q.Since)))
 	}
 	if !q.Until.IsZero() {
-		where = append(where, "l.at < "+arg(notBefore(q.Until)))
+		where = append(where, "l.at < "+arg(manifest.NotBefore(q.Until)))
 	}
 	return "SELECT " + listenedColumns + ", " + from + " WHERE " + strings.Join(where, " AND ") + " ORDER BY l.number DESC LIMIT " + arg(listeningsPage), args
 }
@@ -147,10 +147,10 @@ func (m *Manifest) inScope(ctx context.Context, s manifest.Scope, r listened, l 
 func (m *Manifest) Listened(ctx context.Context, since, until time.Time) ([]manifest.ListenerMonth, error) {
 	last := int64(math.MaxInt64)
 	if !until.IsZero() {
-		last = notBefore(until)
+		last = manifest.NotBefore(until)
 	}
 	return query(ctx, m, pgx.RowToStructByPos[manifest.ListenerMonth], `SELECT vbcvault.month_of(at) AS month, who, how, count(*) FROM vbcvault.listening
-		WHERE account = $1 AND at >= $2 AND at < $3 AND seq >= 0 AND text <> '' GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3`, notBefore(since), last)
+		WHERE account = $1 AND at >= $2 AND at < $3 AND seq >= 0 AND text <> '' GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3`, manifest.NotBefore(since), last)
 }
 
 // ListeningTexts yields all that is written down, in the order of numbers.

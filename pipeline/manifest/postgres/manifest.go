@@ -58,6 +58,7 @@ type options struct {
 	program  string
 	machine  string
 	leaseFor time.Duration
+	look     int           // how many calls a search looks at first
 	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 	password func() string // the same of WithPassword
 }
@@ -94,7 +95,7 @@ func WithPassword(secret string) Option {
 
 func decided(all []Option) options {
 	none := func() string { return "" }
-	o := options{leaseFor: manifest.LeaseFor, givenKey: none, password: none}
+	o := options{leaseFor: manifest.LeaseFor, look: firstLook, givenKey: none, password: none}
 	for _, option := range all {
 		option(&o)
 	}
@@ -121,7 +122,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 		err = m.pinKey(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, err), m.Close())
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, explained(err)), m.Close())
 	}
 	return m, nil
 }
@@ -152,7 +153,7 @@ func OpenReadOnly(ctx context.Context, path string, options ...Option) (*Manifes
 		err = m.find(ctx, false)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, err), m.Close())
+		return nil, errors.Join(fmt.Errorf("open manifest %s: %w", m.place, explained(err)), m.Close())
 	}
 	return m, nil
 }
@@ -170,12 +171,16 @@ func connect(ctx context.Context, path string, all []Option) (*Manifest, error) 
 	return m, nil
 }
 
+var errNoName = errors.New("the address says no manifest=NAME")
+
 // find finds the manifest by its name, or makes it.
 func (m *Manifest) find(ctx context.Context, orMake bool) error {
 	if m.place.Name == "" {
-		return errors.New("the address says no manifest=NAME")
+		return errNoName
 	}
-	err := m.db.QueryRow(ctx, "SELECT id FROM vbcvault.account WHERE name = $1", m.place.Name).Scan(&m.account)
+	err := anew(func() error {
+		return m.db.QueryRow(ctx, "SELECT id FROM vbcvault.account WHERE name = $1", m.place.Name).Scan(&m.account)
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && orMake:
 		err = m.make(ctx)

@@ -28,7 +28,7 @@ type migration struct {
 }
 
 var migrations = []migration{
-	{files: []string{"base.sql", "recording.sql", "receipt.sql", "hold.sql", "run.sql", "settings.sql", "listening.sql"}, oldest: 1},
+	{files: []string{"base.sql", "recording.sql", "receipt.sql", "hold.sql", "run.sql", "settings.sql", "listening.sql", "search.sql", "quota.sql"}, oldest: 1},
 }
 
 // Format is the newest format of the tables, and the one that this program makes; it
@@ -42,7 +42,11 @@ const advisory = 0x76626376
 // prepare makes or changes the tables if they aren't of the newest format, or, unless it
 // may, says so.
 func (m *Manifest) prepare(ctx context.Context, mayChange bool) error {
-	is, err := formatOf(ctx, m.db)
+	var is int
+	err := anew(func() (err error) {
+		is, err = formatOf(ctx, m.db)
+		return err
+	})
 	if err != nil || is >= len(migrations) {
 		return err
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type pool struct {
 	*pgxpool.Pool // for reading
 	writes        *pgxpool.Pool
 	leases        *pgxpool.Pool
+	quotas        *pgxpool.Pool
 	dsn           string
 	used          int
 }
@@ -33,8 +35,9 @@ const (
 	readingConnections = 6
 	writingConnections = 4
 	leaseConnections   = 2
+	quotaConnections   = 2
 
-	MaxConnections = readingConnections + writingConnections + leaseConnections
+	MaxConnections = readingConnections + writingConnections + leaseConnections + quotaConnections
 )
 
 // pooled are the connections to a place's database, until release.
@@ -51,7 +54,7 @@ func pooled(ctx context.Context, place Place, password string) (*pool, error) {
 		return p, nil
 	}
 	p := &pool{dsn: key, used: 1}
-	for of, most := range map[**pgxpool.Pool]int32{&p.Pool: readingConnections, &p.writes: writingConnections, &p.leases: leaseConnections} {
+	for of, most := range map[**pgxpool.Pool]int32{&p.Pool: readingConnections, &p.writes: writingConnections, &p.leases: leaseConnections, &p.quotas: quotaConnections} {
 		if *of, err = connections(ctx, dsn, password, most); err != nil {
 			p.close()
 			return nil, err
@@ -80,6 +83,8 @@ func connections(ctx context.Context, dsn, password string, most int32) (*pgxpoo
 		config.ConnConfig.Password = password
 	}
 	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	// A server that is no longer there says nothing: who waits for it finds out.
+	config.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}).DialContext
 	// With PgBouncer, each transaction may come to another session: no statement may be
 	// prepared in one for the next.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
@@ -102,7 +107,7 @@ func (p *pool) release() {
 }
 
 func (p *pool) close() {
-	for _, some := range []*pgxpool.Pool{p.Pool, p.writes, p.leases} {
+	for _, some := range []*pgxpool.Pool{p.Pool, p.writes, p.leases, p.quotas} {
 		if some != nil {
 			some.Close()
 		}

@@ -30,7 +30,19 @@ func (r reading) QueryRow(text string, args ...any) pgx.Row {
 
 // row reads one row; arguments begin with $2.
 func (m *Manifest) row(ctx context.Context, text string, args ...any) pgx.Row {
-	return m.db.QueryRow(ctx, text, append([]any{m.account}, args...)...)
+	return lateRow{ctx, m, text, append([]any{m.account}, args...)}
+}
+
+// lateRow is a row that is read when it is scanned.
+type lateRow struct {
+	ctx  context.Context
+	m    *Manifest
+	text string
+	args []any
+}
+
+func (r lateRow) Scan(dest ...any) error {
+	return r.m.again(r.ctx, func() error { return r.m.db.QueryRow(r.ctx, r.text, r.args...).Scan(dest...) })
 }
 
 // query reads all rows of a statement whose arguments begin with $2; what yields many
@@ -41,11 +53,20 @@ func query[T any](ctx context.Context, m *Manifest, scan func(pgx.CollectableRow
 
 // collect is query of any reader.
 func collect[T any](from reader, scan func(pgx.CollectableRow) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := from.Query(text, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
+	var all []T
+	read := func() error {
+		rows, err := from.Query(text, args...)
+		if err == nil {
+			all, err = pgx.CollectRows(rows, scan)
+		}
+		return err
 	}
-	all, err := pgx.CollectRows(rows, scan)
+	var err error
+	if outside, ok := from.(reading); ok {
+		err = outside.m.again(outside.ctx, read)
+	} else {
+		err = read()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}

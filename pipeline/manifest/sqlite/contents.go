@@ -149,3 +149,12 @@ func fill(tx txn, c manifest.Chunk) error {
 	}
 	return nil
 }
+
+// CreateCopy makes a manifest at path that has all that another one has; see Create. The
+// other one's key, which signs its receipts, is this one's too, and isn't brought along.
+func CreateCopy(ctx context.Context, path string, contents iter.Seq2[manifest.Record, error], options ...Option) error {
+	return Create(ctx, path, func(m *Manifest) error { return m.Fill(ctx, contents) }, append(options, unkeyed)...)
+}
+
+// unkeyed has a manifest that is being made get no key of its own.
+func unkeyed(m *Manifest) { m.unkeyed = true }

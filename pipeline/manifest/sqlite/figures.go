@@ -50,31 +50,13 @@ const failures = `SELECT code, known, count(*), min(since) FROM (
 	) GROUP BY code, known ORDER BY code`
 
 func (m *Manifest) countFailures(ctx context.Context, f *manifest.Figures) error {
-	type group struct {
-		code         string
-		acknowledged bool
-		n, since     int64
-	}
-	groups, err := query(ctx, m, func(rows *sql.Rows) (g group, err error) {
-		return g, rows.Scan(&g.code, &g.acknowledged, &g.n, &g.since)
+	groups, err := query(ctx, m, func(rows *sql.Rows) (g manifest.FailureGroup, err error) {
+		var since int64
+		err = rows.Scan(&g.Code, &g.Acknowledged, &g.Recordings, &since)
+		g.Since = fromMillis(since)
+		return g, err
 	}, failures, manifest.FiguresMost)
-	var all int64
-	for _, g := range groups {
-		if n := len(f.Failures); n == 0 || f.Failures[n-1].Code != g.code {
-			f.Failures = append(f.Failures, manifest.FailureCount{Code: g.code})
-		}
-		c := &f.Failures[len(f.Failures)-1]
-		all += g.n
-		if g.acknowledged {
-			c.Acknowledged += g.n
-			continue
-		}
-		c.Recordings += g.n
-		if since := fromMillis(g.since); f.OldestFailure.IsZero() || since.Before(f.OldestFailure) {
-			f.OldestFailure = since
-		}
-	}
-	f.Uncounted = all >= manifest.FiguresMost
+	f.AddFailures(groups)
 	return err
 }
 

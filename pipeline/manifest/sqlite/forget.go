@@ -4,8 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/vbc"
@@ -47,22 +45,18 @@ func forgetAround(tx txn, r vbc.Recording) error {
 	for _, text := range []string{"DELETE FROM listing WHERE filter <> ''", "DELETE FROM export WHERE filter <> ''",
 		"DELETE FROM meta WHERE key GLOB 'scan * * ?*'", "UPDATE trouble SET filter = '' WHERE filter <> ''",
 		"UPDATE run SET options = json_remove(options, '$.Filter') WHERE json_valid(options) AND json_type(options, '$.Filter') IS NOT NULL",
-		"UPDATE run SET options = json_set(options, '$.filter', '" + filterErased + "') WHERE json_valid(options) AND json_type(options, '$.filter') IS NOT NULL"} {
+		"UPDATE run SET options = json_set(options, '$.filter', '" + manifest.TextErased + "') WHERE json_valid(options) AND json_type(options, '$.filter') IS NOT NULL"} {
 		if _, err := tx.Exec(text); err != nil {
 			return writeError(err)
 		}
 	}
-	for _, text := range textsOf(row) {
+	for _, text := range row.Quotes() {
 		if err := unquote(tx, text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// filterErased is in place of a run's filter from an erasure on, and of what other
-// texts have quoted of the call: that there was something is left.
-const filterErased = "erased"
 
 // unquote has no trouble, and no end of a run, quote a text any more.
 func unquote(tx txn, text string) error {
@@ -74,29 +68,9 @@ func unquote(tx txn, text string) error {
 		`UPDATE run SET summary = json_replace(summary, '$.stopped', replace(summary ->> '$.stopped', ?1, ?2))
 			WHERE json_valid(summary) AND instr(summary ->> '$.stopped', ?1)`,
 	} {
-		if _, err := tx.Exec(change, text, filterErased); err != nil {
+		if _, err := tx.Exec(change, text, manifest.TextErased); err != nil {
 			return writeError(err)
 		}
 	}
 	return nil
-}
-
-// shortest is how many bytes a text needs to tell of anybody. What is shorter may be
-// part of any word.
-const shortest = 3
-
-// textsOf are the texts by which a call is known: numbers and names of those who
-// spoke, and of the file. Longer ones come first, since others may be part of them.
-func textsOf(r manifest.Row) (texts []string) {
-	callers := []string{r.CallerID, r.DNIS}
-	for _, s := range r.Said {
-		callers = append(callers, s.CallerID)
-	}
-	for _, text := range append(callers, manifest.Digits(r.CallerID), manifest.Digits(r.DNIS), r.CNAM, r.FileName, r.CallID) {
-		if text = strings.TrimSpace(text); len(text) >= shortest && !slices.Contains(texts, text) {
-			texts = append(texts, text)
-		}
-	}
-	slices.SortStableFunc(texts, func(a, b string) int { return len(b) - len(a) })
-	return texts
 }

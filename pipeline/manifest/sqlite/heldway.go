@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -147,34 +146,8 @@ type coveredBy struct {
 
 // unheldTimes are the times of which no hold covers all.
 func unheldTimes(holds []manifest.Hold) (w way) {
-	type span struct{ from, to int64 } // to excluded
-	var held []span
-	for _, h := range holds {
-		if len(h.IDs) > 0 || h.CallerID != "" || h.Extension != "" {
-			continue
-		}
-		s := span{math.MinInt64, math.MaxInt64}
-		if !h.Since.IsZero() {
-			s.from = notBefore(h.Since)
-		}
-		if !h.Until.IsZero() {
-			s.to = h.Until.UnixMilli()
-		}
-		held = append(held, s)
-	}
-	slices.SortFunc(held, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	from := int64(math.MinInt64)
-	add := func(to int64) {
-		if from < to {
-			w.parts = append(w.parts, part{from: inOrder, where: clause{}.and("start >= ? AND start <= ?", from, to), ofCall: true})
-		}
-	}
-	for _, s := range held {
-		add(s.from)
-		from = max(from, s.to)
-	}
-	if from < math.MaxInt64 {
-		add(math.MaxInt64)
+	for _, s := range manifest.UnheldTimes(holds) {
+		w.parts = append(w.parts, part{from: inOrder, where: clause{}.and("start >= ? AND start <= ?", s.From, s.To), ofCall: true})
 	}
 	return w
 }

@@ -117,10 +117,10 @@ func listeningTerms(q manifest.ListeningQuery) (from string, where clause) {
 		}
 	}
 	if !q.Since.IsZero() {
-		where = where.and("l.at >= ?", notBefore(q.Since))
+		where = where.and("l.at >= ?", manifest.NotBefore(q.Since))
 	}
 	if !q.Until.IsZero() {
-		where = where.and("l.at < ?", notBefore(q.Until))
+		where = where.and("l.at < ?", manifest.NotBefore(q.Until))
 	}
 	return from, where
 }
@@ -129,7 +129,7 @@ func listeningTerms(q manifest.ListeningQuery) (from string, where clause) {
 // but for those that SQLite can't tell of.
 func scopeTerms(s manifest.Scope) (c clause) {
 	if !s.Since.IsZero() {
-		c = c.and("c.start >= ?", notBefore(s.Since))
+		c = c.and("c.start >= ?", manifest.NotBefore(s.Since))
 	}
 	if s.Extensions == nil {
 		return c
@@ -161,13 +161,13 @@ func (m *Manifest) inScope(ctx context.Context, s manifest.Scope, r listened, l 
 func (m *Manifest) Listened(ctx context.Context, since, until time.Time) ([]manifest.ListenerMonth, error) {
 	last := int64(math.MaxInt64)
 	if !until.IsZero() {
-		last = notBefore(until)
+		last = manifest.NotBefore(until)
 	}
 	return query(ctx, m, func(rows *sql.Rows) (l manifest.ListenerMonth, err error) {
 		err = rows.Scan(&l.Month, &l.Who, &l.How, &l.Times)
 		return l, err
 	}, `SELECT strftime('%Y-%m', at / 1000, 'unixepoch') AS month, who, how, count(*) FROM listening
-		WHERE at >= ? AND at < ? AND seq >= 0 AND text <> '' GROUP BY month, who, how ORDER BY month DESC, who, how`, notBefore(since), last)
+		WHERE at >= ? AND at < ? AND seq >= 0 AND text <> '' GROUP BY month, who, how ORDER BY month DESC, who, how`, manifest.NotBefore(since), last)
 }
 
 // ListeningTexts yields all that is written down, in the order of numbers.

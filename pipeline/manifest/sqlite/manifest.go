@@ -36,6 +36,7 @@ type Manifest struct {
 	stopped  chan struct{}
 	account  string   // "" until bound
 	creating bool     // within Create
+	unkeyed  bool     // within CreateCopy
 	cache    int      // bytes of each connection's page cache; 0 = SQLite's own 2 MiB
 	known    sync.Map // of reads: text → *sql.Stmt
 
@@ -85,7 +86,10 @@ func Open(ctx context.Context, path string, options ...Option) (*Manifest, error
 		lock.Close()
 		return nil, fmt.Errorf("open manifest %s: %w", path, err)
 	}
-	if err = m.pinKey(ctx); err == nil {
+	if !m.unkeyed {
+		err = m.pinKey(ctx)
+	}
+	if err == nil {
 		err = m.beginWriting(ctx)
 	}
 	if err != nil {

@@ -83,16 +83,16 @@ func (q terms) readable() (c clause) {
 		}
 	}
 	if f.MinDuration > 0 {
-		c = c.and("duration >= ?", notBefore(time.Unix(0, 0).Add(f.MinDuration)))
+		c = c.and("duration >= ?", manifest.NotBefore(time.Unix(0, 0).Add(f.MinDuration)))
 	}
 	if f.MaxDuration > 0 {
 		c = c.and("duration BETWEEN 0 AND ?", f.MaxDuration.Milliseconds()) // 0 is unknown too, see unsure
 	}
 	if !q.Since.IsZero() {
-		c = c.and("start >= ?", notBefore(q.Since))
+		c = c.and("start >= ?", manifest.NotBefore(q.Since))
 	}
 	if !q.Until.IsZero() {
-		c = c.and("start < ?", notBefore(q.Until))
+		c = c.and("start < ?", manifest.NotBefore(q.Until))
 	}
 	if q.Text != "" {
 		c = q.withText(c)
@@ -168,13 +168,4 @@ func (q terms) unsure() string {
 		text += " OR duration = 0" // which is no time at all, or unknown
 	}
 	return "(" + text + ")"
-}
-
-// notBefore is the first whole millisecond that isn't before t.
-func notBefore(t time.Time) int64 {
-	ms := t.UnixMilli()
-	if t.After(time.UnixMilli(ms)) {
-		ms++
-	}
-	return ms
 }

@@ -38,11 +38,11 @@ const (
 // Line leads clients to a server. Its methods may be called concurrently.
 type Line struct {
 	listener net.Listener
-	to       string
 	split    bufio.SplitFunc
 	seen     func(message []byte) Then
 
 	mu      sync.Mutex
+	to      string
 	flows   *sync.Cond
 	stalls  bool
 	broken  bool
@@ -51,7 +51,7 @@ type Line struct {
 }
 
 // New makes a line to a server's address until the test ends.
-func New(t testing.TB, to string) *Line { return Watched(t, to, chunks, nil) }
+func New(t testing.TB, to string) *Line { return Watched(t, to, Chunks, nil) }
 
 // Watched is New with seen called for each message of each client, as split finds them,
 // as soon as it has come. It is called for one message of a connection after the other.
@@ -68,8 +68,8 @@ func Watched(t testing.TB, to string, split bufio.SplitFunc, seen func(message [
 	return l
 }
 
-// chunks are messages where nobody looks at them: whatever comes at once.
-func chunks(data []byte, _ bool) (int, []byte, error) {
+// Chunks are whatever comes at once, such as the head of a request by HTTP/1.1.
+func Chunks(data []byte, _ bool) (int, []byte, error) {
 	if len(data) == 0 {
 		return 0, nil, nil
 	}
@@ -94,6 +94,14 @@ func (l *Line) set(stalls, broken bool) {
 	defer l.mu.Unlock()
 	l.stalls, l.broken = stalls, broken
 	l.flows.Broadcast()
+}
+
+// Lead has new connections go to another server, and breaks those that there are.
+func (l *Line) Lead(to string) {
+	l.mu.Lock()
+	l.to = to
+	l.mu.Unlock()
+	l.Break()
 }
 
 // Break breaks all connections that there are.
@@ -178,7 +186,10 @@ func (c *connection) carry() {
 	if !c.line.wait(c) {
 		return
 	}
-	conn, err := net.Dial("tcp", c.line.to)
+	c.line.mu.Lock()
+	to := c.line.to
+	c.line.mu.Unlock()
+	conn, err := net.Dial("tcp", to)
 	if err != nil {
 		c.reset()
 		return

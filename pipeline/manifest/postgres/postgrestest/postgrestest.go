@@ -79,6 +79,9 @@ func New(t testing.TB) string {
 // Installed is where PostgreSQL's programs are, "" if it isn't installed.
 func Installed() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real // beside which the others are
+		}
 		return filepath.Dir(path)
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")

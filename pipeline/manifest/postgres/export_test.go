@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+)
+
+// AddTo adds to a number of the manifest's, as one change: it would show if that were
+// carried out twice, or not at all.
+func (m *Manifest) AddTo(ctx context.Context, name string, n int) error {
+	return m.exec(ctx, `INSERT INTO vbcvault.meta (account, key, value) VALUES ($1, $2, $3)
+		ON CONFLICT (account, key) DO UPDATE SET value = (meta.value::bigint + excluded.value::bigint)::text`, "test "+name, strconv.Itoa(n))
+}
+
+// Number is what has been added to a number so far.
+func (m *Manifest) Number(ctx context.Context, name string) (int, error) {
+	text, err := m.meta(ctx, "test "+name)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
+// Says has SQL carried out as a change, with the manifest's number as $1, and is what it
+// says.
+func (m *Manifest) Says(ctx context.Context, text string) (said string, err error) {
+	err = m.do(ctx, func(tx *txn) error {
+		if err := tx.QueryRow(text).Scan(&said); err != nil {
+			return writeError(err)
+		}
+		return nil
+	})
+	return said, err
+}
+
+// WithLook has searches look at so many calls first, so that a test with few of them sees
+// how they go on.
+func WithLook(calls int) Option { return func(o *options) { o.look = calls } }
