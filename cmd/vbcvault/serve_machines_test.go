@@ -15,15 +15,15 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
-// machine is one of several that serve the accounts of a file, with one database.
-type machine struct {
+// fellow is one of several machines that serve the accounts of a file, with one database.
+type fellow struct {
 	*served
 	name string
 }
 
-// newMachines are machines with one configuration, which aren't started yet. What they
+// newFellows are machines with one configuration, which aren't started yet. What they
 // share is in the first one.
-func newMachines(t *testing.T, s *served, names ...string) (all []*machine) {
+func newFellows(t *testing.T, s *served, names ...string) (all []*fellow) {
 	t.Helper()
 	key, err := receipt.NewKey()
 	if err != nil {
@@ -34,10 +34,9 @@ func newMachines(t *testing.T, s *served, names ...string) (all []*machine) {
 	s.defaults += "  signing-key: {env: SIGNING_KEY}\n"
 	s.write()
 	for _, name := range names {
-		m := &machine{served: &served{world: &world{}}, name: name}
-		*m.served = *s
-		*m.world = *s.world
-		m.state = t.TempDir()
+		copied := *s
+		m := &fellow{served: &copied, name: name}
+		m.world = &world{t: s.t, account: s.account, to: s.to, program: s.program, state: t.TempDir(), open: s.open}
 		m.env = append(append([]string{}, s.env...), "VBCVAULT_MACHINE="+name, "VBCVAULT_STATE_DIR="+m.state)
 		all = append(all, m)
 	}
@@ -45,7 +44,7 @@ func newMachines(t *testing.T, s *served, names ...string) (all []*machine) {
 }
 
 // fleetOf is what vbcvault fleet status says.
-func (m *machine) fleetOf() (is struct {
+func (m *fellow) fleetOf() (is struct {
 	Machines []struct{ Name, State string }
 	Work     []struct{ Account, State, Machine string }
 	Leases   []struct{ Manifest, Machine string }
@@ -65,7 +64,7 @@ func TestServeOnSeveralMachines(t *testing.T) {
 	s := slowly(t, "acme", "bolt", "coda", "dyno")
 	const n = 40
 	s.each(n)
-	all := newMachines(t, s, "one", "two")
+	all := newFellows(t, s, "one", "two")
 	one, two := all[0], all[1]
 	one.start()
 	var asked []*exec.Cmd
