@@ -160,7 +160,7 @@ func TestLostLeaseEndsWaiting(t *testing.T) {
 		if !isA[*manifest.LeaseError](err) || after.Load() > 0 {
 			t.Errorf("%v, %d requests after the lease was lost", err, after.Load())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(20 * time.Second):
 		l.stop()
 		t.Errorf("it waited on: %v", <-ended)
 	}

@@ -136,8 +136,10 @@ func New(o Options) (*Client, error) {
 }
 
 // Close closes the connections that no request uses: whoever has many clients, one
-// after the other, would keep those of all of them for a while.
+// after the other, would keep those of all of them for a while. What is shared with
+// others is told them before, which takes two seconds at most.
 func (c *Client) Close() {
+	c.pacer.tellAll(closeWithin)
 	for _, t := range c.lines {
 		t.CloseIdleConnections()
 	}

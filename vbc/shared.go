@@ -43,7 +43,8 @@ const (
 	lookOften  = 250 * time.Millisecond
 	lookSeldom = 20 * time.Second
 
-	gather = time.Second // so long news wait for others, where nobody waits for them
+	closeWithin = 2 * time.Second // news are told at the end
+	gather      = time.Second     // so long news wait for others, where nobody waits for them
 )
 
 // share is a pacer's part in a quota that others have too. All but its goroutine use it
@@ -57,6 +58,7 @@ type share struct {
 	ahead time.Duration            // our clock, of the clock of all
 	at    bool                     // the goroutine is there
 	woken chan struct{}
+	ended chan struct{} // closed when the goroutine ends
 
 	failing time.Time // since when nothing can be exchanged; zero = it can
 }
@@ -77,7 +79,7 @@ func (s *share) tell(news func(*pace, time.Time)) {
 // wake has the goroutine look what there is to do.
 func (s *share) wake() {
 	if !s.at {
-		s.at = true
+		s.at, s.ended = true, make(chan struct{})
 		go s.run()
 		return
 	}
@@ -91,7 +93,10 @@ func (s *share) wake() {
 func (s *share) run() {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	defer func() { s.at = false }()
+	defer func() {
+		s.at = false
+		close(s.ended)
+	}()
 	pause := sharedPause
 	for len(s.p.queue) > 0 || len(s.news) > 0 {
 		if len(s.p.queue) == 0 && !s.hurry {
@@ -116,6 +121,30 @@ func (s *share) run() {
 		if len(s.p.queue) > 0 && !s.hurry {
 			s.rest(min(cmp.Or(got.wait, lookOften), lookSeldom))
 		}
+	}
+}
+
+// tellAll has the news told that there are, or gives them up after so long.
+func (p *pacer) tellAll(within time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared == nil {
+		return
+	}
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	for s := p.shared; s.at; {
+		s.hurry = true
+		s.wake()
+		ended := s.ended
+		p.mu.Unlock()
+		select {
+		case <-ended:
+		case <-timer.C:
+			p.mu.Lock()
+			return
+		}
+		p.mu.Lock()
 	}
 }
 

@@ -111,8 +111,12 @@ func TestOneRefusalClosesTheWindowForAll(t *testing.T) {
 		if left := one.quota().ClosedUntil.Sub(until).Abs(); left > time.Second {
 			t.Errorf("it is said to be closed until %v later", left)
 		}
+		begin := time.Now()
 		other.expect(3 * time.Second)
-		time.Sleep(2 * gather)
+		other.tellAll(closeWithin)
+		if took := time.Since(begin); took > gather/2 {
+			t.Errorf("it took %v to tell the others", took)
+		}
 		late := b.pacer(0)
 		for range 3 {
 			at, err := late.wait(t.Context(), RankFetch)
@@ -155,6 +159,12 @@ func TestWhoStandsStillHoldsNobodyUp(t *testing.T) {
 func TestNoTurnWithoutTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := errors.New("connection refused")
+		closed := (&board{err: away}).pacer(0)
+		closed.name()
+		begin := time.Now()
+		if closed.tellAll(closeWithin); time.Since(begin) != closeWithin {
+			t.Errorf("it took %v to give up telling the others", time.Since(begin))
+		}
 		b := &board{err: away}
 		p := b.pacer(time.Second)
 		stopped, stop := context.WithTimeout(t.Context(), time.Minute)
@@ -162,7 +172,7 @@ func TestNoTurnWithoutTheOthers(t *testing.T) {
 		if _, err := p.wait(stopped, RankPurge); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("told to stop: %v", err)
 		}
-		begin := time.Now()
+		begin = time.Now()
 		if _, err := p.wait(t.Context(), RankPurge); !errors.Is(err, away) {
 			t.Errorf("%v", err)
 		}

@@ -50,6 +50,9 @@ func (f *auditFlags) print(out io.Writer, path string, a check.AuditResult) {
 	}
 	row("open", humanize.Comma(a.Open), "deletions with an unknown outcome; the next run checks those in its manifest")
 	row("entries", humanize.Comma(a.Entries), "in chain "+a.Chain)
+	if a.LastLease != nil {
+		row("leases", humanize.Comma(a.Leases), fmt.Sprintf("under which machines wrote the entries; the last is lease %d of holder %s", a.LastLease.Fence, a.LastLease.Holder))
+	}
 	printLog(row, a)
 	w.Flush()
 	for _, r := range a.Remarks {

@@ -61,7 +61,8 @@ func (e *exitError) Unwrap() error { return e.err }
 func misused(err error) bool {
 	_, usage := errors.AsType[*usageError](err)
 	_, user := errors.AsType[*ownership.Error](err)
-	return usage || user || errors.Is(err, place.ErrPassword)
+	_, moved := errors.AsType[*manifest.MovedError](err)
+	return usage || user || moved || errors.Is(err, place.ErrPassword)
 }
 
 // codeOf is the one place that turns an error into an exit code.
@@ -138,6 +139,9 @@ func hintFor(err error) string {
 	}
 	if e, ok := errors.AsType[*manifest.KeyError](err); ok {
 		return archive.KeyHint(e)
+	}
+	if e, ok := errors.AsType[*manifest.MovedError](err); ok {
+		return fmt.Sprintf("use --manifest %q, or the VBCVAULT_DATABASE_URL, state-dir or database of the configuration file where it lies now", e.To)
 	}
 	if _, ok := errors.AsType[*s3store.AnotherBucketError](err); ok {
 		return "set AWS_ENDPOINT_URL_S3 (or the profile) as in earlier runs. If the archive was copied to this bucket on purpose, run vbcvault archive --moved once, then vbcvault verify"

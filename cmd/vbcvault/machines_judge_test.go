@@ -112,12 +112,12 @@ func (h *held) add(what string) {
 func (s *machines) judge() {
 	s.t.Helper()
 	tenures := s.tenures()
-	keys := map[string]string{}      // of what the audio's
-	gone := map[string]time.Time{}   // what VBC has deleted, and when it was asked
+	keys := map[string]string{}    // of what the audio's
+	gone := map[string]time.Time{} // what VBC has deleted, and when it was asked
 	total, refused, downloads := 0, 0, 0
 	for i, a := range s.accounts {
 		for _, r := range a.had {
-			keys[a.of(r.ID)] = fmt.Sprintf("%s/calls/%d/%s", s.bucket, i, a.key(r))
+			keys[a.of(r.ID)] = fmt.Sprintf("calls/%d/%s", i, a.key(r))
 		}
 		for _, r := range a.Log() {
 			if r.Kind == vbctest.Delete && r.Status == 204 {
@@ -160,7 +160,7 @@ func (s *machines) judge() {
 // proved reports whether the machine had asked the store for an object, less than
 // evidence.Fresh before a moment.
 func (m *machine) proved(key string, moment time.Time) bool {
-	for _, asked := range m.proofs["/"+key] {
+	for _, asked := range m.proofs[key] {
 		if age := moment.Sub(asked); age >= -measured && age <= evidence.Fresh+measured {
 			return key != ""
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -31,6 +32,7 @@ type machines struct {
 	*world
 	file     string
 	lease    time.Duration
+	workers  int // of each account; twice as many accounts at once
 	accounts []*hosted
 	hosts    vbctest.Hosts
 	s3       *storagetest.S3Server
@@ -38,6 +40,8 @@ type machines struct {
 	server   *postgrestest.Server
 	database string // its address, directly
 	all      []*machine
+	other    *machine // which commands beside them run on
+	serves   bool     // as services, and not one run after the other
 
 	begun time.Time
 	holds held
@@ -59,7 +63,8 @@ type machine struct {
 	toVBC, toS3, toData *wire.Line
 	env, does           []string
 	cmd                 *exec.Cmd
-	logs                []*saidSoFar // of each of its processes
+	over                chan struct{} // is closed when its process has ended
+	logs                []*saidSoFar  // of each of its processes
 
 	mu      sync.Mutex
 	deletes []sent // in the order in which they have left the machine
@@ -75,10 +80,11 @@ type sent struct {
 
 // newMachines makes n machines, none of which runs yet, and accounts with so many
 // recordings each. config may be nil.
-func newMachines(t *testing.T, n, accounts, recordings int, lease time.Duration, config func(i int) vbctest.Config) *machines {
+func newMachines(t *testing.T, n, accounts, recordings int, lease time.Duration, workers int, config func(i int) vbctest.Config) *machines {
 	t.Helper()
 	s := &machines{
-		world: newWorld(t, vbctest.Config{}), file: filepath.Join(t.TempDir(), "vbcvault.yaml"), lease: lease,
+		workers: workers,
+		world:   newWorld(t, vbctest.Config{}), file: filepath.Join(t.TempDir(), "vbcvault.yaml"), lease: lease,
 		hosts: vbctest.Hosts{}, s3: storagetest.StartS3(t), server: postgrestest.Start(t),
 	}
 	s.bucket, s.database = s.s3.NewBucket(t), s.server.Database(t)
@@ -104,7 +110,7 @@ func newMachines(t *testing.T, n, accounts, recordings int, lease time.Duration,
 	for i := range n {
 		s.all = append(s.all, s.newMachine(fmt.Sprintf("m%d", i)))
 	}
-	s.begun = time.Now()
+	s.other, s.begun = s.newMachine("other"), time.Now()
 	return s
 }
 
@@ -112,10 +118,10 @@ func newMachines(t *testing.T, n, accounts, recordings int, lease time.Duration,
 func (s *machines) write(more string) {
 	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "accounts-at-once: 6\ndefaults:\n  older-than: 90d\n  delete: true\n  insecure-http: true\n  workers: 3\n  signing-key: {env: KEY}\n")
+	fmt.Fprintf(&b, "accounts-at-once: %d\ndefaults:\n  older-than: 90d\n  delete: true\n  insecure-http: true\n  workers: %d\n  signing-key: {env: KEY}\n", 2*s.workers, s.workers)
 	fmt.Fprintf(&b, "  vbc: {password: {env: PASSWORD}, client-secret: {env: SECRET}}\n  schedule: {cron: \"* * * * *\"}\naccounts:\n")
 	for i, a := range s.accounts {
-		fmt.Fprintf(&b, "  %s:\n    account: \"%d\"\n    to: s3://%s/calls/%d\n    vbc: {api-url: \"http://%s.vbc.test\", username: bot%d, client-id: client}\n    quota-group: group-%d\n", a.name, a.number, s.bucket, i, a.name, i, i)
+		fmt.Fprintf(&b, "  %s:\n    account: \"%d\"\n    to: s3://%s/calls/%d\n    vbc: {api-url: \"http://%s.vbc.test\", username: bot%d, client-id: client}\n", a.name, a.number, s.bucket, i, a.name, i)
 	}
 	b.WriteString(more)
 	if err := os.WriteFile(s.file, []byte(b.String()), 0o600); err != nil {
@@ -133,14 +139,23 @@ func (s *machines) newMachine(name string) *machine {
 		front.Close()
 	})
 	m.toVBC = wire.Watched(s.t, strings.TrimPrefix(front.URL, "http://"), wire.Chunks, m.sees)
-	m.toS3 = wire.Watched(s.t, strings.TrimPrefix(s.s3.URL, "http://"), wire.Chunks, m.asks)
+	m.toS3 = wire.New(s.t, strings.TrimPrefix(s.s3.Proxy(s.t, m.asks).URL, "http://"))
 	m.toData = wire.New(s.t, hostOf(s.database))
+	proxy := wire.Fork(s.t, func(first []byte) *wire.Line {
+		if line, _, _ := bytes.Cut(first, []byte("\r\n")); bytes.Contains(line, []byte("http://"+bucketHost+"/")) {
+			return m.toS3
+		}
+		return m.toVBC
+	})
 	m.env = append(slices.Clone(s.env), "VBCVAULT_STATE_DIR="+m.state, "VBCVAULT_MACHINE="+name,
-		"HTTP_PROXY=http://"+m.toVBC.Address(), "VBCVAULT_DATABASE_URL="+strings.Replace(s.database, hostOf(s.database), m.toData.Address(), 1))
-	m.env = append(m.env, s.s3.EnvFor("http://"+m.toS3.Address())...)
-	m.does = []string{"archive", "--config", s.file, "--all", "--accounts-at-once", "6"}
+		"HTTP_PROXY=http://"+proxy, "VBCVAULT_DATABASE_URL="+strings.Replace(s.database, hostOf(s.database), m.toData.Address(), 1))
+	m.env = append(m.env, s.s3.EnvFor("http://"+bucketHost)...)
+	m.does = []string{"archive", "--config", s.file, "--all", "--accounts-at-once", fmt.Sprint(2 * s.workers)}
 	return m
 }
+
+// bucketHost is where all machines look for the bucket, by way of their proxies.
+const bucketHost = "s3.test"
 
 func hostOf(address string) string {
 	_, host, _ := strings.Cut(address, "@")
@@ -162,17 +177,14 @@ func (m *machine) sees(chunk []byte) wire.Then {
 	return wire.Pass
 }
 
-// asks notes when the machine asks the store what it holds.
-func (m *machine) asks(chunk []byte) wire.Then {
-	if rest, is := bytes.CutPrefix(chunk, []byte("HEAD /")); is {
-		at := time.Now()
-		target, _, _ := strings.Cut(string(rest), " ")
-		target, _, _ = strings.Cut(target, "?")
+// asks notes when the store gets to know that the machine asks what it holds.
+func (m *machine) asks(op, key string, _ *http.Request) *storagetest.S3Fault {
+	if op == "HeadObject" {
 		m.mu.Lock()
-		m.proofs[target] = append(m.proofs[target], at)
+		m.proofs[key] = append(m.proofs[key], time.Now())
 		m.mu.Unlock()
 	}
-	return wire.Pass
+	return nil
 }
 
 // start starts the machine's process.
@@ -185,10 +197,15 @@ func (m *machine) start() {
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	cmd := m.cmd
+	cmd, over := m.cmd, make(chan struct{})
+	m.over = over
+	go func() {
+		_ = cmd.Wait() // the exit code tells
+		close(over)
+	}()
 	m.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
+		<-over
 	})
 }
 
@@ -202,18 +219,25 @@ func (m *machine) signalIt(sig syscall.Signal) {
 
 // kill ends the machine's process as a power cut would.
 func (m *machine) kill() {
-	_ = m.cmd.Process.Kill()
-	_ = m.cmd.Wait()
+	_ = m.cmd.Process.Kill() // it may just have ended
+	<-m.over
 }
 
-// alive reports whether the machine's process has not ended.
-func (m *machine) alive() bool { return m.cmd.Process.Signal(syscall.Signal(0)) == nil }
+// ended reports whether the machine's process has ended.
+func (m *machine) ended() bool {
+	select {
+	case <-m.over:
+		return true
+	default:
+		return false
+	}
+}
 
 // ends has a machine end in peace, and is its exit code.
 func (m *machine) ends() int {
 	m.t.Helper()
 	m.signalIt(syscall.SIGTERM)
-	_ = m.cmd.Wait() // the exit code tells
+	<-m.over
 	return m.cmd.ProcessState.ExitCode()
 }
 
@@ -226,13 +250,19 @@ func (s *machines) beside(args ...string) result {
 func (s *machines) direct(args ...string) *exec.Cmd {
 	s.t.Helper()
 	cmd := s.command(append(args, "--config", s.file)...)
-	front := s.all[0].toVBC
-	cmd.Env = append(slices.Clone(s.env), "VBCVAULT_DATABASE_URL="+s.database, "HTTP_PROXY=http://"+front.Address(), "VBCVAULT_MACHINE=beside", "VBCVAULT_STATE_DIR="+s.state)
-	cmd.Env = append(cmd.Env, s.s3.EnvFor(s.s3.URL)...)
+	cmd.Env = s.other.env
 	return cmd
 }
 
-// logs are what all machines have said, for a test that has failed.
+// withoutFile is a command that knows the database, and nothing of the configuration.
+func (s *machines) withoutFile(args ...string) *exec.Cmd {
+	s.t.Helper()
+	cmd := s.command(args...)
+	cmd.Env = s.other.env
+	return cmd
+}
+
+// showLogs shows what all machines have said, for a test that has failed.
 func (s *machines) showLogs() {
 	if !s.t.Failed() {
 		return
@@ -248,7 +278,7 @@ func (s *machines) showLogs() {
 // eventually waits for what must come; how long that takes is not what is tested.
 func (s *machines) eventually(what string, is func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.showLogs()
 			s.t.Fatalf("it never happens: %s", what)

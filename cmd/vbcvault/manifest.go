@@ -11,13 +11,15 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/check"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 )
 
 func newManifest(s streams) *cobra.Command {
-	return parent("manifest", "Back up or check a manifest, or trust another one", `A manifest is the file that keeps the progress of one account and one
-destination. These commands copy it, check it, and let it trust the receipts of
-another machine.`, newManifestBackup(s), newManifestCheck(s), newManifestTrust(s))
+	return parent("manifest", "Back up, check or move a manifest, or trust another one", `A manifest keeps the progress of one account and one destination: a file, or, for
+several machines, a part of a database of PostgreSQL. These commands list, copy,
+check and upgrade manifests, and let one trust the receipts of another machine.`,
+		newManifestList(s), newManifestBackup(s), newManifestCheck(s), newManifestCopy(s), newManifestUpgrade(s), newManifestKey(s), newManifestTrust(s))
 }
 
 func newManifestBackup(s streams) *cobra.Command {
@@ -28,7 +30,8 @@ func newManifestBackup(s streams) *cobra.Command {
 		Long: `Backup writes the manifest as it is at this moment to a new file. To restore
 it, put that file in the manifest's place while no run is in progress. With an
 older manifest nothing is lost, and nothing is deleted wrongly: the next run
-finds out what has happened since.
+finds out what has happened since. Of a manifest in a database it is a file too,
+which vbcvault manifest copy puts back into one.
 
 It also copies the key that signs the receipts, to FILE.key: without it, the
 manifest can't be used for runs. Whoever has the key can forge receipts, so keep
@@ -57,6 +60,10 @@ func (a surroundings) backUp(ctx context.Context, out io.Writer, path string, m 
 	fmt.Fprintf(out, "%s is backed up to %s\n", path, to)
 	if given, err := a.setting("VBCVAULT_SIGNING_KEY"); err != nil || given != "" {
 		fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY, and is not copied: back it up by itself.")
+		return err
+	}
+	if place.InDatabase(path) {
+		_, err := fmt.Fprintln(out, "The key that signs the receipts is not in the database, and is not copied: back it up by itself.")
 		return err
 	}
 	key, err := m.SigningKey()

@@ -94,6 +94,9 @@ func (a *Archive) Erase(
 		return done, err // a manifest made anew, or restored, must know that it began
 	}
 	for _, key := range what.Keys {
+		if err := a.manifest.Lease().Held(); err != nil {
+			return done, err // whoever has the manifest now may say otherwise
+		}
 		n, err := eraser.Erase(ctx, key)
 		done.Versions += n
 		if err != nil {

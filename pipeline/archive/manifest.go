@@ -26,6 +26,7 @@ type Manifest interface {
 	Bind(ctx context.Context, b manifest.Binding) error
 	Binding(ctx context.Context) (manifest.Binding, error)
 	Moved(ctx context.Context, identity string) error
+	manifest.Leased
 
 	Learner
 	Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, error]

@@ -46,6 +46,9 @@ type AuditResult struct {
 	Listened int64 `json:"listened"` // recordings that were played or downloaded
 	Pending  int64 `json:"pending"`  // and so many more, whose receipts the next run writes
 
+	Leases    int64  `json:"leases,omitempty"`     // under so many the log's entries were written, where machines share a database
+	LastLease *Lease `json:"last_lease,omitempty"` // the last of them
+
 	Stored  int64              `json:"stored"` // entries that the destination holds too; -1 = not looked at
 	Others  []OtherChain       `json:"other_chains,omitempty"`
 	Trusted []manifest.Trusted `json:"trusted,omitempty"`

@@ -62,6 +62,7 @@ func (a *auditor) readOwn(ctx context.Context) error {
 // take takes one entry of the own log. late says that a run has added it since the
 // audit began.
 func (a *auditor) take(e receipt.Entry, late bool) {
+	a.underLease(e)
 	var size int64
 	var intended, again bool
 	start := startOf(e)

@@ -54,6 +54,7 @@ const (
 	ListeningPending = "listening-pending"
 	ListeningStrange = "listening-strange"
 	NotReceipts      = "not-receipts"
+	OlderLease       = "older-lease"
 )
 
 const (
@@ -133,4 +134,6 @@ var Remarked = []Entry{
 		"if a run was storing them just now, or was interrupted, the next run stores their receipts; if not, " + whoWrote},
 	{NoKey, "the key that signs the manifest's receipts is missing", "put it back from a backup: the next run needs it"},
 	{NotReceipts, "an object among the receipts that is none of vbcvault's", ""},
+	{OlderLease, "receipts were written under a lease that is older than that of receipts before them, or has another holder",
+		"this follows when a database fails over to a replica that lacks the last changes, or is restored from a backup; if neither happened, find out who wrote to the database"},
 }

@@ -45,7 +45,7 @@ func TestBrakesAreDecided(t *testing.T) {
 	t.Parallel()
 	none := []string{
 		NothingListed, SelfUnknown, NoToken, PlanAccount, NotBound, OthersCatalog, Blocked, Outage, QuotaClosed, QuotaRefusals, Login, ManifestWrite, NetworkDisk, AnotherRun,
-		Interrupted, Incomplete, Usage, Failed, StoreRefused, Malformed, vbcPrefix + "*", // somebody else's refusal, or nothing that is dangerous
+		Lease, Database, Interrupted, Incomplete, Usage, Failed, StoreRefused, Malformed, vbcPrefix + "*", // somebody else's refusal, or nothing that is dangerous
 		ErasedAlready, DeletionOpen, StillAtVBC, Hold, Retained, NotArchived, NotIntact, Unvouched, WhichOne, // no run ends with them
 	}
 	for _, e := range Ended {

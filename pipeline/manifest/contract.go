@@ -89,6 +89,12 @@ type Opened interface {
 	// InUse reports whether a run, or another command that changes it as a run does, is
 	// using it: this one too, if it was opened for that.
 	InUse(ctx context.Context) (bool, error)
+	// Successor is the place of the manifest that has taken this one's, "" if none has:
+	// nobody is to change this one any more. Then a change beside a run is a *MovedError.
+	Successor(ctx context.Context) (path string, err error)
+	// SetSuccessor writes down that the manifest at path has taken this one's place, or,
+	// for "", that none has. It is for who has it open for a run.
+	SetSuccessor(ctx context.Context, path string) error
 	// Backup copies it to a new file of SQLite at path, durably and whole or not at all,
 	// also while a run uses it. The error is fs.ErrExist (wrapped) if something is there.
 	Backup(ctx context.Context, path string) error
@@ -157,6 +163,13 @@ type BoundError struct {
 
 func (e *BoundError) Error() string {
 	return fmt.Sprintf("this manifest belongs to %s %s, but this run is for %s", e.What, e.Bound, e.Wanted)
+}
+
+// MovedError says that another manifest has taken the place of one.
+type MovedError struct{ Path, To string }
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the manifest %s was moved to %s, and is not used any more", e.Path, e.To)
 }
 
 // ErrNewer says that the manifest was written by a newer vbcvault.

@@ -100,9 +100,10 @@ type SeenLog struct {
 	Verifier string         `json:"verifier,omitempty"` // of the key that has signed that; "" = nobody has
 }
 
-// Format of logs: 2 has signed checkpoints, 3 entries of type Listened. A program that
-// doesn't know an entry's type calls the log broken.
-const Format = 3
+// Format of logs: 2 has signed checkpoints, 3 entries of type Listened, 4 fences and
+// holders in entries of manifests that machines share. A program that doesn't know an
+// entry's type, or one of its fields, calls the log broken.
+const Format = 4
 
 // Type distinguishes entries.
 type Type string

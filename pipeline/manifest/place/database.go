@@ -34,6 +34,20 @@ func Database(path string) string {
 	return in.Database
 }
 
+// Upgrade makes the tables of a database, or brings them up to date, for all manifests in
+// it. It returns the format that they have then.
+func Upgrade(ctx context.Context, database string, o Options) (format int, err error) {
+	in, err := postgres.Parse(database)
+	if err != nil {
+		return 0, err
+	}
+	with, err := o.postgres()
+	if err != nil {
+		return 0, err
+	}
+	return postgres.Format(), postgres.Migrate(ctx, in.Database, with...)
+}
+
 // Manifests are the places of the manifests in a database, in the order of their names,
 // of one account (its number at VBC) or, for "", of all. Before the first run there are
 // none.

@@ -71,15 +71,39 @@ func (o Options) postgres() ([]postgres.Option, error) {
 
 // Open opens a manifest for a run, and makes it if there is none. Until Close nobody else
 // can: a file is locked by the operating system, and of a database this program has the
-// manifest's lease. The error is manifest.ErrLocked (wrapped) if another run has it.
+// manifest's lease. The error is manifest.ErrLocked (wrapped) if another run has it, and a
+// *manifest.MovedError if another manifest has taken its place.
 func Open(ctx context.Context, path string, o Options) (manifest.Opened, error) {
+	m, err := openForMove(ctx, path, o)
+	return notMoved(ctx, m, err)
+}
+
+// openForMove is Open also of a manifest whose place another one has taken.
+func openForMove(ctx context.Context, path string, o Options) (manifest.Opened, error) {
 	return opened(ctx, path, o, sqlite.Open, postgres.Open)
 }
 
 // OpenBeside opens an existing manifest for what may be changed while a run has it open,
-// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none.
+// such as a hold. The error is fs.ErrNotExist (wrapped) if there is none, and a
+// *manifest.MovedError if another manifest has taken its place.
 func OpenBeside(ctx context.Context, path string, o Options) (manifest.Opened, error) {
-	return opened(ctx, path, o, sqlite.OpenBeside, postgres.OpenBeside)
+	m, err := opened(ctx, path, o, sqlite.OpenBeside, postgres.OpenBeside)
+	return notMoved(ctx, m, err)
+}
+
+// notMoved closes a manifest whose place another one has taken, and says so.
+func notMoved(ctx context.Context, m manifest.Opened, err error) (manifest.Opened, error) {
+	if err != nil {
+		return nil, err
+	}
+	to, err := m.Successor(ctx)
+	if err == nil && to != "" {
+		err = &manifest.MovedError{Path: m.Path(), To: to}
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
 }
 
 // OpenReadOnly opens an existing manifest without changing it, also while a run uses it.
@@ -123,6 +147,7 @@ func (o Options) database(path string) ([]postgres.Option, error) {
 type Filled interface {
 	manifest.Opened
 	manifest.Filling
+	manifest.Filled
 }
 
 // Create makes a manifest that comes into being whole or not at all: fill writes it, and

@@ -229,11 +229,17 @@ func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
 	const idle = "set_config('idle_in_transaction_session_timeout', $2, true) || " +
 		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
 	timeout := fmt.Sprintf("%dms", m.oneTry().Milliseconds())
-	var is string
+	var is, movedTo string
 	if m.lease == nil {
 		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
+		if err == nil { // a statement of its own: it sees what was done while the lock was waited for
+			err = tx.QueryRow(ctx, "SELECT coalesce(max(value), '') FROM vbcvault.meta WHERE account = $1 AND key = '"+successor+"'", m.account).Scan(&movedTo)
+		}
 		if err != nil {
 			return &againError{fmt.Errorf("lock the manifest: %w", err)}
+		}
+		if movedTo != "" {
+			return &manifest.MovedError{Path: m.place.String(), To: movedTo}
 		}
 		return nil
 	}

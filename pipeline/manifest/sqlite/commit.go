@@ -138,6 +138,9 @@ func (m *Manifest) commit(tx *writes, batch []write) []error {
 	case v > format:
 		return fail(newer(context.Background(), tx.conn, v))
 	}
+	if err := m.notMoved(tx); err != nil {
+		return fail(err)
+	}
 	for i, w := range batch {
 		if _, err := tx.Exec("SAVEPOINT change"); err != nil {
 			return fail(err)

@@ -185,3 +185,35 @@ func TestAtAMessage(t *testing.T) {
 		}
 	}
 }
+
+func TestFork(t *testing.T) {
+	t.Parallel()
+	first, gotFirst := echo(t)
+	second, gotSecond := echo(t)
+	a, b := wire.New(t, first), wire.New(t, second)
+	fork := wire.Fork(t, func(said []byte) *wire.Line {
+		if said[0] == 'a' {
+			return a
+		}
+		return b
+	})
+	var clients []client
+	for _, text := range []string{"a", "b"} {
+		conn, err := net.Dial("tcp", fork)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		c := client{conn, bufio.NewReader(conn), t}
+		c.send(text)
+		c.hears(text)
+		clients = append(clients, c)
+	}
+	if len(gotFirst) != 1 || len(gotSecond) != 1 {
+		t.Errorf("%d and %d", len(gotFirst), len(gotSecond))
+	}
+	a.Break()
+	clients[0].isBroken()
+	clients[1].send("c")
+	clients[1].hears("c")
+}
