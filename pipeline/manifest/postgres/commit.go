@@ -229,9 +229,6 @@ func (m *Manifest) lock(ctx context.Context, tx pgx.Tx, mark string) error {
 	const idle = "set_config('idle_in_transaction_session_timeout', $2, true) || " +
 		"CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
 	timeout := fmt.Sprintf("%dms", m.oneTry().Milliseconds())
-	var is string
-	const idle = "set_config('idle_in_transaction_session_timeout', $2, true)"
-	timeout := fmt.Sprintf("%dms", (m.leaseFor / 3).Milliseconds())
 	var is, movedTo string
 	if m.lease == nil {
 		err := tx.QueryRow(ctx, "SELECT "+idle+" FROM vbcvault.lease WHERE account = $1 FOR NO KEY UPDATE", m.account, timeout).Scan(&is)
