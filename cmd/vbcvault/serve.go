@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/notify"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline/dbfile"
@@ -117,13 +118,16 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	w := &worker{output: o}
 	w.use(c)
 	told := newServiceMetrics(c, w.around, o.log)
-	tells := &serviceTelling{state: state, config: c.Path, log: o.log}
-	tells.use(c)
-	warnUnscheduled(c, o.log)
 	shared, err := sharedState(ctx, aroundAll(ctx, c), true)
 	if err != nil {
 		return err
 	}
+	tells := &serviceTelling{state: state, config: c.Path, log: o.log, memory: toldIn(state)}
+	if shared != nil {
+		tells.memory = notify.RememberOn(service.NewShelf(*shared, "what notifiers have been told"))
+	}
+	tells.use(c)
+	warnUnscheduled(c, o.log)
 	svc, err := service.New(ctx, service.Options{
 		StateDir: state, Shared: shared, Config: c, Worker: w, Log: o.log, Pauses: pauses.service, Version: programVersion(),
 		Load: func(ctx context.Context) (*config.Config, error) {

@@ -23,9 +23,14 @@ type telling struct {
 	all    sync.WaitGroup
 }
 
-// newTeller makes a teller; what it has told is kept in the state directory.
-func newTeller(notifiers []config.Notifier, state string, log *slog.Logger) *notify.Teller {
-	t := notify.New(notifiers, notify.Remember(filepath.Join(state, notify.MemoryFile)), log)
+// toldIn is what has been told, in the state directory.
+func toldIn(state string) *notify.Memory {
+	return notify.Remember(filepath.Join(state, notify.MemoryFile))
+}
+
+// newTeller makes a teller.
+func newTeller(notifiers []config.Notifier, memory *notify.Memory, log *slog.Logger) *notify.Teller {
+	t := notify.New(notifiers, memory, log)
 	if pauses.tries != nil {
 		t.Hurry(pauses.tries)
 	}
@@ -45,7 +50,7 @@ func tellerFor(one configured, log *slog.Logger) *telling {
 			return nil
 		}
 	}
-	return &telling{teller: newTeller(one.shared.notify, state, log), log: log}
+	return &telling{teller: newTeller(one.shared.notify, toldIn(state), log), log: log}
 }
 
 // begins tells that a run of the account begins.
@@ -85,11 +90,12 @@ func (t *telling) wait() {
 type serviceTelling struct {
 	state, config string // directory, path of the file
 	log           *slog.Logger
+	memory        *notify.Memory
 	teller        atomic.Pointer[notify.Teller] // of the configuration that holds now
 }
 
 // use has it tell those whom a configuration names.
-func (t *serviceTelling) use(c *config.Config) { t.teller.Store(newTeller(c.Notify, t.state, t.log)) }
+func (t *serviceTelling) use(c *config.Config) { t.teller.Store(newTeller(c.Notify, t.memory, t.log)) }
 
 // began is service.Hooks.Began.
 func (t *serviceTelling) began(a config.Account, kind service.Kind, run string) {

@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,12 +21,30 @@ import (
 // MemoryFile is the file's usual name, in the state directory.
 const MemoryFile = "notified.json"
 
-// Memory is a file with what each notifier has been told of each account. Several
-// programs may use it at the same time. A nil one remembers nothing.
-type Memory struct{ path string }
+// Memory is what each notifier has been told of each account. Several programs may use it
+// at the same time. A nil one remembers nothing.
+type Memory struct {
+	path   string // of the file in which it is
+	shared Shelf  // or where it is instead
+}
 
 // Remember keeps what has been told in a file, which needn't be there yet.
 func Remember(path string) *Memory { return &Memory{path: path} }
+
+// Shelf keeps a text that several machines read and write.
+type Shelf interface {
+	// Read is the text, "" if there is none yet.
+	Read(ctx context.Context) (string, error)
+	// Change puts what change makes of the text in its place, while nobody else can. On
+	// return that is durable.
+	Change(ctx context.Context, change func(text string) (string, error)) error
+}
+
+// RememberOn keeps what has been told where several machines find it.
+func RememberOn(s Shelf) *Memory { return &Memory{shared: s} }
+
+// answersWithin is how long a shelf may take.
+const answersWithin = 30 * time.Second
 
 // state is what one notifier has been told of one account. It names recordings and
 // troubles by digests only.
@@ -116,6 +136,15 @@ func (m *Memory) read() (told, error) {
 	if m == nil {
 		return nil, nil
 	}
+	if m.shared != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), answersWithin)
+		defer cancel()
+		text, err := m.shared.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return parse("what has been told", []byte(cmp.Or(text, "{}")))
+	}
 	b, err := os.ReadFile(m.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -123,9 +152,12 @@ func (m *Memory) read() (told, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all told
-	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("read %s: %w: %w", m.path, errBroken, err)
+	return parse(m.path, b)
+}
+
+func parse(from string, text []byte) (all told, err error) {
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("read %s: %w: %w", from, errBroken, err)
 	}
 	return all, nil
 }
@@ -135,6 +167,9 @@ func (m *Memory) read() (told, error) {
 func (m *Memory) put(entries ...entry) (err error) {
 	if m == nil || len(entries) == 0 {
 		return nil
+	}
+	if m.shared != nil {
+		return m.putShared(entries)
 	}
 	if err := ownership.Fit(m.path); err != nil {
 		return err
@@ -151,6 +186,22 @@ func (m *Memory) put(entries ...entry) (err error) {
 	if err != nil && !errors.Is(err, errBroken) {
 		return err
 	}
+	return m.write(all.with(entries))
+}
+
+// putShared is put for a shelf.
+func (m *Memory) putShared(entries []entry) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answersWithin)
+	defer cancel()
+	return m.shared.Change(ctx, func(text string) (string, error) {
+		all, _ := parse("", []byte(cmp.Or(text, "{}"))) // of another form, it is as good as none
+		b, err := json.Marshal(all.with(entries))
+		return string(b), err
+	})
+}
+
+// with are all with these added, but where a later run has led to something else.
+func (all told) with(entries []entry) told {
 	if all == nil {
 		all = told{}
 	}
@@ -162,7 +213,7 @@ func (m *Memory) put(entries ...entry) (err error) {
 			all[e.notifier][s] = &e.state
 		}
 	}
-	return m.write(all)
+	return all
 }
 
 // write puts all in the place of the file, at once.

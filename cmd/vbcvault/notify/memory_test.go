@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -101,5 +102,55 @@ func TestMemoryThatCantBeWritten(t *testing.T) {
 	tell.memory = Remember(filepath.Join(tell.memory.path, "below a file"))
 	if err := tell.TellOnce(t.Context(), bad(1, "size")); err != nil || len(told()) != 1 {
 		t.Errorf("%v; told %d times\n%s", err, len(told()), log)
+	}
+}
+
+// inMemory is a shelf.
+type inMemory struct {
+	sync.Mutex
+	text string
+}
+
+func (s *inMemory) Read(context.Context) (string, error) {
+	s.Lock()
+	defer s.Unlock()
+	return s.text, nil
+}
+
+func (s *inMemory) Change(_ context.Context, change func(string) (string, error)) error {
+	s.Lock()
+	defer s.Unlock()
+	next, err := change(s.text)
+	if err == nil {
+		s.text = next
+	}
+	return err
+}
+
+// What one machine has told, another one knows, where they share a database; what isn't
+// ours there is as good as nothing.
+func TestMemoryOnAShelf(t *testing.T) {
+	t.Parallel()
+	s := &inMemory{}
+	if known, err := RememberOn(s).read(); err != nil || len(known) > 0 {
+		t.Errorf("%v, %v", known, err)
+	}
+	put := func(account, run string, at time.Time) {
+		t.Helper()
+		if err := RememberOn(s).put(entry{"n", account, "", state{Run: run, At: at}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", "first", night)
+	put("b", "second", night)
+	put("a", "earlier", night.Add(-time.Hour)) // another machine was slow
+	known, err := RememberOn(s).read()
+	if err != nil || known["n"]["a"].Run != "first" || known["n"]["b"].Run != "second" {
+		t.Errorf("%v, %v", known, err)
+	}
+	s.text = "no JSON"
+	put("a", "third", night)
+	if known, err := RememberOn(s).read(); err != nil || known["n"]["a"].Run != "third" {
+		t.Errorf("%v, %v", known, err)
 	}
 }

@@ -338,3 +338,31 @@ func TestClockIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// A text that machines share loses nothing of what any of them writes, and is gone with
+// no transaction.
+func TestShelf(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.house("one").start()
+	var all sync.WaitGroup
+	for i := range 12 {
+		sh := f.shared("some")
+		t.Cleanup(func() { sh.DB.Close() })
+		all.Go(func() {
+			if err := NewShelf(sh, "x").Change(t.Context(), func(text string) (string, error) { return text + fmt.Sprintf("%02d ", i), nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	sh := f.shared("some")
+	t.Cleanup(func() { sh.DB.Close() })
+	text, err := NewShelf(sh, "x").Read(t.Context())
+	if n := len(strings.Fields(text)); err != nil || n != 12 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if text, err := NewShelf(sh, "y").Read(t.Context()); text != "" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+}

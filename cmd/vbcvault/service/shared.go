@@ -25,6 +25,10 @@ type Shared struct {
 // the database beside those of manifests, at most.
 const Connections = 6
 
+func (sh Shared) state() *state {
+	return &state{db: database{DB: sh.DB, words: words{postgres: true}}, path: sh.Address, shared: true, lives: sh.Lives}
+}
+
 func (sh Shared) close() error {
 	err := sh.DB.Close()
 	if sh.Lives != nil {
@@ -70,7 +74,7 @@ var steps = []step{
 // openShared opens the state that several machines share. Its tables are made and
 // upgraded by a service, and by nobody beside that.
 func openShared(ctx context.Context, sh Shared, program string, owner bool) (*state, error) {
-	s := &state{db: database{DB: sh.DB, words: words{postgres: true}}, path: sh.Address, shared: true, lives: sh.Lives}
+	s := sh.state()
 	if err := s.prepare(ctx, program, owner); err != nil {
 		return nil, errors.Join(fmt.Errorf("the state of the service in %s: %w", sh.Address, err), s.Close())
 	}

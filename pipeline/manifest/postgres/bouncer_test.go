@@ -62,7 +62,5 @@ func TestContractByPgBouncer(t *testing.T) {
 		t.Skip("-by-pgbouncer wasn't given: it takes as long as TestContract")
 	}
 	s := postgrestest.Shared(t)
-	by := s.Bouncer(t, 5)
-	manifesttest.Run(t, func(t testing.TB) manifesttest.Place { return placeAt(by(s.Database(t)), "m") })
 	manifesttest.Run(t, placesIn(s.Bouncer(t, 5)(s.Database(t))))
 }

@@ -91,7 +91,7 @@ func (w *rewriting) add(r vbc.Recording, said []manifest.Said) {
 }
 
 // write writes it down in recording and call, with one statement. more sets other columns
-// of recording, and its values begin with $20.
+// of recording, and its values begin with $19.
 func (w *rewriting) write(tx *txn, more string, values ...any) error {
 	if len(w.raw) == 0 {
 		return nil

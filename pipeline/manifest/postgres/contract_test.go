@@ -17,29 +17,12 @@ import (
 // database, where none may see anything of another.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	database := postgrestest.New(t) // all are in one: none may take another's for its own
-	var number atomic.Int64
-	manifesttest.Run(t, func(t testing.TB) manifesttest.Place {
-		return placeAt(database, fmt.Sprint("m", number.Add(1)))
-	})
+	manifesttest.Run(t, placesIn(postgrestest.New(t)))
 }
 
-// placeAt is a manifest in a database.
-func placeAt(address, name string) manifesttest.Place {
-	path, key := postgrestest.Named(address, name), postgres.WithKey(aKey())
-	return manifesttest.Place{
-		Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
-			return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
-		},
-		Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
-			return opened(postgres.OpenBeside(ctx, path, key))
-		},
-		Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
-			return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
-		},
-	manifesttest.Run(t, placesIn(postgrestest.New(t)))
 // placesIn are places for manifests in one database.
 func placesIn(database string) func(testing.TB) manifesttest.Place {
+	var number atomic.Int64
 	return func(t testing.TB) manifesttest.Place {
 		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(aKey())
 		return manifesttest.Place{
@@ -48,8 +31,10 @@ func placesIn(database string) func(testing.TB) manifesttest.Place {
 			},
 			Beside: func(ctx context.Context) (manifesttest.Manifest, error) {
 				return opened(postgres.OpenBeside(ctx, path, key))
+			},
 			Create: func(ctx context.Context, fill func(manifesttest.Fillable) error) error {
 				return postgres.Create(ctx, path, func(m *postgres.Manifest) error { return fill(m) }, key)
+			},
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (m *Manifest) countCalls(ctx context.Context, t terms, c *manifest.Counting
 	if n := len(months); n > 0 { // what has come since isn't counted
 		where += " AND start >= " + v.add(months[0]) + " AND start < " + v.add(months[n-1])
 	}
-	all, err := query(ctx, m, func(row pgx.CollectableRow) (f counted, err error) {
+	all, err := planned(ctx, m, func(row pgx.CollectableRow) (f counted, err error) {
 		return f, row.Scan(&f.month, &f.value, &f.extensions, &f.n, &f.bytes, &f.unsure, &f.unknown)
 	}, fmt.Sprintf(`SELECT %s, %s, %s, count(*), coalesce(sum(greatest(bytes, 0)), 0)::bigint, count(*) FILTER (WHERE %[4]s),
 		coalesce(sum(greatest(bytes, 0)) FILTER (WHERE %[4]s), 0)::bigint FROM vbcvault.call WHERE account = $1 AND `, month, value, extensions, t.unsure())+where+` GROUP BY 1, 2, 3`, v...)

@@ -23,13 +23,7 @@ func Create(ctx context.Context, path string, fill func(*Manifest) error, option
 	if err != nil {
 		return fmt.Errorf("create manifest: %w", err)
 	}
-	switch there, err := exists(ctx, path, options); {
-	case err != nil:
-		return err
-	case there:
-		return fmt.Errorf("create manifest %s: %w", place, fs.ErrExist)
-	}
-	m, err := begun(ctx, place.At(unfinished(place.Name)), options)
+	m, err := begun(ctx, place, options)
 	if err != nil {
 		return fmt.Errorf("create manifest %s: %w", place, err)
 	}
@@ -42,45 +36,61 @@ func Create(ctx context.Context, path string, fill func(*Manifest) error, option
 	return errors.Join(err, m.Close())
 }
 
-func exists(ctx context.Context, path string, options []Option) (bool, error) {
-	m, err := OpenReadOnly(ctx, path, options...)
-	if Missing(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, m.Close()
-}
-
-// begun is an empty manifest that is being made.
+// begun is an empty manifest that is being made for a place.
 func begun(ctx context.Context, place Place, options []Option) (*Manifest, error) {
-	m, err := connect(ctx, place.String(), options)
+	m, err := connect(ctx, place.At(unfinished(place.Name)).String(), options)
 	if err != nil {
 		return nil, err
 	}
 	m.creating = true
-	if err = m.prepare(ctx, true); err == nil {
-		err = m.find(ctx, true)
-	}
-	if err == nil {
-		m.lease, err = takeLease(ctx, m)
-	}
-	if err == nil {
-		m.beginWriting()
-		m.number = ""
-		err = m.empty(ctx, false)
-	}
-	if err == nil {
-		err = m.do(ctx, newChain)
-	}
-	if err == nil {
-		err = m.pinKey(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, m.Close())
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return m.prepare(ctx, true) },
+		func(ctx context.Context) error { return m.free(ctx, place.Name) },
+		func(ctx context.Context) error { return m.find(ctx, true) },
+		m.takeIt,
+		func(ctx context.Context) error { return m.empty(ctx, false) },
+		func(ctx context.Context) error { return m.do(ctx, newChain) },
+		m.pinKey,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
 	}
 	return m, nil
+}
+
+// free is fs.ErrExist if there is a manifest with a name.
+func (m *Manifest) free(ctx context.Context, name string) error {
+	if name == "" {
+		return errNoName
+	}
+	var there bool
+	if err := m.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM vbcvault.account WHERE name = $1)", name).Scan(&there); err != nil {
+		return err
+	}
+	if there {
+		return fs.ErrExist
+	}
+	return nil
+}
+
+// takeIt takes the lease of what has been found, and begins to write; it is bound to
+// nothing. Somebody who was at it until just now may have given it its name: then it is
+// fs.ErrExist. With the lease nobody can any more.
+func (m *Manifest) takeIt(ctx context.Context) (err error) {
+	if m.lease, err = takeLease(ctx, m); err != nil {
+		return err
+	}
+	var name string
+	if err := m.db.QueryRow(ctx, "SELECT name FROM vbcvault.account WHERE id = $1", m.account).Scan(&name); err != nil {
+		return err
+	}
+	if name != m.place.Name {
+		return fs.ErrExist
+	}
+	m.beginWriting()
+	m.number = ""
+	return nil
 }
 
 // emptied is how many rows of a table are removed at once, so that each transaction is

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,8 +28,9 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 
 // ErasingFound is Erasing for what lies in the archive and has no row: it gets one.
 func (m *Manifest) ErasingFound(ctx context.Context, row *manifest.Row, begun receipt.Entry) error {
+	found := row.Recording
 	return m.do(ctx, func(tx *txn) error {
-		if err := unheld(tx, row.Recording); err != nil {
+		if err := unheld(tx, found); err != nil {
 			return err
 		}
 		if err := addEntry(tx, begun); err != nil {
@@ -44,7 +46,7 @@ func insertErasing(tx *txn, row *manifest.Row) error {
 	err := tx.QueryRow("SELECT coalesce(max(nth) + 1, 0) FROM vbcvault.recording WHERE account = $1 AND kind = $2 AND owner = $3 AND id = $4", row.Kind, row.Owner, row.ID).Scan(&row.Nth)
 	if err == nil {
 		begun := manifest.Row{Recording: row.Recording, State: manifest.Erasing, Copy: row.Copy}
-		begun.Copy.ArchivedAt = fromMillis(0)
+		begun.Copy.ArchivedAt = time.Time{}
 		var w rowsToWrite
 		w.add(begun, -1)
 		err = insertRows(tx, &w)

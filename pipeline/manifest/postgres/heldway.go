@@ -3,6 +3,7 @@ package postgres
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -25,10 +26,11 @@ func (t terms) held(v *values) string {
 	case len(holds) == 0:
 		return "false"
 	}
-	either := []string{"odd", inSaid}
+	either := []string{"odd"}
 	for _, h := range holds {
 		either = append(either, "("+allOf(covered(v, h))+")")
 	}
+	either = append(either, inSaid)
 	return "(" + strings.Join(either, " OR ") + ")"
 }
 
@@ -62,8 +64,12 @@ func blank(text string) string {
 	return "(btrim(" + text + `, E' \t\n\v\f\r') = '' OR ` + foreign(text) + ")"
 }
 
-// anyExtension is the condition that holds may take a call's extension for any.
-var anyExtension = "cardinality(extensions) = 0 OR EXISTS (SELECT 1 FROM unnest(extensions) AS e WHERE " + blank("e") + ")"
+// anyExtension is the condition that holds may take a call's extension for any: there is
+// none, or one of space alone.
+var anyExtension = "cardinality(extensions) = 0 OR '' = ANY(extensions) OR strpos(" + extensionsText + ", ' ') > 0 OR translate(" + extensionsText +
+	`, E'\t\n\v\f\r', '') <> ` + extensionsText + " OR " + foreign(extensionsText)
+
+const extensionsText = "array_to_string(extensions, ',')"
 
 // coveredCaller is the condition that a hold may be on a call's caller, see
 // manifest.Hold. Numbers are compared by at least seven of their last digits, which both
@@ -95,4 +101,64 @@ func unheldTimes(v *values, holds []manifest.Hold) string {
 		}
 	}
 	return "(odd OR " + strings.Join(append(either, "false"), " OR ") + ")"
+}
+
+// heldWay goes by what holds in force ask for, and by what VBC has said other things of.
+func (t terms) heldWay(holds []manifest.Hold) (w way, ok bool) {
+	for _, h := range holds {
+		switch {
+		case h.Lost || !h.Selects() || len(holds) > mostHolds:
+			return nil, false
+		case len(h.IDs) > 0:
+			w = append(w, withIDs(h.IDs))
+		case len(manifest.Digits(h.CallerID)) >= comparedDigits:
+			w = append(w, t.calledFrom(manifest.Digits(h.CallerID)), t.of(func(*values) string { return strangeCaller }))
+		case h.Extension != "":
+			w = append(w, t.marked("e", h.Extension), t.marked("a", ""))
+		case h.CallerID == "":
+			w = append(w, t.of(func(v *values) string { return allOf(covered(v, h)) }))
+		default:
+			return nil, false
+		}
+	}
+	inSaid := func(*values) string {
+		return "SELECT " + placeOf + " FROM vbcvault.recording WHERE account = $1 AND said <> ''"
+	}
+	return append(w, inSaid, t.isOdd()), true
+}
+
+// How holds compare most numbers, see manifest.Hold: so many last digits of one are in the
+// other one, of which the longest that isn't strange has so many.
+const (
+	comparedDigits = 9
+	longestUsual   = 11
+)
+
+// strangeCaller is the condition for numbers that have more digits than that or fewer, and
+// for callers whom holds may take for any. An index knows it.
+const strangeCaller = `(length(caller_end) IN (7, 8) OR length(caller_end) > 11 OR btrim(caller_id, E' \t\n\v\f\r') = '' OR octet_length(caller_id) <> length(caller_id))`
+
+// calledFrom is the part whose callers a hold on a number covers, save strange ones. The
+// number has their last digits in it, or they have its last ones, behind which there may be
+// others.
+func (t terms) calledFrom(number string) func(v *values) string {
+	number = reversed(number)
+	var begin []string
+	for i := range len(number) - comparedDigits + 1 {
+		begin = append(begin, number[i:i+comparedDigits])
+	}
+	behind := []string{number[:comparedDigits]}
+	for range longestUsual - comparedDigits {
+		var longer []string
+		for _, b := range behind {
+			for d := range 10 {
+				longer = append(longer, strconv.Itoa(d)+b)
+			}
+		}
+		begin, behind = append(begin, longer...), longer
+	}
+	return func(v *values) string {
+		all := append([]string{"account = $1", "caller_end >= b", "caller_end < b || ':'"}, t.around(v)...)
+		return "SELECT each.* FROM unnest(" + v.add(begin) + "::text[]) AS b CROSS JOIN LATERAL (SELECT " + placeOf + " FROM vbcvault.call WHERE " + allOf(all) + " OFFSET 0) AS each"
+	}
 }

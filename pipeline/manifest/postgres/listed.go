@@ -182,7 +182,7 @@ func (c *shown) write(tx *txn, run int64) error {
 		_, err = tx.Exec("UPDATE vbcvault.recording r SET seen_run = $6, displaced = 0 FROM "+theseKeys+" WHERE "+theseRows, all.values(run)...)
 	}
 	if err == nil {
-		err = c.changed.write(tx, ", seen_run = $20, displaced = 0", run)
+		err = c.changed.write(tx, ", seen_run = $19, displaced = 0", run)
 	}
 	for _, key := range c.recalling {
 		if err == nil {

@@ -171,10 +171,12 @@ func connect(ctx context.Context, path string, all []Option) (*Manifest, error) 
 	return m, nil
 }
 
+var errNoName = errors.New("the address says no manifest=NAME")
+
 // find finds the manifest by its name, or makes it.
 func (m *Manifest) find(ctx context.Context, orMake bool) error {
 	if m.place.Name == "" {
-		return errors.New("the address says no manifest=NAME")
+		return errNoName
 	}
 	err := anew(func() error {
 		return m.db.QueryRow(ctx, "SELECT id FROM vbcvault.account WHERE name = $1", m.place.Name).Scan(&m.account)

@@ -57,7 +57,7 @@ type search struct {
 // How many calls are looked at for one page, at first and at most.
 const (
 	firstLook   = 512
-	longestLook = 1 << 16
+	longestLook = 1 << 15
 )
 
 func (m *Manifest) search(ctx context.Context, q manifest.Query) (*search, error) {
@@ -132,7 +132,7 @@ func (m *Manifest) rowsAt(ctx context.Context, page []found) ([]manifest.Row, er
 	for _, f := range page {
 		kinds, owners, ids, nths = append(kinds, f.kind), append(owners, f.owner), append(ids, f.id), append(nths, f.nth)
 	}
-	return query(ctx, m, m.scan, `SELECT `+columns+` FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) WITH ORDINALITY AS u (k, o, i, n, place)
+	return planned(ctx, m, m.scan, `SELECT `+columns+` FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) WITH ORDINALITY AS u (k, o, i, n, place)
 		CROSS JOIN LATERAL (SELECT * FROM vbcvault.recording WHERE account = $1 AND kind = u.k AND owner = u.o AND id = u.i AND nth = u.n OFFSET 0) AS r
 		ORDER BY place`, kinds, owners, ids, nths)
 }
@@ -187,40 +187,64 @@ func (s *search) nextOfFew(ctx context.Context) ([]found, error) {
 }
 
 func (s *search) read(ctx context.Context, text string, v values) ([]found, error) {
-	return query(ctx, s.m, func(row pgx.CollectableRow) (f found, err error) {
+	return planned(ctx, s.m, func(row pgx.CollectableRow) (f found, err error) {
 		return f, row.Scan(&f.at, &f.kind, &f.owner, &f.id, &f.nth, &f.unsure, &f.end)
 	}, text, v...)
 }
 
-// from is where calls are looked at in order, and what is to be true of them.
-func (s *search) from(v *values) (from, where string) {
-	from, where = "vbcvault.call", s.terms.where(v)
-	if len(s.asked.Terms) > 0 {
-		from = "vbcvault.spoken JOIN vbcvault.call USING (account, start, kind, owner, id, nth)"
-		where += " AND " + saysAll(v, s.m.account, s.asked)
+// asIndexed has PostgreSQL go by indexes for one transaction: where it knows little of the
+// rows, it takes them for many, and then reads whole tables, or takes longer to compile
+// its plan than to carry it out.
+const asIndexed = "SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
+
+// planned is query for what finds calls. Both statements go as one, and are one transaction.
+func planned[T any](ctx context.Context, m *Manifest, scan func(pgx.CollectableRow) (T, error), text string, args ...any) (all []T, err error) {
+	var both pgx.Batch
+	both.Queue(asIndexed)
+	both.Queue(text, append([]any{m.account}, args...)...).Query(func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	if err := m.db.SendBatch(ctx, &both).Close(); err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	return from, where
+	return all, nil
 }
+
+// alias are the columns of places.
+var alias = []string{"at", "k", "o", "i", "n"}
 
 const placeAlias = "at, k, o, i, n"
 
-// inOrder looks at the next calls in order, and says which of them fit and where the last
-// one stands. A call is looked at only where it comes.
+// callAt looks at the call at a place: whether it fits, and whether PostgreSQL isn't sure
+// of that.
+func (s *search) callAt(v *values) string {
+	return "CROSS JOIN LATERAL (SELECT (" + s.terms.where(v) + ") AS fits, " + s.terms.unsure() + ` AS unsure FROM vbcvault.call
+		WHERE account = $1 AND start = at AND kind = k AND owner = o AND id = i AND nth = n OFFSET 0) AS c`
+}
+
+// inOrder looks at the next calls in order, until the page is full, and says where the
+// last one stands that it may look at. That there is a limit to these keeps PostgreSQL from
+// reading all of them to put them in order.
 func (s *search) inOrder(v *values) string {
-	from, where := s.from(v)
-	look := s.look
-	if where == "true" {
-		look = s.limit
-	}
-	all := []string{"account = $1", s.terms.behind(v, s.c)}
+	columns := []string{"start", "kind", "owner", "id", "nth"}
+	within := allOf(append([]string{"account = $1", s.terms.behind(v, s.c)}, s.terms.around(v)...))
+	look, from, looked := s.look, "vbcvault.call", ""
 	if len(s.asked.Terms) > 0 {
-		all = append(all, "part = 0")
+		from = "vbcvault.spoken"
+		within += " AND part = 0"
+		looked = "(SELECT *, " + placeOf + " FROM " + from + " WHERE " + within + s.terms.order(columns...) + fmt.Sprintf(" LIMIT %d) AS spoken ", look) +
+			s.callAt(v) + " WHERE " + saysAll(v, s.m.account, s.asked) + " AND fits"
+	} else {
+		where := s.terms.where(v)
+		if where == "true" {
+			look = s.limit
+		}
+		looked = "(SELECT " + placeOf + ", (" + where + ") AS fits, " + s.terms.unsure() + " AS unsure FROM " + from + " WHERE " + within +
+			s.terms.order(columns...) + fmt.Sprintf(" LIMIT %d) AS looked WHERE fits", look)
 	}
-	order := s.terms.order(strings.Split(placeAlias, ", ")...)
-	return `WITH looked AS MATERIALIZED (SELECT ` + placeOf + `, (` + where + `) AS fits, ` + s.terms.unsure() + ` AS unsure FROM ` + from + ` WHERE ` +
-		allOf(append(all, s.terms.around(v)...)) + s.terms.order("start", "kind", "owner", "id", "nth") + fmt.Sprintf(` LIMIT %d)`, look) + `
-		SELECT * FROM ((SELECT ` + placeAlias + `, unsure, false AS ends FROM looked WHERE fits` + order + fmt.Sprintf(` LIMIT %d)`, s.limit) + `
-			UNION ALL (SELECT ` + placeAlias + `, true, true FROM looked` + order + fmt.Sprintf(` OFFSET %d LIMIT 1)`, look-1) + `) AS page` + order + ", ends"
+	return "(SELECT " + placeAlias + ", unsure, false FROM " + looked + s.terms.order(alias...) + fmt.Sprintf(" LIMIT %d)", s.limit) +
+		" UNION ALL (SELECT " + placeOf + ", true, true FROM " + from + " WHERE " + within + s.terms.order(columns...) + fmt.Sprintf(" OFFSET %d LIMIT 1)", look-1)
 }
 
 // ofFew looks at all calls of a way that come behind the last place.
@@ -229,17 +253,15 @@ func (s *search) ofFew(v *values) string {
 	for i, part := range s.few {
 		parts[i] = "(" + part(v) + ")"
 	}
-	from, where := s.from(v)
-	first := ""
+	spoken := ""
 	if len(s.asked.Terms) > 0 {
-		first = " AND part = 0"
+		spoken = " AND EXISTS (SELECT 1 FROM vbcvault.spoken WHERE account = $1 AND start = at AND kind = k AND owner = o AND id = i AND nth = n AND part = 0 AND " +
+			saysAll(v, s.m.account, s.asked) + ")"
 	}
 	behind := "<"
 	if s.terms.OldestFirst {
 		behind = ">"
 	}
-	return `WITH few AS MATERIALIZED (` + strings.Join(parts, " UNION ") + `)
-		SELECT ` + placeAlias + `, unsure, false FROM few CROSS JOIN LATERAL (SELECT (` + where + `) AS fits, ` + s.terms.unsure() + ` AS unsure FROM ` + from + `
-			WHERE account = $1 AND start = at AND kind = k AND owner = o AND id = i AND nth = n` + first + ` OFFSET 0) AS c
-		WHERE fits AND (` + placeAlias + `) ` + behind + ` ` + s.c.in(v) + s.terms.order(strings.Split(placeAlias, ", ")...) + fmt.Sprintf(` LIMIT %d`, s.limit)
+	return "WITH few AS MATERIALIZED (" + strings.Join(parts, " UNION ") + ") SELECT " + placeAlias + ", unsure, false FROM few " + s.callAt(v) +
+		" WHERE fits AND (" + placeAlias + ") " + behind + " " + s.c.in(v) + spoken + s.terms.order(alias...) + fmt.Sprintf(" LIMIT %d", s.limit)
 }

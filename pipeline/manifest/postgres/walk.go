@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strings"
 
@@ -90,13 +89,11 @@ func (m *Manifest) SeenBy(ctx context.Context, run int64) iter.Seq2[manifest.Row
 // if of isn't 0, only the parts of that many that are due. Rows may be moved
 // on while it runs.
 func (m *Manifest) Copies(ctx context.Context, of int, due []int) iter.Seq2[manifest.Row, error] {
-	where := ""
-	if of > 0 {
-		where = fmt.Sprintf(" AND id %% %d IN (%s)", of, strings.Trim(strings.ReplaceAll(fmt.Sprint(due), " ", ","), "[]"))
-	}
 	return m.inPages(ctx, func(v *values, c cursor) string {
-		return "SELECT " + columns + ", start FROM vbcvault.recording WHERE account = $1 AND (kind, owner, id, nth) > (" +
-			strings.Join([]string{v.add(c.kind), v.add(c.owner), v.add(c.id), v.add(c.nth)}, ", ") +
-			") AND archived_at <> 0 AND audio IS NOT NULL" + where + " ORDER BY kind, owner, id, nth" + onePage
+		where := "account = $1 AND (kind, owner, id, nth) > (" + strings.Join([]string{v.add(c.kind), v.add(c.owner), v.add(c.id), v.add(c.nth)}, ", ") + ")"
+		if of > 0 {
+			where += " AND id % " + v.add(int64(of)) + " = ANY (" + v.add(due) + "::bigint[])"
+		}
+		return "SELECT " + columns + ", start FROM vbcvault.recording WHERE " + where + " AND archived_at <> 0 AND audio IS NOT NULL ORDER BY kind, owner, id, nth" + onePage
 	})
 }

@@ -126,29 +126,6 @@ func withIDs(ids []int64) func(v *values) string {
 	}
 }
 
-// heldWay goes by what holds in force ask for beside a caller, and what VBC has said
-// other things of.
-func (t terms) heldWay(holds []manifest.Hold) (w way, ok bool) {
-	for _, h := range holds {
-		switch {
-		case h.Lost || !h.Selects() || len(holds) > mostHolds:
-			return nil, false
-		case len(h.IDs) > 0:
-			w = append(w, withIDs(h.IDs))
-		case h.CallerID == "" && h.Extension == "":
-			w = append(w, t.of(func(v *values) string { return allOf(covered(v, h)) }))
-		case h.Extension != "":
-			w = append(w, t.marked("e", h.Extension), t.marked("a", ""))
-		default:
-			return nil, false
-		}
-	}
-	inSaid := func(*values) string {
-		return "SELECT " + placeOf + " FROM vbcvault.recording WHERE account = $1 AND said <> ''"
-	}
-	return append(w, inSaid, t.isOdd()), true
-}
-
 // least finds the way with the fewest rows, if one has few; it is nil if none has.
 func (m *Manifest) least(ctx context.Context, all []way) (way, error) {
 	if len(all) == 0 {
@@ -162,7 +139,7 @@ func (m *Manifest) least(ctx context.Context, all []way) (way, error) {
 		}
 		counts[i] = strings.TrimPrefix(counts[i], " + ")
 	}
-	n, err := query(ctx, m, pgx.RowTo[[]int64], "SELECT ARRAY["+strings.Join(counts, ", ")+"]", v...)
+	n, err := planned(ctx, m, pgx.RowTo[[]int64], "SELECT ARRAY["+strings.Join(counts, ", ")+"]", v...)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,12 @@ CREATE TABLE vbcvault_service.machine (
 	drain        boolean     NOT NULL DEFAULT false -- it is to hand its work over
 ) WITH (fillfactor = 50);
 
+-- Texts that all machines read and change, such as what notifiers have been told.
+CREATE TABLE vbcvault_service.shelf (
+	name text PRIMARY KEY,
+	text text NOT NULL DEFAULT ''
+);
+
 -- Where an account's work was done last: by the home of a machine, which has spool files.
 CREATE TABLE vbcvault_service.ran (
 	account text PRIMARY KEY,

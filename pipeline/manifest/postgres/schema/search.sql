@@ -6,6 +6,8 @@ ALTER TABLE vbcvault.call
 	ADD COLUMN caller_end text COLLATE "C" NOT NULL GENERATED ALWAYS AS (left(reverse(regexp_replace(caller_id, '[^0-9]', '', 'g')), 40)) STORED,
 	ADD COLUMN dnis_end   text COLLATE "C" NOT NULL GENERATED ALWAYS AS (left(reverse(regexp_replace(dnis, '[^0-9]', '', 'g')), 40)) STORED;
 CREATE INDEX call_caller ON vbcvault.call (account, caller_end);
+CREATE INDEX call_strange ON vbcvault.call (account, start, kind, owner, id, nth)
+	WHERE length(caller_end) IN (7, 8) OR length(caller_end) > 11 OR btrim(caller_id, E' \t\n\v\f\r') = '' OR octet_length(caller_id) <> length(caller_id);
 CREATE INDEX call_dnis ON vbcvault.call (account, dnis_end);
 CREATE INDEX call_transcribed ON vbcvault.call (account, start, kind, owner, id, nth) WHERE transcribed;
 CREATE INDEX call_odd ON vbcvault.call (account, start, kind, owner, id, nth) WHERE odd;
