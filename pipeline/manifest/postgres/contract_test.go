@@ -24,7 +24,8 @@ func TestContract(t *testing.T) {
 func placesIn(database string) func(testing.TB) manifesttest.Place {
 	var number atomic.Int64
 	return func(t testing.TB) manifesttest.Place {
-		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(aKey())
+		path := postgrestest.Named(database, fmt.Sprint("m", number.Add(1)))
+		_, key := newKey(t) // of this one alone
 		return manifesttest.Place{
 			Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
 				return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))
