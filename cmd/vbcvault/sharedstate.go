@@ -23,7 +23,7 @@ func sharedState(ctx context.Context, a surroundings, lives bool) (*service.Shar
 		return nil, err
 	}
 	sh := &service.Shared{Address: address, Machine: machineName()}
-	if sh.DB, err = place.SQL(address, service.Connections, a.unsigned()); err != nil {
+	if sh.DB, err = place.SQL(address, place.ServiceConnections-1, a.unsigned()); err != nil {
 		return nil, err
 	}
 	if lives {
