@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
@@ -18,7 +19,8 @@ func newManifestUpgrade(s streams) *cobra.Command {
 		Short: "Bring a manifest, or all of a database, up to this version's format",
 		Long: `Upgrade brings a manifest up to the format of this version; the next run would do
 it too. Of a database it makes the tables if there are none, and changes them for
-all its manifests. Machines of the version before go on beside it.
+all its manifests, and for vbcvault serve. Machines of the version before go on
+beside it.
 
 Do it as the owner of the tables, where the users of the service may not change
 them; see vbcvault help machines. --manifest takes the address of the database
@@ -46,6 +48,13 @@ func (a surroundings) upgrade(ctx context.Context, out io.Writer, path string) e
 	if err := place.Check(path); place.InDatabase(path) && (err == nil || errors.Is(err, place.ErrUnnamed)) {
 		format, err := place.Upgrade(ctx, path, a.unsigned())
 		if err != nil {
+			return err
+		}
+		sh, err := sharedAt(place.Database(path), a, false)
+		if err != nil {
+			return err
+		}
+		if err := service.Upgrade(ctx, *sh, programVersion()); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(out, "%s has the tables of format %d\n", place.Database(path), format)

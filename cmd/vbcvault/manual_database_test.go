@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,10 +44,10 @@ func asTheManualSays(t *testing.T) database {
 	for statement := range strings.SplitSeq(blocks[0], ";\n") { // a database isn't made within a transaction
 		d.server.Admin(t, statement)
 	}
-	if err := postgres.Migrate(t.Context(), d.as("vbcvault_owner"), postgres.WithProgram("test")); err != nil {
-		t.Fatal(err)
+	out, err := exec.CommandContext(t.Context(), program(t), "manifest", "upgrade", "--manifest", d.as("vbcvault_owner")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	d.must("vbcvault_owner", "CREATE SCHEMA IF NOT EXISTS river; CREATE TABLE IF NOT EXISTS river.river_migration (); CREATE TABLE IF NOT EXISTS river.river_job ()")
 	d.must("vbcvault_owner", blocks[1])
 	return d
 }
@@ -93,7 +94,7 @@ func TestRolesOfTheManual(t *testing.T) {
 		},
 		"vbcvault_page": func(schema, table string) string {
 			switch {
-			case schema != "vbcvault":
+			case schema != "vbcvault" && schema != "vbcvault_service":
 				return ""
 			case table == "hold" || table == "listening":
 				return "SELECT INSERT"
@@ -147,7 +148,7 @@ func (d database) rights(user string) map[string]string {
 			FILTER (WHERE has_schema_privilege($1, n.oid, 'USAGE') AND has_table_privilege($1, c.oid, p.name)), '')
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) WITH ORDINALITY AS p(name, nth)
-		WHERE n.nspname IN ('vbcvault', 'river', 'public') AND c.relkind IN ('r', 'p', 'v', 'm') GROUP BY 1`, user)
+		WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm') GROUP BY 1`, user)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func (d database) rights(user string) map[string]string {
 	if _, err := pgx.ForEachRow(rows, []any{&table, &has}, func() error { all[table] = has; return nil }); err != nil {
 		d.t.Fatal(err)
 	}
-	for _, needed := range []string{"vbcvault.recording", "vbcvault.lease", "vbcvault.receipt", "vbcvault.hold", "vbcvault.listening", "river.river_job"} {
+	for _, needed := range []string{"vbcvault.recording", "vbcvault.lease", "vbcvault.receipt", "vbcvault.hold", "vbcvault.listening", "vbcvault_service.schedule", "river.river_job"} {
 		if _, ok := all[needed]; !ok {
 			d.t.Errorf("there is no %s among %v", needed, slices.Sorted(maps.Keys(all)))
 		}
@@ -168,7 +169,7 @@ func (d database) rights(user string) map[string]string {
 func (d database) columns(user string) []string {
 	d.t.Helper()
 	rows, err := d.connect("postgres").Query(d.t.Context(), `SELECT c.relname || '.' || a.attname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname IN ('vbcvault', 'river') AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+		JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname NOT LIKE 'pg\_%' AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 		AND has_column_privilege($1, c.oid, a.attnum, 'UPDATE') AND NOT has_table_privilege($1, c.oid, 'UPDATE') ORDER BY 1`, user)
 	if err != nil {
 		d.t.Fatal(err)
