@@ -23,6 +23,11 @@ import (
 	"github.com/vbcvault/vbcvault/storage"
 )
 
+// The examples of the page machines need a server; where there is none, all are skipped.
+func init() {
+	before["machines"] = func(w *world) { w.database = postgrestest.Shared(w.t).Empty(w.t) }
+}
+
 // database is what the manual has an administrator make.
 type database struct {
 	t      *testing.T
