@@ -135,8 +135,15 @@ func (f *eraseFlags) run(cmd *cobra.Command, s streams) error {
 }
 
 // tellOfCopies names the copies of a manifest that were made before its format was
-// upgraded.
+// upgraded, or before it was moved into a database.
 func tellOfCopies(path string, log *slog.Logger) error {
+	if place.InDatabase(path) {
+		near, err := environment().near(path)
+		if _, e := os.Lstat(near); err == nil && e == nil {
+			log.Warn("this manifest was moved into the database, or has the name of one that was, and may still contain the call; remove it if nothing uses it", "file", near)
+		}
+		return nil
+	}
 	dir, name := filepath.Split(path)
 	files, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {

@@ -41,7 +41,6 @@ type machines struct {
 	database string // its address, directly
 	all      []*machine
 	other    *machine // which commands beside them run on
-	serves   bool     // as services, and not one run after the other
 
 	begun time.Time
 	holds held
@@ -150,7 +149,7 @@ func (s *machines) newMachine(name string) *machine {
 	m.env = append(slices.Clone(s.env), "VBCVAULT_STATE_DIR="+m.state, "VBCVAULT_MACHINE="+name,
 		"HTTP_PROXY=http://"+proxy, "VBCVAULT_DATABASE_URL="+strings.Replace(s.database, hostOf(s.database), m.toData.Address(), 1))
 	m.env = append(m.env, s.s3.EnvFor("http://"+bucketHost)...)
-	m.does = []string{"archive", "--config", s.file, "--all", "--accounts-at-once", fmt.Sprint(2 * s.workers)}
+	m.does = []string{"serve", "--config", s.file}
 	return m
 }
 

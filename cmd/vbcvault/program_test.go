@@ -37,7 +37,8 @@ func Main() {
 	}
 	if lease, err := time.ParseDuration(os.Getenv(Lease)); err == nil {
 		pauses.lease = lease
-		pauses.service.Slice = lease
+		pauses.service.Slice, pauses.service.Lost, pauses.service.Grace = lease, lease, lease/10
+		pauses.service.Poll, pauses.service.Schedule = lease/40, lease/20
 	}
 	if dir := os.Getenv(Installed); dir != "" {
 		installed.etc, installed.state, installed.root = filepath.Join(dir, "etc/vbcvault"), filepath.Join(dir, "var/lib/vbcvault"), true

@@ -158,7 +158,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 		return serviceError(err)
 	}
 	told.begin(ctx, svc)
-	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion())) {
+	if answer(listener, o.log, systemd, svc, state, told.Handler(programVersion(), standing(svc))) {
 		go told.keep(ctx)
 	}
 	stop := onHangup(hangups, svc.Reload)

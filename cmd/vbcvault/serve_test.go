@@ -31,6 +31,7 @@ type served struct {
 	defaults string // lines of YAML below defaults
 	atOnce   int
 	more     string // lines of YAML after the accounts
+	database string // address of the one that machines share; "" = this one is alone
 
 	cmd *exec.Cmd // the service
 	log *saidSoFar
@@ -82,7 +83,11 @@ func newServedBy(t *testing.T, cfg vbctest.Config, before func(http.Handler) htt
 func (s *served) write() {
 	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "state-dir: %s\naccounts-at-once: %d\ndefaults:\n%s", s.state, s.atOnce, s.defaults)
+	place := "state-dir: " + s.state
+	if s.database != "" {
+		place = "database: {url: " + s.database + "}"
+	}
+	fmt.Fprintf(&b, "%s\naccounts-at-once: %d\ndefaults:\n%s", place, s.atOnce, s.defaults)
 	fmt.Fprintf(&b, "  vbc: {username: admin, password: {env: ACME_PASSWORD}, client-id: client, client-secret: {env: ACME_SECRET}}\naccounts:\n")
 	for _, a := range s.accounts {
 		fmt.Fprintf(&b, "  %s:\n    account: \"%s\"\n    to: file://%s\n    vbc: {api-url: %s}\n%s", a.name, a.number, a.dir, a.url, a.schedule)

@@ -26,6 +26,14 @@ type serviceMetrics struct {
 	ends     map[string]func() // of the runs in progress, by account
 }
 
+// standing is how one of several machines stands, nil if this one is alone.
+func standing(svc *service.Service) func() metrics.Machine {
+	if !svc.IsShared() {
+		return nil
+	}
+	return func() metrics.Machine { return metrics.Machine(svc.Standing()) }
+}
+
 // metricsAge is how old a manifest's figures may get, at most.
 const metricsAge = 5 * time.Minute
 

@@ -135,7 +135,7 @@ func (m *Metric) desc() *prometheus.Desc {
 // Describe is prometheus.Collector's.
 func (a *Accounts) Describe(to chan<- *prometheus.Desc) {
 	for _, m := range table {
-		if m != buildInfo {
+		if m != buildInfo && !slices.Contains(machines, m) {
 			to <- m.desc()
 		}
 	}

@@ -16,12 +16,15 @@ import (
 )
 
 // Handler serves all of it to Prometheus, with the version of the program and what
-// client_golang knows of the process.
-func (a *Accounts) Handler(version string) http.Handler {
+// client_golang knows of the process; of says how this machine stands, nil if it is alone.
+func (a *Accounts) Handler(version string, of func() Machine) http.Handler {
 	r := prometheus.NewPedanticRegistry()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: buildInfo.Name, Help: buildInfo.Help, ConstLabels: prometheus.Labels{"version": version}})
 	info.Set(1)
 	r.MustRegister(a, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if of != nil {
+		r.MustRegister(machine{of})
+	}
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

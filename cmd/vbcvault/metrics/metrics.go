@@ -8,6 +8,8 @@
 // What changes while a run goes on are gauges of their own. A counter that followed a run
 // would fall back when the run is killed, and Prometheus takes the rest for new.
 //
+// Of several machines that share a database, each tells how it stands itself, too.
+//
 // Labels are the name of the account, a state or a code, and nothing else: no caller's
 // number, no recording, no path.
 package metrics

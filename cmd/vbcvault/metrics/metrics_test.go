@@ -29,7 +29,9 @@ var night = time.Date(2026, 5, 12, 2, 17, 0, 0, time.UTC)
 func scrape(t *testing.T, a *Accounts) (text string, values map[string]float64) {
 	t.Helper()
 	r := httptest.NewRecorder()
-	a.Handler("v1.2.3").ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	a.Handler("v1.2.3", func() Machine {
+		return Machine{Serves: true, Machines: 3, Places: 8, InProgress: 2, ClockAhead: -1500 * time.Millisecond}
+	}).ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	text = r.Body.String()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(r.Body)
@@ -170,7 +172,8 @@ func TestNamesAndLabels(t *testing.T) {
 	}
 	want(t, a, map[string]float64{
 		"log_size acme": 1 << 40, "log_head acme": float64(0xfffefdfcfbfa), "acknowledged_failures acme": 7, "failures acme size": 2, "troubles acme": 1,
-		"recordings acme purged": 4, "recordings acme gone": 0, "holds acme": 2, "build_info v1.2.3": 1, "holds a \"b\"\n?{}": 2,
+		"recordings acme purged": 4, "recordings acme gone": 0, "holds acme": 2, "build_info v1.2.3": 1, "machine_serves": 1, "machines": 3, "machine_places": 8, "machine_in_progress": 2, "machine_clock_ahead_seconds": -1.5,
+		"holds a \"b\"\n?{}": 2,
 	})
 	for _, m := range All() {
 		f := families[m.Name]

@@ -193,13 +193,3 @@ func (c *Control) Drain(ctx context.Context, machine string, again bool) error {
 	}
 	return nil
 }
-
-// Upgrade makes the tables of a state that several machines share, or brings them up to
-// date, as the first service would; for those whose service may not.
-func Upgrade(ctx context.Context, sh Shared, program string) error {
-	s, err := openShared(ctx, sh, program, true)
-	if err != nil {
-		return err
-	}
-	return s.Close()
-}

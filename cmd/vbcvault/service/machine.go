@@ -38,6 +38,7 @@ type machine struct {
 	ahead   time.Duration // of the database's clock, by which ours is
 	said    string        // the configurations of others that differ, which the log has
 	drain   bool
+	alive   int  // machines, with this one
 	current bool // no other machine has read another configuration since
 }
 
@@ -112,7 +113,7 @@ func (m *machine) beat(ctx context.Context, config string, places int) error {
 	if ahead.Abs() <= took {
 		ahead = 0 // nobody can tell
 	}
-	others, newest, err := m.others(ctx, config)
+	others, newest, alive, err := m.others(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -130,32 +131,32 @@ func (m *machine) beat(ctx context.Context, config string, places int) error {
 		m.log.Error("machines have different configurations: the one that was read last holds, and a machine with another one begins nothing; give all the same file, and send SIGHUP or restart",
 			"machine", m.name, "this", config, "others", others, "holds", newest)
 	}
-	m.beaten, m.ahead, m.drain, m.said, m.current = asked, ahead, drain, others, newest == config
+	m.beaten, m.ahead, m.drain, m.said, m.current, m.alive = asked, ahead, drain, others, newest == config, alive
 	return nil
 }
 
 // others are the machines with another configuration than this one, for people, and
-// newest the configuration that was read last.
-func (m *machine) others(ctx context.Context, config string) (others, newest string, err error) {
+// newest the configuration that was read last; alive is how many machines there are.
+func (m *machine) others(ctx context.Context, config string) (others, newest string, alive int, err error) {
 	found, err := m.lives.QueryContext(ctx, "SELECT name, config FROM main.machine WHERE until > clock_timestamp() ORDER BY config_since DESC, config, name")
 	if err != nil {
-		return "", "", fmt.Errorf("see which machines there are: %w", err)
+		return "", "", 0, fmt.Errorf("see which machines there are: %w", err)
 	}
 	defer found.Close()
 	var all []string
-	for first := true; found.Next(); first = false {
+	for ; found.Next(); alive++ {
 		var name, has string
 		if err := found.Scan(&name, &has); err != nil {
-			return "", "", fmt.Errorf("see which machines there are: %w", err)
+			return "", "", 0, fmt.Errorf("see which machines there are: %w", err)
 		}
-		if first {
+		if alive == 0 {
 			newest = has
 		}
 		if has != config {
 			all = append(all, name+": "+has)
 		}
 	}
-	return strings.Join(all, ", "), newest, found.Err()
+	return strings.Join(all, ", "), newest, alive, found.Err()
 }
 
 // machineOf is what people call the machine whose queue a job is in, "" if it is nobody's.
@@ -238,6 +239,30 @@ func (m *machine) Ahead() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.ahead
+}
+
+// Standing is how this machine stands among those that share a state, as it knows itself.
+type Standing struct {
+	Serves     bool // it may begin work
+	Machines   int  // that are alive, with this one
+	Places     int
+	InProgress int
+	ClockAhead time.Duration // of the database's
+}
+
+// IsShared reports whether the state is one that several machines share.
+func (s *Service) IsShared() bool { return s.machine != nil }
+
+// Standing asks nobody. It is for a service whose state is shared.
+func (s *Service) Standing() Standing {
+	is := Standing{Serves: s.machine.mayBegin(), ClockAhead: s.machine.Ahead(), InProgress: s.underWay()}
+	s.mu.Lock()
+	is.Places = places(s.config)
+	s.mu.Unlock()
+	s.machine.mu.Lock()
+	defer s.machine.mu.Unlock()
+	is.Machines = s.machine.alive
+	return is
 }
 
 // leave takes this process out, and hands over what it had.

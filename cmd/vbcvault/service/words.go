@@ -14,13 +14,13 @@ type words struct {
 	postgres bool
 }
 
-// The schemas in PostgreSQL: of our tables, and of River's.
+// The schemas in PostgreSQL: of our tables, beside those of the manifests, and of River's.
 const (
-	ourSchema   = "vbcvault_service"
+	ourSchema   = "vbcvault"
 	riverSchema = "river"
 )
 
-var schemas = strings.NewReplacer("main.river_", riverSchema+".river_", "main.", ourSchema+".")
+var schemas = strings.NewReplacer("main.river_", riverSchema+".river_", "main.migration", ourSchema+".service_migration", "main.", ourSchema+".")
 
 // say is a statement in the database's words.
 func (w words) say(text string) string {

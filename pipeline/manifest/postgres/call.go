@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -72,7 +73,7 @@ const callColumns = "odd, duration, direction, caller_id, dnis, cnam, call_id, f
 // them as the table has it.
 var callTypes = []string{"bool", "bigint", "text", "text", "text", "text", "text", "text", "text", "text"}
 
-const callFields = `u.duration, u.direction, u.caller_id, u.dnis, u.cnam, u.call_id, u.file_name, ` +
+const callFields = `u.odd, u.duration, u.direction, u.caller_id, u.dnis, u.cnam, u.call_id, u.file_name, ` +
 	`ARRAY(SELECT jsonb_array_elements_text(u.extensions::jsonb)), ARRAY(SELECT jsonb_array_elements_text(u.rule_ids::jsonb))`
 
 // rewriting is what VBC says now of rows that are known.
@@ -102,7 +103,7 @@ func (w *rewriting) write(tx *txn, more string, values ...any) error {
 	_, err := tx.Exec(`WITH u AS (SELECT * FROM unnest(`+arrays(2, keyTypes, []string{"bytea", "text", "bigint"}, callTypes)+`)
 			AS u (kind, owner, id, nth, raw, said, start, `+callColumns+`)),
 		r AS (UPDATE vbcvault.recording r SET raw = u.raw, said = u.said`+more+` FROM u WHERE `+theseRows+` RETURNING r.start AS began, u.*)
-		UPDATE vbcvault.call c SET (`+callColumns+`) = (SELECT u.odd OR u.start <> u.began, `+callFields+`)
+		UPDATE vbcvault.call c SET (`+callColumns+`) = (SELECT `+strings.Replace(callFields, "u.odd", "u.odd OR u.start <> u.began", 1)+`)
 			FROM r AS u WHERE c.account = $1 AND c.start = u.began AND c.kind = u.kind AND c.owner = u.owner AND c.id = u.id AND c.nth = u.nth`, append(all, values...)...)
 	return err
 }

@@ -54,12 +54,19 @@ var errEnough = errors.New("nobody wants more")
 func recordsOf(tx *txn, t *manifest.Table) iter.Seq2[[]any, error] {
 	all, key := t.Names()
 	columns := make([]string, len(all))
+	by := make([]string, len(key)) // as bytes are in order, whatever the database's language
 	for i, c := range t.Columns {
-		if columns[i] = quoted(c.Name); c.Form == manifest.JSON {
+		columns[i] = quoted(c.Name)
+		if i < len(by) {
+			if by[i] = columns[i]; c.Form == manifest.Text {
+				by[i] += ` COLLATE "C"`
+			}
+		}
+		if c.Form == manifest.JSON {
 			columns[i] += "::text"
 		}
 	}
-	order := quoted(key...)
+	order := strings.Join(by, ", ")
 	from := "SELECT " + strings.Join(columns, ", ") + " FROM vbcvault." + quoted(t.Name) + " WHERE account = $1"
 	limit := fmt.Sprint(" ORDER BY ", order, " LIMIT ", contentsPage)
 	behind := " AND (" + order + ") > (" + placeholders(2, len(key)) + ")"
@@ -212,26 +219,17 @@ func foundByText(line any) []any {
 
 // fillCalls has recordings that were just written found by their calls.
 func fillCalls(tx *txn, c manifest.Chunk) error {
-	var of keys
-	var by calls
+	var of rewriting
 	for _, values := range c.Records {
-		r := c.Table.Recording(values)
-		of.add(r)
-		by.add(callOf(r))
+		of.add(c.Table.Recording(values), nil)
 	}
-	if _, err := tx.Exec(fillCallsText, of.values(by.values()...)...); err != nil {
+	if _, err := tx.Exec(fillCallsText, of.keys.values(append([]any{of.start}, of.calls.values()...)...)...); err != nil {
 		return writeError(err)
 	}
 	return nil
 }
 
-var fillCallsText = func() string {
-	types := append([]string{"text", "text", "bigint", "bigint"}, callTypes...)
-	for i, t := range types {
-		types[i] = fmt.Sprintf("$%d::%s[]", i+2, t)
-	}
-	return `INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
-		SELECT $1, r.start, r.kind, r.owner, r.id, r.nth, r.state, CASE WHEN r.archived_at <> 0 THEN coalesce((r.audio ->> 'size')::bigint, r.size) ELSE r.size END,
-			r.transcript IS NOT NULL, ` + callFields + `
-		FROM unnest(` + strings.Join(types, ", ") + `) AS u (kind, owner, id, nth, ` + callColumns + `) JOIN vbcvault.recording AS r ON ` + theseRows
-}()
+var fillCallsText = `INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
+	SELECT $1, r.start, r.kind, r.owner, r.id, r.nth, r.state, CASE WHEN r.archived_at <> 0 THEN coalesce((r.audio ->> 'size')::bigint, r.size) ELSE r.size END,
+		r.transcript IS NOT NULL, u.odd OR u.start <> r.start, ` + callFields + `
+	FROM unnest(` + arrays(2, keyTypes, []string{"bigint"}, callTypes) + `) AS u (kind, owner, id, nth, start, ` + callColumns + `) JOIN vbcvault.recording AS r ON ` + theseRows

@@ -83,7 +83,7 @@ var insertText = `WITH u AS (SELECT * FROM unnest(` + arrays(2, keyTypes, slices
 		SELECT $1, kind, owner, id, nth, start, size, raw, state, nullif(audio, '')::jsonb, nullif(sidecar, '')::jsonb, nullif(transcript, '')::jsonb, stored_at, archived_at, seen_run,
 			displaced, damaged, refuted, said, unvouched FROM u)
 	INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
-		SELECT $1, start, kind, owner, id, nth, state, bytes, transcript <> '', odd, ` + callFields + ` FROM u`
+		SELECT $1, start, kind, owner, id, nth, state, bytes, transcript <> '', ` + callFields + ` FROM u`
 
 // insertRows adds rows whose keys are free.
 func insertRows(tx *txn, w *rowsToWrite) error {

@@ -183,7 +183,9 @@ func (m *Manifest) find(ctx context.Context, orMake bool) error {
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows) && orMake:
-		err = m.make(ctx)
+		if _, err = m.findKey(""); err == nil { // else it would be one that no run can use
+			err = m.make(ctx)
+		}
 	case errors.Is(err, pgx.ErrNoRows):
 		return fs.ErrNotExist
 	}
