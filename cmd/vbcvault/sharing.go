@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -26,7 +25,7 @@ type sharing struct {
 	options  place.Options
 
 	mu     sync.Mutex
-	common *postgres.Common // nil: not opened yet
+	common *place.Common // nil: not opened yet
 	closed bool
 	known  map[storage.Digest]bool // whether entries are of logins, by both: it is slow to find out
 }
@@ -51,7 +50,7 @@ func groupOf(o vbc.Options) string {
 }
 
 // open opens what all share, once.
-func (s *sharing) open(ctx context.Context) (*postgres.Common, error) {
+func (s *sharing) open(ctx context.Context) (*place.Common, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -59,7 +58,7 @@ func (s *sharing) open(ctx context.Context) (*postgres.Common, error) {
 	}
 	var err error
 	if s.common == nil {
-		s.common, err = place.Common(ctx, s.database, s.options)
+		s.common, err = place.OpenCommon(ctx, s.database, s.options)
 	}
 	return s.common, err
 }
@@ -94,7 +93,7 @@ const (
 )
 
 // ask asks the database, again where that fails.
-func (s *sharing) ask(do func(context.Context, *postgres.Common) error) error {
+func (s *sharing) ask(do func(context.Context, *place.Common) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), askedFor)
 	defer cancel()
 	for {
@@ -114,9 +113,9 @@ func (s *sharing) ask(do func(context.Context, *postgres.Common) error) error {
 }
 
 // refusals are the entries of a login, with its salt each.
-func (s *sharing) refusals(login string) (its []postgres.RefusedLogin, salts [][]byte, err error) {
-	var all []postgres.RefusedLogin
-	err = s.ask(func(ctx context.Context, c *postgres.Common) (err error) {
+func (s *sharing) refusals(login string) (its []place.RefusedLogin, salts [][]byte, err error) {
+	var all []place.RefusedLogin
+	err = s.ask(func(ctx context.Context, c *place.Common) (err error) {
 		all, err = c.RefusedLogins(ctx, vbc.LockLasts)
 		return err
 	})
@@ -129,7 +128,7 @@ func (s *sharing) refusals(login string) (its []postgres.RefusedLogin, salts [][
 }
 
 // is reports whether an entry is of a login.
-func (s *sharing) is(l postgres.RefusedLogin, login string) bool {
+func (s *sharing) is(l place.RefusedLogin, login string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	both := storage.SumOf(append(slices.Clone(l.Salt), login...))
@@ -156,7 +155,7 @@ func (s *sharing) Refused(login string) (vbc.Refusal, bool, error) {
 
 // SetRefused implements vbc.Memory.
 func (s *sharing) SetRefused(login string, r vbc.Refusal) (err error) {
-	l := postgres.RefusedLogin{Salt: make([]byte, 16), Reason: r.Reason, Locked: r.Locked}
+	l := place.RefusedLogin{Salt: make([]byte, 16), Reason: r.Reason, Locked: r.Locked}
 	if _, err := rand.Read(l.Salt); err != nil {
 		return err
 	}
@@ -164,7 +163,7 @@ func (s *sharing) SetRefused(login string, r vbc.Refusal) (err error) {
 	if l.Digest, err = digestOf(login, l.Salt); err != nil {
 		return err
 	}
-	return s.ask(func(ctx context.Context, c *postgres.Common) error { return c.AddRefusedLogin(ctx, l, vbc.LockLasts) })
+	return s.ask(func(ctx context.Context, c *place.Common) error { return c.AddRefusedLogin(ctx, l, vbc.LockLasts) })
 }
 
 // Forget implements vbc.Memory.
@@ -173,5 +172,5 @@ func (s *sharing) Forget(login string) error {
 	if err != nil || len(salts) == 0 {
 		return err
 	}
-	return s.ask(func(ctx context.Context, c *postgres.Common) error { return c.ForgetRefusedLogins(ctx, salts) })
+	return s.ask(func(ctx context.Context, c *place.Common) error { return c.ForgetRefusedLogins(ctx, salts) })
 }

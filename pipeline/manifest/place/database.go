@@ -34,9 +34,15 @@ func Database(path string) string {
 	return in.Database
 }
 
-// Common opens what all who use a database know together: quotas and refused logins. It
-// makes the tables if there are none. The caller closes it.
-func Common(ctx context.Context, database string, o Options) (*postgres.Common, error) {
+// Common is what all who use a database know together: quotas and refused logins.
+type Common = postgres.Common
+
+// RefusedLogin is a login that VBC has refused.
+type RefusedLogin = postgres.RefusedLogin
+
+// OpenCommon opens what a database has of that, and makes its tables if there are none.
+// The caller closes it.
+func OpenCommon(ctx context.Context, database string, o Options) (*Common, error) {
 	with, err := o.postgres()
 	if err != nil {
 		return nil, err

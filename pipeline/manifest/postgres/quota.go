@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Quota is the quota of a group: of all clients, on whichever machine, whose requests VBC
@@ -56,9 +58,9 @@ func (q *Quota) Change(ctx context.Context, change func(kept string, now time.Ti
 
 // QuotaGroup is what is known of a group's quota.
 type QuotaGroup struct {
-	Name    string
-	Kept    string    // as package vbc reads it
-	Changed time.Time // by the database's clock, as are the times in Kept
+	Name string
+	vbc.Quota
+	Changed time.Time // by the database's clock, as is ClosedUntil
 }
 
 // Quotas are all groups of the database, and what time it is there.
@@ -71,7 +73,9 @@ func (c *Common) Quotas(ctx context.Context) (all []QuotaGroup, now time.Time, e
 		return nil, now, fmt.Errorf("read quotas: %w", err)
 	}
 	all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g QuotaGroup, err error) {
-		err = row.Scan(&g.Name, &g.Kept, &g.Changed)
+		var kept string
+		err = row.Scan(&g.Name, &kept, &g.Changed)
+		g.Quota = vbc.KeptQuota(kept)
 		return g, err
 	})
 	if err != nil {
