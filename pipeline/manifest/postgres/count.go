@@ -68,7 +68,7 @@ type counted struct {
 
 // countCalls counts all that it is sure of, and says whether there is more.
 func (m *Manifest) countCalls(ctx context.Context, t terms, c *manifest.Counting) (unsure bool, err error) {
-	months, err := m.months(ctx, t, c)
+	months, err := m.months(ctx, c)
 	if err != nil {
 		return false, err
 	}
@@ -111,7 +111,7 @@ func (m *Manifest) countCalls(ctx context.Context, t terms, c *manifest.Counting
 }
 
 // months are when those begin in which there are calls, where they are counted by them.
-func (m *Manifest) months(ctx context.Context, t terms, c *manifest.Counting) (begin []int64, err error) {
+func (m *Manifest) months(ctx context.Context, c *manifest.Counting) (begin []int64, err error) {
 	if c.By != manifest.ByMonth {
 		return nil, nil
 	}

@@ -258,7 +258,8 @@ func (s *search) callAt(v *values) string {
 func (s *search) inOrder(v *values) string {
 	columns := []string{"start", "kind", "owner", "id", "nth"}
 	within := allOf(append([]string{"account = $1", s.terms.behind(v, s.c)}, s.terms.around(v)...))
-	look, from, looked := s.look, "vbcvault.call", ""
+	look, from := s.look, "vbcvault.call"
+	var looked string
 	if len(s.asked.Terms) > 0 {
 		from = "vbcvault.spoken"
 		within += " AND part = 0"
