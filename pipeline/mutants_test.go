@@ -296,7 +296,7 @@ var mutations = slices.Concat([]mutation{
 	{"what was acknowledged before there were codes is news", "pipeline/manifest/row.go", "		return f.Acknowledging == reason\n", "		return false\n", "TestFormat8", "./pipeline/manifest/sqlite"},
 	{"what was acknowledged before there were codes never goes by one", "pipeline/manifest/sqlite/state.go", "acknowledging = ? THEN ? ELSE", "acknowledging = ? AND false THEN ? ELSE", "TestFormat8", "./pipeline/manifest/sqlite"},
 	{"options of earlier programs are lost", "pipeline/manifest/options.go", "	return undeclaredOptions(written)\n", "	return nil\n", "TestUndeclaredOptions", "./pipeline/manifest/sqlite"},
-	{"an erasure leaves a run's filter", "pipeline/manifest/sqlite/forget.go", "json_set(options, '$.filter', '\" + filterErased + \"')", "json_set(options, '$.erased', '\" + filterErased + \"')", "TestContract/ErasedKeepsIDsAndDigests", "./pipeline/manifest/sqlite"},
+	{"an erasure leaves a run's filter", "pipeline/manifest/sqlite/forget.go", "json_set(options, '$.filter', '\" + manifest.TextErased + \"')", "json_set(options, '$.erased', '\" + manifest.TextErased + \"')", "TestContract/ErasedKeepsIDsAndDigests", "./pipeline/manifest/sqlite"},
 	{"advice isn't that of the code", "cmd/vbcvault/story/words.go", "	case about.Advice != \"\":\n", "	case false:\n", "TestStoryOfOneRecording", "./cmd/vbcvault"},
 	{"a failure has no code in the manifest", "pipeline/work.go", "manifest.Failure{Code: word, ", "manifest.Failure{Code: word[:0], ", "TestAcknowledgedByCode|TestEndsHaveCodes", "./cmd/vbcvault"},
 	{"what is held back counts under one reason", "pipeline/progress/progress.go", "s.held.LoadOrStore(why, ", "s.held.LoadOrStore(\"\", ", "TestHeldBackSaysWhy", "./cmd/vbcvault"},
