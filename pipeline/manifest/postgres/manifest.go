@@ -29,7 +29,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
 // Manifest is an open manifest. Its methods may be called concurrently.
@@ -45,7 +44,6 @@ type Manifest struct {
 	creating bool   // within Create
 
 	options
-	key receipt.Key // none until it is needed, or was made
 
 	ended struct { // uploads, and that isn't written down yet
 		sync.Mutex
