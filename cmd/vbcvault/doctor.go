@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/storage"
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -33,7 +34,9 @@ func newDoctor(s streams) *cobra.Command {
 		Long: `Doctor checks everything that a run depends on: credentials, subscriptions,
 clock, proxy and certificates; whether the destination can be listed, is
 writable and verifies checksums; its versioning, public access, lifecycle rules
-and Object Lock; where the manifest is, and the free space on the disks.
+and Object Lock; where the manifest is, and the free space on the disks. Of a
+database that several machines share it checks version, TLS, standby, clock,
+rights and tables, and whether what it confirms is on its disk.
 
 For each check it prints ok, warning or failure, what that means, and how to
 fix it. It sends VBC four requests, and a few more to find the addresses of the
@@ -121,10 +124,12 @@ func (d *doctor) examine(ctx context.Context, to destination) ([]storage.Finding
 	if vbcs.client, err = d.around.newClient(options, path); err != nil {
 		return nil, err
 	}
+	database := place.Diagnose(ctx, path, d.around.unsigned())
 	ours, known := d.diagnoseManifest(ctx, path, to)
 	out := diagnoseNetwork(cmp.Or(options.URL, vbc.DefaultURL))
 	out = append(out, vbcs.diagnose(ctx, known)...)
 	out = append(out, d.diagnoseDestination(ctx, to)...)
+	out = append(out, database...)
 	return append(out, ours...), context.Cause(ctx)
 }
 

@@ -40,6 +40,8 @@ type world struct {
 	proxy   *storagetest.S3Proxy       // before the S3 server; nil with a directory
 	direct  string                     // the S3 server's own address
 
+	database string // the address of one, for the manual's page about it
+
 	running sync.Mutex // guards the process of a command that is being started
 }
 

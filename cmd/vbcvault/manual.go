@@ -18,7 +18,7 @@ var topicPages embed.FS
 // topicNames are the topics in the order in which help lists them.
 var topicNames = []string{
 	"safety", "choosing", "transcripts", "check", "evidence", "protect", "hold", "erase", "find", "web", "report", "restore", "recover",
-	"destinations", "requests", "install", "config", "service", "monitoring", "notify", "formats", "troubleshooting",
+	"destinations", "requests", "install", "config", "service", "machines", "monitoring", "notify", "formats", "troubleshooting",
 }
 
 // topicsOf are the pages that tell more about a command than its help does.
@@ -29,13 +29,13 @@ var topicsOf = map[string][]string{
 	"report":      {"report"},
 	"notify":      {"notify"},
 	"acknowledge": {"troubleshooting"},
-	"doctor":      {"troubleshooting", "destinations"},
+	"doctor":      {"troubleshooting", "destinations", "machines"},
 	"verify":      {"check"},
 	"audit":       {"evidence", "check"},
 	"prove":       {"evidence"},
 	"check-proof": {"evidence"},
 	"diff":        {"check", "recover"},
-	"manifest":    {"check", "evidence", "recover"},
+	"manifest":    {"check", "evidence", "recover", "machines"},
 	"hold":        {"hold"},
 	"erase":       {"erase"},
 	"list":        {"find"},
@@ -49,7 +49,8 @@ var topicsOf = map[string][]string{
 	"demo":        {"web", "service"},
 	"init":        {"install", "config", "service"},
 	"version":     {"install"},
-	"serve":       {"service", "install", "web", "config", "monitoring", "notify"},
+	"serve":       {"service", "machines", "install", "web", "config", "monitoring", "notify"},
+	"fleet":       {"machines", "service"},
 	"jobs":        {"service"},
 	"run":         {"service"},
 }

@@ -21,7 +21,13 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
+
+// The examples of the page machines need a server; where there is none, all are skipped.
+func init() {
+	before["machines"] = func(w *world) { w.database = postgrestest.Shared(w.t).Empty(w.t) }
+}
 
 // database is what the manual has an administrator make.
 type database struct {
@@ -87,14 +93,14 @@ func TestRolesOfTheManual(t *testing.T) {
 				return "SELECT INSERT"
 			case "hold", "listening":
 				return "SELECT INSERT UPDATE"
-			case "migration", "river_migration":
+			case "migration", "service_migration", "river_migration":
 				return "SELECT"
 			}
 			return "SELECT INSERT UPDATE DELETE"
 		},
 		"vbcvault_page": func(schema, table string) string {
 			switch {
-			case schema != "vbcvault" && schema != "vbcvault_service":
+			case schema != "vbcvault":
 				return ""
 			case table == "hold" || table == "listening":
 				return "SELECT INSERT"
@@ -157,7 +163,7 @@ func (d database) rights(user string) map[string]string {
 	if _, err := pgx.ForEachRow(rows, []any{&table, &has}, func() error { all[table] = has; return nil }); err != nil {
 		d.t.Fatal(err)
 	}
-	for _, needed := range []string{"vbcvault.recording", "vbcvault.lease", "vbcvault.receipt", "vbcvault.hold", "vbcvault.listening", "vbcvault_service.schedule", "river.river_job"} {
+	for _, needed := range []string{"vbcvault.recording", "vbcvault.lease", "vbcvault.receipt", "vbcvault.hold", "vbcvault.listening", "vbcvault.schedule", "river.river_job"} {
 		if _, ok := all[needed]; !ok {
 			d.t.Errorf("there is no %s among %v", needed, slices.Sorted(maps.Keys(all)))
 		}
@@ -217,5 +223,30 @@ func TestUsersOfTheManual(t *testing.T) {
 	}
 	if _, err := postgres.Open(t.Context(), at("vbcvault_page"), key); err == nil || !strings.Contains(err.Error(), "lacks a right") {
 		t.Errorf("the page takes the lease of a run: %v", err)
+	}
+}
+
+// TestDoctorLooksAtTheDatabase has doctor look at a database as a user who may do what runs
+// need, and at one that nobody answers for.
+func TestDoctorLooksAtTheDatabase(t *testing.T) {
+	t.Parallel()
+	d := asTheManualSays(t)
+	w := newWorld(t, vbctest.Config{}).inDir()
+	key, err := receipt.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.env = append(w.env, "VBCVAULT_SIGNING_KEY="+key.Secret(), "VBCVAULT_DATABASE_URL="+d.as("vbcvault_machine"))
+	w.someRecordings(2)
+	w.want(w.archive("--older-than", "90d", "--delete"), 0, map[string]int{"archived": 2, "deleted": 2})
+	found := w.doctor(0)
+	for _, check := range []string{"database", "database durability", "database rights", "database format", "manifest", "signing key"} {
+		if found[check].Level != storage.OK {
+			t.Errorf("%s: %+v", check, found[check])
+		}
+	}
+	w.env = append(w.env, "VBCVAULT_DATABASE_URL=postgres://nobody@127.0.0.1:1/vbcvault")
+	if f := w.doctor(1)["database"]; f.Level != storage.Failure || !strings.Contains(f.Mend, "the server is running") {
+		t.Errorf("%+v", f)
 	}
 }

@@ -104,7 +104,7 @@ func TestExamplesOfTheManual(t *testing.T) {
 	for _, topic := range topics(t) {
 		texts[topic] = page(t, topic)
 	}
-	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 21 {
+	if pages := slices.Sorted(maps.Keys(before)); len(pages) != 22 {
 		t.Fatalf("examples of %q", pages)
 	}
 	for name, text := range texts {
@@ -122,7 +122,8 @@ func TestExamplesOfTheManual(t *testing.T) {
 			make(w)
 			dir := t.TempDir()
 			here := strings.NewReplacer("s3://MY-BUCKET/recordings", w.to, "/backup/", dir+"/",
-				"/var/lib/prometheus/node-exporter/", dir+"/", "/etc/prometheus/", dir+"/", "./vbcvault", "vbcvault").Replace
+				"/var/lib/prometheus/node-exporter/", dir+"/", "/etc/prometheus/", dir+"/", "./vbcvault", "vbcvault",
+				"postgres://vbcvault_owner@db.example.com/vbcvault", w.database).Replace
 			ran := 0
 			for _, block := range blocks {
 				first, _, _ := strings.Cut(block, "\n")

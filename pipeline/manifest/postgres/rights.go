@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -51,7 +52,7 @@ func rightsOf(ctx context.Context, conn *pgx.Conn) (r rights, err error) {
 			r.tables++
 		}
 		_, changes := onPage[table]
-		onlyRead := table == "migration" // only its owner writes it
+		onlyRead := strings.HasSuffix(table, "migration") // only their owner writes them
 		if !has && (privilege == "SELECT" || privilege == "INSERT" && changes && table != "lease") {
 			r.page = false
 		}
