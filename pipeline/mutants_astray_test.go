@@ -9,6 +9,6 @@ var astrayMutations = []mutation{
 	{"a start that is made up for has no patience", "cmd/vbcvault/service/slice.go", "	if r.due.Before(queued) {", "	if false {", "TestLateStartIsPatient", "./cmd/vbcvault/service"},
 	{"work that ends the service is always taken up first", "cmd/vbcvault/service/recover.go", "max(w.TakenUp-promptly, 0)", "max(w.TakenUp-1000*promptly, 0)", "TestWorkThatEndsTheService", "./cmd/vbcvault/service"},
 	{"work that was left to another run for days is a success", "cmd/vbcvault/service/slice.go", "	if o.Skipped { // with", "	if false { // with", "TestLeftToAnotherRunForTooLong", "./cmd/vbcvault/service"},
-	{"work of an account that was removed has a manifest elsewhere", "cmd/vbcvault/worker.go", "	w.common = configured{path: c.Path, state: c.StateDir, shared: was}", "	w.common = configured{path: c.Path, shared: was}", "TestWorkerOfAnAccountBesideTheFile", "./cmd/vbcvault"},
+	{"work of an account that was removed has a manifest elsewhere", "cmd/vbcvault/worker.go", "	w.common = configured{path: c.Path, state: c.StateDir, database: c.Database, shared: was}", "	w.common = configured{path: c.Path, database: c.Database, shared: was}", "TestWorkerOfAnAccountBesideTheFile", "./cmd/vbcvault"},
 	{"each reload has memory of its own", "cmd/vbcvault/worker.go", "		w.common.shared.inherit(was)\n", "", "TestReloadsShareTheirMemory", "./cmd/vbcvault"},
 }

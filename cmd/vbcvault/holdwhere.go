@@ -39,6 +39,7 @@ func (w *holdWhere) places(ctx context.Context) (places []holding.Place, unread 
 		case place.Missing(err):
 		case err != nil:
 			unread = append(unread, err)
+		case p.Moved != "" && w.path == "": // nobody uses it any more
 		case p.Bound.Account != "" && (w.account == "" || w.account == p.Bound.Account):
 			accounts[p.Bound.Account] = true
 			places = append(places, p)

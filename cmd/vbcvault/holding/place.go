@@ -24,6 +24,7 @@ type Place struct {
 	Path  string
 	Bound manifest.Binding
 	Holds []manifest.Hold // in the order of their numbers there, those that have ended too
+	Moved string          // where the manifest lies that has taken its place; "" = it is used
 }
 
 func (p Place) String() string {
@@ -43,6 +44,11 @@ func ReadPlace(ctx context.Context, path string, o place.Options) (Place, error)
 		return p, err
 	}
 	p.Bound = b
+	if b.Account != "" {
+		if p.Moved, err = place.Successor(ctx, path, o); err != nil {
+			return p, err
+		}
+	}
 	for _, t := range texts {
 		if !t.Ended {
 			p.Holds = append(p.Holds, t.Made())
@@ -129,7 +135,7 @@ func (m Machine) Places(ctx context.Context, account string) (places []Place, un
 		case place.Missing(err):
 		case err != nil:
 			unread = append(unread, err)
-		case p.Bound.Account == account:
+		case p.Bound.Account == account && p.Moved == "":
 			places = append(places, p)
 		}
 	}

@@ -2,6 +2,7 @@ package place
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
@@ -81,6 +82,20 @@ func Manifests(ctx context.Context, database, account string, o Options) (paths 
 		paths = append(paths, in.At(name).String())
 	}
 	return paths, err
+}
+
+// Successor is the place of the manifest that has taken that of the one at path, "" if
+// none has, or if it has a format in which none could.
+func Successor(ctx context.Context, path string, o Options) (string, error) {
+	m, err := OpenReadOnly(ctx, path, o)
+	if errors.Is(err, manifest.ErrOlder) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	to, err := m.Successor(ctx)
+	return to, errors.Join(err, m.Close())
 }
 
 // ReadHolds reads what a manifest is about, and all that it knows of holds, each making

@@ -231,5 +231,5 @@ func fillCalls(tx *txn, c manifest.Chunk) error {
 
 var fillCallsText = `INSERT INTO vbcvault.call (account, start, kind, owner, id, nth, state, bytes, transcribed, ` + callColumns + `)
 	SELECT $1, r.start, r.kind, r.owner, r.id, r.nth, r.state, CASE WHEN r.archived_at <> 0 THEN coalesce((r.audio ->> 'size')::bigint, r.size) ELSE r.size END,
-		r.transcript IS NOT NULL, u.odd OR u.start <> r.start, ` + callFields + `
+		r.transcript IS NOT NULL, ` + strings.Replace(callFields, "u.odd", "u.odd OR u.start <> r.start", 1) + `
 	FROM unnest(` + arrays(2, keyTypes, []string{"bigint"}, callTypes) + `) AS u (kind, owner, id, nth, start, ` + callColumns + `) JOIN vbcvault.recording AS r ON ` + theseRows

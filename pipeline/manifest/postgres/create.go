@@ -101,7 +101,7 @@ const emptied = 5000
 func (m *Manifest) empty(ctx context.Context, wholly bool) error {
 	tables, err := query(ctx, m, pgx.RowTo[string], `SELECT c.relname::text FROM pg_catalog.pg_attribute a
 		JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = 'vbcvault' AND c.relkind = 'r' AND a.attname = 'account' AND NOT a.attisdropped AND c.relname <> 'lease' AND $1::bigint > 0
+		WHERE n.nspname = 'vbcvault' AND c.relkind = 'r' AND a.attname = 'account' AND a.atttypid = 'bigint'::regtype AND NOT a.attisdropped AND c.relname <> 'lease' AND $1::bigint > 0
 		ORDER BY c.relname <> 'recording', c.relname`)
 	for range 2 { // where something goes, triggers count
 		for _, table := range tables {
