@@ -94,15 +94,11 @@ FROM taken WHERE river_job.id = taken.id AND river_job.state <> 'running'`
 // takeUpLost has others do what machines had that are lost, also this one.
 func (s *Service) takeUpLost(ctx context.Context) error {
 	const alive = "(SELECT instance FROM main.machine WHERE until > clock_timestamp())"
-	found, err := s.state.db.QueryContext(ctx, `SELECT id, queue, kind, state, args FROM main.river_job WHERE state IN ('available', 'running', 'scheduled', 'retryable')
+	all, err := lostJobs(ctx, s.state.db, `SELECT id, queue, kind, state, args FROM main.river_job WHERE state IN ('available', 'running', 'scheduled', 'retryable')
 		AND (starts_with(queue, ?) AND substr(queue, ?) NOT IN `+alive+` OR queue = ? AND state = 'running' AND attempted_by[array_upper(attempted_by, 1)] NOT IN `+alive+`)`,
 		ownQueue, len(ownQueue)+1, tellQueue)
 	if err != nil {
 		return fmt.Errorf("see what lost machines had: %w", err)
-	}
-	all, err := lostJobs(found)
-	if err != nil {
-		return err
 	}
 	var errs []error
 	for _, j := range all {
@@ -115,15 +111,11 @@ func (s *Service) takeUpLost(ctx context.Context) error {
 // which River was given them was lost, or the database was away when they had ended.
 // Where the work goes on, or has ended, the job finds it.
 func (s *Service) takeUpOwn(ctx context.Context) error {
-	found, err := s.state.db.QueryContext(ctx, `SELECT id, queue, kind, state, args FROM main.river_job WHERE state = 'running'
+	all, err := lostJobs(ctx, s.state.db, `SELECT id, queue, kind, state, args FROM main.river_job WHERE state = 'running'
 		AND attempted_by[array_upper(attempted_by, 1)] = ? AND attempted_at < clock_timestamp() - ?::bigint * interval '1 millisecond'`,
 		s.machine.instance, s.machine.lost.Milliseconds()/2)
 	if err != nil {
 		return fmt.Errorf("see what this machine does: %w", err)
-	}
-	all, err := lostJobs(found)
-	if err != nil {
-		return err
 	}
 	s.mu.Lock()
 	all = slices.DeleteFunc(all, func(j lostJob) bool { return s.jobs[j.id] })
@@ -146,21 +138,14 @@ type lostJob struct {
 	args  string
 }
 
-func lostJobs(found interface {
-	Next() bool
-	Scan(...any) error
-	Err() error
-	Close() error
-}) (all []lostJob, err error) {
-	defer found.Close()
-	for found.Next() {
+func lostJobs(ctx context.Context, q querier, text string, args ...any) (all []lostJob, err error) {
+	err = each(ctx, q, func(scan func(...any) error) error {
 		var j lostJob
-		if err := found.Scan(&j.id, &j.queue, &j.kind, &j.state, &j.args); err != nil {
-			return nil, fmt.Errorf("see what lost machines had: %w", err)
-		}
+		err := scan(&j.id, &j.queue, &j.kind, &j.state, &j.args)
 		all = append(all, j)
-	}
-	return all, found.Err()
+		return err
+	}, text, args...)
+	return all, err
 }
 
 // takeUpOne has one job done by whoever has a place for it.

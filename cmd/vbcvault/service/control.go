@@ -165,7 +165,7 @@ func (c *Control) cancel(ctx context.Context, id int64) (waited bool, err error)
 		switch {
 		case r == nil:
 			return nil
-		case there && job.FinalizedAt != nil && !r.began.IsZero() && !(c.state.shared && job.Queue == workQueue): // the run goes on in the service, which waits for its next job
+		case there && job.FinalizedAt != nil && !r.began.IsZero() && (!c.state.shared || job.Queue != workQueue): // the run goes on in the service, which waits for its next job
 			return ErrBetween
 		case there && job.FinalizedAt == nil:
 			return nil

@@ -278,7 +278,7 @@ func TestAMachineThatStoodStill(t *testing.T) {
 	if n := one[int](t, db, "SELECT count(*) FROM did WHERE done AND machine = 'second'"); n != 2 {
 		t.Errorf("the second machine has done %d, want 2", n)
 	}
-	if n := one[int](t, db, "SELECT count(*) FROM vbcvault.outcome"); n != 2 {
+	if n := one[int](t, db, "SELECT count(*) FROM vbcvault_service.outcome"); n != 2 {
 		t.Errorf("%d outcomes, want 2", n)
 	}
 	f.signal(second, syscall.SIGTERM)

@@ -14,13 +14,13 @@ type words struct {
 	postgres bool
 }
 
-// The schemas in PostgreSQL: of our tables, beside those of the manifests, and of River's.
+// The schemas in PostgreSQL: of our tables, beside that of the manifests, and of River's.
 const (
-	ourSchema   = "vbcvault"
+	ourSchema   = "vbcvault_service"
 	riverSchema = "river"
 )
 
-var schemas = strings.NewReplacer("main.river_", riverSchema+".river_", "main.migration", ourSchema+".service_migration", "main.", ourSchema+".")
+var schemas = strings.NewReplacer("main.river_", riverSchema+".river_", "main.", ourSchema+".")
 
 // say is a statement in the database's words.
 func (w words) say(text string) string {

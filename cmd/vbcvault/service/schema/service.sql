@@ -1,6 +1,6 @@
 -- The state that several machines share. What a table has in common with that of one
 -- machine's file is said there (state.go).
-CREATE TABLE vbcvault.schedule (
+CREATE TABLE vbcvault_service.schedule (
 	account text    NOT NULL,
 	kind    text    NOT NULL,
 	memory  text    NOT NULL DEFAULT '',
@@ -14,7 +14,7 @@ CREATE TABLE vbcvault.schedule (
 	PRIMARY KEY (account, kind)
 ) WITH (fillfactor = 50);
 
-CREATE TABLE vbcvault.outcome (
+CREATE TABLE vbcvault_service.outcome (
 	id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	account   text   NOT NULL,
 	kind      text   NOT NULL,
@@ -25,14 +25,14 @@ CREATE TABLE vbcvault.outcome (
 	outcome   text   NOT NULL,
 	tell      bigint NOT NULL DEFAULT 0
 );
-CREATE INDEX outcome_of ON vbcvault.outcome (account, kind, ended);
-CREATE INDEX outcome_of_run ON vbcvault.outcome (run);
-CREATE INDEX outcome_of_job ON vbcvault.outcome (job);
-CREATE INDEX outcome_untold ON vbcvault.outcome (tell) WHERE tell <> 0;
+CREATE INDEX outcome_of ON vbcvault_service.outcome (account, kind, ended);
+CREATE INDEX outcome_of_run ON vbcvault_service.outcome (run);
+CREATE INDEX outcome_of_job ON vbcvault_service.outcome (job);
+CREATE INDEX outcome_untold ON vbcvault_service.outcome (tell) WHERE tell <> 0;
 
 -- The machines that serve, or did: each process of vbcvault serve has a row of its own
 -- until it has been lost for a day.
-CREATE TABLE vbcvault.machine (
+CREATE TABLE vbcvault_service.machine (
 	instance     text        PRIMARY KEY,           -- a word made for this process
 	home         text        NOT NULL,              -- a word kept in its state directory
 	name         text        NOT NULL,              -- for people
@@ -48,13 +48,13 @@ CREATE TABLE vbcvault.machine (
 ) WITH (fillfactor = 50);
 
 -- Texts that all machines read and change, such as what notifiers have been told.
-CREATE TABLE vbcvault.shelf (
+CREATE TABLE vbcvault_service.shelf (
 	name text PRIMARY KEY,
 	text text NOT NULL DEFAULT ''
 );
 
 -- Where an account's work was done last: by the home of a machine, which has spool files.
-CREATE TABLE vbcvault.ran (
+CREATE TABLE vbcvault_service.ran (
 	account text PRIMARY KEY,
 	home    text NOT NULL
 ) WITH (fillfactor = 50);
