@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -137,9 +138,15 @@ func New(o Options) (*Client, error) {
 
 // Close closes the connections that no request uses: whoever has many clients, one
 // after the other, would keep those of all of them for a while. What is shared with
-// others is told them before, which takes two seconds at most.
+// others is told them before, which takes two seconds at most; then Options.Quota is
+// closed, if it can be.
 func (c *Client) Close() {
 	c.pacer.tellAll(closeWithin)
+	if s := c.pacer.shared; s != nil {
+		if quota, ok := s.quota.(io.Closer); ok {
+			_ = quota.Close() // nothing of it is needed any more
+		}
+	}
 	for _, t := range c.lines {
 		t.CloseIdleConnections()
 	}

@@ -100,7 +100,7 @@ func (c configured) around(ctx context.Context) surroundings {
 	plain := map[string]string{
 		"VBC_USERNAME": c.VBC.Username, "VBC_CLIENT_ID": c.VBC.ClientID, "VBC_PROVISIONING_CLIENT_ID": c.VBC.ProvisioningClientID,
 		"VBC_API_URL": c.VBC.APIURL, "VBC_API_ROOT": c.VBC.APIRoot, "VBC_TOKEN_URL": c.VBC.TokenURL,
-		"VBCVAULT_DATABASE_URL": c.database.URL,
+		"VBCVAULT_DATABASE_URL": c.database.URL, "VBCVAULT_QUOTA_GROUP": c.VBC.QuotaGroup,
 	}
 	a := surroundings{
 		setting: func(name string) (string, error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage/ownership"
 	"github.com/vbcvault/vbcvault/storage/s3store"
@@ -46,7 +47,10 @@ const environmentHelp = `Environment:
                       the state directory, as in postgres://USER@HOST/DATABASE,
                       and its password; each also as …_FILE. Its manifests need
                       VBCVAULT_SIGNING_KEY. See vbcvault help machines
-  VBCVAULT_MACHINE    what other machines call this one (default: its host name)`
+  VBCVAULT_MACHINE    what other machines call this one (default: its host name)
+  VBCVAULT_QUOTA_GROUP  the name of a request quota at VBC, which all runs with this
+                      name share in the database (default: one for each
+                      application, by VBC_CLIENT_ID)`
 
 // surroundings are where a run takes from what is no flag: the environment, or an
 // account of a configuration file.
@@ -110,7 +114,8 @@ func (a surroundings) vbcOptions() (vbc.Options, error) {
 	return o, nil
 }
 
-// newClient makes a client that remembers refused logins beside the manifest.
+// newClient makes a client that remembers refused logins beside the manifest. If that lies
+// in a database, all that use it share them, and the quota.
 func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, error) {
 	near, err := a.near(manifest)
 	if err != nil {
@@ -120,6 +125,11 @@ func (a surroundings) newClient(o vbc.Options, manifest string) (*vbc.Client, er
 		return nil, err
 	}
 	o.Memory = a.rememberedFor(near)
+	if place.InDatabase(manifest) {
+		if err := a.shares(&o, manifest); err != nil {
+			return nil, err
+		}
+	}
 	client, err := vbc.New(o)
 	if err != nil {
 		return nil, &usageError{err: err, hint: cmp.Or(insecureHint(err), "check VBC_API_URL, VBC_TOKEN_URL and VBC_API_ROOT")}

@@ -13,7 +13,9 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
+	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 func newFleetCommand(s streams) *cobra.Command {
@@ -51,8 +53,12 @@ the manifest; it is tried again at the time shown).`,
   vbcvault fleet status --json --config /etc/vbcvault/vbcvault.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			file, _, err := readConfig(path)
+			if err != nil {
+				return err
+			}
 			return withService(cmd.Context(), path, func(ctx context.Context, c *service.Control) error {
-				f, err := c.Fleet(ctx)
+				f, err := fleetOf(ctx, c, file)
 				if err != nil {
 					return err
 				}
@@ -66,6 +72,42 @@ the manifest; it is tried again at the time shown).`,
 	configFlag(cmd, &path)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON")
 	return cmd
+}
+
+// fleetStanding is what fleet status prints. Its JSON is a contract.
+type fleetStanding struct {
+	service.Fleet
+	Quotas []quotaStanding `json:"quotas"`
+}
+
+// quotaStanding is what machines know together of a quota at VBC.
+type quotaStanding struct {
+	Group       string    `json:"group"`
+	Limited     bool      `json:"limited"`                    // VBC has said that there is a quota
+	Interval    float64   `json:"interval_seconds,omitempty"` // between two requests
+	ClosedUntil time.Time `json:"closed_until,omitzero"`      // nobody asks before
+	Changed     time.Time `json:"changed"`
+}
+
+func fleetOf(ctx context.Context, c *service.Control, file *config.Config) (f fleetStanding, err error) {
+	f.Quotas = []quotaStanding{}
+	if f.Fleet, err = c.Fleet(ctx); err != nil {
+		return f, err
+	}
+	around := aroundAll(ctx, file)
+	address, err := around.database()
+	if err != nil {
+		return f, err
+	}
+	quotas, err := place.Quotas(ctx, address, around.unsigned())
+	for _, q := range quotas {
+		is := quotaStanding{Group: q.Name, Limited: q.Limited, Interval: q.Interval.Seconds(), Changed: q.Changed.UTC()}
+		if q.ClosedUntil.After(f.At) {
+			is.ClosedUntil = q.ClosedUntil.UTC()
+		}
+		f.Quotas = append(f.Quotas, is)
+	}
+	return f, err
 }
 
 // drainFlags are the flags of fleet drain.
@@ -143,7 +185,7 @@ func drained(f service.Fleet, machine string) bool {
 }
 
 // printFleet prints how machines stand, for people.
-func printFleet(s streams, f service.Fleet) error {
+func printFleet(s streams, f fleetStanding) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	ago := func(t time.Time) string { return f.At.Sub(t).Round(time.Second).String() }
 	fmt.Fprintln(w, "MACHINE\tSTATE\tIN PROGRESS\tPLACES\tSEEN\tUP\tVERSION\tCONFIGURATION\tCLOCK")
@@ -172,6 +214,22 @@ func printFleet(s streams, f service.Fleet) error {
 	}
 	for _, l := range f.Leases {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s ago\tin %s\n", l.Manifest, cmp.Or(l.Machine, "-"), l.Fence, ago(l.Since), l.Until.Sub(f.At).Round(time.Second))
+	}
+	if len(f.Quotas) > 0 {
+		fmt.Fprintln(w, "\nQUOTA GROUP\tPACE\tWINDOW\tCHANGED")
+	}
+	for _, q := range f.Quotas {
+		pace, window := "no limit known", "open"
+		switch {
+		case q.Interval > 0:
+			pace = "a request each " + time.Duration(q.Interval*float64(time.Second)).Round(time.Millisecond).String()
+		case q.Limited:
+			pace = "limited, not known how"
+		}
+		if !q.ClosedUntil.IsZero() {
+			window = "closed for " + q.ClosedUntil.Sub(f.At).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s ago\n", q.Group, pace, window, ago(q.Changed))
 	}
 	return w.Flush()
 }

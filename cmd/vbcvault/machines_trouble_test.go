@@ -76,7 +76,7 @@ var troubles = []trouble{
 func TestMachines(t *testing.T) {
 	t.Parallel()
 	notShort(t, "it stops and starts several machines")
-	n, accounts, recordings, lease, latency := 2, 6, 360, 4*time.Second, 300*time.Millisecond
+	n, accounts, recordings, lease, latency := 2, 6, 150, 4*time.Second, 200*time.Millisecond
 	rounds, workers := len(troubles), 1
 	if *fleetRounds > 0 {
 		n, accounts, recordings, lease, latency = 3, *fleetAccounts, *fleetRecordings, *fleetLease, 250*time.Millisecond
@@ -118,7 +118,10 @@ func TestMachines(t *testing.T) {
 		s.standing()
 	}
 	stopHolding()
-	s.eventually("everything is done but what is held", func() bool { s.standing(); return s.left() == s.heldBack() })
+	for s.left() > s.heldBack() { // however slow this machine is
+		before := s.left()
+		s.eventually("something more is done", func() bool { s.standing(); return s.left() < before })
+	}
 	stopAsking()
 	s.judge()
 	s.nothingIsLost()
@@ -138,7 +141,7 @@ func (s *machines) keepAsking() (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		for at := 0; ; at++ {
-			if a := s.accounts[at%len(s.accounts)]; len(a.Recordings()) > 0 {
+			if a := s.accounts[at%len(s.accounts)]; len(a.Recordings()) > s.heldOf(a) {
 				_ = s.direct("run", a.name).Run() // it may be in progress, or there may be no database just now
 			}
 			select {
@@ -151,12 +154,15 @@ func (s *machines) keepAsking() (stop func()) {
 	return sync.OnceFunc(func() { close(end); all.Wait() })
 }
 
-// standing starts machines again that have ended by themselves, which none should.
+// standing starts machines again that have ended by themselves. One that doesn't find its
+// database when it starts may; none may later.
 func (s *machines) standing() {
 	s.t.Helper()
 	for _, m := range s.all {
 		if m.ended() {
-			s.t.Errorf("%s has ended by itself", m.name)
+			if log := m.logs[len(m.logs)-1].String(); strings.Contains(log, "is ready") {
+				s.t.Errorf("%s has ended by itself:\n%s", m.name, log)
+			}
 			m.start()
 		}
 	}
@@ -173,7 +179,7 @@ func (s *machines) keepHolding(seed uint64) (stop func()) {
 			select {
 			case <-end:
 				return
-			case <-time.After(s.lease / 4):
+			case <-time.After(s.lease / 2):
 			}
 			a := s.accounts[random.IntN(len(s.accounts))]
 			there := a.Recordings()
@@ -192,13 +198,19 @@ func (s *machines) keepHolding(seed uint64) (stop func()) {
 
 // heldBack is how many of the recordings that VBC still has are held.
 func (s *machines) heldBack() (n int) {
+	for _, a := range s.accounts {
+		n += s.heldOf(a)
+	}
+	return n
+}
+
+// heldOf is how many of an account.
+func (s *machines) heldOf(a *hosted) (n int) {
 	s.holds.Lock()
 	defer s.holds.Unlock()
-	for _, a := range s.accounts {
-		for _, r := range a.Recordings() {
-			if _, is := s.holds.since[a.of(r.ID)]; is {
-				n++
-			}
+	for _, r := range a.Recordings() {
+		if _, is := s.holds.since[a.of(r.ID)]; is {
+			n++
 		}
 	}
 	return n
@@ -235,16 +247,4 @@ func (s *machines) downloadedOnce(killed int) {
 	if downloads > most {
 		s.t.Errorf("%d downloads of %d recordings, want %d at most; %d processes were killed", downloads, had, most, killed)
 	}
-}
-
-// says are the lines of what a machine has said that have a word in them.
-func (m *machine) saidWith(word string) (lines []string) {
-	for _, log := range m.logs {
-		for line := range strings.Lines(log.String()) {
-			if strings.Contains(line, word) {
-				lines = append(lines, line)
-			}
-		}
-	}
-	return lines
 }

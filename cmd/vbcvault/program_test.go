@@ -37,7 +37,7 @@ func Main() {
 	}
 	if lease, err := time.ParseDuration(os.Getenv(Lease)); err == nil {
 		pauses.lease = lease
-		pauses.service.Slice, pauses.service.Lost, pauses.service.Grace = lease, lease, lease/10
+		pauses.service.Slice, pauses.service.Lost, pauses.service.Grace = 2*lease, lease, lease/10
 		pauses.service.Poll, pauses.service.Schedule = lease/40, lease/20
 	}
 	if dir := os.Getenv(Installed); dir != "" {

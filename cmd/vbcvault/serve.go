@@ -49,7 +49,9 @@ the file again: accounts that are in progress keep the settings they began with.
 If the file has a mistake, nothing changes, and the log says what to correct.
 
 It keeps its state in the file service.db in the state directory. The file has
-no secrets, and no data of calls. vbcvault jobs shows what is in progress and
+no secrets, and no data of calls. If the configuration names a database, the state
+lies there, and several machines share the accounts: see vbcvault help machines.
+At SIGTERM a machine then hands its work over to the others. vbcvault jobs shows what is in progress and
 what is next; vbcvault run starts an account now.`,
 		Example: `  vbcvault serve --config /etc/vbcvault/vbcvault.yaml`,
 		Args:    cobra.NoArgs,

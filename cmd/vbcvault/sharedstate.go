@@ -28,7 +28,7 @@ func sharedState(ctx context.Context, a surroundings, lives bool) (*service.Shar
 // sharedAt is that of a database whose address is known.
 func sharedAt(address string, a surroundings, lives bool) (_ *service.Shared, err error) {
 	sh := &service.Shared{Address: address, Machine: machineName()}
-	if sh.DB, err = place.SQL(address, service.Connections, a.unsigned()); err != nil {
+	if sh.DB, err = place.SQL(address, place.ServiceConnections-1, a.unsigned()); err != nil {
 		return nil, err
 	}
 	if lives {

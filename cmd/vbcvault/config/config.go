@@ -57,6 +57,7 @@ type VBC struct {
 	TokenURL                 string `json:"token-url,omitempty" is:"url" jsonschema_description:"address of the tokens, if it is not /token at api-url"`
 	ProvisioningClientID     string `json:"provisioning-client-id,omitempty" jsonschema_description:"a second application, if the first one isn't subscribed to the Provisioning API"`
 	ProvisioningClientSecret Secret `json:"provisioning-client-secret,omitempty" jsonschema_description:"where the second application's secret is"`
+	QuotaGroup               string `json:"quota-group,omitempty" jsonschema_description:"the name of a request quota at VBC, which all accounts with this name share; default is one for each application. It is used with a database"`
 }
 
 // S3 is how to reach a destination's bucket; what is empty is as in the environment.

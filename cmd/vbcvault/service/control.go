@@ -66,26 +66,30 @@ var ErrNoJob = errors.New("there is no such job")
 // Start asks for an account's work, to begin before what has not begun. Work of this
 // kind that waits or is under way already is left as it is. run is in its outcome.
 func (c *Control) Start(ctx context.Context, account string, kind Kind) (job int64, run string, already bool, err error) {
-	err = c.state.change(ctx, func(tx txn) error {
-		r, err := rowOf(ctx, tx, account, kind)
-		if err != nil {
-			return err
-		}
-		if r.job != 0 {
-			if already, err = c.queue.open(ctx, tx.Tx, r.job); err != nil {
-				return err
-			}
-		}
-		if !already {
-			s := scheduler{state: c.state, queue: c.queue, log: quiet}
-			if err := s.begin(ctx, tx, &r, time.Now(), false, asked); err != nil {
-				return err
-			}
-		}
-		job, run = r.job, r.run
-		return nil
+	err = c.state.change(ctx, func(tx txn) (err error) {
+		job, run, already, err = c.startIn(ctx, tx, account, kind)
+		return err
 	})
 	return job, run, already, err
+}
+
+func (c *Control) startIn(ctx context.Context, tx txn, account string, kind Kind) (job int64, run string, already bool, err error) {
+	r, err := rowOf(ctx, tx, account, kind)
+	if err != nil {
+		return 0, "", false, err
+	}
+	if r.job != 0 {
+		if already, err = c.queue.open(ctx, tx.Tx, r.job); err != nil {
+			return 0, "", false, err
+		}
+	}
+	if !already {
+		s := scheduler{state: c.state, queue: c.queue, log: quiet}
+		if err := s.begin(ctx, tx, &r, time.Now(), false, asked); err != nil {
+			return 0, "", false, err
+		}
+	}
+	return r.job, r.run, already, nil
 }
 
 // Ended is what a run came to, nil if it hasn't come to an end, or was cancelled before

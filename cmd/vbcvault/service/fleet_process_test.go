@@ -64,7 +64,7 @@ func serveAs(text string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	db, err := postgres.SQL(p.Address, Connections)
+	db, err := postgres.SQL(p.Address, 4)
 	if err != nil {
 		return err
 	}

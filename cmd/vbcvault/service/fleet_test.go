@@ -36,7 +36,7 @@ func newFleet(t *testing.T) *fleet {
 
 func (f *fleet) shared(machine string) Shared {
 	f.t.Helper()
-	db, err := postgres.SQL(f.address, Connections)
+	db, err := postgres.SQL(f.address, 4)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/overview"
+	"github.com/vbcvault/vbcvault/pipeline/code"
 )
 
 func (f *fleet) status(c *Control) Fleet {
@@ -364,5 +365,115 @@ func TestShelf(t *testing.T) {
 	}
 	if text, err := NewShelf(sh, "y").Read(t.Context()); text != "" || err != nil {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// Work whose lease was lost is no failure: it is done again, on whichever machine, and
+// only what it comes to then is stored and told.
+func TestLeaseIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	h := f.house("one", "a")
+	var told, tries atomic.Int64
+	h.options.Hooks.Tell = func(_ context.Context, _ Kind, _ *overview.Overview, o outcome.Outcome) error {
+		if told.Add(1); !o.OK() {
+			t.Errorf("told: %+v", o)
+		}
+		return nil
+	}
+	h.hands.do = func(context.Context, Kind, string) outcome.Outcome {
+		if tries.Add(1) == 1 {
+			return outcome.Outcome{ExitCode: exitStopped, ErrorCode: code.Lease, Error: "this machine has lost its lease"}
+		}
+		return outcome.Outcome{}
+	}
+	h.start()
+	c := f.control()
+	_, run := h.ask(c, "a", Archive)
+	if o := h.ended(c, run); !o.OK() || tries.Load() != 2 {
+		t.Errorf("%+v after %d tries", o, tries.Load())
+	}
+	eventually(t, "it is told", func() bool { return told.Load() > 0 })
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if told.Load() != 1 {
+		t.Errorf("told %d times", told.Load())
+	}
+}
+
+// A job that the database has given to this machine, and that was lost on the way, is done.
+func TestJobIsLostOnItsWay(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	h := f.house("one", "a")
+	h.start()
+	c := f.control()
+	m := h.service.machine
+	// As if River had got no answer: the job is inserted as one that runs here already.
+	var run string
+	err := c.state.change(t.Context(), func(tx txn) error {
+		job, id, already, err := c.startIn(t.Context(), tx, "a", Archive)
+		if err != nil || already {
+			return errors.Join(err, errPast)
+		}
+		run = id
+		_, err = tx.ExecContext(t.Context(), "UPDATE main.river_job SET state = 'running', queue = ?, attempt = 1, attempted_at = clock_timestamp(), attempted_by = ARRAY[?::text] WHERE id = ?", m.queue(), m.instance, job)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := h.ended(c, run); !o.OK() || h.hands.times("a", Archive) != 1 {
+		t.Errorf("%+v, begun %d times", o, h.hands.times("a", Archive))
+	}
+}
+
+// A machine of the version before works on beside one that has made tables of its own, and
+// refuses to where it can't.
+func TestTheVersionBefore(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	one, two := f.house("before", "a"), f.house("new", "a")
+	one.options.Version, two.options.Version = "v1.0.0", "v1.1.0"
+	one.start()
+	c := f.control()
+	next := func(oldest int) {
+		t.Helper()
+		for _, text := range []string{
+			"ALTER TABLE main.machine ADD COLUMN IF NOT EXISTS colour text NOT NULL DEFAULT 'grey'",
+			"ALTER TABLE main.schedule ADD COLUMN IF NOT EXISTS colour text NOT NULL DEFAULT 'grey'",
+			fmt.Sprintf("INSERT INTO main.migration (step, oldest, program) VALUES (%d, %d, 'v1.%d.0')", len(steps)+oldest, oldest, oldest),
+		} {
+			if _, err := c.state.db.ExecContext(t.Context(), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	next(1)
+	do := func(h *house) {
+		t.Helper()
+		_, run := h.ask(c, "a", Archive)
+		if o := h.ended(c, run); !o.OK() {
+			t.Errorf("%+v", o)
+		}
+	}
+	do(one) // it was running while the tables changed
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	one.start()
+	two.start()
+	do(one)
+	if is := f.status(c); is.machine("before").Version != "v1.0.0" || is.machine("new").Version != "v1.1.0" || is.machine("before").State != "serving" {
+		t.Errorf("%+v", is.Machines)
+	}
+	if err := one.stop(); err != nil {
+		t.Fatal(err)
+	}
+	next(len(steps) + 1)
+	one.options.Shared = one.shared()
+	if _, err := New(t.Context(), one.options); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "v1.2.0") {
+		t.Errorf("%v", err)
 	}
 }

@@ -21,10 +21,6 @@ type Shared struct {
 	Machine string  // what people call this machine
 }
 
-// Connections is how many connections a service, or a command that looks at one, has to
-// the database beside those of manifests, at most.
-const Connections = 4
-
 func (sh Shared) state() *state {
 	return &state{db: database{DB: sh.DB, words: words{postgres: true}}, path: sh.Address, shared: true, lives: sh.Lives}
 }

@@ -34,6 +34,16 @@ func Database(path string) string {
 	return in.Database
 }
 
+// Common opens what all who use a database know together: quotas and refused logins. It
+// makes the tables if there are none. The caller closes it.
+func Common(ctx context.Context, database string, o Options) (*postgres.Common, error) {
+	with, err := o.postgres()
+	if err != nil {
+		return nil, err
+	}
+	return postgres.OpenCommon(ctx, database, with...)
+}
+
 // Upgrade makes the tables of a database, or brings them up to date, for all manifests in
 // it. It returns the format that they have then.
 func Upgrade(ctx context.Context, database string, o Options) (format int, err error) {

@@ -11,25 +11,21 @@ import (
 	"github.com/vbcvault/vbcvault/pipeline/manifest/manifesttest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
 
-// TestContract holds PostgreSQL to what every manifest promises.
+// TestContract holds PostgreSQL to what every manifest promises. All manifests are in one
+// database, where none may see anything of another.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	manifesttest.Run(t, placesIn(postgrestest.New(t)))
 }
 
-// placesIn are places for manifests in one database, where none may see anything of
-// another.
+// placesIn are places for manifests in one database.
 func placesIn(database string) func(testing.TB) manifesttest.Place {
 	var number atomic.Int64
 	return func(t testing.TB) manifesttest.Place {
-		k, err := receipt.NewKey()
-		if err != nil {
-			t.Fatal(err)
-		}
-		path, key := postgrestest.Named(database, fmt.Sprint("m", number.Add(1))), postgres.WithKey(k.Secret())
+		path := postgrestest.Named(database, fmt.Sprint("m", number.Add(1)))
+		_, key := newKey(t) // of this one alone
 		return manifesttest.Place{
 			Open: func(ctx context.Context, commits func(func() error) error) (manifesttest.Manifest, error) {
 				return opened(postgres.Open(ctx, path, key, postgres.WithCommits(commits)))

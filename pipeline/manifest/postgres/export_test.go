@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
 )
 
@@ -33,6 +34,26 @@ func (m *Manifest) Says(ctx context.Context, text string) (said string, err erro
 	return said, err
 }
 
-// WithLook has searches look at so many calls first, so that a test with few of them sees
-// how they go on.
-func WithLook(calls int) Option { return func(o *options) { o.look = calls } }
+// WithLook has searches look at so many calls first, and take a way that has fewer rows
+// than few, so that a test with few calls sees how searches go on.
+func WithLook(calls, few int) Option { return func(o *options) { o.look, o.few = calls, few } }
+
+// TakeUnfinished begins as Create does, and takes the lease of what it has found only after
+// something else has been done meanwhile.
+func TakeUnfinished(ctx context.Context, path string, meanwhile func() error, options ...Option) error {
+	place, err := Parse(path)
+	if err != nil {
+		return err
+	}
+	m, err := connect(ctx, place.At(unfinished(place.Name)).String(), options)
+	if err != nil {
+		return err
+	}
+	if err = m.find(ctx, true); err == nil {
+		err = meanwhile()
+	}
+	if err == nil {
+		err = m.takeIt(ctx)
+	}
+	return errors.Join(err, m.Close())
+}

@@ -79,7 +79,7 @@ func (m *Manifest) Tallies(ctx context.Context) ([]manifest.Tally, error) {
 		return t, err
 	}, `SELECT state, recordings, bytes, coalesce((SELECT min(start) FROM vbcvault.recording WHERE account = $1 AND state = t.state), 0) AS oldest,
 		coalesce((SELECT max(start) FROM vbcvault.recording WHERE account = $1 AND state = t.state), 0)
-		FROM vbcvault.tally AS t WHERE account = $1 AND recordings > 0 ORDER BY oldest`)
+		FROM vbcvault.tally AS t WHERE account = $1 AND recordings > 0 ORDER BY oldest, state`)
 }
 
 // Failures returns recordings whose last run failed: news first, and the latest

@@ -100,7 +100,7 @@ func (b *badly) change(at int) (sent int) {
 	path := postgrestest.Named(b.address, b.name)
 	first, err := postgres.Open(ctx, path, key)
 	if err == nil {
-		err = first.Close()
+		err = errors.Join(first.Bind(ctx, manifest.Binding{Account: "549825"}), first.Close())
 	}
 	if err != nil {
 		t.Error(err)

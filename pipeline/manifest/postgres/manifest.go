@@ -59,6 +59,7 @@ type options struct {
 	machine  string
 	leaseFor time.Duration
 	look     int           // how many calls a search looks at first
+	few      int           // how many rows a way of a search must have not to be taken
 	givenKey func() string // what WithKey gave, "" = nothing: package fmt would show a string
 	password func() string // the same of WithPassword
 }
@@ -95,7 +96,7 @@ func WithPassword(secret string) Option {
 
 func decided(all []Option) options {
 	none := func() string { return "" }
-	o := options{leaseFor: manifest.LeaseFor, look: firstLook, givenKey: none, password: none}
+	o := options{leaseFor: manifest.LeaseFor, look: firstLook, few: fewest, givenKey: none, password: none}
 	for _, option := range all {
 		option(&o)
 	}

@@ -37,7 +37,7 @@ const (
 	leaseConnections   = 2
 	quotaConnections   = 2
 
-	MaxConnections = readingConnections + writingConnections + leaseConnections + quotaConnections
+	MaxConnections = readingConnections + writingConnections + leaseConnections + quotaConnections + ServiceConnections
 )
 
 // pooled are the connections to a place's database, until release.

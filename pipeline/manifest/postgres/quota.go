@@ -7,25 +7,24 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 // Quota is the quota of a group: of all clients, on whichever machine, whose requests VBC
 // counts together. It may be used until Close.
-func (c *Common) Quota(group string) vbc.SharedQuota { return &quota{c.m.db, storable(group)} }
+func (c *Common) Quota(group string) *Quota { return &Quota{c.m.db, storable(group)} }
 
-// quota is a row that all who have the quota read and write. Its clock is the database's.
-type quota struct {
+// Quota is a row that all who have the quota read and write, as the shared quota of package
+// vbc, which knows what is in it. Its clock is the database's.
+type Quota struct {
 	db   *pool
 	name string
 }
 
-// Change implements vbc.SharedQuota. Nobody holds a lock while change is at it: what is
+// Change replaces what is kept by what change makes of it, unless that is "". Nobody holds a lock while change is at it: what is
 // written must only follow what was read, else it is read again. A crash of the database
 // may take back what was written within the last moment, which costs a request or two;
 // so nobody waits for its disk, or for a replica.
-func (q *quota) Change(ctx context.Context, change func(kept string, now time.Time) string) error {
+func (q *Quota) Change(ctx context.Context, change func(kept string, now time.Time) string) error {
 	for {
 		var kept string
 		var version int64
@@ -57,9 +56,9 @@ func (q *quota) Change(ctx context.Context, change func(kept string, now time.Ti
 
 // QuotaGroup is what is known of a group's quota.
 type QuotaGroup struct {
-	Name string
-	vbc.Quota
-	Changed time.Time // by the database's clock, as is ClosedUntil
+	Name    string
+	Kept    string    // as package vbc reads it
+	Changed time.Time // by the database's clock, as are the times in Kept
 }
 
 // Quotas are all groups of the database, and what time it is there.
@@ -72,9 +71,7 @@ func (c *Common) Quotas(ctx context.Context) (all []QuotaGroup, now time.Time, e
 		return nil, now, fmt.Errorf("read quotas: %w", err)
 	}
 	all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g QuotaGroup, err error) {
-		var kept string
-		err = row.Scan(&g.Name, &kept, &g.Changed)
-		g.Quota = vbc.KeptQuota(kept)
+		err = row.Scan(&g.Name, &g.Kept, &g.Changed)
 		return g, err
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
 )
@@ -111,6 +112,9 @@ func TestServerIsRestarted(t *testing.T) {
 func openIt(t *testing.T, open func(context.Context, string, ...postgres.Option) (*postgres.Manifest, error), path string, more ...postgres.Option) *postgres.Manifest {
 	t.Helper()
 	m, err := open(t.Context(), path, append([]postgres.Option{postgres.WithKey(aKey())}, more...)...)
+	if err == nil && m.Lease().Held() == nil {
+		err = m.Bind(t.Context(), manifest.Binding{Account: "549825"}) // else it can't be opened beside
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

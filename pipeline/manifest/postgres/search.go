@@ -51,12 +51,13 @@ type search struct {
 	limit int    // places on a page
 	look  int    // so many calls are looked at for the next page
 	few   way    // nil = they are looked at in order
+	try   way    // looked at first of all: it may have few
 	done  bool
 }
 
 // How many calls are looked at for one page, at first and at most.
 const (
-	firstLook   = 512
+	firstLook   = 2048
 	longestLook = 1 << 15
 )
 
@@ -76,6 +77,9 @@ func (m *Manifest) search(ctx context.Context, q manifest.Query) (*search, error
 	}
 	if len(q.IDs) > 0 {
 		s.few, s.limit = way{withIDs(q.IDs)}, math.MaxInt32 // they are found all at once
+	}
+	if s.few == nil {
+		s.try = s.terms.quick()
 	}
 	s.c = s.terms.begin()
 	return s, nil
@@ -139,6 +143,11 @@ func (m *Manifest) rowsAt(ctx context.Context, page []found) ([]manifest.Row, er
 
 // next are the next places.
 func (s *search) next(ctx context.Context) (page []found, err error) {
+	if s.try != nil {
+		if page, ok, err := s.tried(ctx); err != nil || ok {
+			return page, err
+		}
+	}
 	if s.few != nil {
 		return s.nextOfFew(ctx)
 	}
@@ -173,17 +182,37 @@ func (s *search) further(ctx context.Context) (err error) {
 	return err
 }
 
+// tried are the next places if the way that is tried first has few; else ok is false.
+func (s *search) tried(ctx context.Context) (page []found, ok bool, err error) {
+	var v values
+	s.few, s.try = s.try, nil
+	page, err = s.read(ctx, s.ofFew(&v, s.m.few), v)
+	if err != nil {
+		return nil, false, err
+	}
+	if slices.ContainsFunc(page, func(f found) bool { return f.end }) {
+		s.few = nil
+		return nil, false, nil
+	}
+	return s.turned(page), true, nil
+}
+
 // nextOfFew are those of a way.
 func (s *search) nextOfFew(ctx context.Context) ([]found, error) {
 	var v values
-	page, err := s.read(ctx, s.ofFew(&v), v)
+	page, err := s.read(ctx, s.ofFew(&v, 0), v)
 	if err != nil {
 		return nil, err
 	}
+	return s.turned(page), nil
+}
+
+// turned is a page of a way, behind which the next one begins.
+func (s *search) turned(page []found) []found {
 	if s.done = len(page) < s.limit; !s.done {
 		s.c = page[len(page)-1].cursor
 	}
-	return page, nil
+	return page
 }
 
 func (s *search) read(ctx context.Context, text string, v values) ([]found, error) {
@@ -247,21 +276,34 @@ func (s *search) inOrder(v *values) string {
 		" UNION ALL (SELECT " + placeOf + ", true, true FROM " + from + " WHERE " + within + s.terms.order(columns...) + fmt.Sprintf(" OFFSET %d LIMIT 1)", look-1)
 }
 
-// ofFew looks at all calls of a way that come behind the last place.
-func (s *search) ofFew(v *values) string {
-	parts := make([]string, len(s.few))
-	for i, part := range s.few {
-		parts[i] = "(" + part(v) + ")"
+// ofFew looks at all calls of a way that come behind the last place. If most isn't 0, and
+// a part has so many, it looks at none, and says that with a place that is the end.
+func (s *search) ofFew(v *values, most int) string {
+	behind, spoken, with, names := "<", "", "", make([]string, len(s.few))
+	if s.terms.OldestFirst {
+		behind = ">"
 	}
-	spoken := ""
+	var full []string
+	for i, part := range s.few {
+		names[i] = fmt.Sprintf("TABLE part%d", i)
+		text := part(v)
+		if most > 0 {
+			text += fmt.Sprintf(" LIMIT %d", most)
+			full = append(full, fmt.Sprintf("(SELECT count(*) FROM part%d) = %d", i, most))
+		}
+		with += fmt.Sprintf("part%d AS MATERIALIZED (%s), ", i, text)
+	}
 	if len(s.asked.Terms) > 0 {
 		spoken = " AND EXISTS (SELECT 1 FROM vbcvault.spoken WHERE account = $1 AND start = at AND kind = k AND owner = o AND id = i AND nth = n AND part = 0 AND " +
 			saysAll(v, s.m.account, s.asked) + ")"
 	}
-	behind := "<"
-	if s.terms.OldestFirst {
-		behind = ">"
+	page := "SELECT " + placeAlias + ", unsure, false FROM few " + s.callAt(v) + " WHERE fits AND (" + placeAlias + ") " + behind + " " + s.c.in(v) + spoken
+	end := s.terms.order(alias...) + fmt.Sprintf(" LIMIT %d", s.limit)
+	with = "WITH " + with + "few AS MATERIALIZED (" + strings.Join(names, " UNION ") + ")"
+	if most == 0 {
+		return with + " " + page + end
 	}
-	return "WITH few AS MATERIALIZED (" + strings.Join(parts, " UNION ") + ") SELECT " + placeAlias + ", unsure, false FROM few " + s.callAt(v) +
-		" WHERE fits AND (" + placeAlias + ") " + behind + " " + s.c.in(v) + spoken + s.terms.order(alias...) + fmt.Sprintf(" LIMIT %d", s.limit)
+	over := strings.Join(full, " OR ")
+	return with + ", over AS MATERIALIZED (SELECT " + over + " AS over) (" + page + " AND NOT (SELECT over FROM over)" + end +
+		") UNION ALL SELECT 0, '', '', 0, 0, true, true FROM over WHERE over"
 }

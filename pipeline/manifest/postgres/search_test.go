@@ -23,7 +23,7 @@ func searched(t *testing.T, look int) *postgres.Manifest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := postgres.Open(t.Context(), postgrestest.Named(postgrestest.New(t), "m"), postgres.WithKey(k.Secret()), postgres.WithLook(look))
+	m, err := postgres.Open(t.Context(), postgrestest.Named(postgrestest.New(t), "m"), postgres.WithKey(k.Secret()), postgres.WithLook(look, 1000))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+// ServiceConnections are those that vbcvault serve itself has through SQL, at most.
+const ServiceConnections = 5
+
 // SQL is the database of a path as package database/sql has it, for what lies beside the
 // manifests, with up to so many connections of its own. Nothing is asked yet. The caller
 // closes it.
