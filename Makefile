@@ -12,6 +12,7 @@
 # make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make bench-fleet what several machines cost a database: steps in a second, leases of 10 to 500 accounts, take-over
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
 # make picture     the picture of the page in README.md: what chromium shows of the demo
@@ -26,7 +27,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -120,6 +121,9 @@ bench-players:
 
 bench-list:
 	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
+
+bench-fleet:
+	go test ./pipeline/manifest/postgres -run '^$$' -bench 'Transitions|Leases|TakeOver' -benchtime 1x -timeout 30m
 
 bench-search:
 	go test ./pipeline/manifest/sqlite -run '^$$' -bench Search -benchtime 1x -largest $(LARGEST) -timeout 90m

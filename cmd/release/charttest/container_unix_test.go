@@ -141,6 +141,9 @@ func (n *node) volume(t *testing.T, o *objects, v corev1.Volume, here *strings.R
 		if _, ok := files["tls.key"]; ok {
 			files["tls.crt"], files["tls.key"] = certificate(t)
 		}
+	case v.Secret != nil:
+		mode = *v.Secret.DefaultMode
+		files["url"], files["password"] = "postgres://vbcvault_machine@db.example.com/vbcvault", "secret of the database"
 	default: // a PersistentVolumeClaim or an emptyDir: the group may write
 		own(t, dir, 0o2775)
 	}

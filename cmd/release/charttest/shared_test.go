@@ -13,7 +13,7 @@ func shared(t *testing.T) map[string]any {
 	t.Helper()
 	values := valuesOf(t, sets(t)["everything"])
 	values["replicas"], values["database"] = 3, map[string]any{"secret": "db", "pageSecret": "db-page"}
-	inside(t, values, "config", "accounts", "acme")["signing-key"] = map[string]any{"credential": "acme-receipts-key"}
+	inside(t, values, "config", "defaults")["signing-key"] = map[string]any{"credential": "receipts-key"}
 	return values
 }
 

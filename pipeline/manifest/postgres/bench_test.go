@@ -28,6 +28,7 @@ func BenchmarkTransitions(b *testing.B) {
 			s := postgrestest.Shared(b)
 			address := s.Database(b)
 			manifests := openAll(b, address, of.accounts)
+			empty := s.Usage(b, address)
 			each := 1000 / of.accounts
 			recordings := make([][]vbc.Recording, of.accounts)
 			for i, m := range manifests {
@@ -66,6 +67,7 @@ func BenchmarkTransitions(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(n/b.Elapsed().Seconds(), "steps/s")
 			b.ReportMetric(float64(after.Commits-before.Commits)/n, "commits/step")
+			b.ReportMetric(float64(after.Bytes-empty.Bytes)/float64(each*of.accounts), "bytes/recording")
 			b.ReportMetric(float64((after.CPU-before.CPU).Microseconds())/n, "server-µs/step")
 			b.ReportMetric(float64((ended-begun).Microseconds())/n, "client-µs/step")
 		})

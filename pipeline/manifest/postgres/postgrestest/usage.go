@@ -19,6 +19,7 @@ type Usage struct {
 	CPU         time.Duration // of all the server's processes; 0 where the system doesn't say it
 	Commits     int64         // of transactions in one database
 	Connections int           // to it
+	Bytes       int64         // of it
 }
 
 // Usage asks how much of the server, and of one database, has been used.
@@ -31,8 +32,8 @@ func (s *Server) Usage(t testing.TB, address string) (u Usage) {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, `SELECT xact_commit, (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid())
-		FROM pg_stat_database WHERE datname = current_database()`).Scan(&u.Commits, &u.Connections)
+	err = conn.QueryRow(ctx, `SELECT xact_commit, (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()), pg_database_size(current_database())
+		FROM pg_stat_database WHERE datname = current_database()`).Scan(&u.Commits, &u.Connections, &u.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,8 +113,8 @@ service:
 {{- end -}}
 {{- if $shared -}}
 {{- range $name, $account := $given.accounts -}}
-{{- if not (get ($account | default dict) "signing-key") -}}
-{{- fail (printf "the account %s has no signing-key. Pods that share a database have no file in which to keep it: write config.accounts.%s.signing-key, as in {credential: %s-receipts-key}, and put what vbcvault manifest key prints into that key of a Secret" $name $name $name) -}}
+{{- if not (or (dig "defaults" "signing-key" "" $given) (get ($account | default dict) "signing-key")) -}}
+{{- fail (printf "the account %s has no signing-key. Pods that share a database have no file in which to keep it: write config.defaults.signing-key, as in {credential: receipts-key}, and put what vbcvault manifest key prints into that key of a Secret" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
