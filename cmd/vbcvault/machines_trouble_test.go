@@ -91,7 +91,7 @@ func TestMachines(t *testing.T) {
 	s := newMachines(t, n, accounts, recordings/accounts, lease, workers, func(i int) vbctest.Config {
 		cfg := vbctest.Config{Latency: latency}
 		if i%6 == 5 { // some have few requests
-			cfg.Quota, cfg.QuotaWindow = 40, 2*time.Second
+			cfg.Quota, cfg.QuotaWindow = 8, 2*time.Second
 		}
 		return cfg
 	})
