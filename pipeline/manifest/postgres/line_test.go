@@ -62,6 +62,7 @@ func messages(data []byte, _ bool) (int, []byte, error) {
 // that was reported as done is lost.
 func TestEveryStepOfAChange(t *testing.T) {
 	t.Parallel()
+	notShort(t)
 	address := postgrestest.New(t)
 	var all sync.WaitGroup
 	defer all.Wait()

@@ -74,6 +74,7 @@ func (a *adding) goesOn(t *testing.T) {
 // read: runs notice nothing, and all that was reported as done is there, once.
 func TestServerIsRestarted(t *testing.T) {
 	t.Parallel()
+	notShort(t)
 	s := postgrestest.Start(t)
 	address := s.Database(t)
 	var runs []*adding
