@@ -192,7 +192,7 @@ func (m *Manifest) try(batch []write) ([]error, error) {
 	switch err := m.reallyCommit(ctx, tx); {
 	case err == nil:
 	case m.commits != nil: // a test's: it may have committed, and may not
-		_ = tx.Rollback(ctx) //nolint:errcheck // there may be nothing to take back
+		_ = tx.Rollback(ctx) // there may be nothing to take back
 		if is, e := m.marked(mark); e == nil && is {
 			m.batch = mark
 		}
