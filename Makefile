@@ -6,6 +6,7 @@
 # make vuln        look for known vulnerabilities in Go and in what is used, with govulncheck
 # make mutants     break the program in many ways, and see a test fail each time
 # make torture     count the faults, kills and random histories that nothing is lost in
+# make fleet       three machines on one database, 30 rounds of trouble, and the manifest by way of PgBouncer; ACCOUNTS=60 RECORDINGS=20000
 # make dialects    build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
@@ -28,6 +29,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 NESTED   = cmd/release cmd/release/charttest
 
 .PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -84,6 +86,12 @@ mutants:
 torture:
 	go test ./pipeline -run 'TestCrashAtEveryStep|TestCrashInAnExport|TestCrashWithAHold|TestCrashWithACatalog|TestFoundCopyIsNeverForgotten|TestDamagedAndKilledAtEveryStep|TestNothingIsEverLost' -everything -rapid.checks=1000 -count 1 -v | grep -E 'faults tried|OK, passed|^(ok|FAIL|---)'
 	go test ./cmd/vbcvault -run TestKillAtRandomMoments -count 1 -v | grep -E 'SIGKILLs|^(ok|FAIL|---)'
+
+ACCOUNTS   ?= 60
+RECORDINGS ?= 20000
+fleet:
+	go test ./cmd/vbcvault -run 'TestMachines$$' -fleet.rounds 30 -fleet.accounts $(ACCOUNTS) -fleet.recordings $(RECORDINGS) -count 1 -timeout 2h -v | grep -E ' left: | requests, |^(ok|FAIL|---)'
+	go test ./pipeline/manifest/postgres -run TestContractByPgBouncer -by-pgbouncer -count 1
 
 # Some minutes of building the first time, each in a module of its own beside
 # the tests; nothing of them is needed by vbcvault. SERVERS=minio for one alone.

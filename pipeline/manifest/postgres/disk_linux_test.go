@@ -16,6 +16,7 @@ import (
 // was reported as done is there when there is room again.
 func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	t.Parallel()
+	notShort(t)
 	if postgrestest.Installed() == "" {
 		postgrestest.Shared(t) // skips, or fails
 	}

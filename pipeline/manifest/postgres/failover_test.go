@@ -21,6 +21,7 @@ import (
 // changed nothing since then goes on.
 func TestReplicaLacksTheLastCommits(t *testing.T) {
 	t.Parallel()
+	notShort(t)
 	s := postgrestest.Start(t)
 	behind := wire.New(t, fmt.Sprint("127.0.0.1:", s.Port()))
 	standby := s.Standby(t, behind.Address())
@@ -60,6 +61,7 @@ func TestReplicaLacksTheLastCommits(t *testing.T) {
 // its lease, and somebody else is told why.
 func TestReplicaTakesNoChanges(t *testing.T) {
 	t.Parallel()
+	notShort(t)
 	s := postgrestest.Start(t)
 	standby := s.Standby(t, fmt.Sprint("127.0.0.1:", s.Port()))
 	address := s.Database(t)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"sync"
+	"testing"
 
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -23,6 +24,14 @@ var aKey = sync.OnceValue(func() string {
 })
 
 const keyOf = "VBCVAULT_TEST_KEY"
+
+// notShort skips what starts servers of its own, or waits for much to time out.
+func notShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts servers of its own, or waits for much to time out")
+	}
+}
 
 // isOfLease reports whether a message is about renewing a lease.
 func isOfLease(message []byte) bool {
