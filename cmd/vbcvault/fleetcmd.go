@@ -16,7 +16,6 @@ import (
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/service"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
-	"github.com/vbcvault/vbcvault/vbc"
 )
 
 func newFleetCommand(s streams) *cobra.Command {
@@ -102,10 +101,9 @@ func fleetOf(ctx context.Context, c *service.Control, file *config.Config) (f fl
 	}
 	quotas, err := place.Quotas(ctx, address, around.unsigned())
 	for _, q := range quotas {
-		kept := vbc.KeptQuota(q.Kept)
-		is := quotaStanding{Group: q.Name, Limited: kept.Limited, Interval: kept.Interval.Seconds(), Changed: q.Changed.UTC()}
-		if kept.ClosedUntil.After(f.At) {
-			is.ClosedUntil = kept.ClosedUntil.UTC()
+		is := quotaStanding{Group: q.Name, Limited: q.Limited, Interval: q.Interval.Seconds(), Changed: q.Changed.UTC()}
+		if q.ClosedUntil.After(f.At) {
+			is.ClosedUntil = q.ClosedUntil.UTC()
 		}
 		f.Quotas = append(f.Quotas, is)
 	}
