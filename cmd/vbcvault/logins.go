@@ -178,6 +178,8 @@ func split(all []refusedLogin, login string) (its *refusedLogin, others []refuse
 }
 
 // Refused implements vbc.Memory.
+//
+//nolint:unparam // that of a database may fail
 func (f *refusedLogins) Refused(login string) (vbc.Refusal, bool, error) {
 	all, _, err := f.read()
 	if err != nil {

@@ -120,7 +120,7 @@ func (f *serveFlags) run(ctx context.Context, o *output) (err error) {
 	w := &worker{output: o}
 	w.use(c)
 	told := newServiceMetrics(c, w.around, o.log)
-	shared, err := sharedState(ctx, aroundAll(ctx, c), true)
+	shared, err := sharedState(aroundAll(ctx, c), true)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/config"
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/outcome"
@@ -17,7 +18,7 @@ func aroundAll(ctx context.Context, c *config.Config) surroundings {
 // sharedState is the database in which the services of several machines keep one state,
 // nil if this one keeps its own in the state directory. lives says that it is for a
 // service.
-func sharedState(ctx context.Context, a surroundings, lives bool) (*service.Shared, error) {
+func sharedState(a surroundings, lives bool) (*service.Shared, error) {
 	address, err := a.database()
 	if err != nil || address == "" {
 		return nil, err
@@ -33,8 +34,7 @@ func sharedAt(address string, a surroundings, lives bool) (_ *service.Shared, er
 	}
 	if lives {
 		if sh.Lives, err = place.SQL(address, 1, a.unsigned()); err != nil {
-			sh.DB.Close()
-			return nil, err
+			return nil, errors.Join(err, sh.DB.Close())
 		}
 	}
 	return sh, nil
@@ -42,7 +42,7 @@ func sharedAt(address string, a surroundings, lives bool) (_ *service.Shared, er
 
 // openService opens the state of a service for looking and asking.
 func openService(ctx context.Context, a surroundings, state string) (*service.Control, error) {
-	sh, err := sharedState(ctx, a, false)
+	sh, err := sharedState(a, false)
 	switch {
 	case err != nil:
 		return nil, err
@@ -54,7 +54,7 @@ func openService(ctx context.Context, a surroundings, state string) (*service.Co
 
 // lastRuns are what archiving each account came to last, as a service has it.
 func lastRuns(ctx context.Context, a surroundings, state string) (map[string]outcome.Outcome, error) {
-	sh, err := sharedState(ctx, a, false)
+	sh, err := sharedState(a, false)
 	switch {
 	case err != nil:
 		return nil, err

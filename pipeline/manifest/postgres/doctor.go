@@ -35,7 +35,7 @@ func Diagnose(ctx context.Context, path string, options ...Option) []storage.Fin
 	if err != nil {
 		return []storage.Finding{failure(check, err.Error(), "write the address as postgres://USER@HOST/DATABASE; the password has a place of its own")}
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }() // nothing was written
 	patience, stop := context.WithTimeout(ctx, 15*time.Second)
 	defer stop()
 	c, err := m.db.Acquire(patience)

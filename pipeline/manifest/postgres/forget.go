@@ -103,7 +103,7 @@ func unquoteRuns(tx *txn, texts []string) error {
 		OR EXISTS (SELECT 1 FROM unnest($2::bytea[]) AS s WHERE position(s IN summary) > 0)) ORDER BY id`, quoted)
 	for _, r := range runs {
 		options, summary := manifest.WithoutFilter(r.options), manifest.WithoutQuotes(r.summary, texts)
-		if err == nil && !(bytes.Equal(options, r.options) && bytes.Equal(summary, r.summary)) {
+		if err == nil && (!bytes.Equal(options, r.options) || !bytes.Equal(summary, r.summary)) {
 			_, err = tx.Exec("UPDATE vbcvault.run SET options = $2, summary = $3 WHERE account = $1 AND id = $4", options, summary, r.id)
 		}
 	}
