@@ -145,6 +145,12 @@ func TestRolesOfTheManual(t *testing.T) {
 			t.Errorf("%s: %+v", user, found)
 		}
 	}
+	// The tables of the service lie in a schema beside, and doctor looks there too.
+	d.must("vbcvault_owner", "REVOKE INSERT ON vbcvault_service.schedule FROM vbcvault_machine")
+	found := postgres.Diagnose(t.Context(), d.as("vbcvault_machine"))
+	if last := found[len(found)-1]; last.Level != storage.Failure || !strings.HasSuffix(last.Means, "lacks rights: INSERT on vbcvault_service.schedule") {
+		t.Errorf("%+v", last)
+	}
 }
 
 // rights are those that a user has on each table, in one line.
