@@ -11,4 +11,5 @@ var machinesMutations = []mutation{
 	{"a COMMIT that wasn't answered is carried out twice", "pipeline/manifest/postgres/commit.go", "		if !is {\n", "		if is || !is {\n", "TestEveryStepOfAChange", "./pipeline/manifest/postgres"},
 	{"sessions that are stuck keep the lease", "pipeline/manifest/postgres/stuck.go", "WHERE l.account = $1 AND", "WHERE l.account = -$1 AND", "TestEveryStepOfAChange", "./pipeline/manifest/postgres"},
 	{"a run's reads end with their connection", "pipeline/manifest/postgres/again.go", "		if !broke(err) || ", "		if err != nil || ", "TestServerIsRestarted", "./pipeline/manifest/postgres"},
+	{"work of a lost machine waits a minute for a lease that has almost ended", "cmd/vbcvault/service/slice.go", "		if s.machine.Now().Before(one.soon) {", "		if false {", "TestLeaseOutlivesItsMachine", "./cmd/vbcvault/service"},
 }

@@ -159,6 +159,9 @@ func hintFor(err error) string {
 		return "another machine may continue this run; if none does, run the same command again: it resumes, and nothing is lost. " +
 			"If this happens often, check the network to the database, and whether this machine is suspended or overloaded"
 	}
+	if advice := place.Advice(err); advice != "" {
+		return advice
+	}
 	_, unshared := errors.AsType[*vbc.SharedQuotaError](err)
 	if _, ok := errors.AsType[*vbc.MemoryError](err); ok || unshared {
 		return "check the database, and the network to it, then run the same command again: it resumes, and nothing is lost. Without the database VBC is asked for nothing"

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vbcvault/vbcvault/cmd/vbcvault/holding"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/place"
 )
 
 func newHoldAdd(s streams) *cobra.Command {
@@ -24,8 +26,8 @@ They are archived like all others but not deleted at VBC, whatever the options
 of a run are; the summary counts them as held back.
 
 The hold is for the whole account: it is written into every manifest of the
-account in the state directory, and add prints the destinations that it
-reaches. With --to it holds only in runs to that destination. With --manifest it
+account in the state directory, or in the database that VBCVAULT_DATABASE_URL
+names, and add prints the destinations that it reaches. With --to it holds only in runs to that destination. With --manifest it
 is written into that manifest only; other manifests in its directory read it
 there when their next run begins. Add exits with 1 if a manifest can't be
 written, and names it.
@@ -131,7 +133,11 @@ func (a *holdAdd) tell(ctx context.Context) error {
 	if n.Lack > 0 {
 		fmt.Fprintf(a.out, "Of %d of them VBC does not name the caller or the extension, so they are held in case they match.\n", n.Lack)
 	}
-	_, err = fmt.Fprintln(a.out, "Other machines don't have it yet: the next run of vbcvault archive to each destination stores it beside the archive, where they read it.")
+	others := "Other machines don't"
+	if slices.ContainsFunc(a.Reached, func(p holding.Place) bool { return place.InDatabase(p.Path) }) {
+		others = "All machines that use this database have it. Machines with other manifests don't"
+	}
+	_, err = fmt.Fprintln(a.out, others+" have it yet: the next run of vbcvault archive to each destination stores it beside the archive, where they read it.")
 	return err
 }
 

@@ -83,7 +83,7 @@ func (a surroundings) moveManifest(ctx context.Context, out io.Writer, from, to 
 	fmt.Fprintf(out, "%s is copied to %s; recordings: %s, receipts: %s, all intact.\n", from, to, humanize.Comma(recordings), humanize.Comma(is.Entries))
 	fmt.Fprintf(out, "Runs with %s are refused from now on. Use the copy: --manifest %q, or what the configuration says.\n", from, to)
 	if given, err := a.signingKey(); err != nil || given != "" {
-		_, err = fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY, and is not copied: every machine that uses the copy needs it.")
+		_, err = fmt.Fprintln(out, "The key that signs the receipts is given by VBCVAULT_SIGNING_KEY or VBCVAULT_SIGNING_KEY_FILE, and is not copied: every machine that uses the copy needs it.")
 		return err
 	}
 	return nil

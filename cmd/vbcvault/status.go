@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -65,8 +66,12 @@ VBCVAULT_CONFIG names is used only if accounts are named.`,
 				if asJSON {
 					return json.NewEncoder(s.out).Encode(st)
 				}
+				moved, err := m.Successor(cmd.Context())
+				if err == nil && moved != "" {
+					fmt.Fprintf(s.out, "This manifest was moved to %s, and is as it was then.\n\n", moved)
+				}
 				printStatus(s, st)
-				return nil
+				return err
 			})
 		},
 	}

@@ -143,7 +143,7 @@ func (f *Fleet) readWork(ctx context.Context, q txn) error {
 		}
 		w.Machine, w.Since, w.State = names[queue], fromMillis(due), "waiting"
 		switch {
-		case began != 0:
+		case began != 0 && w.Machine != "": // without one it has been handed over, and waits
 			w.State, w.Since = "in progress", fromMillis(began)
 		case state == "scheduled" || state == "retryable":
 			w.State, w.Until = "put off", at.UTC()

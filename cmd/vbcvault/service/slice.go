@@ -49,6 +49,7 @@ type resident struct {
 	stored  bool        // it was found stored already; the loop's
 	asked   bool        // somebody has cancelled it; the job's own
 	yields  atomic.Bool // another machine is to go on with it
+	soon    time.Time   // until then the lease of a lost machine may be why the manifest is in use; the job's own
 }
 
 // over reports whether it has come to something.
@@ -87,6 +88,9 @@ func (s *Service) slice(ctx context.Context, kind Kind, w work, queued time.Time
 	one, err := s.resident(brief, r)
 	if one == nil || err != nil {
 		return err
+	}
+	if w.TakenUp > 0 && s.machine != nil {
+		one.soon = queued.Add(s.pauses.Busy)
 	}
 	timer := time.NewTimer(s.pauses.Slice)
 	defer timer.Stop()
@@ -307,7 +311,11 @@ func (s *Service) over(ctx context.Context, r row, one *resident, complete func(
 		s.log.Log(ctx, level, "another run uses the manifest; the work is tried again", "account", r.account, "kind", r.kind, "manifest", o.Manifest)
 		s.leave(one)
 		waits := func(r row) row { r.began = time.Time{}; return r }
-		return errors.Join(s.note(ctx, r, waits), river.JobSnooze(s.pauses.Busy))
+		pause := s.pauses.Busy
+		if s.machine.Now().Before(one.soon) { // a manifest's lease ends some seconds after the machine is lost
+			pause /= 12
+		}
+		return errors.Join(s.note(ctx, r, waits), river.JobSnooze(pause))
 	}
 	if o.Skipped { // with skip-if-running a command leaves it to the other run, but here nothing was done for a day
 		o.Skipped, o.ExitCode, o.ErrorCode = false, exitStopped, code.AnotherRun

@@ -19,3 +19,7 @@ func Diagnose(ctx context.Context, path string, o Options) []storage.Finding {
 	}
 	return postgres.Diagnose(ctx, path, options...)
 }
+
+// Advice says how to mend that a database can't be reached, or refuses what it was asked
+// for. "" means that err is about something else.
+func Advice(err error) string { return postgres.Advice(err) }

@@ -63,7 +63,7 @@ func unreached(err error) string {
 	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = errors.Unwrap(e)
 	}
-	return strings.ReplaceAll(err.Error(), "\n\t", " ")
+	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
 // mendReach says what to do about a connection that did not come about.
@@ -71,7 +71,7 @@ func mendReach(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "28P01", "28000":
-			return "check the user and the password of the database, and the server's pg_hba.conf"
+			return "check the user and the password of the database (VBCVAULT_DATABASE_PASSWORD_FILE, or database: password in the configuration file), and the server's pg_hba.conf"
 		case "3D000":
 			return "create the database: vbcvault help machines"
 		case "53300":
@@ -88,6 +88,18 @@ func mendReach(err error) string {
 		return "add sslrootcert=FILE with the CA of the server to the address, and use the name that its certificate has"
 	}
 	return "check the address, and that the server is running and lets this machine connect"
+}
+
+// Advice says how to mend that a database can't be reached, or refuses what it was asked
+// for. "" means that err is about something else.
+func Advice(err error) string {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return mendReach(err)
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
+		return "use the user that vbcvault help machines names for this, or run its GRANT statements again, as the owner of the tables"
+	}
+	return ""
 }
 
 // diagnosis is a look at one database, by one connection.

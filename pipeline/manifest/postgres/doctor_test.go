@@ -111,6 +111,9 @@ func TestDiagnoseWithoutADatabase(t *testing.T) {
 		if len(all) != 1 || all[0].Level != storage.Failure || !strings.Contains(all[0].Mend, mend) {
 			t.Errorf("%s: %+v", address, all)
 		}
+		if err := postgres.Migrate(t.Context(), address); !strings.Contains(address, "hunter") && !strings.Contains(postgres.Advice(err), mend) {
+			t.Errorf("%s: %q is the advice about %v", address, postgres.Advice(err), err)
+		}
 		if text := fmt.Sprint(all); strings.Contains(text, "hunter") {
 			t.Errorf("a password is shown: %s", text)
 		}

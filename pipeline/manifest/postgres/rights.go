@@ -27,7 +27,7 @@ type rights struct {
 	tables           int
 	lacks            []string // of what a run needs, as in DELETE on call
 	more             []string // than a run needs
-	page             bool     // enough for the page
+	page             bool     // enough for the page, and not for a run
 }
 
 // rightsOf looks at the rights of a connection's user.
@@ -37,23 +37,29 @@ func rightsOf(ctx context.Context, conn *pgx.Conn) (r rights, err error) {
 	if err != nil {
 		return r, err
 	}
-	rows, err := conn.Query(ctx, `SELECT c.relname, p.name, coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, p.name), false)
+	rows, err := conn.Query(ctx, `SELECT n.nspname, c.relname, p.name, coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, p.name), false)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) WITH ORDINALITY AS p(name, nth)
-		WHERE n.nspname = 'vbcvault' AND c.relkind IN ('r', 'p') ORDER BY c.relname, p.nth`)
+		WHERE n.nspname IN ('vbcvault', 'vbcvault_service', 'river') AND c.relkind IN ('r', 'p')
+		ORDER BY n.nspname <> 'vbcvault', n.nspname, c.relname, p.nth`)
 	if err != nil {
 		return r, err
 	}
-	var table, privilege string
+	var schema, table, privilege string
 	var has bool
 	r.page = true
-	_, err = pgx.ForEachRow(rows, []any{&table, &privilege, &has}, func() error {
-		if privilege == "SELECT" {
+	runs := true // may do what runs need with the tables of manifests
+	_, err = pgx.ForEachRow(rows, []any{&schema, &table, &privilege, &has}, func() error {
+		ours := schema == "vbcvault" // the others are of vbcvault serve, whose machines write all there
+		if !ours {
+			table = schema + "." + table
+		}
+		if ours && privilege == "SELECT" {
 			r.tables++
 		}
 		_, changes := onPage[table]
 		onlyRead := strings.HasSuffix(table, "migration") // only their owner writes them
-		if !has && (privilege == "SELECT" || privilege == "INSERT" && changes && table != "lease") {
+		if ours && !has && (privilege == "SELECT" || privilege == "INSERT" && changes && table != "lease") {
 			r.page = false
 		}
 		changed, stays := kept[table]
@@ -61,10 +67,12 @@ func rightsOf(ctx context.Context, conn *pgx.Conn) (r rights, err error) {
 		switch {
 		case needed && !has:
 			r.lacks = append(r.lacks, privilege+" on "+table)
+			runs = runs && !ours
 		case has && !needed:
 			r.more = append(r.more, privilege+" on "+table)
 		}
 		return nil
 	})
+	r.page = r.page && !runs
 	return r, err
 }
