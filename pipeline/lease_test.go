@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,16 +12,18 @@ import (
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/vbc"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
 // loseable is a lease that a test ends. Where it is untold, nobody has noticed yet: as
 // in a process that has just stood still, and that no timer has woken.
 type loseable struct {
-	untold bool
-	lost   chan struct{}
-	once   sync.Once
-	over   atomic.Bool
+	untold  bool
+	answers func() // nil, or what happens before it is answered whether something is held
+	lost    chan struct{}
+	once    sync.Once
+	over    atomic.Bool
 }
 
 func newLease(untold bool) *loseable { return &loseable{untold: untold, lost: make(chan struct{})} }
@@ -47,10 +50,18 @@ func (l *loseable) Fence() (int64, string) { return 1, "holder" }
 // the test's to see to, with commits.
 type leased struct {
 	Manifest
-	lease manifest.Lease
+	lease *loseable
 }
 
 func (l *leased) Lease() manifest.Lease { return l.lease }
+
+func (l *leased) Unheld(ctx context.Context, r vbc.Recording) error {
+	err := l.Manifest.Unheld(ctx, r)
+	if l.lease.answers != nil {
+		l.lease.answers()
+	}
+	return err
+}
 
 // A machine loses its lease at each durable step of a run that deletes, before the step
 // takes effect or, where that is a commit, right after it; and it notices at once, or only
@@ -181,4 +192,29 @@ func TestLostLeaseIsSaidWhenStopped(t *testing.T) {
 	if _, err := l.run(Options{Delete: true, Workers: 1}); !isA[*manifest.LeaseError](err) || errors.Is(err, ErrStopped) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A lease that ends while the database is asked whether the recording is held, right
+// before its DELETE, has none sent.
+func TestLeaseLostWhileHoldsAreRead(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "directory")
+	all := l.fill()
+	l.lease = newLease(true)
+	l.lease.answers = l.lease.lose
+	var sent atomic.Int64
+	l.fault = func(r *http.Request) *vbctest.Fault {
+		if r.Method == http.MethodDelete {
+			sent.Add(1)
+		}
+		return nil
+	}
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); !l.lease.over.Load() || !isA[*manifest.LeaseError](err) || sent.Load() > 0 {
+		t.Errorf("%d DELETEs without a lease: %+v, %v", sent.Load(), sum, err)
+	}
+	l.lease = nil
+	if sum, err := l.run(Options{Delete: true, Workers: 1}); err != nil || !sum.Complete() {
+		t.Errorf("the next run: %+v, %v", sum, err)
+	}
+	l.allDone(all)
 }

@@ -4,6 +4,7 @@ package pipeline
 // without a lease, one quota for all, no password twice.
 var runMutations = []mutation{
 	{"a DELETE goes out without a lease", "pipeline/purge.go", "	if err := r.manifest.Lease().Held(); err != nil {\n", "	if err := error(nil); err != nil {\n", "TestLeaseLostAtEveryStep", "./pipeline"},
+	{"a DELETE goes out whose lease ended while the holds were read", "pipeline/purge.go", "	return r.inTime(ev)\n", "	return nil\n", "TestLeaseLostWhileHoldsAreRead", "./pipeline"},
 	{"a run outlives its lease", "pipeline/run.go", "	defer r.endWithLease()()\n", "", "TestLostLeaseEndsWaiting", "./pipeline"},
 	{"an erasure goes on without its lease", "pipeline/archive/erase.go", "		if err := a.manifest.Lease().Held(); err != nil {\n", "		if err := error(nil); err != nil {\n", "TestErasingEndsWithTheLease", "./pipeline/archive"},
 	{"each machine has the quota for itself", "vbc/pacer.go", "	if p.shared != nil {\n		p.shared.wake()", "	if p.shared != nil && false {\n		p.shared.wake()", "TestSharedQuota", "./vbc"},

@@ -147,18 +147,30 @@ func (e *deletionError) Unwrap() error { return e.err }
 
 // stillJustified is asked when the DELETE is about to be written: nothing may have
 // come between, were it that this process stood still. Another machine may have the
-// manifest by now, and what this one knows of it is worth nothing then.
+// manifest by now, and what this one knows of it is worth nothing then. What asks nobody
+// comes last once more: a database may take its time to say what is held.
 func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
+	if err := r.inTime(ev); err != nil {
+		return err
+	}
+	if err := r.unrefuted(ctx, ev.Recording()); err != nil {
+		return err
+	}
+	if err := r.manifest.Unheld(ctx, ev.Recording()); err != nil {
+		return err
+	}
+	return r.inTime(ev)
+}
+
+// inTime asks nobody whether the lease and the proof last.
+func (r *run) inTime(ev evidence.Verified) error {
 	if err := r.manifest.Lease().Held(); err != nil {
 		return err
 	}
 	if err := ev.Fresh(); err != nil {
 		return err
 	}
-	if err := r.unrefuted(ctx, ev.Recording()); err != nil {
-		return err
-	}
-	return r.manifest.Unheld(ctx, ev.Recording())
+	return nil
 }
 
 // unrefuted is a *manifest.RefutedError if the manifest says of a copy that it was found

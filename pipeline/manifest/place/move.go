@@ -44,17 +44,21 @@ func Move(ctx context.Context, from, to string, o Options, proven func(manifest.
 		if !ok {
 			return errors.New("what was copied can't be read again")
 		}
-		if err := same(source.Contents(ctx), copied.Contents(ctx)); err != nil {
-			return err
-		}
 		if err := proven(m); err != nil {
 			return err
 		}
 		marked = true
-		return old.SetSuccessor(ctx, to)
+		if err := old.SetSuccessor(ctx, to); err != nil {
+			return err
+		}
+		// Only now nobody can change the old one any more, as by adding a hold.
+		if err := same(source.Contents(ctx), copied.Contents(ctx)); err != nil {
+			return fmt.Errorf("the copy is not the same, perhaps because somebody changed the manifest meanwhile; nothing is copied, run the same command again: %w", err)
+		}
+		return nil
 	}, o)
 	if err != nil && marked {
-		err = errors.Join(err, takeBack(ctx, old, to, o))
+		err = errors.Join(err, takeBack(ctx, old, to, o, errors.Is(err, fs.ErrExist)))
 	}
 	return err
 }
@@ -83,18 +87,27 @@ func lockOld(ctx context.Context, from, to string, o Options) (manifest.Opened, 
 	return old, nil
 }
 
-// takeBack has the old manifest used again, if it is certain that no new one has come
-// into being.
-func takeBack(ctx context.Context, old manifest.Opened, to string, o Options) error {
+// errNothing ends the making of a manifest that is only begun to see whether that is
+// possible.
+var errNothing = errors.New("there is nothing yet")
+
+// takeBack has the old manifest used again, if it is certain that the new one has not come
+// into being, and can't any more. That is so where somebody else's lies in its place
+// (taken), and where it could be begun anew: to look for it isn't enough, since a database
+// may still be busy with what it was told.
+func takeBack(ctx context.Context, old manifest.Opened, to string, o Options, taken bool) error {
 	ctx = context.WithoutCancel(ctx)
-	m, err := OpenReadOnly(ctx, to, o)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if taken {
 		return old.SetSuccessor(ctx, "")
-	case err == nil:
-		return m.Close()
 	}
-	return fmt.Errorf("look whether there is a manifest at %s: %w", to, err)
+	err := Create(ctx, to, func(Filled) error { return errNothing }, o)
+	switch {
+	case errors.Is(err, errNothing):
+		return old.SetSuccessor(ctx, "")
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	}
+	return fmt.Errorf("see whether there is a manifest at %s; run the same command again: %w", to, err)
 }
 
 // withoutSuccessor leaves out what a call before has marked.

@@ -81,8 +81,16 @@ func (m *Manifest) writer() {
 }
 
 // besideFor is how long a change is tried again whose connection broke: as long as a server
-// takes to start again. A run's is as long as it has its lease.
+// takes to start again. A run's is as long as it has its lease, but not for ever: where
+// leases are renewed all the while, the database is there, and can't do it.
 const besideFor = 20 * time.Second
+
+func (m *Manifest) patience() time.Duration {
+	if m.lease == nil {
+		return besideFor
+	}
+	return 3 * m.leaseFor
+}
 
 // oneTry is how long one transaction may take, so that nobody waits longer for the lock.
 func (m *Manifest) oneTry() time.Duration { return m.leaseFor / 6 }
@@ -102,9 +110,12 @@ func (m *Manifest) commit(batch []write) []error {
 			return errs
 		}
 		var again *againError
-		over := m.lease == nil && time.Since(begun) > besideFor
+		over := time.Since(begun) > m.patience()
 		if lost := m.stillOurs(); lost != nil && errors.As(err, &again) {
 			err, over = lost, true // which is why it isn't tried again
+		}
+		if over && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("the database has had %v for it again and again, and is too slow: %w", m.oneTry(), err)
 		}
 		if !errors.As(err, &again) || over || again.forGood() {
 			errs = make([]error, len(batch))

@@ -34,7 +34,13 @@ func Parse(path string) (Place, error) {
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
 		return Place{}, ErrPassword
 	}
-	q := u.Query()
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil { // of which a part would be passed over, and shown
+		return Place{}, errors.New("the settings in the address of the database can't be read")
+	}
+	if q.Has("sslpassword") {
+		return Place{}, ErrPassword
+	}
 	p := Place{Name: q.Get("manifest")}
 	q.Del("manifest")
 	u.RawQuery = q.Encode()

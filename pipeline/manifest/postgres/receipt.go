@@ -67,13 +67,17 @@ func foundByOf(e receipt.Entry) foundBy {
 
 // putLine writes a line down, and what of its entry it is found by.
 func putLine(tx *txn, seq int64, line []byte, e receipt.Entry) error {
-	by := foundByOf(e)
-	_, err := tx.Exec("INSERT INTO vbcvault.receipt (account, seq, entry, kind, owner, id, start, departed) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, 0), $8)",
-		seq, line, by.kind, by.owner, by.id, by.start, by.departed)
-	if err != nil {
+	if _, err := tx.Exec(putLineText, lineArgs(seq, line, e)...); err != nil {
 		return writeError(err)
 	}
 	return nil
+}
+
+const putLineText = "INSERT INTO vbcvault.receipt (account, seq, entry, kind, owner, id, start, departed) VALUES ($1, $2, $3, $4, $5, $6, nullif($7::bigint, 0), $8)"
+
+func lineArgs(seq int64, line []byte, e receipt.Entry) []any {
+	by := foundByOf(e)
+	return []any{seq, line, by.kind, by.owner, by.id, by.start, by.departed}
 }
 
 // Chain says where the manifest's chain of receipts ends. It is not checked.

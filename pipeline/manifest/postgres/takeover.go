@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 )
@@ -20,16 +22,37 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, c
 			return writeError(err)
 		}
 		before := c.Last
+		transcripts, batch := false, &pgx.Batch{}
+		put := func() error {
+			if err := tx.tx.SendBatch(tx.ctx, batch).Close(); err != nil {
+				return writeError(err)
+			}
+			batch = &pgx.Batch{}
+			return nil
+		}
 		for text := range bytes.Lines(lines) {
 			text = bytes.TrimSuffix(text, []byte("\n"))
 			e, err := c.Next(text)
 			if err != nil {
 				return err
 			}
-			if err := putLine(tx, e.Seq, text, e); err != nil {
+			batch.Queue(putLineText, tx.args(lineArgs(e.Seq, text, e))...)
+			transcripts = transcripts || e.Transcript != nil
+			if e.Type == receipt.Intent || e.Type == receipt.Result {
+				continue // mostly: thousands of exchanges would take longer than a transaction may
+			}
+			if err := put(); err != nil {
 				return err
 			}
 			if err := takeOver(tx, e); err != nil {
+				return err
+			}
+		}
+		if err := put(); err != nil {
+			return err
+		}
+		if transcripts {
+			if err := learnTranscripts(tx); err != nil {
 				return err
 			}
 		}
@@ -46,9 +69,6 @@ func takeOver(tx *txn, e receipt.Entry) error {
 		if err := know(tx, e); err != nil {
 			return err
 		}
-	}
-	if e.Transcript != nil {
-		return learnTranscripts(tx)
 	}
 	return nil
 }
