@@ -107,9 +107,16 @@ func (c *Control) Waits(ctx context.Context, run string) (is bool, err error) {
 	err = c.state.change(ctx, func(tx txn) error {
 		all, err := rows(ctx, tx)
 		for _, r := range all {
-			if r.run == run && r.job != 0 {
-				is, err = c.queue.open(ctx, tx.Tx, r.job)
+			if r.run != run || r.job == 0 {
+				continue
 			}
+			if is, err = c.queue.open(ctx, tx.Tx, r.job); err != nil || is {
+				return err
+			}
+			// Another machine may have taken the work up between these two looks.
+			now, err := rowOf(ctx, tx, r.account, r.kind)
+			is = now.run == run && now.job != 0 && now.job != r.job
+			return err
 		}
 		return err
 	})
