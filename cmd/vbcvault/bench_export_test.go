@@ -68,7 +68,7 @@ func BenchmarkExport(b *testing.B) {
 func TestMemoryOfExport(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	notShort(t, "makes a manifest of 50,000 recordings")
+	notShort(t, "makes a manifest of 25,000 recordings")
 	w, few := night(t, long/5)
 	many := aLongHistory(t)
 	for _, format := range []string{"csv", "parquet"} { // JSON lines are written as CSV is

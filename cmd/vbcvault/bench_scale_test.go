@@ -146,7 +146,7 @@ func BenchmarkManifest(b *testing.B) {
 // A night costs in proportion to what is new, and not to the history.
 func TestNightAfterALongHistory(t *testing.T) {
 	t.Parallel()
-	notShort(t, "makes a manifest of 50,000 recordings")
+	notShort(t, "makes a manifest of 25,000 recordings")
 	requests := map[string]int{}
 	for name, after := range map[string]func(testing.TB) (*world, string){
 		"a short history": func(t testing.TB) (*world, string) { return night(t, 1000) },
@@ -172,7 +172,7 @@ func TestNightAfterALongHistory(t *testing.T) {
 
 // longHistory is a manifest of so many recordings that tests share, since it
 // takes long to make, and that nobody changes.
-const long = 50_000
+const long = 25_000
 
 var longHistory = struct {
 	once sync.Once

@@ -20,7 +20,7 @@ import (
 // or fills the disk, leaves nothing under it. What is there stays.
 func TestExportIsWholeOrNot(t *testing.T) {
 	t.Parallel()
-	notShort(t, "makes a manifest of 50,000 recordings")
+	notShort(t, "makes a manifest of 25,000 recordings")
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no signals, and no ulimit")
 	}

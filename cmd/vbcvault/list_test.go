@@ -290,7 +290,7 @@ func TestListForgetsTheErased(t *testing.T) {
 func TestListInFlatMemory(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
-	notShort(t, "makes a manifest of 50,000 recordings")
+	notShort(t, "makes a manifest of 25,000 recordings")
 	w, path := newWorld(t, vbctest.Config{}).alone().built(), aLongHistory(t)
 	for _, args := range [][]string{{"--json"}, {"--csv"}, {"--limit", "0"}} {
 		cmd := w.command(append([]string{"list", "--manifest", path}, args...)...)
