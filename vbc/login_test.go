@@ -18,16 +18,22 @@ import (
 
 // memory is a Memory as a program has it.
 type memory struct {
+	err error // of looking
+
+	mu      sync.Mutex
 	refused map[string]Refusal
-	err     error // of looking
 }
 
 func (m *memory) Refused(login string) (Refusal, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	r, ok := m.refused[login]
 	return r, ok && time.Now().Before(r.Until()), m.err
 }
 
 func (m *memory) SetRefused(login string, r Refusal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.refused == nil {
 		m.refused = map[string]Refusal{}
 	}
@@ -35,7 +41,12 @@ func (m *memory) SetRefused(login string, r Refusal) error {
 	return nil
 }
 
-func (m *memory) Forget(login string) error { delete(m.refused, login); return nil }
+func (m *memory) Forget(login string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.refused, login)
+	return nil
+}
 
 // A refused login isn't sent again before the lock is over, whichever client does
 // it; another password is.

@@ -79,6 +79,8 @@ func TestSharedQuota(t *testing.T) {
 					t.Errorf("600 requests at 10 a minute took %v", took)
 				}
 				b.over()
+				b.mu.Lock()
+				defer b.mu.Unlock()
 				t.Logf("%d of %d requests refused in %v; %d changes, %d tries in vain", g.refused, len(g.times)+g.refused, time.Since(begin), b.changes, b.again)
 				if b.changes > 3*600 {
 					t.Errorf("%d changes for 600 requests, %d tries in vain", b.changes, b.again)
