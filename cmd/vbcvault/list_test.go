@@ -313,7 +313,7 @@ func TestListInFlatMemory(t *testing.T) {
 			t.Error(err)
 		}
 		t.Logf("%q: %d MB shown, %.1f MiB of memory", args, n/1e6, float64(peak)/(1<<20))
-		if n < 5e6 || peak == 0 || peak > 64<<20 {
+		if n < 25e5 || peak == 0 || peak > 64<<20 {
 			t.Errorf("%q: %d bytes of memory for %d that are shown", args, peak, n)
 		}
 	}
