@@ -7,7 +7,7 @@ var rowsMutations = []mutation{
 	{"in a database, steps go from any state", "pipeline/manifest/postgres/state.go", `" AND state IN "+inText(step.From())+condition`, `condition`, "TestContract/EveryStepFromEveryState", "./pipeline/manifest/postgres"},
 	{"in a database, states aren't counted anew", "pipeline/manifest/postgres/schema/recording.sql", "	IF new.state <> old.state THEN\n", "	IF false THEN\n", "TestContract/OneOfManyFailsAlone", "./pipeline/manifest/postgres"},
 	{"in a database, a step leaves its month's file as it is", "pipeline/manifest/postgres/schema/recording.sql", "VALUES (new.account, vbcvault.month_of(new.start), 1)\n		ON CONFLICT (account, month) DO UPDATE SET changes = s.changes + 1;", "SELECT new.account, '', 1 WHERE false;", "TestContract/EveryStepMakesItsMonthStale", "./pipeline/manifest/postgres"},
-	{"in a database, whatever a store says is written down as it is", "pipeline/manifest/postgres/row.go", "		*s = storable(*s) // jsonb refuses what isn't\n", "		_ = s\n", "TestAnyBytes", "./pipeline/manifest/postgres"},
+	{"in a database, whatever a store says is written down as it is", "pipeline/manifest/postgres/row.go", "		*s = Storable(*s) // jsonb refuses what isn't\n", "		_ = s\n", "TestAnyBytes", "./pipeline/manifest/postgres"},
 	{"what a crash leaves of a manifest that is being made is part of the next", "pipeline/manifest/postgres/create.go", "		func(ctx context.Context) error { return m.empty(ctx, false) },\n", "", "TestCreateIsWholeOrNothing", "./pipeline/manifest/postgres"},
 	{"a manifest that has just been made is made again", "pipeline/manifest/postgres/create.go", "	if name != m.place.Name {\n", "	if false {\n", "TestFinishedMeanwhile", "./pipeline/manifest/postgres"},
 }

@@ -167,10 +167,7 @@ func (r *run) inTime(ev evidence.Verified) error {
 	if err := r.manifest.Lease().Held(); err != nil {
 		return err
 	}
-	if err := ev.Fresh(); err != nil {
-		return err
-	}
-	return nil
+	return ev.Fresh()
 }
 
 // unrefuted is a *manifest.RefutedError if the manifest says of a copy that it was found

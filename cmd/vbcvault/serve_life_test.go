@@ -34,7 +34,18 @@ func (s *served) inProgress(a servedAccount) {
 // changes nothing, and is said.
 func TestServeReadsTheFileAnew(t *testing.T) {
 	t.Parallel()
-	s := slowly(t, "acme", "globex")
+	goOn := make(chan struct{}) // until then, acme's run doesn't end
+	s := newServedBy(t, vbctest.Config{}, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if h.(*vbctest.Account).Counts().ByKind[vbctest.Audio] > 10 {
+				select {
+				case <-goOn:
+				case <-r.Context().Done():
+				}
+			}
+			h.ServeHTTP(w, r)
+		})
+	}, "acme", "globex")
 	acme, globex := s.accounts[0], s.accounts[1]
 	s.accounts = s.accounts[:1]
 	s.write()
@@ -42,9 +53,8 @@ func TestServeReadsTheFileAnew(t *testing.T) {
 	acme.Generate(n, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	globex.Generate(3, time.Now().UTC().Truncate(time.Second).AddDate(-1, 0, 0), time.Minute)
 	s.start()
-	if r := s.ask("run", "acme"); r.code != 0 {
-		t.Fatalf("run: exit %d", r.code)
-	}
+	waits := make(chan result, 1)
+	go func() { waits <- s.ask("run", "acme", "--wait", "--json") }()
 	s.inProgress(acme)
 	good, err := os.ReadFile(s.file)
 	if err != nil {
@@ -64,7 +74,8 @@ func TestServeReadsTheFileAnew(t *testing.T) {
 	s.says("the configuration is taken over")
 	s.says(`keeps the settings that it began with; vbcvault jobs cancel ends it, and vbcvault run begins it anew" accounts=acme`)
 	s.want(s.ask("run", "globex", "--wait", "--json"), 0, map[string]int{"archived": 3})
-	s.want(s.ask("run", "acme", "--wait", "--json"), 0, map[string]int{"archived": n})
+	close(goOn)
+	s.want(<-waits, 0, map[string]int{"archived": n})
 	if c := acme.Counts(); c.ByKind[vbctest.Token] != 1 || c.ByKind[vbctest.Audio] != n {
 		t.Errorf("the run was begun anew: %v", c.ByKind)
 	}

@@ -50,6 +50,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/vbcvault/vbcvault/vbc"
 )
@@ -154,6 +155,30 @@ type Binding struct {
 	Account     string // number
 	Destination string // URL
 	Identity    string // of the destination, where it has one
+}
+
+// With are the settings to write down, by their names, so that a manifest with this binding
+// is bound to what more names as well; empty fields bind nothing. It is a *BoundError if it
+// is bound to something else already.
+func (b Binding) With(more Binding) (settings map[string]string, err error) {
+	if _, err := strconv.ParseUint(more.Account, 10, 63); err != nil && more.Account != "" {
+		return nil, fmt.Errorf("bind manifest: account %q is not a number", more.Account)
+	}
+	settings = map[string]string{}
+	for _, f := range []struct{ name, has, want string }{
+		{"account", b.Account, more.Account},
+		{"destination", b.Destination, more.Destination},
+		{"identity", b.Identity, more.Identity},
+	} {
+		switch {
+		case f.want == "" || f.has == f.want:
+		case f.has != "":
+			return nil, &BoundError{What: f.name, Bound: f.has, Wanted: f.want}
+		default:
+			settings[f.name] = f.want
+		}
+	}
+	return settings, nil
 }
 
 // BoundError says that a manifest belongs to something else.

@@ -72,3 +72,14 @@ func (e *KeyError) Error() string {
 	}
 	return fmt.Sprint(what, e.File, " ", e.Why)
 }
+
+// OwnKeys are the key that a manifest was made with; none if it has none yet.
+func OwnKeys(ctx context.Context, m interface {
+	Verifier(ctx context.Context) (string, error)
+}) (receipt.Keys, error) {
+	verifier, err := m.Verifier(ctx)
+	if err != nil || verifier == "" {
+		return receipt.Keys{}, err
+	}
+	return receipt.NewKeys(verifier)
+}

@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"iter"
 	"reflect"
-	"strings"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres"
 )
 
 // Move copies a manifest to another place, whole or not at all, and writes down in the
@@ -159,7 +159,9 @@ func same(from, to iter.Seq2[manifest.Record, error]) error {
 func equal(form manifest.Form, a, b any) bool {
 	switch form {
 	case manifest.Text:
-		return storable(a) == storable(b)
+		x, _ := a.(string)
+		y, _ := b.(string)
+		return postgres.Storable(x) == postgres.Storable(y)
 	case manifest.Bytes:
 		x, _ := a.([]byte)
 		y, _ := b.([]byte)
@@ -168,12 +170,6 @@ func equal(form manifest.Form, a, b any) bool {
 		return reflect.DeepEqual(decoded(a), decoded(b))
 	}
 	return a == b
-}
-
-// storable is a text as PostgreSQL takes it.
-func storable(text any) string {
-	s, _ := text.(string)
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 
 func decoded(value any) (v any) {

@@ -100,7 +100,7 @@ func store(tx *txn, r vbc.Recording, step manifest.Step, c manifest.Copy, how ma
 	// What is the same, in the same place, is as old as it was.
 	const age = "archived_at = CASE WHEN audio ->> 'key' = $10 AND audio ->> 'sha256' = $11 THEN archived_at ELSE 0 END"
 	return move(tx, r, step, "audio = $6, sidecar = $7, transcript = $8, stored_at = $9, "+age+", alike = $12, unvouched = false",
-		objectOf(c.Audio), objectOf(c.Sidecar), objectOf(c.Transcript), millis(c.StoredAt), storable(c.Audio.Key), c.Audio.SHA256.String(), int(how))
+		objectOf(c.Audio), objectOf(c.Sidecar), objectOf(c.Transcript), millis(c.StoredAt), Storable(c.Audio.Key), c.Audio.SHA256.String(), int(how))
 }
 
 func isSuspect(tx *txn, r vbc.Recording) (is bool) {

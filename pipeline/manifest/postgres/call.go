@@ -20,7 +20,7 @@ type call struct {
 
 func callOf(r vbc.Recording) (c call) {
 	text := func(s string) string {
-		is := storable(s)
+		is := Storable(s)
 		c.odd = c.odd || is != s
 		return is
 	}

@@ -192,7 +192,7 @@ func fill(tx *txn, c manifest.Chunk) error {
 func fillable(form manifest.Form, v any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return storable(v), nil
+		return Storable(v), nil
 	case []byte:
 		if form == manifest.JSON {
 			o, err := manifest.DecodeObject(v)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"math"
 	"slices"
@@ -19,35 +18,8 @@ import (
 // but what finds recordings by their calls: VBC's JSON is read of what is held, of
 // what is odd, and of that of which VBC has said something else before.
 func (m *Manifest) Covered(ctx context.Context, holds []manifest.Hold, states ...manifest.State) iter.Seq2[manifest.Row, error] {
-	holds = slices.Clone(holds)
-	for i := range holds {
-		holds[i].Removed = nil
-	}
-	return func(yield func(manifest.Row, error) bool) {
-		if len(holds) == 0 {
-			return
-		}
-		for c, err := range m.presentlyCovered(ctx, holds, states) {
-			row := manifest.Row{}
-			if err == nil {
-				row, err = m.Row(ctx, c.Key(), c.Nth)
-			}
-			if errors.Is(err, manifest.ErrUnknown) {
-				continue // it is no more
-			}
-			if _, held := manifest.Covering(holds, row); err == nil && (!held || !slices.Contains(states, row.State)) {
-				continue
-			}
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-		for row, err := range m.formerlyCovered(ctx, holds, states) {
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-	}
+	holds = manifest.Unended(holds)
+	return manifest.Covered(ctx, m, holds, states, m.presentlyCovered(ctx, holds, states), m.formerlyCovered(ctx, holds, states))
 }
 
 // called is what finds a recording by its call: as much of it as holds look at.
@@ -64,7 +36,7 @@ var atFirst = called{start: math.MinInt64}
 // $2 to $6.
 const behind = "(start, kind, owner, id, nth) > ($2, $3, $4, $5, $6)"
 
-func (c called) place() []any { return []any{c.start, c.Kind, storable(c.Owner), c.ID, c.Nth} }
+func (c called) place() []any { return []any{c.start, c.Kind, Storable(c.Owner), c.ID, c.Nth} }
 
 const coveredPage = 4096
 

@@ -33,13 +33,13 @@ func (m *Manifest) Rewritten(ctx context.Context, r vbc.Recording) error {
 // Damaged writes down what is wrong with a copy that VBC can't replace any more;
 // "" says that it has been read, and is whole again.
 func (m *Manifest) Damaged(ctx context.Context, r vbc.Recording, what string) error {
-	return m.change(ctx, r, "damaged = $6, refuted = $7", "", storable(what), what != "")
+	return m.change(ctx, r, "damaged = $6, refuted = $7", "", Storable(what), what != "")
 }
 
 // Acknowledge writes down why somebody takes a recording's last failure for
 // granted.
 func (m *Manifest) Acknowledge(ctx context.Context, r vbc.Recording, why string) error {
-	return m.change(ctx, r, "acknowledged = $6, acknowledging = reason, acknowledging_code = code", "", storable(why))
+	return m.change(ctx, r, "acknowledged = $6, acknowledging = reason, acknowledging_code = code", "", Storable(why))
 }
 
 // Compared writes down what VBC, asked once more for a suspect recording, has
@@ -65,5 +65,5 @@ func (m *Manifest) Redate(ctx context.Context, r vbc.Recording, at time.Time) er
 // it was bound to: somebody has moved the archive on purpose. On nil it is
 // durable.
 func (m *Manifest) Moved(ctx context.Context, identity string) error {
-	return m.exec(ctx, setMeta, "identity", storable(identity))
+	return m.exec(ctx, setMeta, "identity", Storable(identity))
 }

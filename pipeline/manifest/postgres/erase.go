@@ -124,7 +124,7 @@ func takeOverErasure(tx *txn, e receipt.Entry) error {
 	// archive tells recordings apart by.
 	done, err := collect(tx, scanRecording, "UPDATE vbcvault.recording SET state = $5, "+set+copyColumns+` WHERE account = $1 AND kind = $2 AND owner = $3 AND id = $4 AND
 		(audio ->> 'key' = $8 OR start / 1000 = $9 AND (audio IS NULL OR (audio ->> 'size')::bigint = $10)) RETURNING kind, owner, id, nth, raw`,
-		e.Kind, e.Owner, e.ID, string(state), objectOf(*e.Audio), objectOf(*e.Sidecar), storable(e.Audio.Key), second(e.Start), e.Audio.Size)
+		e.Kind, e.Owner, e.ID, string(state), objectOf(*e.Audio), objectOf(*e.Sidecar), Storable(e.Audio.Key), second(e.Start), e.Audio.Size)
 	switch {
 	case err != nil:
 		return writeError(err)

@@ -79,6 +79,11 @@ func TestReplicaTakesNoChanges(t *testing.T) {
 	if _, err := postgres.Open(t.Context(), postgrestest.Named(through(t, address, l), "other"), postgres.WithKey(aKey())); err == nil || !strings.Contains(err.Error(), "it is a replica") {
 		t.Errorf("a run begins on a replica: %v", err)
 	}
+	both := strings.Replace(address, hostOf(t, address), fmt.Sprintf("127.0.0.1:%d,%s", standby.Port(), hostOf(t, address)), 1)
+	of := openIt(t, postgres.Open, postgrestest.Named(both, "of two")+"&target_session_attrs=read-write")
+	if err := of.AddTo(t.Context(), "a", 1); err != nil {
+		t.Errorf("of two servers, it doesn't find the one that takes changes: %v", err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- m.AddTo(t.Context(), "a", 1) }()
 	s.Stop(t, "fast")

@@ -75,8 +75,8 @@ func unquoteTroubles(tx *txn, texts []string) error {
 	var stored []string
 	reason, acknowledged, erased := "reason", "acknowledged", v.add(manifest.TextErased)
 	for _, t := range texts {
-		stored = append(stored, storable(t))
-		one := v.add(storable(t))
+		stored = append(stored, Storable(t))
+		one := v.add(Storable(t))
 		reason = fmt.Sprintf("replace(%s, %s, %s)", reason, one, erased)
 		acknowledged = fmt.Sprintf("replace(%s, %s, %s)", acknowledged, one, erased)
 	}

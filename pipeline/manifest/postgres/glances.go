@@ -62,7 +62,7 @@ func momentOf(text *string) (time.Time, error) {
 func (m *Manifest) Unseen(ctx context.Context, kind vbc.Kind, owner string, run, since int64, from, until time.Time, matches func(vbc.Recording) bool) (n int64, err error) {
 	where := func(v *values) string {
 		return "account = $1 AND state = ANY(" + v.add(named([]manifest.State{manifest.Listed, manifest.Stored, manifest.Verified, manifest.Failed})) +
-			") AND start >= " + v.add(millis(from)) + " AND start < " + v.add(until.UnixMilli()) + " AND kind = " + v.add(string(kind)) + " AND owner = " + v.add(storable(owner)) +
+			") AND start >= " + v.add(millis(from)) + " AND start < " + v.add(until.UnixMilli()) + " AND kind = " + v.add(string(kind)) + " AND owner = " + v.add(Storable(owner)) +
 			" AND displaced = 0 AND seen_run BETWEEN greatest(1, " + v.add(since) + "::bigint) AND " + v.add(run-1)
 	}
 	if matches == nil {

@@ -82,7 +82,7 @@ func coveredCaller(v *values, h manifest.Hold) string {
 		if strings.ContainsFunc(text, func(c rune) bool { return c >= 0x80 }) {
 			return "true" // it may be written with other letters
 		}
-		return "(" + either + ` OR lower(btrim(caller_id, E' \t\n\v\f\r')) = ` + v.add(storable(text)) + ")"
+		return "(" + either + ` OR lower(btrim(caller_id, E' \t\n\v\f\r')) = ` + v.add(Storable(text)) + ")"
 	}
 	number := reversed(manifest.Digits(h.CallerID))
 	return "(" + either + " OR strpos(caller_end, " + v.add(number[:fewest]) + ") > 0 OR strpos(" + v.add(number) + ", left(caller_end, 7)) > 0 AND length(caller_end) >= 7" +

@@ -62,7 +62,7 @@ func (w *rowsToWrite) add(r manifest.Row, displaced int64) {
 	w.seenRun, w.displaced = append(w.seenRun, r.SeenRun), append(w.displaced, displaced)
 	w.raw, w.state = append(w.raw, r.Raw), append(w.state, string(r.State))
 	w.audio, w.sidecar, w.transcript = append(w.audio, objectText(r.Copy.Audio)), append(w.sidecar, objectText(r.Copy.Sidecar)), append(w.transcript, objectText(r.Copy.Transcript))
-	w.damaged, w.said = append(w.damaged, storable(r.Damaged)), append(w.said, manifest.EncodeSaid(r.Said))
+	w.damaged, w.said = append(w.damaged, Storable(r.Damaged)), append(w.said, manifest.EncodeSaid(r.Said))
 	w.refuted, w.unvouched = append(w.refuted, r.Refuted), append(w.unvouched, r.Unvouched)
 }
 

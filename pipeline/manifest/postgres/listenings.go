@@ -44,7 +44,7 @@ func sameSession(tx *txn, l *manifest.Listening) (done bool, err error) {
 	r := manifest.ListeningRecord{}
 	err = tx.QueryRow(`SELECT number, digest, text FROM vbcvault.listening WHERE account = $1 AND session = $2 AND session <> '' AND log = '' AND seq >= 0
 		AND kind = $3 AND owner = $4 AND id = $5 AND nth = $6 AND who = $7 AND how = $8 ORDER BY number LIMIT 1`,
-		storable(l.Session), l.Kind, storable(l.Owner), l.ID, l.Nth, storable(l.Who), l.How).Scan(&r.Number, &digest, &r.Text)
+		Storable(l.Session), l.Kind, Storable(l.Owner), l.ID, l.Nth, Storable(l.Who), l.How).Scan(&r.Number, &digest, &r.Text)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -78,7 +78,7 @@ func addListening(tx *txn, key receipt.Key, l *manifest.Listening) error {
 	}
 	err = tx.QueryRow(`INSERT INTO vbcvault.listening (account, number, digest, text, signed, kind, owner, id, nth, who, at, how, session)
 		SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM vbcvault.listening WHERE account = $1 RETURNING number`,
-		l.Digest.String(), text, signed, l.Kind, storable(l.Owner), l.ID, l.Nth, storable(l.Who), l.At.UnixMilli(), l.How, storable(l.Session)).Scan(&l.Number)
+		l.Digest.String(), text, signed, l.Kind, Storable(l.Owner), l.ID, l.Nth, Storable(l.Who), l.At.UnixMilli(), l.How, Storable(l.Session)).Scan(&l.Number)
 	if err != nil {
 		return writeError(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -36,19 +35,10 @@ func scanListened(row pgx.CollectableRow, more ...any) (r listened, err error) {
 	return r, err
 }
 
-// ownKeys are the manifest's key.
-func (m *Manifest) ownKeys(ctx context.Context) (receipt.Keys, error) {
-	verifier, err := m.Verifier(ctx)
-	if err != nil || verifier == "" {
-		return receipt.Keys{}, err
-	}
-	return receipt.NewKeys(verifier)
-}
-
 // Listenings yields the entries that a query selects, the newest first.
 func (m *Manifest) Listenings(ctx context.Context, q manifest.ListeningQuery) iter.Seq2[manifest.Listening, error] {
 	return func(yield func(manifest.Listening, error) bool) {
-		own, err := m.ownKeys(ctx)
+		own, err := manifest.OwnKeys(ctx, m)
 		if err != nil {
 			yield(manifest.Listening{}, err)
 			return
@@ -104,20 +94,20 @@ func listeningTerms(q manifest.ListeningQuery, before int64) (text string, args 
 		if s.Extensions != nil {
 			some := []string{}
 			for _, e := range s.Extensions {
-				some = append(some, storable(e))
+				some = append(some, Storable(e))
 			}
 			where = append(where, "(c.odd OR c.extensions && "+arg(some)+"::text[])")
 		}
 	}
 	if q.Key != nil {
-		where = append(where, "l.id = "+arg(q.Key.ID), "l.kind = "+arg(storable(string(q.Key.Kind))), "l.owner = "+arg(storable(q.Key.Owner)), "l.nth = "+arg(q.Nth))
+		where = append(where, "l.id = "+arg(q.Key.ID), "l.kind = "+arg(Storable(string(q.Key.Kind))), "l.owner = "+arg(Storable(q.Key.Owner)), "l.nth = "+arg(q.Nth))
 	}
 	if len(q.IDs) > 0 {
 		where = append(where, "l.id = ANY("+arg(q.IDs)+")")
 	}
 	for _, is := range []struct{ column, value string }{{"l.who", q.Who}, {"l.how", string(q.How)}} {
 		if is.value != "" {
-			where = append(where, is.column+" = "+arg(storable(is.value)))
+			where = append(where, is.column+" = "+arg(Storable(is.value)))
 		}
 	}
 	if !q.Since.IsZero() {

@@ -115,7 +115,7 @@ func takeOverListening(tx *txn, e receipt.Entry) error {
 	_, err := tx.Exec(`INSERT INTO vbcvault.listening (account, number, digest, text, seq, run, stored, kind, owner, id, nth, who, at, how, session)
 		SELECT $1, coalesce(max(number), 0) + 1, $2, '', $3, $4, true, $5, $6, $7, 0, '', $8, '', '' FROM vbcvault.listening WHERE account = $1
 		ON CONFLICT (account, digest) DO UPDATE SET seq = excluded.seq, run = excluded.run, stored = true`,
-		e.Digest.String(), e.Seq, e.Run, storable(string(e.Kind)), storable(e.Owner), e.ID, e.At.UnixMilli())
+		e.Digest.String(), e.Seq, e.Run, Storable(string(e.Kind)), Storable(e.Owner), e.ID, e.At.UnixMilli())
 	if err != nil {
 		return writeError(err)
 	}
@@ -148,14 +148,14 @@ func learnListening(tx *txn, log, own string, r manifest.ListeningRecord) (int64
 	if !ok {
 		return 0, nil // what can't be read is left out
 	}
-	args := []any{storage.SumOf(r.Text).String(), r.Text, storable(string(l.Kind)), storable(l.Owner), l.ID, l.Nth, storable(l.Who), l.At.UnixMilli(),
-		storable(string(l.How)), storable(l.Session), second(l.Start)}
+	args := []any{storage.SumOf(r.Text).String(), r.Text, Storable(string(l.Kind)), Storable(l.Owner), l.ID, l.Nth, Storable(l.Who), l.At.UnixMilli(),
+		Storable(string(l.How)), Storable(l.Session), second(l.Start)}
 	if log == own {
 		return tx.Exec("UPDATE vbcvault.listening AS l SET text = $3, "+learnedColumns+" WHERE account = $1 AND digest = $2 AND text = ''", args...)
 	}
 	return tx.Exec(`INSERT INTO vbcvault.listening AS l (account, number, digest, text, kind, owner, id, nth, who, at, how, session, log, seq, stored)
 		SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, `+learnedNth+`, $8, $9, $10, $11, $13, $14, true FROM vbcvault.listening WHERE account = $1
-		ON CONFLICT (account, digest) DO UPDATE SET text = excluded.text, `+learnedColumns+" WHERE l.text = ''", append(args, storable(log), r.Seq)...)
+		ON CONFLICT (account, digest) DO UPDATE SET text = excluded.text, `+learnedColumns+" WHERE l.text = ''", append(args, Storable(log), r.Seq)...)
 }
 
 const (

@@ -25,7 +25,7 @@ func (m *Manifest) Trusted(ctx context.Context) ([]manifest.Trusted, error) {
 func (m *Manifest) Trust(ctx context.Context, t manifest.Trusted) error {
 	return m.exec(ctx, `INSERT INTO vbcvault.trusted (account, verifier, reason, by, at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (account, verifier) DO UPDATE SET reason = excluded.reason, by = excluded.by, at = excluded.at`,
-		storable(t.Verifier), storable(t.Reason), storable(t.By), millis(t.At))
+		Storable(t.Verifier), Storable(t.Reason), Storable(t.By), millis(t.At))
 }
 
 // Checkpoint is the latest signed checkpoint that was stored beside the archive, nil
@@ -74,7 +74,7 @@ type firstOf struct {
 func (m *Manifest) SeeTips(ctx context.Context, chains []string, tips []manifest.Tip) error {
 	var seen []string
 	for _, chain := range chains {
-		seen = append(seen, storable(chain))
+		seen = append(seen, Storable(chain))
 	}
 	return m.do(ctx, func(tx *txn) error {
 		was, err := collect(tx, pgx.RowToStructByPos[firstOf], "DELETE FROM vbcvault.log WHERE account = $1 AND chain = ANY($2) RETURNING chain, first", seen)
@@ -88,7 +88,7 @@ func (m *Manifest) SeeTips(ctx context.Context, chains []string, tips []manifest
 		for _, t := range tips {
 			_, err := tx.Exec(`INSERT INTO vbcvault.log (account, chain, last, head, first, known) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (account, chain, head) DO UPDATE SET last = excluded.last, first = excluded.first, known = excluded.known`,
-				storable(t.Chain), t.Last, t.Head.String(), t.First || first[storable(t.Chain)], t.Known)
+				Storable(t.Chain), t.Last, t.Head.String(), t.First || first[Storable(t.Chain)], t.Known)
 			if err != nil {
 				return writeError(err)
 			}

@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"sync"
 	"time"
 
@@ -281,32 +280,26 @@ func (m *Manifest) Binding(ctx context.Context) (b manifest.Binding, err error) 
 // Bind binds the manifest for good to what b names; empty fields bind
 // nothing. It is a *BoundError if it is bound to something else already.
 func (m *Manifest) Bind(ctx context.Context, b manifest.Binding) error {
-	if _, err := strconv.ParseUint(b.Account, 10, 63); err != nil && b.Account != "" {
-		return fmt.Errorf("bind manifest: account %q is not a number", b.Account)
-	}
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct{ key, has, want string }{
-		{"account", bound.Account, b.Account},
-		{"destination", bound.Destination, b.Destination},
-		{"identity", bound.Identity, b.Identity},
-	} {
-		switch {
-		case f.want == "" || f.has == f.want:
-			continue
-		case f.has != "":
-			return &manifest.BoundError{What: f.key, Bound: f.has, Wanted: f.want}
-		}
-		if err := m.exec(ctx, "INSERT INTO vbcvault.meta (account, key, value) VALUES ($1, $2, $3)", f.key, f.want); err != nil {
-			return err
-		}
+	settings, err := bound.With(b)
+	if err != nil || len(settings) == 0 {
+		return err
 	}
-	if b.Account != "" {
+	err = m.do(ctx, func(tx *txn) error {
+		for name, value := range settings {
+			if _, err := tx.Exec("INSERT INTO vbcvault.meta (account, key, value) VALUES ($1, $2, $3)", name, value); err != nil {
+				return writeError(err)
+			}
+		}
+		return nil
+	})
+	if err == nil && b.Account != "" {
 		m.number = b.Account
 	}
-	return nil
+	return err
 }
 
 // Lease is the manifest's; of one that wasn't opened for a run, none that is held.

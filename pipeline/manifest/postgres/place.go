@@ -31,15 +31,12 @@ func Parse(path string) (Place, error) {
 	if err != nil { // whose text might have a password in it
 		return Place{}, errors.New("the address of the database can't be read; it has the form postgres://USER@HOST/DATABASE?manifest=NAME")
 	}
-	if _, has := u.User.Password(); has || u.Query().Has("password") {
+	q, err := url.ParseQuery(u.RawQuery)
+	if _, has := u.User.Password(); has || q.Has("password") || q.Has("sslpassword") {
 		return Place{}, ErrPassword
 	}
-	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil { // of which a part would be passed over, and shown
 		return Place{}, errors.New("the settings in the address of the database can't be read")
-	}
-	if q.Has("sslpassword") {
-		return Place{}, ErrPassword
 	}
 	p := Place{Name: q.Get("manifest")}
 	q.Del("manifest")
@@ -71,20 +68,25 @@ func (p Place) dsn() (string, error) {
 		return "", fmt.Errorf("the address of the database: %w", err)
 	}
 	q := u.Query()
-	if q.Get("sslmode") == "" && os.Getenv("PGSSLMODE") == "" && !local(u, q.Get("host")) {
+	if q.Get("sslmode") == "" && os.Getenv("PGSSLMODE") == "" && !local(u) {
 		q.Set("sslmode", "verify-full")
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil
 }
 
-// local reports whether a server is on this machine: by loopback or a Unix socket.
-func local(u *url.URL, also string) bool {
-	hosts := slices.DeleteFunc(append(strings.Split(u.Host, ","), strings.Split(also, ",")...), func(s string) bool { return s == "" })
-	if len(hosts) == 0 {
-		hosts = []string{os.Getenv("PGHOST")}
+// local reports whether all servers of an address are on this machine for certain: by
+// loopback or a Unix socket. What a file of services says isn't looked at.
+func local(u *url.URL) bool {
+	q := u.Query()
+	if q.Get("service") != "" || os.Getenv("PGSERVICE") != "" {
+		return false
 	}
-	return !slices.ContainsFunc(hosts, func(h string) bool {
+	hosts := u.Host + "," + q.Get("host")
+	if hosts == "," {
+		hosts = os.Getenv("PGHOST")
+	}
+	return !slices.ContainsFunc(strings.Split(hosts, ","), func(h string) bool {
 		if host, _, err := net.SplitHostPort(h); err == nil {
 			h = host
 		}

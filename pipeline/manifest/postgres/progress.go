@@ -18,7 +18,7 @@ import (
 func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner, filter string) (manifest.Mark, error) {
 	var since, until, full int64
 	err := m.row(ctx, "SELECT since, until, full_at FROM vbcvault.listing WHERE account = $1 AND kind = $2 AND owner = $3 AND filter = $4",
-		kind, storable(owner), storable(filter)).Scan(&since, &until, &full)
+		kind, Storable(owner), Storable(filter)).Scan(&since, &until, &full)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return manifest.Mark{}, nil
 	}
@@ -32,7 +32,7 @@ func (m *Manifest) Mark(ctx context.Context, kind vbc.Kind, owner, filter string
 func (m *Manifest) SetMark(ctx context.Context, kind vbc.Kind, owner, filter string, k manifest.Mark) error {
 	return m.exec(ctx, `INSERT INTO vbcvault.listing (account, kind, owner, filter, since, until, full_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (account, kind, owner, filter) DO UPDATE SET since = excluded.since, until = excluded.until, full_at = excluded.full_at`,
-		kind, storable(owner), storable(filter), millis(k.Since), millis(k.Until), millis(k.FullAt))
+		kind, Storable(owner), Storable(filter), millis(k.Since), millis(k.Until), millis(k.FullAt))
 }
 
 // Exports returns the jobs of a collection that were started with a filter and
@@ -47,7 +47,7 @@ func (m *Manifest) Exports(ctx context.Context, kind vbc.Kind, owner, filter str
 		e.Since, e.Until, e.Valid = fromMillis(since), fromMillis(until), fromMillis(valid)
 		return e, err
 	}, `SELECT job, filter, since, until, valid, listed FROM vbcvault.export WHERE account = $1 AND kind = $2 AND owner = $3 AND filter = $4
-		ORDER BY since, until, job`, kind, storable(owner), storable(filter))
+		ORDER BY since, until, job`, kind, Storable(owner), Storable(filter))
 }
 
 // SetExport writes down a job that was started, or what is known of it now.
@@ -59,12 +59,12 @@ func (m *Manifest) SetExport(ctx context.Context, kind vbc.Kind, owner string, e
 	return m.exec(ctx, `INSERT INTO vbcvault.export (account, job, kind, owner, filter, since, until, valid, listed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (account, job) DO UPDATE SET kind = excluded.kind, owner = excluded.owner, filter = excluded.filter,
 			since = excluded.since, until = excluded.until, valid = excluded.valid, listed = excluded.listed`,
-		storable(e.Job), kind, storable(owner), storable(e.Filter), millis(e.Since), millis(e.Until), millis(e.Valid), string(listed))
+		Storable(e.Job), kind, Storable(owner), Storable(e.Filter), millis(e.Since), millis(e.Until), millis(e.Valid), string(listed))
 }
 
 // ForgetExport writes down that a job is of no use any more.
 func (m *Manifest) ForgetExport(ctx context.Context, job string) error {
-	return m.exec(ctx, "DELETE FROM vbcvault.export WHERE account = $1 AND job = $2", storable(job))
+	return m.exec(ctx, "DELETE FROM vbcvault.export WHERE account = $1 AND job = $2", Storable(job))
 }
 
 // Learned returns what is known and still believed.
@@ -93,7 +93,7 @@ func learn(tx *txn, l manifest.Learned) error {
 	var keys, values []string
 	for key, value := range l.Settings(were) {
 		if value != were[key] {
-			keys, values = append(keys, key), append(values, storable(value))
+			keys, values = append(keys, key), append(values, Storable(value))
 		}
 	}
 	if err == nil && len(keys) > 0 {

@@ -13,7 +13,7 @@ import (
 
 // Quota is the quota of a group: of all clients, on whichever machine, whose requests VBC
 // counts together. It may be used until Close.
-func (c *Common) Quota(group string) *Quota { return &Quota{c.m.db, storable(group)} }
+func (c *Common) Quota(group string) *Quota { return &Quota{c.m.db, Storable(group)} }
 
 // Quota is a row that all who have the quota read and write, as the shared quota of package
 // vbc, which knows what is in it. Its clock is the database's.

@@ -60,7 +60,7 @@ type foundBy struct {
 
 func foundByOf(e receipt.Entry) foundBy {
 	return foundBy{
-		kind: storable(string(e.Kind)), owner: storable(e.Owner), id: e.ID, start: second(e.Start),
+		kind: Storable(string(e.Kind)), owner: Storable(e.Owner), id: e.ID, start: second(e.Start),
 		departed: e.Type == receipt.Result && (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere),
 	}
 }
@@ -125,7 +125,7 @@ func (m *Manifest) Receipts(ctx context.Context, after int64) iter.Seq2[[]byte, 
 func (m *Manifest) ReceiptsAbout(ctx context.Context, key vbc.Key) iter.Seq2[[]byte, error] {
 	return texts(pages(receiptsPage, func(after int64) ([]line, error) {
 		return query(ctx, m, scanLine, `SELECT seq, entry FROM vbcvault.receipt WHERE account = $1 AND id = $2 AND id > 0 AND kind = $3 AND owner = $4 AND seq > $5
-			ORDER BY seq LIMIT $6`, key.ID, storable(string(key.Kind)), storable(key.Owner), after, receiptsPage)
+			ORDER BY seq LIMIT $6`, key.ID, Storable(string(key.Kind)), Storable(key.Owner), after, receiptsPage)
 	}, func(l line) int64 { return l.seq }, 0))
 }
 
@@ -162,7 +162,7 @@ func setReceiptsStored(tx *txn, t receipt.Tree, checkpoint []byte) error {
 	}
 	keys, values := []string{"receipts_stored", "tree"}, []string{strconv.FormatInt(t.Size(), 10), string(text)}
 	if checkpoint != nil {
-		keys, values = append(keys, "checkpoint"), append(values, storable(string(checkpoint)))
+		keys, values = append(keys, "checkpoint"), append(values, Storable(string(checkpoint)))
 	}
 	_, err = tx.Exec(`INSERT INTO vbcvault.meta (account, key, value) SELECT $1, * FROM unnest($2::text[], $3::text[])
 		ON CONFLICT (account, key) DO UPDATE SET value = excluded.value`, keys, values)

@@ -43,7 +43,7 @@ func (c *Common) RefusedLogins(ctx context.Context, within time.Duration) ([]Ref
 func (c *Common) AddRefusedLogin(ctx context.Context, l RefusedLogin, within time.Duration) error {
 	_, err := c.m.db.quotas.Exec(ctx, `WITH old AS (DELETE FROM vbcvault.refused_login WHERE at <= clock_timestamp() - $6::bigint * interval '1 millisecond')
 		INSERT INTO vbcvault.refused_login (salt, whose, digest, reason, locked) VALUES ($1, $2, $3, $4, $5)`,
-		l.Salt, l.Whose, l.Digest, storable(l.Reason), l.Locked, within.Milliseconds())
+		l.Salt, l.Whose, l.Digest, Storable(l.Reason), l.Locked, within.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("keep a refused login: %w", explained(err))
 	}

@@ -40,7 +40,7 @@ func (m *Manifest) scanWith(row pgx.CollectableRow, more ...any) (r manifest.Row
 // objectText is an object as PostgreSQL takes it, "" if there is none.
 func objectText(o storage.Object) string {
 	for _, s := range []*string{&o.Key, &o.VersionID, &o.ETag, &o.Checksum, &o.Proof, &o.Encryption, &o.Mark} {
-		*s = storable(*s) // jsonb refuses what isn't
+		*s = Storable(*s) // jsonb refuses what isn't
 	}
 	return manifest.EncodeObject(o)
 }

@@ -48,7 +48,7 @@ func (m *Manifest) SetSelf(ctx context.Context, user string) error {
 
 // metaJSON reads a setting; what isn't there changes nothing.
 func (m *Manifest) metaJSON(ctx context.Context, key string, to any) error {
-	text, err := m.meta(ctx, storable(key))
+	text, err := m.meta(ctx, Storable(key))
 	if err == nil && text != "" {
 		err = json.Unmarshal([]byte(text), to)
 	}
@@ -64,7 +64,7 @@ func (m *Manifest) setJSON(ctx context.Context, key string, v any) error {
 	if err != nil {
 		return err
 	}
-	return m.exec(ctx, setMeta, storable(key), string(text))
+	return m.exec(ctx, setMeta, Storable(key), string(text))
 }
 
 // Retention is how long VBC seems to keep recordings, the shortest that scans of

@@ -156,7 +156,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c manifest.Copy, 
 // still fails for that reason.
 func (m *Manifest) Failed(ctx context.Context, r vbc.Recording, run int64, f manifest.Failure) error {
 	return m.do(ctx, func(tx *txn) error {
-		return move(tx, r, manifest.StepFailed, failedColumns, storable(f.Code), storable(f.Reason), f.Permanent, millis(time.Now()), run)
+		return move(tx, r, manifest.StepFailed, failedColumns, Storable(f.Code), Storable(f.Reason), f.Permanent, millis(time.Now()), run)
 	})
 }
 

@@ -39,7 +39,7 @@ func (m *Manifest) SetTroubles(ctx context.Context, run int64, all ...manifest.T
 				ON CONFLICT (account, kind, owner, code, item) DO UPDATE SET acknowledged = CASE WHEN t.reason = excluded.reason THEN t.acknowledged ELSE '' END,
 					reason = excluded.reason, last = excluded.last, run = excluded.run, filter = CASE WHEN t.filter = '' THEN '' ELSE excluded.filter END,
 					begins = least(t.begins, excluded.begins), ends = greatest(t.ends, excluded.ends)`,
-				tx.args([]any{t.Kind, storable(t.Owner), t.Code, storable(t.Item), storable(t.Reason), now, run, t.Filter, millis(t.Begins), millis(t.Ends)})...)
+				tx.args([]any{t.Kind, Storable(t.Owner), t.Code, Storable(t.Item), Storable(t.Reason), now, run, t.Filter, millis(t.Begins), millis(t.Ends)})...)
 		}
 		if err := tx.tx.SendBatch(tx.ctx, batch).Close(); err != nil {
 			return writeError(err)
@@ -54,14 +54,14 @@ func (m *Manifest) SetTroubles(ctx context.Context, run int64, all ...manifest.T
 func (m *Manifest) Listed(ctx context.Context, run int64, t manifest.Trouble) error {
 	return m.exec(ctx, `DELETE FROM vbcvault.trouble WHERE account = $1 AND kind = $2 AND owner = $3 AND code = ANY($4) AND run <> $5
 		AND begins >= $6 AND ends <= $7 AND $8 IN (filter, '')`,
-		t.Kind, storable(t.Owner), manifest.OfListings(), run, millis(t.Begins), millis(t.Ends), t.Filter)
+		t.Kind, Storable(t.Owner), manifest.OfListings(), run, millis(t.Begins), millis(t.Ends), t.Filter)
 }
 
 // Over writes down that run has looked for one kind of trouble in a collection
 // and not met it.
 func (m *Manifest) Over(ctx context.Context, run int64, t manifest.Trouble) error {
 	return m.exec(ctx, "DELETE FROM vbcvault.trouble WHERE account = $1 AND kind = $2 AND owner = $3 AND code = $4 AND run <> $5 AND $6 IN (filter, '')",
-		t.Kind, storable(t.Owner), t.Code, run, t.Filter)
+		t.Kind, Storable(t.Owner), t.Code, run, t.Filter)
 }
 
 // OverForRun is Over for what a whole run about these kinds would have met.
@@ -104,7 +104,7 @@ func (m *Manifest) AcknowledgeTroubles(ctx context.Context, name, why string) (k
 				continue
 			}
 			batch.Queue("UPDATE vbcvault.trouble SET acknowledged = $2 WHERE account = $1 AND kind = $3 AND owner = $4 AND code = $5 AND item = $6",
-				tx.args([]any{storable(why), t.Kind, t.Owner, t.Code, t.Item})...)
+				tx.args([]any{Storable(why), t.Kind, t.Owner, t.Code, t.Item})...)
 			known = append(known, t)
 		}
 		if err := tx.tx.SendBatch(tx.ctx, batch).Close(); err != nil {

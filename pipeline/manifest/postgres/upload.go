@@ -18,7 +18,7 @@ var _ storage.UploadJournal = (*Manifest)(nil)
 // ended since the last one is forgotten in the same commit.
 func (m *Manifest) UploadBegun(ctx context.Context, key, id string) error {
 	return m.forgetting(ctx, func(tx *txn) error {
-		_, err := tx.Exec(putUpload, storable(key), storable(id), millis(time.Now()), "")
+		_, err := tx.Exec(putUpload, Storable(key), Storable(id), millis(time.Now()), "")
 		return err
 	})
 }
@@ -54,7 +54,7 @@ func (m *Manifest) forgetting(ctx context.Context, change func(*txn) error) erro
 		if len(over) > 0 {
 			var all, ids []string
 			for _, u := range over {
-				all, ids = append(all, storable(u.Key)), append(ids, storable(u.ID))
+				all, ids = append(all, Storable(u.Key)), append(ids, Storable(u.ID))
 			}
 			_, err := tx.Exec("DELETE FROM vbcvault.upload o USING unnest($2::text[], $3::text[]) AS u (key, id) WHERE o.account = $1 AND o.key = u.key AND o.id = u.id", all, ids)
 			if err != nil {
@@ -99,11 +99,11 @@ func refuse(tx *txn, all []manifest.Refused) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(putUpload, storable(r.Put.Key), id, millis(time.Now()), text); err != nil {
+		if _, err := tx.Exec(putUpload, Storable(r.Put.Key), id, millis(time.Now()), text); err != nil {
 			return writeError(err)
 		}
 		_, err = tx.Exec(`DELETE FROM vbcvault.upload WHERE account = $1 AND key = $2 AND refused <> ''
-			AND id NOT IN (SELECT id FROM vbcvault.upload WHERE account = $1 AND key = $2 AND refused <> '' ORDER BY begun DESC LIMIT $3)`, storable(r.Put.Key), manifest.MaxRefused)
+			AND id NOT IN (SELECT id FROM vbcvault.upload WHERE account = $1 AND key = $2 AND refused <> '' ORDER BY begun DESC LIMIT $3)`, Storable(r.Put.Key), manifest.MaxRefused)
 		if err != nil {
 			return writeError(err)
 		}
@@ -119,13 +119,13 @@ func (m *Manifest) RefusedAt(ctx context.Context, key string) ([]manifest.Refuse
 			r, err = manifest.ReadRefused(text)
 		}
 		return r, err
-	}, "SELECT refused FROM vbcvault.upload WHERE account = $1 AND key = $2 AND refused <> '' ORDER BY begun DESC", storable(key))
+	}, "SELECT refused FROM vbcvault.upload WHERE account = $1 AND key = $2 AND refused <> '' ORDER BY begun DESC", Storable(key))
 }
 
 // accept forgets what was refused under the keys of a copy that is whole.
 func accept(tx *txn, c manifest.Copy) error {
 	_, err := tx.Exec("DELETE FROM vbcvault.upload WHERE account = $1 AND refused <> '' AND key IN ($2, $3, $4)",
-		storable(c.Audio.Key), storable(c.Sidecar.Key), storable(c.Transcript.Key))
+		Storable(c.Audio.Key), Storable(c.Sidecar.Key), Storable(c.Transcript.Key))
 	if err != nil {
 		return writeError(err)
 	}

@@ -112,7 +112,7 @@ func (t terms) withName(grams []string) func(v *values) string {
 // gramsOf are the pieces of three letters that a name has, where there are some.
 // foreignOnly says that it has letters that names of plain ones don't have.
 func gramsOf(name string) (grams []string, foreignOnly bool) {
-	if storable(name) != name || strings.ContainsFunc(name, func(c rune) bool { return c >= 0x80 }) {
+	if Storable(name) != name || strings.ContainsFunc(name, func(c rune) bool { return c >= 0x80 }) {
 		return nil, name != ""
 	}
 	for i := range max(len(name)-2, 0) {

@@ -61,7 +61,7 @@ func (t terms) whose(v *values) (all []string) {
 		all = append(all, "kind = "+v.add(string(t.Kind)))
 	}
 	if t.Owner != "" {
-		all = append(all, "owner = "+v.add(storable(t.Owner)))
+		all = append(all, "owner = "+v.add(Storable(t.Owner)))
 	}
 	return all
 }
@@ -125,7 +125,7 @@ func (t terms) read(v *values) (all []string) {
 // ofText is a condition about a text, if PostgreSQL can have it: otherwise only a call that
 // is odd has it.
 func ofText(text string, condition func() string) string {
-	if storable(text) != text {
+	if Storable(text) != text {
 		return "false"
 	}
 	return condition()
@@ -133,7 +133,7 @@ func ofText(text string, condition func() string) string {
 
 // storableOnly are those spelled that PostgreSQL can have.
 func storableOnly(all []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return storable(s) != s })
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return Storable(s) != s })
 }
 
 // foreign is the condition that a text has letters whose small ones only the program
@@ -216,7 +216,7 @@ func (t terms) begin() cursor {
 	if t.After == (manifest.Place{}) {
 		return c
 	}
-	after := cursor{at: t.After.Start.UnixMilli(), kind: string(t.After.Kind), owner: storable(t.After.Owner), id: t.After.ID, nth: t.After.Nth}
+	after := cursor{at: t.After.Start.UnixMilli(), kind: string(t.After.Kind), owner: Storable(t.After.Owner), id: t.After.ID, nth: t.After.Nth}
 	if t.OldestFirst && after.at < c.at || !t.OldestFirst && after.at >= c.at {
 		return c
 	}

@@ -155,7 +155,7 @@ type spokenRows struct {
 }
 
 func (all *spokenRows) add(account int64, r manifest.Row, folded string) {
-	all.kind, all.owner = append(all.kind, string(r.Kind)), append(all.owner, storable(r.Owner))
+	all.kind, all.owner = append(all.kind, string(r.Kind)), append(all.owner, Storable(r.Owner))
 	all.id, all.nth = append(all.id, r.ID), append(all.nth, r.Nth)
 	all.digest = append(all.digest, r.Copy.Transcript.SHA256.String())
 	for part, text := range vectors(account, folded) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
-	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
 )
 
@@ -35,19 +34,10 @@ func scanListened(rows *sql.Rows, more ...any) (r listened, err error) {
 	return r, err
 }
 
-// ownKeys are the manifest's key.
-func (m *Manifest) ownKeys(ctx context.Context) (receipt.Keys, error) {
-	verifier, err := m.Verifier(ctx)
-	if err != nil || verifier == "" {
-		return receipt.Keys{}, err
-	}
-	return receipt.NewKeys(verifier)
-}
-
 // Listenings yields the entries that a query selects, the newest first.
 func (m *Manifest) Listenings(ctx context.Context, q manifest.ListeningQuery) iter.Seq2[manifest.Listening, error] {
 	return func(yield func(manifest.Listening, error) bool) {
-		own, err := m.ownKeys(ctx)
+		own, err := manifest.OwnKeys(ctx, m)
 		if err != nil {
 			yield(manifest.Listening{}, err)
 			return

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -289,41 +288,26 @@ func (m *Manifest) Binding(ctx context.Context) (b manifest.Binding, err error) 
 // Bind binds the manifest for good to what b names; empty fields bind
 // nothing. It is a *BoundError if it is bound to something else already.
 func (m *Manifest) Bind(ctx context.Context, b manifest.Binding) error {
-	if b.Account != "" && !isNumber(b.Account) {
-		return fmt.Errorf("bind manifest: account %q is not a number", b.Account)
-	}
 	bound, err := m.Binding(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct{ key, has, want string }{
-		{"account", bound.Account, b.Account},
-		{"destination", bound.Destination, b.Destination},
-		{"identity", bound.Identity, b.Identity},
-	} {
-		switch {
-		case f.want == "" || f.has == f.want:
-			continue
-		case f.has != "":
-			return &manifest.BoundError{What: f.key, Bound: f.has, Wanted: f.want}
-		}
-		err := m.do(ctx, func(tx txn) error {
-			_, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?)", f.key, f.want)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	settings, err := bound.With(b)
+	if err != nil || len(settings) == 0 {
+		return err
 	}
-	if b.Account != "" {
+	err = m.do(ctx, func(tx txn) error {
+		for name, value := range settings {
+			if _, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?)", name, value); err != nil {
+				return writeError(err)
+			}
+		}
+		return nil
+	})
+	if err == nil && b.Account != "" {
 		m.account = b.Account
 	}
-	return nil
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 63)
-	return err == nil
+	return err
 }
 
 // Missing reports whether err means that there is no manifest yet.
