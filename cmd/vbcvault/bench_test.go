@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -27,6 +28,9 @@ func newContest(b *testing.B, cfg vbctest.Config, n int, size int64) *contest {
 		b.Skip("the S3 server doesn't run on Windows")
 	}
 	c := &contest{world: newWorld(b, cfg).inS3(nil), n: n, size: size}
+	if dir := os.Getenv(vbcvault.Profile); dir != "" {
+		c.program, c.env = program(b), append(c.env, vbcvault.Profile+"="+dir)
+	}
 	start := time.Now().UTC().AddDate(-1, 0, 0).Truncate(time.Second)
 	for i := range int64(n) {
 		c.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Second), Size: size})

@@ -53,11 +53,17 @@ var shared string
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(loopEnv); name != "" {
+		if dir := os.Getenv(vbcvault.Profile); dir != "" {
+			finish, err := vbcvault.StartProfile(dir)
+			if err == nil {
+				defer finish()
+			}
+		}
 		if err := runLoop(name); err != nil {
 			fmt.Fprintln(os.Stderr, name+":", err)
 			os.Exit(1)
 		}
-		os.Exit(0)
+		return
 	}
 	testscript.Main(suite{m}, map[string]func(){"vbcvault": vbcvault.Main})
 }

@@ -49,5 +49,8 @@ func Main() {
 		}
 	}
 	_, _ = fmt.Sscan(os.Getenv(Release), &version, &commit, &date)
+	if dir := os.Getenv(Profile); dir != "" {
+		profiled(dir)
+	}
 	main()
 }
