@@ -83,7 +83,8 @@ type Store struct {
 	log      *slog.Logger
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
 	parts    *Share
-	lines    *lines // none if the caller brought the AWS configuration
+	lines    *lines  // none if the caller brought the AWS configuration
+	direct   *direct // nil = all goes through the SDK
 
 	journal     storage.UploadJournal // nil = nobody remembers uploads
 	protection  Protection
@@ -172,7 +173,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			so.APIOptions = append(so.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", owner))
 		}
 	})
-	if err := checkEndpoint(aws.ToString(s.client.Options().BaseEndpoint), o.InsecureHTTP); err != nil {
+	so := s.client.Options()
+	if s.direct = newDirect(ctx, cfg, so, s.bucket); s.direct != nil {
+		s.direct.plain, s.direct.owner = s.foreign, o.Protection.Owner
+	}
+	if err := checkEndpoint(aws.ToString(so.BaseEndpoint), o.InsecureHTTP); err != nil {
 		return nil, err
 	}
 	return s, nil
