@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,7 +48,7 @@ type direct struct {
 func newDirect(ctx context.Context, cfg aws.Config, o s3.Options, bucket string) *direct {
 	retryer, known := o.Retryer.(aws.RetryerV2)
 	if !known || o.Credentials == nil || strings.Contains(o.Region, "fips") || strings.ContainsAny(bucket, ":/") ||
-		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 || !reflect.ValueOf(cfg.Interceptors).IsZero() || o.EndpointResolver != nil {
+		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 || o.EndpointResolver != nil {
 		return nil
 	}
 	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, s3.EndpointParameters{

@@ -43,7 +43,8 @@ type Options struct {
 	Prefix string // in front of every key; slashes around it don't matter; "" = none
 
 	// AWS is how to reach S3. Nil is the standard chain: environment,
-	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included.
+	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included. Interceptors of it
+	// don't see what is sent directly.
 	AWS *aws.Config
 
 	// Access is how to reach S3 where it isn't as the environment says; nil = as it
