@@ -31,7 +31,7 @@ import (
 //
 // The server does next to nothing, and "cpu-µs/op" has the server's share too.
 func BenchmarkPut(b *testing.B) {
-	for _, size := range []int{1000, 50_000} {
+	for _, size := range []int{1000, 50_000, 1_000_000} {
 		body := make([]byte, size)
 		sum := storage.SumOf(body)
 		b.Run(fmt.Sprintf("%dB/store", size), func(b *testing.B) {
