@@ -136,8 +136,8 @@ func (s *scale) note(b *testing.B, what, unit string, n int, units float64, c co
 	b.ReportMetric(float64(c.disk)/units, "B-disk/"+strings.ReplaceAll(unit, " ", "-"))
 }
 
-// print prints a Markdown table: a line each for CPU time, memory and disk, relative to
-// nothing; and the slope, by which power of the number of recordings the whole grows:
+// print prints a Markdown table: a line each for CPU time, memory and disk, with the
+// slope, by which power of the number of recordings the whole grows:
 // 0 = it doesn't depend on them, 1 = it is linear.
 func (s *scale) print() {
 	if len(s.rows) == 0 {
@@ -180,7 +180,9 @@ func (s *scale) printRow(r *scaleRow, what, measure string, factor float64, perU
 	} else {
 		text += " "
 	}
-	fmt.Println(text + " |")
+	if len(xs) > 0 { // else there is nothing to say
+		fmt.Println(text + " |")
+	}
 }
 
 // slope is that of the line nearest to these points, by least squares.
