@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
@@ -40,6 +41,9 @@ const libraryAccount = "549825"
 func newLibrary(t testing.TB, n int) *library {
 	t.Helper()
 	l := &library{world: newWorld(t, vbctest.Config{}).inDir(), n: n}
+	if dir := os.Getenv(vbcvault.Profile); dir != "" {
+		l.program, l.env = program(t), append(l.env, vbcvault.Profile+"="+dir)
+	}
 	l.path = filepath.Join(l.state, "m")
 	err := sqlite.Create(t.Context(), l.path, l.fill)
 	if err == nil {
