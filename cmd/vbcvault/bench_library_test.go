@@ -1,15 +1,20 @@
 package main_test
 
 import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/pipeline/layout"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/manifest/sqlite"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -18,37 +23,55 @@ import (
 )
 
 // library is a directory with an archive of n recordings, one each half minute, half of
-// which have been deleted at VBC, as their receipts say; and its manifest. It is written
-// past the program, which would wait for the disk at each.
+// which have been deleted at VBC, as their receipts say. It is written past the program,
+// which would wait for the disk at each.
 type library struct {
 	*world
 	n    int
-	path string // of the manifest
+	path string // where its manifest is to be, beside the key that has signed the receipts
 
-	m       *sqlite.Manifest
 	key     receipt.Key
 	chain   receipt.Chain
 	tree    receipt.Tree
 	run     int64
 	lines   []byte // of the bundle that is being filled
 	from    int64  // its first entry
-	rows    []manifest.Row
 	madeDir string
 }
 
 const libraryAccount = "549825"
 
+// libraries is where they are kept for other benchmarks of the same.
+var libraries = flag.String("libraries", "", "directory in which BenchmarkLibrary keeps its archives, and looks for them")
+
 func newLibrary(t testing.TB, n int) *library {
 	t.Helper()
-	l := &library{world: newWorld(t, vbctest.Config{}).inDir(), n: n}
+	l := &library{world: newWorld(t, vbctest.Config{}), n: n, from: 1}
+	if *libraries != "" {
+		l.state = filepath.Join(*libraries, fmt.Sprint(n))
+	} else if n > 100_000 { // more than there is memory for
+		dir, err := os.MkdirTemp("/var/tmp", "vbcvault-library-*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		l.state = dir
+	}
+	to := filepath.Join(l.state, "archive")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.inDirectory(to)
+	l.env = append(l.env, "VBCVAULT_STATE_DIR="+l.state)
 	if dir := os.Getenv(vbcvault.Profile); dir != "" {
 		l.program, l.env = program(t), append(l.env, vbcvault.Profile+"="+dir)
 	}
 	l.path = filepath.Join(l.state, "m")
-	err := sqlite.Create(t.Context(), l.path, l.fill)
-	if err == nil {
-		// Its entries are its own: nothing was taken over.
-		l.execute(l.path, "DELETE FROM meta WHERE key = 'taken_over'")
+	text, err := os.ReadFile(sqlite.KeyFile(l.path))
+	if err == nil { // it was kept
+		l.key, err = receipt.ParseKey(string(text))
+	} else {
+		err = l.fill()
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -58,21 +81,13 @@ func newLibrary(t testing.TB, n int) *library {
 
 func (l *library) dir() string { return l.to[len("file://"):] }
 
-func (l *library) fill(m *sqlite.Manifest) (err error) {
-	ctx := l.t.Context()
-	l.m, l.from = m, 1
-	if l.key, err = m.SigningKey(); err != nil {
+// fill makes the archive, and the key at last.
+func (l *library) fill() (err error) {
+	if l.key, err = receipt.NewKey(); err != nil {
 		return err
 	}
-	if l.chain, err = m.Chain(ctx); err != nil {
-		return err
-	}
-	store := l.open()
-	identity, err := store.Probe(ctx, "")
-	if err != nil {
-		return err
-	}
-	if err := m.Bind(ctx, manifest.Binding{Account: libraryAccount, Destination: store.String(), Identity: identity}); err != nil {
+	l.chain.ID = rand.Text()
+	if _, err := l.open().Probe(l.t.Context(), ""); err != nil { // which gives it an identity
 		return err
 	}
 	first := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC).Add(-time.Duration(l.n) * 30 * time.Second)
@@ -81,10 +96,48 @@ func (l *library) fill(m *sqlite.Manifest) (err error) {
 			return err
 		}
 	}
-	if err := m.Put(ctx, l.rows...); err != nil {
+	if err := l.bundle(); err != nil {
 		return err
 	}
-	return l.bundle()
+	return os.WriteFile(sqlite.KeyFile(l.path), []byte(l.key.Secret()+"\n"), 0o600)
+}
+
+// adopt makes the archive's log that of the manifest that was rebuilt of it, as if it had
+// never been lost.
+func (l *library) adopt() error {
+	files, err := filepath.Glob(filepath.Join(l.dir(), filepath.FromSlash(layout.Receipts(libraryAccount)), "*", "*.jsonl"))
+	if err != nil {
+		return err
+	}
+	var tree receipt.Tree
+	for i, name := range files { // they are in the order of their entries
+		body, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		lines := body[:bytes.LastIndexByte(body[:len(body)-1], '\n')+1]
+		for line := range bytes.Lines(lines) {
+			tree.Add(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		var last struct{ Checkpoint string }
+		if err := json.Unmarshal(body[len(lines):], &last); err != nil {
+			return err
+		}
+		if i == 0 {
+			chain := strings.TrimPrefix(filepath.Base(filepath.Dir(name)), "chain=")
+			l.execute(l.path, "DELETE FROM receipt; DELETE FROM log; DELETE FROM meta WHERE key IN ('receipts_stored', 'tree', 'checkpoint');"+
+				"UPDATE meta SET value = '"+chain+"' WHERE key = 'chain'")
+		}
+		m, err := sqlite.Open(l.t.Context(), l.path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(m.TakeOver(l.t.Context(), lines, tree, []byte(last.Checkpoint)), m.Close()); err != nil {
+			return err
+		}
+	}
+	l.execute(l.path, "DELETE FROM meta WHERE key = 'taken_over'")
+	return nil
 }
 
 // add adds one recording.
@@ -105,26 +158,15 @@ func (l *library) add(id int64, start time.Time, purged bool) error {
 	if err != nil {
 		return err
 	}
-	row := manifest.Row{Recording: rec, State: manifest.Verified}
-	if row.Copy.Audio, err = l.put(stem+".mp3", audio); err != nil {
+	audioAt, err := l.put(stem+".mp3", audio)
+	if err != nil {
 		return err
 	}
-	if row.Copy.Sidecar, err = l.put(stem+".json", side); err != nil {
+	sideAt, err := l.put(stem+".json", side)
+	if err != nil || !purged {
 		return err
 	}
-	row.Copy.StoredAt, row.Copy.ArchivedAt = start.AddDate(0, 0, 91), start.AddDate(0, 0, 91)
-	if purged {
-		row.State = manifest.Purged
-		if err := l.deletion(row); err != nil {
-			return err
-		}
-	}
-	if l.rows = append(l.rows, row); len(l.rows) < 500 {
-		return nil
-	}
-	rows := l.rows
-	l.rows = l.rows[:0]
-	return l.m.Put(l.t.Context(), rows...)
+	return l.deletion(rec, audioAt, sideAt)
 }
 
 // put writes an object past the store: no disk is waited for.
@@ -140,10 +182,11 @@ func (l *library) put(key string, body []byte) (storage.Object, error) {
 }
 
 // deletion adds the receipts of one.
-func (l *library) deletion(row manifest.Row) error {
-	intent, result := receipt.New(receipt.Intent, l.run, row.Recording), receipt.New(receipt.Result, l.run, row.Recording)
-	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = l.to, &row.Copy.Audio, &row.Copy.Sidecar, row.Copy.ArchivedAt
-	intent.At, result.At, result.Outcome = row.Copy.ArchivedAt, row.Copy.ArchivedAt.Add(time.Second), receipt.Deleted
+func (l *library) deletion(rec vbc.Recording, audio, side storage.Object) error {
+	at := rec.Start.AddDate(0, 0, 91)
+	intent, result := receipt.New(receipt.Intent, l.run, rec), receipt.New(receipt.Result, l.run, rec)
+	intent.Destination, intent.Audio, intent.Sidecar, intent.Verified = l.to, &audio, &side, at
+	intent.At, result.At, result.Outcome = at, at.Add(time.Second), receipt.Deleted
 	for _, e := range []receipt.Entry{intent, result} {
 		line, err := l.chain.Seal(e)
 		if err != nil {
@@ -178,9 +221,8 @@ func (l *library) bundle() error {
 	if _, err := l.put(layout.VerifierKey(libraryAccount, l.chain.ID), []byte(l.key.Verifier()+"\n")); err != nil {
 		return err
 	}
-	lines := l.lines
 	l.lines, l.from, l.run = l.lines[:0], l.chain.Last+1, l.run+1
-	return l.m.TakeOver(l.t.Context(), lines, l.tree, signed)
+	return nil
 }
 
 // BenchmarkLibrary says what it costs to look at an archive of so many recordings as a
@@ -204,24 +246,24 @@ func BenchmarkLibrary(b *testing.B) {
 }
 
 func (l *library) costs(b *testing.B, s *scale) {
-	n, whole := l.n, float64(l.n)
-	verifier := filepath.Join(b.TempDir(), "key")
+	whole := float64(l.n)
+	verifier, proof := filepath.Join(b.TempDir(), "key"), filepath.Join(b.TempDir(), "proof")
 	if err := os.WriteFile(verifier, []byte(l.key.Verifier()+"\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	quiet := []string{"--progress", "none", "--log-level", "warn"}
+	for _, end := range []string{"", "-wal", "-shm", ".lock"} {
+		_ = os.Remove(l.path + end) // of an earlier benchmark
+	}
 	run := func(what, unit string, units float64, args ...string) {
 		c, _ := l.costOf(l.command(args...))
-		s.note(b, what, unit, n, units, c)
+		s.note(b, what, unit, l.n, units, c)
 	}
-	again := filepath.Join(l.state, "again")
-	run("rebuild", "recording", whole, append([]string{"rebuild", "--from", l.to, "--manifest", again, "--key", verifier}, quiet...)...)
-	os.Remove(again)
-	run("diff", "recording", whole, append([]string{"diff", "--manifest", l.path}, quiet...)...)
+	run("rebuild", "recording", whole, "rebuild", "--from", l.to, "--manifest", l.path, "--progress", "none", "--log-level", "warn")
+	if err := l.adopt(); err != nil {
+		b.Fatal(err)
+	}
+	run("diff", "recording", whole, "diff", "--manifest", l.path, "--progress", "none", "--log-level", "warn")
 	run("audit", "recording", whole, "audit", "--manifest", l.path)
-	for i, what := range []string{"prove"} {
-		dir := filepath.Join(b.TempDir(), fmt.Sprint("proof", i))
-		run(what, "proof", 1, "prove", "--manifest", l.path, "--id", fmt.Sprint(1_000_000+n/4*2), "--out", dir)
-		run("check-proof", "proof", 1, "check-proof", dir, "--key", verifier)
-	}
+	run("prove", "proof", 1, "prove", "--manifest", l.path, "--id", fmt.Sprint(1_000_000+l.n/4*2), "--out", proof)
+	run("check-proof", "proof", 1, "check-proof", proof, "--key", verifier)
 }
