@@ -10,6 +10,7 @@
 # make dialects    build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
+# make counts      what a recording costs on any machine: requests, statements, commits, fsyncs, allocations, copies
 # make bench-scale what more recordings cost: migration, night, catalogue, rebuild, diff, audit, proofs; LARGEST=10000000 for ten million
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs, by list and on the page, LARGEST as above
@@ -28,7 +29,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players counts release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -116,6 +117,10 @@ fuzz:
 
 bench:
 	go test ./cmd/vbcvault -run '^$$' -bench 'Archive|Quota|Throughput' -benchtime 1x -count 3 -timeout 30m
+
+# TestCounts holds them against limits, here and in CI.
+counts:
+	go test ./cmd/vbcvault -run 'TestCounts$$' -count 1 -v | sed -n -e '/per recording .*limit/,/bytes copied/p' -e '/more than the limit/p' -e '/^ *--- [FS]/p' -e '/^\(ok\|FAIL\)/p'
 
 # LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000
