@@ -1,10 +1,8 @@
 package main_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,25 +15,22 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/vbcvault/vbcvault/pipeline/layout"
 	"golang.org/x/sync/errgroup"
 )
 
 // Environment of a process that is one of the loops that benchmarks compare with.
 const (
-	loopEnv    = "VBCVAULT_TEST_LOOP"
-	workersEnv = "VBCVAULT_TEST_WORKERS"
+	loopEnv        = "VBCVAULT_TEST_LOOP"
+	workersEnv     = "VBCVAULT_TEST_WORKERS"
+	destinationEnv = "VBCVAULT_TEST_DESTINATION" // as --to
 )
 
 // runLoop is one of:
 //
-//	same-loop   the floor: the very requests that vbcvault makes, for each body one
-//	            buffer that is used again and one SHA-256, and nothing else
+//	same-loop   the floor: the very requests that vbcvault makes, with the same metadata
+//	            and audio, for each body one buffer that is used again and one SHA-256;
+//	            where the destination is a directory, the same durable steps; nothing else
 //	tutorial    the vendor's tutorials: one after the other, ten on a page, whole
 //	            files in memory, no HEAD, no checksum, the file name as key
 func runLoop(name string) error {
@@ -65,10 +60,10 @@ func runLoop(name string) error {
 	var g errgroup.Group
 	for range workers {
 		g.Go(func() error {
-			var b buffer
+			var b buffers
 			for r := range todo {
 				if err := each(l, r, &b); err != nil {
-					return err
+					return fmt.Errorf("recording %d: %w", r.ID, err)
 				}
 			}
 			return nil
@@ -77,51 +72,49 @@ func runLoop(name string) error {
 	return g.Wait()
 }
 
-// buffer is one worker's, for one body after the other.
-type buffer []byte
+// buffers are one worker's, for one recording after the other.
+type buffers struct{ audio, sidecar []byte }
 
 var buffered atomic.Int64 // bytes in all of them
 
-// read reads a body whose size is known.
-func (b *buffer) read(r io.Reader, size int64) ([]byte, error) {
+// read reads audio, whose size is known.
+func (b *buffers) read(r io.Reader, size int64) ([]byte, error) {
 	if size < 0 {
 		return nil, errors.New("the size isn't known")
 	}
-	if int64(len(*b)) < size {
-		debug.SetMemoryLimit(24<<20 + buffered.Add(size-int64(len(*b))))
-		*b = make([]byte, size)
+	if int64(len(b.audio)) < size {
+		debug.SetMemoryLimit(24<<20 + buffered.Add(size-int64(len(b.audio))))
+		b.audio = make([]byte, size)
 	}
-	_, err := io.ReadFull(r, (*b)[:size])
-	return (*b)[:size], err
+	_, err := io.ReadFull(r, b.audio[:size])
+	return b.audio[:size], err
 }
 
 type loop struct {
-	ctx    context.Context
-	vbc    *http.Client
-	store  *s3.Client
-	bucket *string
-	url    string // of the collection
-	token  string
+	ctx   context.Context
+	vbc   *http.Client
+	store loopStore
+	url   string // of the collection
+	token string
 }
 
 type loopRecording struct {
 	ID          int64
 	FileName    string `json:"file_name"`
 	DownloadURL string `json:"download_url"`
+	Start       string
+	raw         json.RawMessage
+	stem        string // where it lies in an archive, without the ending
 }
 
 func newLoop(workers int) (*loop, error) {
-	l := &loop{ctx: context.Background(), bucket: aws.String(os.Getenv("BUCKET"))}
-	keepAlive := func(t *http.Transport) { t.MaxIdleConnsPerHost = workers }
-	cfg, err := config.LoadDefaultConfig(l.ctx,
-		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(keepAlive)))
-	if err != nil {
+	l := &loop{ctx: context.Background()}
+	var err error
+	if l.store, err = openLoopStore(l.ctx, os.Getenv(destinationEnv), workers); err != nil {
 		return nil, err
 	}
-	l.store = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	keepAlive(t)
+	t := http.DefaultTransport.(*http.Transport).Clone() // as package vbc's
+	t.MaxIdleConnsPerHost, t.DisableCompression = workers, true
 	l.vbc = &http.Client{Transport: t}
 	base := os.Getenv("VBC_API_URL")
 	l.url = base + "/t/vbc.prod/call_recording/v1/api/accounts/self/company_call_recordings"
@@ -170,33 +163,23 @@ func (l *loop) list(pageSize int) (all []loopRecording, err error) {
 			return nil, err
 		}
 		var page struct {
-			Embedded struct{ Recordings []loopRecording } `json:"_embedded"`
-			Total    int                                  `json:"total_items"`
+			Embedded struct{ Recordings []json.RawMessage } `json:"_embedded"`
+			Total    int                                    `json:"total_items"`
 		}
 		if err := json.Unmarshal(body, &page); err != nil {
 			return nil, err
 		}
-		all = append(all, page.Embedded.Recordings...)
+		for _, raw := range page.Embedded.Recordings {
+			var r loopRecording
+			if err := r.parse(raw); err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
 		if len(all) >= page.Total || len(page.Embedded.Recordings) == 0 {
 			return all, nil
 		}
 	}
-}
-
-// put stores a body with the SHA-256 that it must have. It is hashed once: the
-// SDK would do it again for its signature.
-func (l *loop) put(key string, body []byte) error {
-	sum := sha256.Sum256(body)
-	_, err := l.store.PutObject(l.ctx, &s3.PutObjectInput{
-		Bucket: l.bucket, Key: &key, Body: bytes.NewReader(body),
-		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
-	}, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
-	return err
-}
-
-func (l *loop) head(key string) error {
-	_, err := l.store.HeadObject(l.ctx, &s3.HeadObjectInput{Bucket: l.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
-	return err
 }
 
 func (l *loop) remove(r loopRecording) error {
@@ -204,29 +187,52 @@ func (l *loop) remove(r loopRecording) error {
 	return err
 }
 
-var sidecar = make([]byte, 1000)
-
-func (l *loop) same(r loopRecording, b *buffer) error {
-	body, err := l.do(http.MethodGet, r.DownloadURL, b.read)
-	key := fmt.Sprint(r.ID)
-	for _, do := range []func() error{
-		func() error { return l.put(key+".json", sidecar) },
-		func() error { return l.put(key+".mp3", body) },
-		func() error { return l.head(key + ".mp3") },
-		func() error { return l.head(key + ".json") },
-		func() error { return l.remove(r) },
-	} {
-		if err == nil {
-			err = do()
-		}
+// parse reads what a listing says of a recording.
+func (r *loopRecording) parse(raw json.RawMessage) error {
+	if err := json.Unmarshal(raw, r); err != nil {
+		return err
 	}
+	r.raw = raw
+	start, err := time.Parse("2006-01-02T15:04:05-0700", r.Start)
+	start = start.UTC()
+	r.stem = fmt.Sprintf("account=549825/kind=company/%s/%s_%d", start.Format("year=2006/month=01/day=02"), start.Format("20060102T150405Z"), r.ID)
 	return err
 }
 
-func (l *loop) tutorial(r loopRecording, _ *buffer) error {
+// sidecarOf writes what vbcvault stores beside audio (layout.Sidecar).
+func (b *buffers) sidecarOf(r loopRecording, audio loopObject) []byte {
+	b.sidecar = fmt.Appendf(b.sidecar[:0], `{"format":%d,"vbcvault":"loop","account":"549825","kind":"company","content_type":"audio/mpeg","size":%d,"sha256":"%x","archived_at":"%s","recording":`,
+		layout.SidecarFormat, len(audio.body), audio.sum, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	b.sidecar = append(append(b.sidecar, r.raw...), "}\n"...)
+	return b.sidecar
+}
+
+func (l *loop) same(r loopRecording, b *buffers) error {
+	body, err := l.do(http.MethodGet, r.DownloadURL, b.read)
+	if err != nil {
+		return err
+	}
+	audio := loopObject{r.stem + ".mp3", body, sha256.Sum256(body), "audio/mpeg"}
+	body = b.sidecarOf(r, audio)
+	sidecar := loopObject{r.stem + ".json", body, sha256.Sum256(body), "application/json"}
+	for _, step := range []func() error{
+		func() error { return l.store.put(l.ctx, sidecar) },
+		func() error { return l.store.put(l.ctx, audio) },
+		func() error { return l.store.check(l.ctx, audio) },
+		func() error { return l.store.check(l.ctx, sidecar) },
+		func() error { return l.remove(r) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *loop) tutorial(r loopRecording, _ *buffers) error {
 	body, err := l.do(http.MethodGet, r.DownloadURL, readAll)
 	if err == nil {
-		_, err = l.store.PutObject(l.ctx, &s3.PutObjectInput{Bucket: l.bucket, Key: &r.FileName, Body: bytes.NewReader(body)})
+		err = l.store.copyPlainly(l.ctx, r.FileName, body)
 	}
 	if err == nil {
 		err = l.remove(r)

@@ -86,10 +86,20 @@ func buildS3() (string, error) {
 	return build("versitygw", "versitygw")
 }
 
+// beside is the directory of this file. Built with -trimpath it has no address, and is
+// looked for in the module whose tests run.
+func beside() string {
+	_, here, _, _ := runtime.Caller(0)
+	if filepath.IsAbs(here) {
+		return filepath.Dir(here)
+	}
+	mod, _ := exec.Command("go", "env", "GOMOD").Output()
+	return filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "storage", "storagetest")
+}
+
 // build builds a tool of the module in a directory beside this file.
 func build(dir, tool string) (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	mod := filepath.Join(filepath.Dir(here), dir, "go.mod")
+	mod := filepath.Join(beside(), dir, "go.mod")
 	out, err := exec.Command("go", "tool", "-modfile="+mod, "-n", tool).Output()
 	if err != nil {
 		if ee, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -1,0 +1,184 @@
+//go:build unix
+
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
+	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
+	"github.com/vbcvault/vbcvault/vbc/vbctest"
+)
+
+// load is what contestants of a benchmark have to do.
+type load struct {
+	name    string
+	n       int   // recordings
+	size    int64 // bytes of each
+	workers int
+	vbc     vbctest.Config
+	toDir   bool // the destination is a directory on a disk, else a bucket
+}
+
+// contestant is somebody who archives recordings and deletes them at VBC.
+type contestant struct {
+	name    string
+	command func(c *contest) *exec.Cmd
+	// missing says why this one can't take part here, "" if it can.
+	missing func() string
+}
+
+// contest is a contestant with an account and a destination of its own.
+type contest struct {
+	*world
+	load
+	database string // the address of the manifest's, "" = a file
+	who      contestant
+}
+
+// outcome is what a contestant has needed for each recording.
+type outcome struct {
+	wall, cpu   float64 // seconds; cpu is the program's, of user and system
+	databaseCPU float64 // seconds of a database server's, 0 = there was none
+	peak        float64 // bytes resident, of the whole run; 0 where that isn't known
+	vbc, s3     float64 // requests; s3 isn't counted while the time is measured
+}
+
+// newContest makes an account with the load's recordings, a destination, and a
+// directory on the disk for the manifest: what is made durable costs what it does
+// there. Simulator and S3 server have what is theirs in memory, where there is enough.
+func newContest(t testing.TB, l load, who contestant) *contest {
+	t.Helper()
+	c := &contest{world: newWorld(t, l.vbc).built(), load: l, who: who}
+	if l.toDir {
+		c.inDirectory(onDisk(t))
+	} else {
+		c.inS3(nil)
+	}
+	c.env = append(c.env, "VBCVAULT_STATE_DIR="+onDisk(t))
+	if dir := os.Getenv(vbcvault.Profile); dir != "" {
+		c.program, c.env = program(t), append(c.env, vbcvault.Profile+"="+dir)
+	}
+	start := time.Now().UTC().AddDate(-1, 0, 0).Truncate(time.Second)
+	for i := range int64(l.n) {
+		c.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Second), Size: l.size})
+	}
+	return c
+}
+
+// onDisk is a new directory on a disk, until the test ends. (Temporary files of tests
+// are in memory, see storagetest.TempInMemory.)
+func onDisk(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(*disk, "vbcvault-bench-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// race runs the contestant to its end. Everything must be deleted at VBC then.
+func (c *contest) race() outcome {
+	c.t.Helper()
+	runtime.GC() // what simulators of earlier contests have left isn't collected now
+	cmd := c.who.command(c)
+	if !c.toDir {
+		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_S3="+c.direct) // past the counting proxy, which costs as much as it measures
+	}
+	before := c.databaseCPU()
+	begin := time.Now()
+	peak := c.peakUntilEnd(cmd)
+	wall := time.Since(begin)
+	if n := len(c.account.Deleted()); n != c.n {
+		c.t.Fatalf("%s: %d of %d were deleted", c.who.name, n, c.n)
+	}
+	each := func(d time.Duration) float64 { return d.Seconds() / float64(c.n) }
+	o := outcome{
+		wall: each(wall), cpu: each(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()),
+		databaseCPU: each(c.databaseCPU() - before), peak: float64(peak), vbc: float64(c.account.Counts().Total) / float64(c.n),
+	}
+	c.discard()
+	return o
+}
+
+// databaseCPU is what the database server has used until now.
+func (c *contest) databaseCPU() time.Duration {
+	if c.database == "" {
+		return 0
+	}
+	return postgrestest.Shared(c.t).Usage(c.t, c.database).CPU
+}
+
+// discard removes the copies: those of some rounds would fill the memory.
+func (c *contest) discard() {
+	if err := os.RemoveAll(strings.TrimSuffix(c.file(""), "/calls/")); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// countS3 is how many requests to S3 a contestant makes for each recording: in a run of
+// its own through the proxy, of at most 200.
+func countS3(t testing.TB, l load, who contestant) float64 {
+	t.Helper()
+	if l.toDir {
+		return 0
+	}
+	l.n = min(l.n, 200)
+	c := newContest(t, l, who)
+	c.peakUntilEnd(who.command(c))
+	n := float64(c.proxy.Count("")) / float64(l.n)
+	c.discard()
+	return n
+}
+
+// ours is vbcvault, with those flags.
+func ours(name string, flags ...string) contestant {
+	return contestant{name: name, command: func(c *contest) *exec.Cmd {
+		return c.command(append([]string{
+			"archive", "--to", c.to, "--older-than", "90d", "--delete", "--workers", fmt.Sprint(c.workers), "--progress", "none", "--log-level", "warn",
+		}, flags...)...)
+	}}
+}
+
+// built is vbcvault as somebody has built it, at this path.
+func built(name, path string) contestant {
+	this := ours(name, "--fetch", "direct")
+	return contestant{name: name, command: func(c *contest) *exec.Cmd {
+		c.program = path
+		return this.command(c)
+	}}
+}
+
+// onPostgres is vbcvault with its manifest in PostgreSQL.
+func onPostgres(t testing.TB) contestant {
+	this := ours("vbcvault-postgres", "--fetch", "direct")
+	this.missing = func() string {
+		if postgrestest.Installed() == "" {
+			return "there is no PostgreSQL on this machine: initdb is neither in PATH nor in /usr/lib/postgresql/*/bin"
+		}
+		return ""
+	}
+	command := this.command
+	this.command = func(c *contest) *exec.Cmd {
+		c.database = postgrestest.New(t)
+		c.env = append(c.env, "VBCVAULT_DATABASE_URL="+c.database, "VBCVAULT_SIGNING_KEY="+newKey(t))
+		return command(c)
+	}
+	return this
+}
+
+// looping is a loop (see runLoop), in a process of the test binary.
+func looping(name, loop string) contestant {
+	return contestant{name: name, command: func(c *contest) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(c.env, loopEnv+"="+loop, fmt.Sprintf("%s=%d", workersEnv, c.workers), destinationEnv+"="+c.to)
+		return cmd
+	}}
+}
