@@ -4,15 +4,17 @@ package main_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
-	"github.com/vbcvault/vbcvault/pipeline/manifest/postgres/postgrestest"
+	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
@@ -29,17 +31,20 @@ type load struct {
 // contestant is somebody who archives recordings and deletes them at VBC.
 type contestant struct {
 	name    string
-	command func(c *contest) *exec.Cmd
-	// missing says why this one can't take part here, "" if it can.
-	missing func() string
+	command func(c *contest) *exec.Cmd // makes it, and what it needs
+	missing func() string              // why this one can't take part here, "" if it can; nil = it always can
+	moved   func(c *contest) int       // how many recordings it has archived and deleted; nil = as many as VBC has deleted
 }
 
 // contest is a contestant with an account and a destination of its own.
 type contest struct {
 	*world
 	load
-	database string // the address of the manifest's, "" = a file
+	database benchDatabase // with the manifest; the zero one is a file
+	source   string        // a bucket with what rclone moves
 	who      contestant
+	sees     func(op, key string, r *http.Request) // called with each request to S3 by way of the proxy; may be nil
+	profiles string                                // directory for profiles, "" = none are written
 }
 
 // outcome is what a contestant has needed for each recording.
@@ -55,21 +60,37 @@ type outcome struct {
 // there. Simulator and S3 server have what is theirs in memory, where there is enough.
 func newContest(t testing.TB, l load, who contestant) *contest {
 	t.Helper()
-	c := &contest{world: newWorld(t, l.vbc).built(), load: l, who: who}
+	c := &contest{world: newWorld(t, l.vbc), load: l, who: who}
 	if l.toDir {
 		c.inDirectory(onDisk(t))
 	} else {
-		c.inS3(nil)
+		c.inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {
+			if c.sees != nil {
+				c.sees(op, key, r)
+			}
+			return nil
+		})
 	}
 	c.env = append(c.env, "VBCVAULT_STATE_DIR="+onDisk(t))
-	if dir := os.Getenv(vbcvault.Profile); dir != "" {
-		c.program, c.env = program(t), append(c.env, vbcvault.Profile+"="+dir)
-	}
-	start := time.Now().UTC().AddDate(-1, 0, 0).Truncate(time.Second)
+	start := time.Date(2025, 5, 12, 10, 15, 0, 0, time.UTC)
 	for i := range int64(l.n) {
 		c.account.Add(vbctest.Recording{ID: 1 + i, Start: start.Add(time.Duration(i) * time.Second), Size: l.size})
 	}
 	return c
+}
+
+// profile has a contestant write profiles, if VBCVAULT_TEST_PROFILE names a directory:
+// into LOAD/CONTESTANT there.
+func (c *contest) profile() {
+	dir := os.Getenv(vbcvault.Profile)
+	if dir == "" {
+		return
+	}
+	c.profiles = filepath.Join(dir, c.name, c.who.name)
+	if err := os.MkdirAll(c.profiles, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	c.program, c.env = program(c.t), append(c.env, vbcvault.Profile+"="+c.profiles)
 }
 
 // onDisk is a new directory on a disk, until the test ends. (Temporary files of tests
@@ -88,37 +109,41 @@ func onDisk(t testing.TB) string {
 func (c *contest) race() outcome {
 	c.t.Helper()
 	runtime.GC() // what simulators of earlier contests have left isn't collected now
+	c.profile()
 	cmd := c.who.command(c)
 	if !c.toDir {
 		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_S3="+c.direct) // past the counting proxy, which costs as much as it measures
 	}
-	before := c.databaseCPU()
+	before := c.database.cpu(c.t)
 	begin := time.Now()
 	peak := c.peakUntilEnd(cmd)
 	wall := time.Since(begin)
-	if n := len(c.account.Deleted()); n != c.n {
-		c.t.Fatalf("%s: %d of %d were deleted", c.who.name, n, c.n)
+	if n := c.archived(); n != c.n {
+		c.t.Fatalf("%s: %d of %d were archived and deleted", c.who.name, n, c.n)
 	}
 	each := func(d time.Duration) float64 { return d.Seconds() / float64(c.n) }
 	o := outcome{
 		wall: each(wall), cpu: each(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()),
-		databaseCPU: each(c.databaseCPU() - before), peak: float64(peak), vbc: float64(c.account.Counts().Total) / float64(c.n),
+		databaseCPU: each(c.database.cpu(c.t) - before), peak: float64(peak), vbc: float64(c.account.Counts().Total) / float64(c.n),
 	}
 	c.discard()
 	return o
 }
 
-// databaseCPU is what the database server has used until now.
-func (c *contest) databaseCPU() time.Duration {
-	if c.database == "" {
-		return 0
+func (c *contest) archived() int {
+	if c.who.moved != nil {
+		return c.who.moved(c)
 	}
-	return postgrestest.Shared(c.t).Usage(c.t, c.database).CPU
+	return len(c.account.Deleted())
 }
 
 // discard removes the copies: those of some rounds would fill the memory.
 func (c *contest) discard() {
-	if err := os.RemoveAll(strings.TrimSuffix(c.file(""), "/calls/")); err != nil {
+	where := strings.TrimPrefix(c.to, "file://")
+	if !c.toDir {
+		where = storagetest.StartS3(c.t).Path(strings.Split(c.to, "/")[2], "")
+	}
+	if err := os.RemoveAll(where); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -156,29 +181,20 @@ func built(name, path string) contestant {
 	}}
 }
 
-// onPostgres is vbcvault with its manifest in PostgreSQL.
-func onPostgres(t testing.TB) contestant {
-	this := ours("vbcvault-postgres", "--fetch", "direct")
-	this.missing = func() string {
-		if postgrestest.Installed() == "" {
-			return "there is no PostgreSQL on this machine: initdb is neither in PATH nor in /usr/lib/postgresql/*/bin"
-		}
-		return ""
-	}
-	command := this.command
-	this.command = func(c *contest) *exec.Cmd {
-		c.database = postgrestest.New(t)
-		c.env = append(c.env, "VBCVAULT_DATABASE_URL="+c.database, "VBCVAULT_SIGNING_KEY="+newKey(t))
-		return command(c)
-	}
-	return this
-}
-
-// looping is a loop (see runLoop), in a process of the test binary.
-func looping(name, loop string) contestant {
+// looping is the loop of package benchloop, with those flags.
+func looping(name string, flags ...string) contestant {
 	return contestant{name: name, command: func(c *contest) *exec.Cmd {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(c.env, loopEnv+"="+loop, fmt.Sprintf("%s=%d", workersEnv, c.workers), destinationEnv+"="+c.to)
+		path, err := buildLoop()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		cmd := exec.Command(path, append([]string{"--to", c.to, "--workers", fmt.Sprint(c.workers)}, flags...)...)
+		if c.profiles != "" {
+			cmd.Args = append(cmd.Args, "--profile", filepath.Join(c.profiles, "cpu.loop"))
+		}
+		cmd.Env = c.env
 		return cmd
 	}}
 }
+
+var buildLoop = building("loop", "./benchloop")

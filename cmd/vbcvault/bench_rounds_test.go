@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	disk    = flag.String("disk", "/var/tmp", "directory on a disk, for manifests and archives that are measured")
+	disk    = flag.String("disk", "", "directory on a disk, for manifests and archives that are measured; \"\" = where temporary files are")
 	against = flag.String("against", "", "program of another commit, which takes part in benchmarks of the archive")
 	only    = flag.String("who", "", "contestants beside the loop that take part, a regular expression; \"\" = all")
 )
@@ -55,7 +55,7 @@ func compete(t testing.TB, l load, n int, all ...contestant) rounds {
 	return r
 }
 
-// takesPart says why somebody doesn't who was asked to.
+// takesPart reports whether somebody does, and says why somebody can't.
 func takesPart(t testing.TB, c contestant) bool {
 	t.Helper()
 	if c.name != floor && !regexp.MustCompile(*only).MatchString(c.name) {
@@ -64,7 +64,7 @@ func takesPart(t testing.TB, c contestant) bool {
 	if c.missing == nil || c.missing() == "" {
 		return true
 	}
-	t.Logf("without %s: %s", c.name, c.missing())
+	fmt.Fprintf(os.Stderr, "without %s: %s\n", c.name, c.missing())
 	return false
 }
 
@@ -72,7 +72,7 @@ func takesPart(t testing.TB, c contestant) bool {
 func order(n, round int) []int {
 	o := make([]int, n)
 	for i := range o {
-		o[i] = (i + round) % n
+		o[i] = (i + round/2) % n
 	}
 	if round%2 == 1 {
 		slices.Reverse(o)

@@ -23,6 +23,14 @@ func (s spread) String() string {
 	return fmt.Sprintf("%.2f × [%.2f..%.2f]", s.median, s.least, s.most)
 }
 
+// counted is the median of requests, if there were any.
+func counted(s spread) string {
+	if s.most == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", s.median)
+}
+
 // relative is what somebody needed of something relative to somebody else in the same
 // round, over all rounds.
 func (r rounds) relative(name, to string, of func(outcome) float64) spread {
@@ -61,13 +69,7 @@ func table(w io.Writer, all []rounds) {
 			first = ""
 		}
 		for _, name := range r.names {
-			requests := []string{
-				fmt.Sprintf("%.2f", r.absolute(name, vbcRequests).median),
-				fmt.Sprintf("%.2f", r.absolute(name, s3Requests).median),
-			}
-			if r.toDir {
-				requests[1] = "–"
-			}
+			requests := []string{counted(r.absolute(name, vbcRequests)), counted(r.absolute(name, s3Requests))}
 			row(strings.ReplaceAll(name, "-", " "), append(r.against(name, floor), requests...)...)
 			r.databaseRow(name, row)
 		}

@@ -16,7 +16,7 @@ const oldProgram, newProgram = "before", "after"
 // BenchmarkArchive measures, in processes of their own, vbcvault, and what the vendor's
 // tutorials do, relative to the floor: a loop that makes the same requests as vbcvault
 // and nothing else (no manifest, no second look, nothing that goes on after a crash; see
-// runLoop). Simulator and S3 server are the same, and take part of the same cores, so
+// package benchloop). Simulator and S3 server are the same, and take part of the same cores, so
 // that only ratios mean something, and only those within one round. -count is the number
 // of rounds.
 func BenchmarkArchive(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkArchive(b *testing.B) {
 }
 
 func contestants(b *testing.B, l load) []contestant {
-	all := []contestant{looping(floor, "same-loop"), looping(floorAgain, "same-loop")}
+	all := []contestant{looping(floor), looping(floorAgain)}
 	if *against != "" {
 		path, err := buildOnce()
 		if err != nil {
@@ -49,7 +49,7 @@ func contestants(b *testing.B, l load) []contestant {
 	}
 	all = append(all, ours("vbcvault", "--fetch", "direct"), onPostgres(b), ours("vbcvault-export", "--fetch", "export"))
 	if l.vbc.Latency == 0 { // one after the other would take minutes
-		all = append(all, looping("tutorial", "tutorial"))
+		all = append(all, looping("tutorial", "--tutorial"))
 	}
 	return all
 }
@@ -59,7 +59,7 @@ func contestants(b *testing.B, l load) []contestant {
 func BenchmarkQuota(b *testing.B) {
 	l := load{n: 1000, size: 20_000, workers: 8, vbc: vbctest.Config{Quota: 250, QuotaWindow: 5 * time.Second, ExportPolls: 1}}
 	var direct float64
-	for _, who := range []contestant{looping("tutorial", "tutorial"), ours("direct", "--fetch", "direct"), ours("export", "--fetch", "export")} {
+	for _, who := range []contestant{looping("tutorial", "--tutorial"), ours("direct", "--fetch", "direct"), ours("export", "--fetch", "export")} {
 		b.Run(who.name, func(b *testing.B) {
 			for range b.N {
 				c := newContest(b, l, who)

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -23,24 +23,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// loopObject is what a loop stores.
-type loopObject struct {
+// object is what a loop stores.
+type object struct {
 	key   string
 	body  []byte
 	sum   [sha256.Size]byte
 	media string
 }
 
-// loopStore is where a loop stores it.
-type loopStore interface {
-	put(context.Context, loopObject) error
-	check(context.Context, loopObject) error // that it is there, whole
+// store is where a loop stores it.
+type store interface {
+	put(context.Context, object) error
+	check(context.Context, object) error // that it is there, whole
 	copyPlainly(ctx context.Context, name string, body []byte) error
 }
 
-func openLoopStore(ctx context.Context, to string, workers int) (loopStore, error) {
+func openStore(ctx context.Context, to string, workers int) (store, error) {
 	if dir, ok := strings.CutPrefix(to, "file://"); ok {
-		return &loopDir{dir: dir}, nil
+		return &directory{dir: dir}, nil
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = workers
@@ -48,53 +48,53 @@ func openLoopStore(ctx context.Context, to string, workers int) (loopStore, erro
 	if err != nil {
 		return nil, err
 	}
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(to, "s3://"), "/")
-	return &loopBucket{bucket: &bucket, prefix: prefix + "/", client: s3.NewFromConfig(cfg, func(o *s3.Options) {
+	name, prefix, _ := strings.Cut(strings.TrimPrefix(to, "s3://"), "/")
+	return &bucket{name: &name, prefix: prefix + "/", client: s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = true
 		o.RequestChecksumCalculation, o.ResponseChecksumValidation = aws.RequestChecksumCalculationWhenRequired, aws.ResponseChecksumValidationWhenRequired
 	})}, nil
 }
 
-type loopBucket struct {
+type bucket struct {
 	client *s3.Client
-	bucket *string
+	name   *string
 	prefix string
 }
 
 // put says what package s3store says of an object. It doesn't have the SDK hash it
 // once more for its signature.
-func (l *loopBucket) put(ctx context.Context, o loopObject) error {
-	_, err := l.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: l.bucket, Key: aws.String(l.prefix + o.key), Body: bytes.NewReader(o.body), ContentLength: aws.Int64(int64(len(o.body))),
+func (b *bucket) put(ctx context.Context, o object) error {
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: b.name, Key: aws.String(b.prefix + o.key), Body: bytes.NewReader(o.body), ContentLength: aws.Int64(int64(len(o.body))),
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(o.sum[:])), ContentType: &o.media, IfNoneMatch: aws.String("*"),
 		Metadata: map[string]string{"sha256": hex.EncodeToString(o.sum[:])},
 	}, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
 	return err
 }
 
-func (l *loopBucket) check(ctx context.Context, o loopObject) error {
-	out, err := l.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: l.bucket, Key: aws.String(l.prefix + o.key), ChecksumMode: types.ChecksumModeEnabled})
+func (b *bucket) check(ctx context.Context, o object) error {
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: b.name, Key: aws.String(b.prefix + o.key), ChecksumMode: types.ChecksumModeEnabled})
 	if err == nil && aws.ToString(out.ChecksumSHA256) != base64.StdEncoding.EncodeToString(o.sum[:]) {
 		err = errors.New("the bucket has something else")
 	}
 	return err
 }
 
-func (l *loopBucket) copyPlainly(ctx context.Context, name string, body []byte) error {
-	_, err := l.client.PutObject(ctx, &s3.PutObjectInput{Bucket: l.bucket, Key: &name, Body: bytes.NewReader(body)})
+func (b *bucket) copyPlainly(ctx context.Context, name string, body []byte) error {
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{Bucket: b.name, Key: &name, Body: bytes.NewReader(body)})
 	return err
 }
 
-// loopDir is a directory, with the steps of package dirstore that make what is in it
+// directory is a directory, with the steps of package dirstore that make what is in it
 // durable, and the proof by reading it back.
-type loopDir struct {
+type directory struct {
 	dir  string
 	made sync.Map // directories whose names are durable
 }
 
-func (l *loopDir) put(_ context.Context, o loopObject) error {
-	name := filepath.Join(l.dir, o.key)
-	if err := l.makeDirs(filepath.Dir(name)); err != nil {
+func (d *directory) put(_ context.Context, o object) error {
+	name := filepath.Join(d.dir, o.key)
+	if err := d.makeDirs(filepath.Dir(name)); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".loop-")
@@ -114,18 +114,18 @@ func (l *loopDir) put(_ context.Context, o loopObject) error {
 	return err
 }
 
-func (l *loopDir) makeDirs(dir string) error {
-	if _, ok := l.made.Load(dir); ok || dir == l.dir {
+func (d *directory) makeDirs(dir string) error {
+	if _, ok := d.made.Load(dir); ok || dir == d.dir {
 		return nil
 	}
-	err := l.makeDirs(filepath.Dir(dir))
+	err := d.makeDirs(filepath.Dir(dir))
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err == nil {
 		err = syncDirectory(filepath.Dir(dir))
 	}
-	l.made.Store(dir, true)
+	d.made.Store(dir, true)
 	return err
 }
 
@@ -137,8 +137,8 @@ func syncDirectory(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (l *loopDir) check(_ context.Context, o loopObject) error {
-	f, err := os.Open(filepath.Join(l.dir, o.key))
+func (d *directory) check(_ context.Context, o object) error {
+	f, err := os.Open(filepath.Join(d.dir, o.key))
 	if err != nil {
 		return err
 	}
@@ -150,6 +150,6 @@ func (l *loopDir) check(_ context.Context, o loopObject) error {
 	return err
 }
 
-func (l *loopDir) copyPlainly(_ context.Context, name string, body []byte) error {
-	return os.WriteFile(filepath.Join(l.dir, name), body, 0o600)
+func (d *directory) copyPlainly(_ context.Context, name string, body []byte) error {
+	return os.WriteFile(filepath.Join(d.dir, name), body, 0o600)
 }
