@@ -11,6 +11,7 @@
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault, the vendor's tutorial and rclone next to a loop with the same requests; BENCH=50kB ROUNDS=3
 # make bench-against REV=COMMIT  the program of another commit and this one in the same rounds; BENCH, ROUNDS as above
+# make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB
 # make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
@@ -29,8 +30,8 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-against bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-against bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-against profile bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-against profile bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -116,8 +117,8 @@ fuzz:
 		done || exit 1; \
 	done
 
-# Which loads, contestants beside the loop (a regular expression), and how many rounds,
-# as in BENCH=50kB WHO=vbcvault ROUNDS=3. DISK is where manifests and archives lie.
+# Which loads, which contestants beside the loop, and how many rounds, as in BENCH=50kB
+# WHO=vbcvault,tutorial ROUNDS=3. DISK is where manifests and archives lie.
 BENCH  ?= .
 WHO    ?=
 ROUNDS ?= 5
@@ -132,6 +133,10 @@ bench-against:
 	@test -n "$(REV)" || { echo 'make bench-against REV=COMMIT' >&2; exit 2; }
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && git archive $(REV) | tar -x -C "$$tmp" && \
 		go -C "$$tmp" build -o "$$tmp/before" ./cmd/vbcvault && $(MEASURE) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
+
+# BENCH=1MB for other recordings; PROFILES=DIRECTORY keeps the profiles.
+profile:
+	VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk $(DISK) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$' -timeout 1h
 
 # LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000

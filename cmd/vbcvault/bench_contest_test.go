@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	vbcvault "github.com/vbcvault/vbcvault/cmd/vbcvault"
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -79,20 +78,6 @@ func newContest(t testing.TB, l load, who contestant) *contest {
 	return c
 }
 
-// profile has a contestant write profiles, if VBCVAULT_TEST_PROFILE names a directory:
-// into LOAD/CONTESTANT there.
-func (c *contest) profile() {
-	dir := os.Getenv(vbcvault.Profile)
-	if dir == "" {
-		return
-	}
-	c.profiles = filepath.Join(dir, c.name, c.who.name)
-	if err := os.MkdirAll(c.profiles, 0o700); err != nil {
-		c.t.Fatal(err)
-	}
-	c.program, c.env = program(c.t), append(c.env, vbcvault.Profile+"="+c.profiles)
-}
-
 // onDisk is a new directory on a disk, until the test ends. (Temporary files of tests
 // are in memory, see storagetest.TempInMemory.)
 func onDisk(t testing.TB) string {
@@ -109,7 +94,6 @@ func onDisk(t testing.TB) string {
 func (c *contest) race() outcome {
 	c.t.Helper()
 	runtime.GC() // what simulators of earlier contests have left isn't collected now
-	c.profile()
 	cmd := c.who.command(c)
 	if !c.toDir {
 		cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_S3="+c.direct) // past the counting proxy, which costs as much as it measures

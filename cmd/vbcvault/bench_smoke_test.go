@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,22 @@ func TestBenchmarksRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What strace says of vbcvault has what makes a manifest durable.
+func TestSystemCallsAreCounted(t *testing.T) {
+	t.Parallel()
+	notShort(t, "starts strace")
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Skip(err)
+	}
+	calls, err := newContest(t, load{n: 3, size: 2000, workers: 2}, ours("vbcvault")).systemCalls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(calls) == 0 || syncs(calls[0]) == 0 || calls[0].each < 1 {
+		t.Errorf("want at least one fsync or fdatasync for each recording first, have %v", calls)
 	}
 }
 

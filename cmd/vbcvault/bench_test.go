@@ -13,6 +13,16 @@ import (
 // Names of what is compared where -against names the program of another commit.
 const oldProgram, newProgram = "before", "after"
 
+// loads are small, medium and large recordings, and those of the goals: 1 MB, and 50 kB
+// with latency at VBC.
+var loads = []load{
+	{name: "20kB", n: 1000, size: 20_000, workers: 16},
+	{name: "50kB", n: 2000, size: 50_000, workers: 64, vbc: vbctest.Config{Latency: 50 * time.Millisecond}},
+	{name: "300kB", n: 500, size: 300_000, workers: 16},
+	{name: "1MB", n: 300, size: 1_000_000, workers: 16},
+	{name: "20MB", n: 20, size: 20_000_000, workers: 16},
+}
+
 // BenchmarkArchive measures, in processes of their own, vbcvault, and what the vendor's
 // tutorials do, relative to the floor: a loop that makes the same requests as vbcvault
 // and nothing else (no manifest, no second look, nothing that goes on after a crash; see
@@ -21,13 +31,7 @@ const oldProgram, newProgram = "before", "after"
 // of rounds.
 func BenchmarkArchive(b *testing.B) {
 	var done []rounds
-	for _, l := range []load{
-		{name: "20kB", n: 1000, size: 20_000, workers: 16},
-		{name: "50kB", n: 2000, size: 50_000, workers: 64, vbc: vbctest.Config{Latency: 50 * time.Millisecond}},
-		{name: "300kB", n: 500, size: 300_000, workers: 16},
-		{name: "1MB", n: 300, size: 1_000_000, workers: 16},
-		{name: "20MB", n: 20, size: 20_000_000, workers: 16},
-	} {
+	for _, l := range loads {
 		b.Run(l.name, func(b *testing.B) {
 			l.vbc.ExportPolls = 1
 			r := compete(b, l, countOfRounds(), contestants(b, l)...)

@@ -20,6 +20,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
@@ -31,7 +33,7 @@ func main() {
 	to := flag.String("to", "", "s3://BUCKET/PREFIX or file:///DIRECTORY")
 	workers := flag.Int("workers", 16, "recordings at a time")
 	tutorial := flag.Bool("tutorial", false, "do what the vendor's tutorials do")
-	profile := flag.String("profile", "", "file for a CPU profile; that of allocations gets .allocs behind its name")
+	profile := flag.String("profile", "", "file for a CPU profile; that of allocations is allocs.loop beside it")
 	flag.Parse()
 	if err := profiled(*profile, func() error { return run(*to, *workers, *tutorial) }); err != nil {
 		fmt.Fprintln(os.Stderr, "benchloop:", err)
@@ -125,6 +127,7 @@ func profiled(path string, work func() error) error {
 	if path == "" {
 		return work()
 	}
+	runtime.MemProfileRate = 64 << 10
 	cpu, err := os.Create(path)
 	if err == nil {
 		err = pprof.StartCPUProfile(cpu)
@@ -134,7 +137,7 @@ func profiled(path string, work func() error) error {
 	}
 	err = work()
 	pprof.StopCPUProfile()
-	allocs, e := os.Create(path + ".allocs")
+	allocs, e := os.Create(filepath.Join(filepath.Dir(path), "allocs.loop"))
 	if e == nil {
 		e = errors.Join(pprof.Lookup("allocs").WriteTo(allocs, 0), allocs.Close())
 	}
