@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vbcvault/vbcvault/storage/storagetest"
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
@@ -20,8 +22,9 @@ import (
 // load is what contestants of a benchmark have to do.
 type load struct {
 	name    string
-	n       int   // recordings
-	size    int64 // bytes of each
+	says    string // what the manual calls it
+	n       int    // recordings
+	size    int64  // bytes of each
 	workers int
 	vbc     vbctest.Config
 	toDir   bool // the destination is a directory on a disk, else a bucket
@@ -61,6 +64,7 @@ func newContest(t testing.TB, l load, who contestant) *contest {
 	t.Helper()
 	c := &contest{world: newWorld(t, l.vbc), load: l, who: who}
 	if l.toDir {
+		unix.Sync() // what earlier contests have written doesn't wait for this one
 		c.inDirectory(onDisk(t))
 	} else {
 		c.inS3(func(op, key string, r *http.Request) *storagetest.S3Fault {

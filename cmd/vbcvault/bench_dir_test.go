@@ -29,9 +29,9 @@ import (
 func BenchmarkDirectory(b *testing.B) {
 	var done []rounds
 	for _, l := range []load{
-		{name: "20kB", n: 1000, size: 20_000, workers: 16, toDir: true},
-		{name: "300kB", n: 500, size: 300_000, workers: 16, toDir: true},
-		{name: "20MB", n: 20, size: 20_000_000, workers: 16, toDir: true},
+		{name: "20kB", says: "20 kB", n: 1000, size: 20_000, workers: 16, toDir: true},
+		{name: "300kB", says: "300 kB", n: 500, size: 300_000, workers: 16, toDir: true},
+		{name: "20MB", says: "20 MB", n: 20, size: 20_000_000, workers: 16, toDir: true},
 	} {
 		b.Run(l.name, func(b *testing.B) {
 			r := compete(b, l, countOfRounds(), looping(floor), looping(floorAgain), ours("vbcvault", "--fetch", "direct"), rclone())

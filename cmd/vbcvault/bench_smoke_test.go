@@ -26,13 +26,13 @@ func TestBenchmarksRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := load{name: "2kB", n: 3, size: 2000, workers: 2, toDir: name == "directory", vbc: vbctest.Config{ExportPolls: 1}}
+			l := load{name: "2kB", says: "2 kB", n: 3, size: 2000, workers: 2, toDir: name == "directory", vbc: vbctest.Config{ExportPolls: 1}}
 			r := compete(t, l, 2, all...)
 			var out bytes.Buffer
 			table(&out, []rounds{r})
 			t.Log(out.String())
 			for _, name := range r.names {
-				if row := "| " + strings.ReplaceAll(name, "-", " ") + " | "; !strings.Contains(out.String(), row) {
+				if row := " | " + strings.ReplaceAll(name, "-", " ") + " | "; !strings.Contains(out.String(), row) {
 					t.Errorf("there is no row %q", row)
 				}
 				if o := r.each[1][name]; o.wall <= 0 || o.cpu <= 0 {

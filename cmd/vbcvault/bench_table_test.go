@@ -18,9 +18,9 @@ func spreadOf(values []float64) spread {
 	return spread{(values[(n-1)/2] + values[n/2]) / 2, values[0], values[n-1]}
 }
 
-// String is as in "1.52 × [1.49..1.60]".
+// String is as in "1.52 [1.49..1.60]".
 func (s spread) String() string {
-	return fmt.Sprintf("%.2f × [%.2f..%.2f]", s.median, s.least, s.most)
+	return fmt.Sprintf("%.2f [%.2f..%.2f]", s.median, s.least, s.most)
 }
 
 // counted is the median of requests, if there were any.
@@ -56,14 +56,15 @@ func peak(o outcome) float64        { return o.peak }
 func vbcRequests(o outcome) float64 { return o.vbc }
 func s3Requests(o outcome) float64  { return o.s3 }
 
-// table prints the rounds of some loads as the manual has them.
+// table prints the rounds of some loads as the manual has them: what each contestant has
+// needed relative to the loop, and how many requests it has made for each recording.
 func table(w io.Writer, all []rounds) {
 	if len(all) == 0 {
 		return
 	}
 	fmt.Fprint(w, "\n| recordings of | | wall time | CPU time | peak memory | requests to VBC | to S3 |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range all {
-		first := r.name
+		first := r.says
 		row := func(name string, cells ...string) {
 			fmt.Fprintf(w, "| %s | %s | %s |\n", first, name, strings.Join(cells, " | "))
 			first = ""
