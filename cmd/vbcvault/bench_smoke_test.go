@@ -43,6 +43,31 @@ func TestBenchmarksRun(t *testing.T) {
 	}
 }
 
+// A table has medians and ranges of ratios, each of one round.
+func TestTableOfRounds(t *testing.T) {
+	t.Parallel()
+	r := rounds{load: load{says: "1 MB"}, names: []string{floor, "vbcvault-postgres"}}
+	for _, x := range []float64{3, 2, 4} { // and the machine is as many times slower
+		r.each = append(r.each, map[string]outcome{
+			floor:               {wall: x, cpu: 2 * x, peak: 100, vbc: 2, s3: 4},
+			"vbcvault-postgres": {wall: x * x, cpu: 2 * x * 1.25, databaseCPU: x, peak: 150, vbc: 2.01, s3: 4.04},
+		})
+	}
+	var out bytes.Buffer
+	table(&out, []rounds{r})
+	const want = `
+| recordings of | | wall time | CPU time | peak memory | requests to VBC | to S3 |
+|---|---|---|---|---|---|---|
+| 1 MB | loop | 1 | 1 | 1 | 2.00 | 4.00 |
+| | vbcvault postgres | 3.00 [2.00..4.00] | 1.25 [1.25..1.25] | 1.50 [1.50..1.50] | 2.01 | 4.04 |
+| | its server | | 0.50 [0.50..0.50] | | | |
+
+`
+	if out.String() != want {
+		t.Errorf("the table is\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
 // What strace says of vbcvault has what makes a manifest durable.
 func TestSystemCallsAreCounted(t *testing.T) {
 	t.Parallel()

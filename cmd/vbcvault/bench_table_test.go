@@ -66,7 +66,14 @@ func table(w io.Writer, all []rounds) {
 	for _, r := range all {
 		first := r.says
 		row := func(name string, cells ...string) {
-			fmt.Fprintf(w, "| %s | %s | %s |\n", first, name, strings.Join(cells, " | "))
+			line := "|"
+			for _, cell := range append([]string{first, name}, cells...) {
+				if cell != "" {
+					cell += " "
+				}
+				line += " " + cell + "|"
+			}
+			fmt.Fprintln(w, line)
 			first = ""
 		}
 		for _, name := range r.names {
