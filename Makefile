@@ -11,7 +11,7 @@
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault, the vendor's tutorial and rclone next to a loop with the same requests; BENCH=50kB ROUNDS=3
 # make bench-against REV=COMMIT  the program of another commit and this one in the same rounds; BENCH, ROUNDS as above
-# make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB
+# make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB or directory-20kB
 # make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs in a manifest, LARGEST as above
@@ -133,7 +133,7 @@ bench-against:
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && git archive $(REV) | tar -x -C "$$tmp" && \
 		go -C "$$tmp" build -o "$$tmp/before" ./cmd/vbcvault && $(MEASURE) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
 
-# BENCH=1MB for other recordings; PROFILES=DIRECTORY keeps the profiles.
+# BENCH=1MB, BENCH=directory-20kB and so on for others; PROFILES=DIRECTORY keeps the profiles.
 profile:
 	VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk $(DISK) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$' -timeout 1h
 

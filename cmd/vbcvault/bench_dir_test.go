@@ -18,6 +18,12 @@ import (
 	"github.com/vbcvault/vbcvault/vbc/vbctest"
 )
 
+var directoryLoads = []load{
+	{name: "20kB", says: "20 kB", n: 1000, size: 20_000, workers: 16, toDir: true},
+	{name: "300kB", says: "300 kB", n: 500, size: 300_000, workers: 16, toDir: true},
+	{name: "20MB", says: "20 MB", n: 20, size: 20_000_000, workers: 16, toDir: true},
+}
+
 // BenchmarkDirectory is BenchmarkArchive with a directory as destination. The loop has
 // all durable steps there: what is written is synced before it gets its name, the name
 // after that, and both files are read back.
@@ -28,11 +34,7 @@ import (
 // the simulator for them, so that of its wall time some is the S3 server's.
 func BenchmarkDirectory(b *testing.B) {
 	var done []rounds
-	for _, l := range []load{
-		{name: "20kB", says: "20 kB", n: 1000, size: 20_000, workers: 16, toDir: true},
-		{name: "300kB", says: "300 kB", n: 500, size: 300_000, workers: 16, toDir: true},
-		{name: "20MB", says: "20 MB", n: 20, size: 20_000_000, workers: 16, toDir: true},
-	} {
+	for _, l := range directoryLoads {
 		b.Run(l.name, func(b *testing.B) {
 			r := compete(b, l, countOfRounds(), looping(floor), looping(floorAgain), ours("vbcvault", "--fetch", "direct"), rclone())
 			r.report(b)

@@ -21,7 +21,10 @@ import (
 // the directory that VBCVAULT_TEST_PROFILE names, if there is one: LOAD/CONTESTANT/cpu.…
 // and allocs.…, for go tool pprof.
 func BenchmarkProfile(b *testing.B) {
-	for _, l := range loads {
+	for _, l := range slices.Concat(loads, directoryLoads) {
+		if l.toDir {
+			l.name = "directory-" + l.name
+		}
 		b.Run(l.name, func(b *testing.B) {
 			for _, who := range []contestant{looping(floor), ours("vbcvault", "--fetch", "direct")} {
 				c := newContest(b, l, who)
