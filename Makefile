@@ -12,9 +12,9 @@
 # make bench       vbcvault, the vendor's tutorial and rclone next to a loop with the same requests; BENCH=50kB ROUNDS=3
 # make bench-against REV=COMMIT  the program of another commit and this one in the same rounds; BENCH, ROUNDS as above
 # make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB or directory-20kB
-# make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench-scale what more recordings cost: migration, night, catalogue, rebuild, diff, audit, proofs; LARGEST=10000000 for ten million
 # make bench-players  200 players at once on the page: the first byte, memory
-# make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make bench-list  what finding and counting costs, by list and on the page, LARGEST as above
 # make bench-fleet what several machines cost a database: steps in a second, leases of 10 to 500 accounts, take-over
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
@@ -117,37 +117,40 @@ fuzz:
 	done
 
 # Which loads, which contestants beside the loop, and how many rounds, as in BENCH=50kB
-# WHO=vbcvault,tutorial ROUNDS=3. DISK is where manifests and archives lie.
+# WHO=vbcvault,tutorial ROUNDS=3. Manifests and archives lie below DISK. rclone takes part
+# where it is in PATH; go tool -modfile=storage/storagetest/rclone/go.mod -n rclone makes one.
 BENCH  ?= .
 WHO    ?=
 ROUNDS ?= 5
 DISK   ?= /var/tmp
-MEASURE = go test ./cmd/vbcvault -run '^$$' -benchtime 1x -count $(ROUNDS) -who '$(WHO)' -disk $(DISK) -timeout 3h
+# A directory on the disk that goes away with whatever is left in it, also after Ctrl-C.
+ON_DISK = tmp=$$(mktemp -d $(DISK)/vbcvault-bench.XXXXXX) && trap 'rm -rf "$$tmp"' EXIT && trap 'exit 1' INT TERM && chmod 755 "$$tmp"
+MEASURE = go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk "$$tmp" -timeout 3h
 
 bench:
-	$(MEASURE) -bench '^Benchmark(Archive|Directory|Quota)$$/$(BENCH)'
+	@$(ON_DISK) && $(MEASURE) -count $(ROUNDS) -who '$(WHO)' -bench '^Benchmark(Archive|Directory|Quota)$$/$(BENCH)'
 
 # The program of commit REV and that of the working tree, with the loop, in each round.
 bench-against:
 	@test -n "$(REV)" || { echo 'make bench-against REV=COMMIT' >&2; exit 2; }
-	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && git archive $(REV) | tar -x -C "$$tmp" && \
-		go -C "$$tmp" build -o "$$tmp/before" ./cmd/vbcvault && $(MEASURE) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
+	@$(ON_DISK) && mkdir "$$tmp/tree" && git archive $(REV) | tar -x -C "$$tmp/tree" && go -C "$$tmp/tree" build -o "$$tmp/before" ./cmd/vbcvault && \
+		$(MEASURE) -count $(ROUNDS) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
 
 # BENCH=1MB, BENCH=directory-20kB and so on for others; PROFILES=DIRECTORY keeps the profiles.
 profile:
-	VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk $(DISK) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$' -timeout 1h
+	@$(ON_DISK) && VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) $(MEASURE) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$'
 
 # LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Library' -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-players:
 	go test ./cmd/vbcvault/web -run '^$$' -bench Players -benchtime 1x
 
 bench-list:
-	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-fleet:
 	go test ./pipeline/manifest/postgres -run '^$$' -bench 'Transitions|Leases|TakeOver' -benchtime 1x -timeout 30m
