@@ -22,7 +22,9 @@ type task struct {
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
 		ahead := r.slicesAhead()
-		fetch := func(ctx context.Context) iter.Seq2[fetched, error] { return r.exporter.fetch(ctx, flow.Ahead(ctx, ahead, list)) }
+		fetch := func(ctx context.Context) iter.Seq2[fetched, error] {
+			return r.exporter.fetch(ctx, flow.Ahead(ctx, ahead, list))
+		}
 		for f, err := range flow.Ahead(r.ctx, 1, fetch) {
 			if err != nil {
 				yield(task{}, err)
