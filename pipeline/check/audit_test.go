@@ -275,7 +275,7 @@ func TestHoldsOfOtherMachines(t *testing.T) {
 
 // Memory doesn't depend on how many recordings there are.
 func TestAuditInFlatMemory(t *testing.T) {
-	const n = 400_000
+	const n = 200_000
 	var all aside
 	defer all.Close()
 	intent, result := about(receipt.Intent, 1), about(receipt.Result, 1)
