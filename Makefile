@@ -28,8 +28,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
