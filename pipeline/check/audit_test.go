@@ -299,7 +299,7 @@ func TestAuditInFlatMemory(t *testing.T) {
 	runtime.GC()
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	if s.HeapAlloc > 24<<20 {
+	if s.HeapAlloc > 12<<20 {
 		t.Errorf("%d MiB for %d recordings", s.HeapAlloc>>20, n)
 	}
 	var v verdict
