@@ -11,9 +11,9 @@
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
 # make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
 # make counts      what a recording costs on any machine: requests, statements, commits, fsyncs, allocations, copies
-# make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench-scale what more recordings cost: migration, night, catalogue, rebuild, diff, audit, proofs; LARGEST=10000000 for ten million
 # make bench-players  200 players at once on the page: the first byte, memory
-# make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make bench-list  what finding and counting costs, by list and on the page, LARGEST as above
 # make bench-fleet what several machines cost a database: steps in a second, leases of 10 to 500 accounts, take-over
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
@@ -29,8 +29,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players counts release release-check demo demo-web picture help
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players counts release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -127,13 +126,13 @@ counts:
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Library' -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-players:
 	go test ./cmd/vbcvault/web -run '^$$' -bench Players -benchtime 1x
 
 bench-list:
-	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-fleet:
 	go test ./pipeline/manifest/postgres -run '^$$' -bench 'Transitions|Leases|TakeOver' -benchtime 1x -timeout 30m

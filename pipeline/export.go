@@ -82,11 +82,16 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 	if x.policy.Fetch == FetchDirect || x.policy.Fetch == "" || x.givenUp() {
 		return nil
 	}
-	needed, err := x.needed(f)
-	if err != nil {
+	var err error
+	if f.jobs, err = x.started(ctx, f); err != nil {
 		return err
 	}
-	if f.jobs, err = x.started(ctx, f); err != nil || !x.policy.exports(len(needed), len(f.jobs) > 0, x.vbc.Quota()) {
+	worth := func(recordings int) bool { return x.policy.exports(recordings, len(f.jobs) > 0, x.vbc.Quota()) }
+	if !worth(len(f.todo)) { // nor fewer: that spares reading them
+		return nil
+	}
+	needed, err := x.needed(f)
+	if err != nil || !worth(len(needed)) {
 		return err
 	}
 	err = x.exportSlice(ctx, f, needed)

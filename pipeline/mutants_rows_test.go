@@ -10,4 +10,7 @@ var rowsMutations = []mutation{
 	{"in a database, whatever a store says is written down as it is", "pipeline/manifest/postgres/row.go", "		*s = Storable(*s) // jsonb refuses what isn't\n", "		_ = s\n", "TestAnyBytes", "./pipeline/manifest/postgres"},
 	{"what a crash leaves of a manifest that is being made is part of the next", "pipeline/manifest/postgres/create.go", "		func(ctx context.Context) error { return m.empty(ctx, false) },\n", "", "TestCreateIsWholeOrNothing", "./pipeline/manifest/postgres"},
 	{"a manifest that has just been made is made again", "pipeline/manifest/postgres/create.go", "	if name != m.place.Name {\n", "	if false {\n", "TestFinishedMeanwhile", "./pipeline/manifest/postgres"},
+	{"the end of the chain is remembered though another has written", "pipeline/manifest/sqlite/head.go", "	if version != h.version {", "	if false {", "TestRememberedHeadIsTheChains", "./pipeline/manifest/sqlite"},
+	{"the end of the chain is remembered though it was taken back", "pipeline/manifest/sqlite/commit.go", "	w.head.forget()\n	_, _ = w.Exec(\"ROLLBACK\")", "	_, _ = w.Exec(\"ROLLBACK\")", "TestRememberedHeadIsTheChains", "./pipeline/manifest/sqlite"},
+	{"a change that is carried out anew counts twice", "pipeline/manifest/sqlite/state.go", "		still = nil\n", "", "TestContractOfChangesCarriedOutTwice/StillListed", "./pipeline/manifest/sqlite"},
 }

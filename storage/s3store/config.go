@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -92,6 +93,17 @@ func (c *watched) Write(b []byte) (int, error) {
 	}
 	return c.Conn.Write(b)
 }
+
+// ReadFrom implements io.ReaderFrom, for bodies. Left to itself, io.Copy makes a buffer
+// for each of them.
+func (c *watched) ReadFrom(r io.Reader) (int64, error) {
+	b := copies.Get().(*[]byte)
+	defer copies.Put(b)
+	return io.CopyBuffer(struct{ io.Writer }{c}, r, *b)
+}
+
+// copies are buffers of ReadFrom, shared by all connections.
+var copies = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // lines are the connections of a store that are open. (The SDK keeps its transports to
 // itself, and copies them.)

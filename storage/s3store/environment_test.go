@@ -45,6 +45,9 @@ func TestOwnCertificateAuthority(t *testing.T) {
 	server.Setenv(t, secure.URL)
 	t.Setenv("AWS_CA_BUNDLE", bundle)
 	s := openAt(t, s3store.Options{Bucket: bucket})
+	if !s.Direct() {
+		t.Error("the program sends nothing directly")
+	}
 	o, err := put(t, s, "k", large())
 	if err != nil {
 		t.Fatal(err)

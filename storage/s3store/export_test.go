@@ -40,3 +40,9 @@ func (s *Store) Hurry() { s.pauses = make([]time.Duration, len(unseenPauses)) }
 
 // SDKLogger is where the SDK writes what it has to say of its own.
 func (s *Store) SDKLogger() logging.Logger { return s.client.Options().Logger }
+
+// Indirect has the SDK send everything.
+func (s *Store) Indirect() { s.direct = nil }
+
+// Direct reports whether the store sends anything without the SDK.
+func (s *Store) Direct() bool { return s.direct != nil && !s.direct.skewed.Load() }

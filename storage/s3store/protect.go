@@ -81,8 +81,12 @@ func (p Protection) headers(a storage.Attrs, now time.Time) map[string]string {
 
 // protected adds the headers to a request.
 func (s *Store) protected(a storage.Attrs) func(*s3.Options) {
+	return withHeaders(s.protection.headers(a, time.Now()))
+}
+
+func withHeaders(h map[string]string) func(*s3.Options) {
 	var add []func(*middleware.Stack) error
-	for name, value := range s.protection.headers(a, time.Now()) {
+	for name, value := range h {
 		add = append(add, smithyhttp.SetHeaderValue(name, value))
 	}
 	return s3.WithAPIOptions(add...)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -138,11 +139,11 @@ func (s *Store) putSmall(ctx context.Context, key string, b []byte, body storage
 	maps.Copy(metadata, attrs.Metadata)
 	p := publication{Store: s, object: o, occupied: body.Occupied, reread: body.Reread}
 	p.request = func(c condition) (storage.Object, error) {
-		out, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+		out, err := s.putObject(ctx, &s3.PutObjectInput{
 			Bucket: &s.bucket, Key: s.full(key), Body: bytes.NewReader(b), ContentLength: aws.Int64(o.Size),
 			ChecksumSHA256: aws.String(o.SHA256.Base64()), ContentType: optional(attrs.ContentType), Metadata: metadata,
 			IfNoneMatch: c.ifNoneMatch, IfMatch: c.ifMatch,
-		}, signed(o.SHA256), s.protected(attrs))
+		}, b, o.SHA256, s.protection.headers(attrs, time.Now()))
 		if err != nil {
 			return storage.Object{}, err
 		}

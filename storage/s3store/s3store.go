@@ -43,7 +43,8 @@ type Options struct {
 	Prefix string // in front of every key; slashes around it don't matter; "" = none
 
 	// AWS is how to reach S3. Nil is the standard chain: environment,
-	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included.
+	// profiles, roles; HTTPS_PROXY and AWS_CA_BUNDLE included. Interceptors of it
+	// don't see what is sent directly.
 	AWS *aws.Config
 
 	// Access is how to reach S3 where it isn't as the environment says; nil = as it
@@ -83,7 +84,8 @@ type Store struct {
 	log      *slog.Logger
 	heads    sync.Pool // of *[]byte, headSize long: bodies that are tiny
 	parts    *Share
-	lines    *lines // none if the caller brought the AWS configuration
+	lines    *lines  // none if the caller brought the AWS configuration
+	direct   *direct // nil = all goes through the SDK
 
 	journal     storage.UploadJournal // nil = nobody remembers uploads
 	protection  Protection
@@ -172,7 +174,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			so.APIOptions = append(so.APIOptions, smithyhttp.SetHeaderValue("X-Amz-Expected-Bucket-Owner", owner))
 		}
 	})
-	if err := checkEndpoint(aws.ToString(s.client.Options().BaseEndpoint), o.InsecureHTTP); err != nil {
+	so := s.client.Options()
+	if s.direct = newDirect(ctx, cfg, so, s.bucket); s.direct != nil {
+		s.direct.plain, s.direct.owner = s.foreign, o.Protection.Owner
+	}
+	if err := checkEndpoint(aws.ToString(so.BaseEndpoint), o.InsecureHTTP); err != nil {
 		return nil, err
 	}
 	return s, nil

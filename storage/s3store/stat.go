@@ -64,9 +64,7 @@ func (s *Store) stat(ctx context.Context, want storage.Object) (storage.Object, 
 // head asks for the checksum that the server keeps, and reports whether that
 // proves the content.
 func (s *Store) head(ctx context.Context, want storage.Object) (has storage.Object, proven bool, err error) {
-	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: &s.bucket, Key: s.full(want.Key), ChecksumMode: types.ChecksumModeEnabled,
-	})
+	out, err := s.headObject(ctx, s.full(want.Key))
 	if err != nil {
 		return storage.Object{}, false, err
 	}

@@ -172,6 +172,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c manifest.Copy, 
 // this manifest holds for purged, and takes that back: VBC has them still.
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx txn) error {
+		still = nil
 		for _, r := range recordings {
 			s, err := look(tx, 0, r)
 			if err != nil {
