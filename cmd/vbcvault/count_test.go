@@ -37,7 +37,7 @@ func TestCounts(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var counted [ways]map[string]float64
-	t.Cleanup(func() { t.Log("What one more recording costs, and the limits:\n" + table(counted)) })
+	t.Cleanup(func() { t.Log("What one more recording costs, and the limits:\n" + countTable(counted)) })
 	for way := range ways {
 		t.Run(wayNames[way], func(t *testing.T) {
 			t.Parallel()
@@ -194,8 +194,8 @@ func (c *counter) texts() string {
 	return b.String()
 }
 
-// table shows what was counted beside each limit. A star is at what may have a lower one.
-func table(counted [ways]map[string]float64) string {
+// countTable shows what was counted beside each limit. A star is at what may have a lower one.
+func countTable(counted [ways]map[string]float64) string {
 	var b strings.Builder
 	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(out, "per recording\t")
