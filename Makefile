@@ -12,6 +12,7 @@
 # make bench       vbcvault, the vendor's tutorial and rclone next to a loop with the same requests; BENCH=50kB ROUNDS=3
 # make bench-against REV=COMMIT  the program of another commit and this one in the same rounds; BENCH, ROUNDS as above
 # make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB or directory-20kB
+# make counts      what a recording costs on any machine: requests, statements, commits, fsyncs, allocations, copies
 # make bench-scale what more recordings cost: migration, night, catalogue, rebuild, diff, audit, proofs; LARGEST=10000000 for ten million
 # make bench-players  200 players at once on the page: the first byte, memory
 # make bench-list  what finding and counting costs, by list and on the page, LARGEST as above
@@ -30,7 +31,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-against profile bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-against profile bench-scale bench-list bench-search bench-fleet bench-players counts release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -139,6 +140,10 @@ bench-against:
 # BENCH=1MB, BENCH=directory-20kB and so on for others; PROFILES=DIRECTORY keeps the profiles.
 profile:
 	@$(ON_DISK) && VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) $(MEASURE) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$'
+
+# TestCounts holds them against limits, here and in CI.
+counts:
+	go test ./cmd/vbcvault -run 'TestCounts$$' -count 1 -v | sed -n -e '/per recording .*limit/,/bytes copied/p' -e '/more than the limit/p' -e '/^ *--- [FS]/p' -e '/^\(ok\|FAIL\)/p'
 
 # LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000

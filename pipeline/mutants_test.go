@@ -321,7 +321,7 @@ var mutations = slices.Concat([]mutation{
 	{"a deletion is foreseen where none is allowed", "pipeline/foresee.go", "	if may && p.MaxDeletes != nil && *p.MaxDeletes == 0 {\n", "	if false {\n", "TestForesee$", "./pipeline"},
 	{"a deletion is foreseen under an id that is another's", "pipeline/foresee.go", "	case may && row.Displaced:", "	case may && row.Displaced && false:", "TestForesee$", "./pipeline"},
 	{"a hold ends a purge until its copy is archived anew", "pipeline/purge.go", "\trow.purge = false // also", "\t// also", "TestHoldEndsAPurgeForGood", "./pipeline"},
-}, evidenceMutations, fleetMutations, metricsMutations, reportMutations, configMutations, serviceMutations, scheduleMutations, notifyMutations, demoMutations, astrayMutations, secrecyMutations, begunMutations, accessMutations, searchMutations, wordsMutations, mediaMutations, callMutations, holdsMutations, listenMutations, manualMutations, placeMutations, networkMutations, initMutations, rightsMutations, versionMutations, packagesMutations, runMutations, pgSearchMutations, rowsMutations, chainMutations, machinesMutations)
+}, evidenceMutations, fleetMutations, metricsMutations, reportMutations, configMutations, serviceMutations, scheduleMutations, notifyMutations, demoMutations, astrayMutations, secrecyMutations, begunMutations, accessMutations, searchMutations, wordsMutations, mediaMutations, callMutations, holdsMutations, listenMutations, manualMutations, placeMutations, networkMutations, initMutations, rightsMutations, versionMutations, packagesMutations, runMutations, pgSearchMutations, rowsMutations, chainMutations, machinesMutations, countsMutations)
 
 // Each mutation still fits the code: the list doesn't rot.
 func TestMutationsFit(t *testing.T) {
