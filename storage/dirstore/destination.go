@@ -83,10 +83,10 @@ func (s *Store) mark(ctx context.Context) error {
 		return err
 	}
 	defer temp.remove()
-	if err := s.claim(temp.name, marker); err != nil {
+	if err := s.claim(temp, marker); err != nil {
 		return err
 	}
-	return s.syncName(marker)
+	return s.syncName(s.root, marker)
 }
 
 // tryWriting proves that files can be created, and leaves none.

@@ -38,9 +38,11 @@ type Store struct {
 	dir  string   // absolute
 	root *os.Root // every access goes through it: no key leads out of the directory
 
-	link    func(old, new string) error // root.Link; tests have file systems without
-	linking sync.Mutex                  // held by rename, see there
-	durable sync.Map                    // directories (string) whose own names are synced
+	link    func(in *os.Root, old, new string) error // Link; tests have file systems without
+	sync    func(*os.File) error                     // Sync, of what is there already; tests count
+	linking sync.Mutex                               // see lockName
+	durable sync.Map                                 // directories (string) whose own names are synced
+	synced  synced                                   // files that are
 }
 
 var (
@@ -59,7 +61,11 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the directory %s can't be opened (%w); check that the disk is mounted. vbcvault doesn't create the directory", storage.ErrRefused, abs, cause(err))
 	}
-	return &Store{dir: abs, root: root, link: root.Link}, nil
+	return newStore(abs, root), nil
+}
+
+func newStore(abs string, root *os.Root) *Store {
+	return &Store{dir: abs, root: root, link: (*os.Root).Link, sync: (*os.File).Sync}
 }
 
 // Close lets go of the directory.
@@ -97,7 +103,12 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs st
 	}
 	// A crash until the file has its name leaves a temporary one, which
 	// nobody takes for an object and Tidy removes.
-	temp, err := s.create(dir)
+	in, err := s.root.OpenRoot(dir)
+	if err != nil {
+		return storage.Object{}, s.failed(err)
+	}
+	defer in.Close()
+	temp, err := s.create(in)
 	if err != nil {
 		return storage.Object{}, s.failed(err)
 	}
@@ -108,8 +119,9 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs st
 	}
 	if !attrs.Modified.IsZero() {
 		// Not every file system has such times. The bytes matter more.
-		_ = s.root.Chtimes(temp.name, time.Time{}, attrs.Modified)
+		_ = in.Chtimes(temp.name, time.Time{}, attrs.Modified)
 	}
+	before := temp.identity()
 	o := storage.Object{Key: key, Content: content, Mark: temp.mark}
 	if body.Seal != nil {
 		if err := body.Seal(o); err != nil {
@@ -119,7 +131,16 @@ func (s *Store) put(ctx context.Context, key string, body storage.Body, attrs st
 	if ctx.Err() != nil {
 		return storage.Object{}, context.Cause(ctx)
 	}
-	return s.publish(ctx, temp.name, o, body.Occupied)
+	if o, err = s.publish(ctx, temp, o, body.Occupied); err != nil {
+		return storage.Object{}, err
+	}
+	if !o.Adopted {
+		temp.unlink() // which is a change, too
+		if now := temp.identity(); now.sameBytes(before) {
+			s.synced.add(key, now)
+		}
+	}
+	return o, nil
 }
 
 // file remembers its own error, so that it isn't taken for the reader's.

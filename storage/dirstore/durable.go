@@ -3,6 +3,7 @@ package dirstore
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 )
 
@@ -22,13 +23,13 @@ func (s *Store) makeDirs(dir string) error {
 	return s.syncDirs(dir)
 }
 
-// syncName makes the name of a file durable, with all that lead to it.
-func (s *Store) syncName(name string) error {
-	dir := path.Dir(name)
-	if err := s.syncDir(dir); err != nil {
+// syncName makes the name of a file durable, with all that lead to it. The file's
+// directory is open.
+func (s *Store) syncName(in *os.Root, key string) error {
+	if err := s.syncDir(in, "."); err != nil {
 		return err
 	}
-	return s.syncDirs(dir)
+	return s.syncDirs(path.Dir(key))
 }
 
 // syncDirs makes the name of a directory durable, and those above it.
@@ -37,7 +38,7 @@ func (s *Store) syncDirs(dir string) error {
 		if _, ok := s.durable.Load(dir); ok {
 			return nil // and so are those above
 		}
-		if err := s.syncDir(path.Dir(dir)); err != nil {
+		if err := s.syncDir(s.root, path.Dir(dir)); err != nil {
 			return err
 		}
 		defer s.durable.Store(dir, true)

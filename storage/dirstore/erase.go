@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -52,12 +53,16 @@ func (e *Eraser) Erase(_ context.Context, key string) (int, error) {
 	if err := storage.CheckKey(key); err != nil {
 		return 0, fmt.Errorf("erase %s: %w", key, err)
 	}
-	err := e.store.root.Remove(key)
+	in, err := e.store.root.OpenRoot(path.Dir(key))
+	if err == nil {
+		defer in.Close()
+		err = in.Remove(path.Base(key))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err == nil {
-		err = e.store.syncName(key)
+		err = e.store.syncName(in, key)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("erase %s: %w", key, e.store.failed(err))

@@ -42,7 +42,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s can't be opened: %w", abs, cause(err))
 	}
-	f := &Folder{store: &Store{dir: abs, root: root, link: root.Link}}
+	f := &Folder{store: newStore(abs, root)}
 	if err := f.store.tryWriting(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s can't be written: %w", abs, cause(err)), root.Close())
 	}
@@ -82,7 +82,7 @@ func makePath(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(above.syncDir("."), above.Close())
+	return errors.Join(above.syncDir(above.root, "."), above.Close())
 }
 
 // Close lets go of the directory.

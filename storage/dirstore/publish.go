@@ -6,20 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
 
 // publish gives the written file its name, unless that is taken.
-func (s *Store) publish(ctx context.Context, temp string, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
+func (s *Store) publish(ctx context.Context, temp *temporary, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
 	// A crash from here on leaves nothing or the whole object.
 	err := s.claim(temp, o.Key)
 	if errors.Is(err, fs.ErrExist) {
 		return s.settle(ctx, temp, o, occupied)
 	}
 	if err == nil {
-		err = s.syncName(o.Key)
+		err = s.syncName(temp.in, o.Key)
 	}
 	if err != nil {
 		return storage.Object{}, s.failed(err)
@@ -29,7 +30,7 @@ func (s *Store) publish(ctx context.Context, temp string, o storage.Object, occu
 
 // settle decides about the object that has the name. What it adopts is as
 // durable as what it writes: Stat sees to that.
-func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
+func (s *Store) settle(ctx context.Context, temp *temporary, o storage.Object, occupied func(storage.Object) storage.Resolution) (storage.Object, error) {
 	occupant, err := s.Stat(ctx, storage.Object{Key: o.Key})
 	if err != nil {
 		return storage.Object{}, err
@@ -53,8 +54,8 @@ func (s *Store) settle(ctx context.Context, temp string, o storage.Object, occup
 }
 
 // replace overwrites exactly this occupant.
-func (s *Store) replace(ctx context.Context, temp string, o, occupant storage.Object) error {
-	unlock, err := s.lockName(o.Key)
+func (s *Store) replace(ctx context.Context, temp *temporary, o, occupant storage.Object) error {
+	unlock, err := s.lockName(temp.in, o.Key)
 	if err != nil {
 		return s.failed(err)
 	}
@@ -68,15 +69,16 @@ func (s *Store) replace(ctx context.Context, temp string, o, occupant storage.Ob
 	}
 	// The occupant is damaged or derived, the new file is whole and synced:
 	// whichever of the two a crash leaves, nothing is worse than before.
-	if err := s.root.Rename(temp, o.Key); err != nil {
+	if err := temp.in.Rename(temp.name, path.Base(o.Key)); err != nil {
 		return s.failed(err)
 	}
-	return s.failed(s.syncName(o.Key))
+	return s.failed(s.syncName(temp.in, o.Key))
 }
 
 // claim gives a file its name if nobody has it: the error is fs.ErrExist then.
-func (s *Store) claim(temp, name string) error {
-	err := s.link(temp, name)
+func (s *Store) claim(temp *temporary, key string) error {
+	in, name := temp.in, path.Base(key)
+	err := s.link(in, temp.name, name)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -86,32 +88,32 @@ func (s *Store) claim(temp, name string) error {
 	// exFAT and some network file systems have no hard links, and a rename
 	// overwrites. So the name is looked at under a lock that all writers of
 	// vbcvault take.
-	unlock, err := s.lockName(name)
+	unlock, err := s.lockName(in, key)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, err := s.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := in.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fs.ErrExist
 		}
 		return err
 	}
-	return s.root.Rename(temp, name)
+	return in.Rename(temp.name, name)
 }
 
 // lockName keeps other writers from giving or taking the same name, those of this
 // process by waiting, those of others by failing. A crash leaves a temporary
 // file that Tidy removes.
-func (s *Store) lockName(name string) (unlock func(), err error) {
+func (s *Store) lockName(in *os.Root, key string) (unlock func(), err error) {
 	s.linking.Lock()
-	sum := storage.SumOf([]byte(name))
-	lock := path.Join(path.Dir(name), tempPrefix+"lock-"+hex.EncodeToString(sum[:8]))
-	t, err := s.createAs(func() string { return lock })
+	sum := storage.SumOf([]byte(key))
+	lock := tempPrefix + "lock-" + hex.EncodeToString(sum[:8])
+	t, err := s.createAs(in, func() string { return lock })
 	if err != nil {
 		s.linking.Unlock()
 		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("another vbcvault is writing it, or one that crashed left %s, which the next run removes", lock)
+			return nil, fmt.Errorf("another vbcvault is writing it, or one that crashed left %s, which the next run removes", path.Join(path.Dir(key), lock))
 		}
 		return nil, err
 	}

@@ -19,31 +19,35 @@ import (
 // Stat implements storage.Store: it reads and hashes the file. It also syncs
 // it with its names, since a crash may have come between giving a file its name
 // and syncing that, and nobody should take for safe what the next power cut
-// would undo.
+// would undo. Only what this very Store has synced, and nobody has touched since,
+// isn't synced again: see synced.
 func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, error) {
-	f, err := s.open(want.Key)
+	in, f, err := s.open(want.Key)
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("check %s: %w", want.Key, err)
 	}
+	defer in.Close()
 	defer f.Close()
 	before := identityOf(f)
-	if want.Seen != "" && before == want.Seen {
-		return storage.Object{Key: want.Key, Content: want.Content, Proof: storage.ProofRead, Seen: before, Mark: markOf(f)}, nil
+	if want.Seen != "" && before.String() == want.Seen {
+		return storage.Object{Key: want.Key, Content: want.Content, Proof: storage.ProofRead, Seen: want.Seen, Mark: markOf(f)}, nil
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, &cancellable{ctx, f})
-	if err == nil {
-		err = syncFile(f)
+	known := s.synced.has(want.Key, before)
+	if err == nil && !known {
+		err = s.syncFile(f)
 	}
-	if err == nil {
-		err = s.syncName(want.Key)
+	if err == nil && !known {
+		err = s.syncName(in, want.Key)
 	}
 	if err != nil {
 		return storage.Object{}, fmt.Errorf("read back %s: %w", want.Key, err)
 	}
 	o := storage.Object{Key: want.Key, Content: contentOf(n, h), Proof: storage.ProofRead, Mark: markOf(f)}
 	if identityOf(f) == before { // else it has changed while it was being read
-		o.Seen = before
+		o.Seen = before.String()
+		s.synced.add(want.Key, before)
 	}
 	return o, nil
 }
@@ -60,10 +64,11 @@ func (s *Store) Memory() storage.Memory { return storage.NoMemory }
 
 // Open implements storage.Store.
 func (s *Store) Open(_ context.Context, o storage.Object) (io.ReadCloser, error) {
-	f, err := s.open(o.Key)
+	in, f, err := s.open(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Key, err)
 	}
+	in.Close()
 	return f, nil
 }
 
@@ -73,14 +78,15 @@ func (s *Store) OpenRange(ctx context.Context, o storage.Object, off, n int64) (
 	if off < 0 || n <= 0 {
 		return nil, fmt.Errorf("open %s: %d bytes from %d on are no range", o.Key, n, off)
 	}
-	f, err := s.open(o.Key)
+	in, f, err := s.open(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Key, err)
 	}
+	in.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-	case o.Seen != "" && identityOf(f) != o.Seen:
+	case o.Seen != "" && identityOf(f).String() != o.Seen:
 		err = storage.ErrChanged
 	case o.Proven() && info.Size() != o.Size:
 		err = fmt.Errorf("%w: it has %d bytes, and had %d", storage.ErrChanged, info.Size(), o.Size)
@@ -100,22 +106,33 @@ type section struct {
 	io.Closer
 }
 
-func (s *Store) open(key string) (*os.File, error) {
+// open opens a file, and the directory that it is in.
+func (s *Store) open(key string) (in *os.Root, f *os.File, err error) {
 	if err := storage.CheckKey(key); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	info, err := s.root.Lstat(key)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file") // opening a pipe would hang
-	}
-	var f *os.File
+	in, err = s.root.OpenRoot(path.Dir(key))
 	if err == nil {
-		f, err = s.root.Open(key)
+		if f, err = openRegular(in, path.Base(key)); err == nil {
+			return in, f, nil
+		}
+		in.Close()
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, storage.ErrNotFound
+		return nil, nil, storage.ErrNotFound
 	}
-	return f, s.unreadable(err)
+	return nil, nil, s.unreadable(err)
+}
+
+func openRegular(in *os.Root, name string) (*os.File, error) {
+	info, err := in.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file") // opening a pipe would hang
+	}
+	return in.Open(name)
 }
 
 // unreadable says that a file may not be read, which is likely to be so for all.

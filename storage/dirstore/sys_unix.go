@@ -13,14 +13,14 @@ import (
 )
 
 // identityOf is what tells a file from every other, and from itself once it has
-// been written to: nobody sets the time of its last change (ctime). "" if the
+// been written to: nobody sets the time of its last change (ctime). Zero if the
 // system doesn't say.
-func identityOf(f *os.File) string {
+func identityOf(f *os.File) identity {
 	var s unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &s) != nil {
-		return ""
+		return identity{}
 	}
-	return fmt.Sprint(s.Dev, " ", s.Ino, " ", s.Size, " ", unix.TimespecToNsec(s.Mtim), " ", unix.TimespecToNsec(s.Ctim))
+	return identity{uint64(s.Dev), s.Ino, s.Size, unix.TimespecToNsec(s.Mtim), unix.TimespecToNsec(s.Ctim)}
 }
 
 // markOf is what a file is known by from when it is made, under whatever name and
@@ -37,17 +37,17 @@ func markOf(f *os.File) string {
 
 // syncDir makes the names in a directory durable. Some network file systems
 // don't know that call for directories, and there is nothing else to do there.
-func (s *Store) syncDir(dir string) error {
-	f, err := s.root.Open(dir)
+func (s *Store) syncDir(in *os.Root, dir string) error {
+	f, err := in.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return unlessUnknown(f.Sync())
+	return unlessUnknown(s.sync(f))
 }
 
 // syncFile makes an existing file's bytes durable.
-func syncFile(f *os.File) error { return unlessUnknown(f.Sync()) }
+func (s *Store) syncFile(f *os.File) error { return unlessUnknown(s.sync(f)) }
 
 func unlessUnknown(err error) error {
 	for _, e := range []error{syscall.EINVAL, syscall.ENOTSUP, syscall.ENOSYS, syscall.EROFS} {

@@ -9,13 +9,16 @@ import (
 )
 
 // identityOf is what tells a file from every other, and from itself once it has
-// been written to. "" if the system doesn't say.
-func identityOf(f *os.File) string {
+// been written to. Zero if the system doesn't say.
+func identityOf(f *os.File) identity {
 	var i syscall.ByHandleFileInformation
 	if syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &i) != nil {
-		return ""
+		return identity{}
 	}
-	return fmt.Sprint(i.VolumeSerialNumber, " ", i.FileIndexHigh, " ", i.FileIndexLow, " ", i.FileSizeHigh, " ", i.FileSizeLow, " ", i.LastWriteTime.Nanoseconds())
+	return identity{
+		volume: uint64(i.VolumeSerialNumber), number: uint64(i.FileIndexHigh)<<32 | uint64(i.FileIndexLow),
+		size: int64(i.FileSizeHigh)<<32 | int64(i.FileSizeLow), written: i.LastWriteTime.Nanoseconds(),
+	}
 }
 
 // markOf is what a file is known by from when it is made, under whatever name and
@@ -38,11 +41,11 @@ const (
 )
 
 // syncDir does nothing: Windows has no such call, and NTFS journals names.
-func (s *Store) syncDir(string) error { return nil }
+func (s *Store) syncDir(*os.Root, string) error { return nil }
 
 // syncFile does nothing: Windows syncs only what is open for writing, and what
 // this store has written was synced then.
-func syncFile(*os.File) error { return nil }
+func (s *Store) syncFile(*os.File) error { return nil }
 
 // noLinks reports whether the file system has no hard links.
 func noLinks(err error) bool {

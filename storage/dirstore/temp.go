@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -21,7 +20,8 @@ import (
 // needs it. The system unlocks what a process had that has died.
 type temporary struct {
 	store *Store
-	name  string
+	in    *os.Root // the directory that it is in, which stays open as long as it
+	name  string   // there; "" once it is removed
 	file  *os.File // nil where files aren't locked, once it is filled
 	mark  string   // see markOf
 }
@@ -29,22 +29,22 @@ type temporary struct {
 const maxCreated = 10 // tries, against others who tidy up in the same moment
 
 // create makes a new file with a name of its own.
-func (s *Store) create(dir string) (*temporary, error) {
-	return s.createAs(func() string { return path.Join(dir, tempPrefix+uuid.NewString()) })
+func (s *Store) create(in *os.Root) (*temporary, error) {
+	return s.createAs(in, func() string { return tempPrefix + uuid.NewString() })
 }
 
 // createAs makes a new file. The error is fs.ErrExist if the name is taken.
-func (s *Store) createAs(name func() string) (*temporary, error) {
+func (s *Store) createAs(in *os.Root, name func() string) (*temporary, error) {
 	for try := 1; ; try++ {
-		t := &temporary{store: s, name: name()}
-		f, err := s.root.OpenFile(t.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
+		t := &temporary{store: s, in: in, name: name()}
+		f, err := in.OpenFile(t.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePerm)
 		if err != nil {
 			return nil, err
 		}
 		t.file, t.mark = f, markOf(f)
 		lock(f)
 		// Before it was locked, somebody may have taken it for a dead one's.
-		if s.is(t.name, f) || try == maxCreated {
+		if is(in, t.name, f) || try == maxCreated {
 			return t, nil
 		}
 		f.Close()
@@ -52,8 +52,8 @@ func (s *Store) createAs(name func() string) (*temporary, error) {
 }
 
 // is reports whether a name is that of an open file.
-func (s *Store) is(name string, f *os.File) bool {
-	now, err := s.root.Lstat(name)
+func is(in *os.Root, name string, f *os.File) bool {
+	now, err := in.Lstat(name)
 	info, e := f.Stat()
 	return err == nil && e == nil && os.SameFile(now, info)
 }
@@ -85,13 +85,29 @@ func (t *temporary) close() error {
 	return err
 }
 
-// remove removes the name, unless that was made another, and lets the file go:
-// in this order, so that nobody else takes it for a dead one's meanwhile.
-func (t *temporary) remove() {
+// identity is what the file is now; zero where it isn't open any more.
+func (t *temporary) identity() identity {
+	if t.file == nil {
+		return identity{}
+	}
+	return identityOf(t.file)
+}
+
+// unlink removes the name, unless that was made another.
+func (t *temporary) unlink() {
 	if !locks {
 		_ = t.close()
 	}
-	_ = t.store.root.Remove(t.name) // what can't be removed, Tidy will
+	if t.name != "" {
+		_ = t.in.Remove(t.name) // what can't be removed, Tidy will
+		t.name = ""
+	}
+}
+
+// remove removes the name, unless that was made another, and lets the file go:
+// in this order, so that nobody else takes it for a dead one's meanwhile.
+func (t *temporary) remove() {
+	t.unlink()
 	_ = t.close()
 }
 
@@ -123,7 +139,7 @@ func (s *Store) removeOrphan(name string) (removed bool, err error) {
 			return false, err
 		}
 	}
-	if !s.is(name, f) {
+	if !is(s.root, name, f) {
 		return false, nil // somebody has made it anew
 	}
 	if !locks {
@@ -161,7 +177,7 @@ const (
 
 // write makes a file of the store's own out of a text, for its Probe.
 func (s *Store) write(ctx context.Context, text string) (*temporary, error) {
-	t, err := s.create(".")
+	t, err := s.create(s.root)
 	if err != nil {
 		return nil, s.failed(err)
 	}
