@@ -44,7 +44,7 @@ var limits = []limit{
 		"a step has a commit of its own that another's could have carried"},
 	{"round trips to PostgreSQL", [ways]float64{none, none, none, 37.3},
 		"a statement isn't in the batch of the others"},
-	{"fsyncs", [ways]float64{3.2, 11.2, 3.2, none},
+	{"fsyncs", [ways]float64{3.2, 7.2, 3.2, none},
 		"a file or directory is made durable twice, or a commit was added"},
 	{"allocations", [ways]float64{1790, 1495, 1885, 1840},
 		"a copy of what could be used as it is, a header made anew, a value in an interface"},

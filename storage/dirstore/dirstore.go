@@ -158,6 +158,15 @@ func contentOf(n int64, h hash.Hash) storage.Content {
 	return storage.Content{Size: n, SHA256: storage.Digest(h.Sum(nil))}
 }
 
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+
+// transfer is io.Copy, until its context ends, with a buffer that is used again.
+func transfer(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	return io.CopyBuffer(w, &cancellable{ctx, r}, *b)
+}
+
 // cancellable is a reader that ends with its context.
 type cancellable struct {
 	ctx context.Context

@@ -33,7 +33,7 @@ func (s *Store) Stat(ctx context.Context, want storage.Object) (storage.Object, 
 		return storage.Object{Key: want.Key, Content: want.Content, Proof: storage.ProofRead, Seen: want.Seen, Mark: markOf(f)}, nil
 	}
 	h := sha256.New()
-	n, err := io.Copy(h, &cancellable{ctx, f})
+	n, err := transfer(ctx, h, f)
 	known := s.synced.has(want.Key, before)
 	if err == nil && !known {
 		err = s.syncFile(f)

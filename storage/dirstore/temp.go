@@ -62,7 +62,7 @@ func is(in *os.Root, name string, f *os.File) bool {
 func (t *temporary) fill(ctx context.Context, r io.Reader) (storage.Content, error) {
 	h := sha256.New()
 	w := &file{File: t.file}
-	n, err := io.Copy(io.MultiWriter(w, h), &cancellable{ctx, r})
+	n, err := transfer(ctx, io.MultiWriter(w, h), r)
 	if w.err != nil {
 		err = t.store.failed(w.err)
 	} else if err == nil {
