@@ -9,10 +9,13 @@
 # make fleet       three machines on one database, 30 rounds of trouble, and the manifest by way of PgBouncer; ACCOUNTS=60 RECORDINGS=20000
 # make dialects    build MinIO, SeaweedFS and rclone's S3 server, and try the contract of stores on each (minutes the first time)
 # make fuzz        every fuzz target, INPUTS=20000 inputs each
-# make bench       vbcvault and the vendor's tutorial next to a loop with the same requests, simulator and S3 server
-# make bench-scale what a long history costs, LARGEST=10000000 for ten million recordings
+# make bench       vbcvault, the vendor's tutorial and rclone next to a loop with the same requests; BENCH=50kB ROUNDS=3
+# make bench-against REV=COMMIT  the program of another commit and this one in the same rounds; BENCH, ROUNDS as above
+# make profile     CPU time, allocations and system calls of vbcvault and the loop for each recording, BENCH=1MB or directory-20kB
+# make counts      what a recording costs on any machine: requests, statements, commits, fsyncs, allocations, copies
+# make bench-scale what more recordings cost: migration, night, catalogue, rebuild, diff, audit, proofs; LARGEST=10000000 for ten million
 # make bench-players  200 players at once on the page: the first byte, memory
-# make bench-list  what finding and counting costs in a manifest, LARGEST as above
+# make bench-list  what finding and counting costs, by list and on the page, LARGEST as above
 # make bench-fleet what several machines cost a database: steps in a second, leases of 10 to 500 accounts, take-over
 # make bench-search  what the page's search costs there, LARGEST as above
 # make demo        the program on a simulated account; make demo-web opens the page
@@ -28,7 +31,7 @@ LINT     = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules of their own in this repository, which ./... leaves out.
 NESTED   = cmd/release cmd/release/charttest
 
-.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-scale bench-list bench-search bench-fleet bench-players release release-check demo demo-web picture help
+.PHONY: build quick test race race-rooms race-run race-program lint vuln mutants torture fleet dialects fuzz bench bench-against profile bench-scale bench-list bench-search bench-fleet bench-players counts release release-check demo demo-web picture help
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o vbcvault ./cmd/vbcvault
@@ -114,20 +117,45 @@ fuzz:
 		done || exit 1; \
 	done
 
+# Which loads, which contestants beside the loop, and how many rounds, as in BENCH=50kB
+# WHO=vbcvault,tutorial ROUNDS=3. Manifests and archives lie below DISK. rclone takes part
+# where it is in PATH; go tool -modfile=storage/storagetest/rclone/go.mod -n rclone makes one.
+BENCH  ?= .
+WHO    ?=
+ROUNDS ?= 6
+DISK   ?= /var/tmp
+# A directory on the disk that goes away with whatever is left in it, also after Ctrl-C.
+ON_DISK = tmp=$$(mktemp -d $(abspath $(DISK))/vbcvault-bench.XXXXXX) && trap 'rm -rf "$$tmp"' EXIT && trap 'exit 1' INT TERM && chmod 755 "$$tmp"
+MEASURE = go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk "$$tmp" -timeout 3h
+
 bench:
-	go test ./cmd/vbcvault -run '^$$' -bench 'Archive|Quota|Throughput' -benchtime 1x -count 3 -timeout 30m
+	@$(ON_DISK) && $(MEASURE) -count $(ROUNDS) -who '$(WHO)' -bench '^Benchmark(Archive|Directory|Quota)$$/$(BENCH)'
+
+# The program of commit REV and that of the working tree, with the loop, in each round.
+bench-against:
+	@test -n "$(REV)" || { echo 'make bench-against REV=COMMIT' >&2; exit 2; }
+	@$(ON_DISK) && mkdir "$$tmp/tree" && git archive $(REV) | tar -x -C "$$tmp/tree" && go -C "$$tmp/tree" build -o "$$tmp/before" ./cmd/vbcvault && \
+		$(MEASURE) -count $(ROUNDS) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
+
+# BENCH=1MB, BENCH=directory-20kB and so on for others; PROFILES=DIRECTORY keeps the profiles.
+profile:
+	@$(ON_DISK) && VBCVAULT_TEST_PROFILE=$(abspath $(PROFILES)) $(MEASURE) -bench '^BenchmarkProfile$$/^$(patsubst .,50kB,$(BENCH))$$'
+
+# TestCounts holds them against limits, here and in CI.
+counts:
+	go test ./cmd/vbcvault -run 'TestCounts$$' -count 1 -v | sed -n -e '/per recording .*limit/,/bytes copied/p' -e '/more than the limit/p' -e '/^ *--- [FS]/p' -e '/^\(ok\|FAIL\)/p'
 
 # LARGEST=10000000 takes 20 GB of disk and half an hour to make it.
 LARGEST ?= 1000000
 
 bench-scale:
-	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Export' -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench 'Manifest|Library' -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-players:
 	go test ./cmd/vbcvault/web -run '^$$' -bench Players -benchtime 1x
 
 bench-list:
-	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 60m
+	go test ./cmd/vbcvault -run '^$$' -bench List -benchtime 1x -largest $(LARGEST) -timeout 4h
 
 bench-fleet:
 	go test ./pipeline/manifest/postgres -run '^$$' -bench 'Transitions|Leases|TakeOver' -benchtime 1x -timeout 30m

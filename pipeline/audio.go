@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/vbcvault/vbcvault/storage"
 )
@@ -38,13 +39,25 @@ func (e *sizeError) Error() string {
 // source reads audio from VBC and remembers its own error, so that a failed
 // Put can be told from a failed download.
 type source struct {
-	r     *bufio.Reader
-	count func(int) // told of every byte that has arrived
+	r     *bufio.Reader // one of heads; nil = it is given back
+	count func(int)     // told of every byte that has arrived
 	err   error
 }
 
+// heads hold the beginning of what arrives, which is larger than many a recording.
+var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headLength) }}
+
 func newSource(r io.Reader, count func(int)) *source {
-	return &source{r: bufio.NewReaderSize(r, headLength), count: count}
+	head := heads.Get().(*bufio.Reader)
+	head.Reset(r)
+	return &source{r: head, count: count}
+}
+
+// done says that nothing is read from it any more.
+func (s *source) done() {
+	s.r.Reset(nil)
+	heads.Put(s.r)
+	s.r = nil
 }
 
 func (s *source) Read(p []byte) (int, error) {

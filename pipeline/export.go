@@ -27,7 +27,7 @@ type fetched struct {
 
 // exporter fetches the audio of whole slices in one go, where that is worth it. It
 // belongs to the goroutine that goes through fetch, save given: workers may give up
-// as well.
+// as well, and whoever lists asks whether somebody has.
 type exporter struct {
 	*run
 	spool   *spool.Spool           // where exports are kept while they are taken apart; nil in a dry run
@@ -82,11 +82,16 @@ func (x *exporter) export(ctx context.Context, f *fetched) error {
 	if x.policy.Fetch == FetchDirect || x.policy.Fetch == "" || x.givenUp() {
 		return nil
 	}
-	needed, err := x.needed(f)
-	if err != nil {
+	var err error
+	if f.jobs, err = x.started(ctx, f); err != nil {
 		return err
 	}
-	if f.jobs, err = x.started(ctx, f); err != nil || !x.policy.exports(len(needed), len(f.jobs) > 0, x.vbc.Quota()) {
+	worth := func(recordings int) bool { return x.policy.exports(recordings, len(f.jobs) > 0, x.vbc.Quota()) }
+	if !worth(len(f.todo)) { // nor fewer: that spares reading them
+		return nil
+	}
+	needed, err := x.needed(f)
+	if err != nil || !worth(len(needed)) {
 		return err
 	}
 	err = x.exportSlice(ctx, f, needed)

@@ -55,8 +55,8 @@ type leased struct {
 
 func (l *leased) Lease() manifest.Lease { return l.lease }
 
-func (l *leased) Unheld(ctx context.Context, r vbc.Recording) error {
-	err := l.Manifest.Unheld(ctx, r)
+func (l *leased) Deletable(ctx context.Context, r vbc.Recording) error {
+	err := l.Manifest.Deletable(ctx, r)
 	if l.lease.answers != nil {
 		l.lease.answers()
 	}

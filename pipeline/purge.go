@@ -153,10 +153,7 @@ func (r *run) stillJustified(ctx context.Context, ev evidence.Verified) error {
 	if err := r.inTime(ev); err != nil {
 		return err
 	}
-	if err := r.unrefuted(ctx, ev.Recording()); err != nil {
-		return err
-	}
-	if err := r.manifest.Unheld(ctx, ev.Recording()); err != nil {
+	if err := r.manifest.Deletable(ctx, ev.Recording()); err != nil {
 		return err
 	}
 	return r.inTime(ev)
@@ -168,16 +165,6 @@ func (r *run) inTime(ev evidence.Verified) error {
 		return err
 	}
 	return ev.Fresh()
-}
-
-// unrefuted is a *manifest.RefutedError if the manifest says of a copy that it was found
-// wrong. The intent looks by itself; this is for afterwards.
-func (r *run) unrefuted(ctx context.Context, of vbc.Recording) error {
-	row, err := r.manifest.Row(ctx, of.Key(), of.Nth)
-	if err == nil && row.Refuted {
-		err = &manifest.RefutedError{Recording: of}
-	}
-	return err
 }
 
 // refuted has a copy read before anything else is done about it: somebody who has played

@@ -158,6 +158,7 @@ func (t *transfer) put(audio *vbc.Audio, count func(int)) (storage.Object, error
 	defer audio.Close()
 	rec := t.row.Recording
 	src := newSource(audio, count)
+	defer src.done()
 	kind, err := src.format()
 	if t.odd = nil; t.mayBeOdd(err) {
 		kind, t.odd, err = unknownFormat, err, nil

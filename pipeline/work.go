@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/vbcvault/vbcvault/pipeline/evidence"
@@ -177,7 +178,9 @@ var setbacks = []struct {
 // advance leads a recording on, step by step.
 func (r *run) advance(ctx context.Context, row *item) error {
 	for s := r.next(row); s.do != nil; s = r.next(row) {
-		r.log.Debug("next step", "recording", row.Recording.String(), "step", s.name)
+		if r.log.Enabled(ctx, slog.LevelDebug) { // else its name is put together for nobody, seven times on its way
+			r.log.Debug("next step", "recording", row.Recording.String(), "step", s.name)
+		}
 		err := s.do(ctx, row)
 		for _, back := range setbacks {
 			if back.met(err) {

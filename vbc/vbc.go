@@ -84,50 +84,100 @@ func (r Recording) Same(o Recording) bool {
 // wireRecording is strict about nothing: the vendor's own examples show
 // id-like fields as numbers and as strings.
 type wireRecording struct {
-	ID          loose           `json:"id"`
-	Start       loose           `json:"start"`
-	Duration    loose           `json:"duration"`
-	Size        loose           `json:"file_size_in_bytes"`
-	DownloadURL loose           `json:"download_url"`
-	FileName    loose           `json:"file_name"`
-	CallID      loose           `json:"call_id"`
-	Direction   loose           `json:"call_direction"`
-	CallerID    loose           `json:"caller_id"`
-	DNIS        loose           `json:"dnis"`
-	CNAM        loose           `json:"cnam"`
-	Extensions  looseList       `json:"extensions"`
-	RuleIDs     looseList       `json:"rule_ids"`
-	Links       json.RawMessage `json:"_links"`
+	id, start, duration, size, downloadURL, fileName, callID loose
+	direction, callerID, dnis, cnam                          loose
+	extensions, ruleIDs                                      looseList
+	links                                                    []byte
+}
+
+// parse takes all of it out of an object.
+func (w *wireRecording) parse(object []byte) {
+	texts := []struct {
+		name string
+		to   *loose
+	}{
+		{"id", &w.id}, {"start", &w.start}, {"duration", &w.duration}, {"file_size_in_bytes", &w.size}, {"download_url", &w.downloadURL},
+		{"file_name", &w.fileName}, {"call_id", &w.callID}, {"call_direction", &w.direction}, {"caller_id", &w.callerID}, {"dnis", &w.dnis}, {"cnam", &w.cnam},
+	}
+member:
+	for name, value := range members(object) {
+		for _, t := range texts {
+			if is(name, t.name) {
+				t.to.set(value)
+				continue member
+			}
+		}
+		switch {
+		case is(name, "extensions"):
+			w.extensions.add(value)
+		case is(name, "rule_ids"):
+			w.ruleIDs.add(value)
+		case is(name, "_links"):
+			w.links = value
+		}
+	}
+}
+
+// self is where the recording's own link leads, "" = nowhere.
+func (w *wireRecording) self() (href loose) {
+	for name, value := range members(w.links) {
+		if !is(name, "self") {
+			continue
+		}
+		if value[0] != '{' && value[0] != 'n' {
+			return ""
+		}
+		for name, value := range members(value) {
+			switch {
+			case !is(name, "href") || value[0] == 'n':
+			case value[0] != '"':
+				return ""
+			default:
+				href.set(value)
+			}
+		}
+	}
+	return href
 }
 
 // loose is a JSON string or number as text; everything else is "".
 type loose string
 
 func (l *loose) UnmarshalJSON(b []byte) error {
-	var s string
-	var n json.Number
-	switch {
-	case json.Unmarshal(b, &s) == nil:
-		*l = loose(s)
-	case json.Unmarshal(b, &n) == nil:
-		*l = loose(n)
+	if len(b) > 0 {
+		l.set(b)
 	}
 	return nil
+}
+
+// set takes over a value that says something.
+func (l *loose) set(value []byte) {
+	switch c := value[0]; {
+	case c == '"':
+		*l = loose(unquoted(value))
+	case c == '-' || c >= '0' && c <= '9':
+		*l = loose(value)
+	case c == 'n':
+		*l = ""
+	}
 }
 
 // looseList is a JSON array of them, or one alone. What is neither is "".
 type looseList []string
 
-func (l *looseList) UnmarshalJSON(b []byte) error {
-	var items []loose
-	if json.Unmarshal(b, &items) != nil {
-		items = make([]loose, 1)
-		_ = items[0].UnmarshalJSON(b) // never fails
+// add adds what a value says.
+func (l *looseList) add(value []byte) {
+	if value[0] == 'n' {
+		return
 	}
-	for _, item := range items {
+	if value[0] != '[' {
+		value = append(append([]byte{'['}, value...), ']')
+	}
+	for element := range elements(value) {
+		var item loose
+		item.set(element)
 		*l = append(*l, string(item))
 	}
-	return nil
 }
 
 // MaxRecording is how many bytes of JSON one recording may have; they are about
@@ -141,31 +191,23 @@ const MaxRecording = 1 << 20
 // can't do without, the answer's Unreadable says why.
 func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 	r := Recording{Kind: kind, Size: -1, Duration: -1, Raw: raw}
-	var w wireRecording
-	if err := json.Unmarshal(raw, &w); err != nil {
+	if !object(raw) {
 		r.Unreadable = "it is not a JSON object"
 		return r
 	}
-	var self string
-	var links struct {
-		Self struct {
-			Href string `json:"href"`
-		} `json:"self"`
-	}
-	if json.Unmarshal(w.Links, &links) == nil {
-		self = links.Self.Href
-	}
+	var w wireRecording
+	w.parse(raw)
 	var linked string
-	r.Account, linked = parseSelfLink(self)
+	r.Account, linked = parseSelfLink(string(w.self()))
 	r.Owner = ownerOf(kind, user)
 	if kind == OnDemand && r.Owner == "" {
 		r.Owner = linked
 	}
 
-	r.FileName = string(w.FileName)
-	id, err := strconv.ParseInt(string(w.ID), 10, 64)
+	r.FileName = string(w.fileName)
+	id, err := strconv.ParseInt(string(w.id), 10, 64)
 	if err != nil || id <= 0 {
-		r.Unreadable = fmt.Sprintf("its id %.40q is not a number", string(w.ID))
+		r.Unreadable = fmt.Sprintf("its id %.40q is not a number", string(w.id))
 		return r
 	}
 	r.ID = id
@@ -173,19 +215,19 @@ func ParseRecording(kind Kind, user string, raw json.RawMessage) Recording {
 		r.Unreadable = fmt.Sprintf("VBC shows it in the listing of user %s, but its link names user %s", r.Owner, linked)
 		return r
 	}
-	if r.Start, err = ParseTime(string(w.Start)); err != nil {
-		r.Unreadable = fmt.Sprintf("its start %.40q is not a time", string(w.Start))
+	if r.Start, err = ParseTime(string(w.start)); err != nil {
+		r.Unreadable = fmt.Sprintf("its start %.40q is not a time", string(w.start))
 		return r
 	}
-	if ms, err := strconv.ParseInt(string(w.Duration), 10, 64); err == nil && ms >= 0 && ms < 1<<40 {
+	if ms, err := strconv.ParseInt(string(w.duration), 10, 64); err == nil && ms >= 0 && ms < 1<<40 {
 		r.Duration = time.Duration(ms) * time.Millisecond
 	}
-	if n, err := strconv.ParseInt(string(w.Size), 10, 64); err == nil && n >= 0 {
+	if n, err := strconv.ParseInt(string(w.size), 10, 64); err == nil && n >= 0 {
 		r.Size = n
 	}
-	r.DownloadURL, r.CallID = string(w.DownloadURL), string(w.CallID)
-	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.Direction), string(w.CallerID), string(w.DNIS), string(w.CNAM)
-	r.Extensions, r.RuleIDs = w.Extensions, w.RuleIDs
+	r.DownloadURL, r.CallID = string(w.downloadURL), string(w.callID)
+	r.Direction, r.CallerID, r.DNIS, r.CNAM = string(w.direction), string(w.callerID), string(w.dnis), string(w.cnam)
+	r.Extensions, r.RuleIDs = w.extensions, w.ruleIDs
 	if len(raw) > MaxRecording {
 		r.Unreadable = fmt.Sprintf("its JSON has %d bytes; more than %d could not be read back from an archive", len(raw), MaxRecording)
 	}

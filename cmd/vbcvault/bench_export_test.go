@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,34 +30,6 @@ func (w *world) peakUntilEnd(cmd *exec.Cmd) (peak int64) {
 			}
 			return peak
 		case <-look.C:
-		}
-	}
-}
-
-// BenchmarkExport says what it costs to write the catalogue of so many
-// recordings. What it prints is for benchstat.
-func BenchmarkExport(b *testing.B) {
-	for _, format := range []string{"csv", "jsonl", "parquet"} {
-		var perRow float64 // of the smallest
-		for n := 10_000; n <= *largest; n *= 10 {
-			b.Run(fmt.Sprintf("%s/recordings=%d", format, n), func(b *testing.B) {
-				w, path := night(b, n)
-				for range b.N {
-					out := filepath.Join(b.TempDir(), "catalog")
-					begin := time.Now()
-					peak := w.peakUntilEnd(w.command("export", "--manifest", path, "--format", format, "--out", out))
-					row := float64(time.Since(begin).Nanoseconds()) / float64(n)
-					if n == 10_000 {
-						perRow = row
-					}
-					b.ReportMetric(row/1000, "µs/recording")
-					b.ReportMetric(row/perRow, "x-smallest")
-					b.ReportMetric(float64(peak)/(1<<20), "MiB-peak")
-					if st, err := os.Stat(out); err == nil {
-						b.ReportMetric(float64(st.Size())/float64(n), "B/recording")
-					}
-				}
-			})
 		}
 	}
 }

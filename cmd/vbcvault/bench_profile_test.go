@@ -20,7 +20,7 @@ func profiled(dir string) {
 	runtime.MemProfileRate = 64 << 10
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	finish, err := StartProfile(dir)
+	finish, err := startProfile(dir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -30,8 +30,8 @@ func profiled(dir string) {
 	os.Exit(code)
 }
 
-// StartProfile begins profiles, which finish writes.
-func StartProfile(dir string) (finish func(), err error) {
+// startProfile begins profiles, which finish writes.
+func startProfile(dir string) (finish func(), err error) {
 	create := func(kind string) (*os.File, error) {
 		return os.Create(filepath.Join(dir, fmt.Sprintf("%s.%d", kind, os.Getpid())))
 	}

@@ -30,6 +30,12 @@ const rareCaller, rareName, rareExtension = "12015550199", "ZEBEDEE QUARTZ", "99
 // with a transcript; of the rest, one in five has one of a few hundred thousand names.
 func (w *world) history(path string, n int, until time.Time) {
 	w.t.Helper()
+	w.historyIn(path, n, until, "CASE i % 2 WHEN 0 THEN 'purged' ELSE 'verified' END")
+}
+
+// historyIn is history with recordings in the states that an expression says.
+func (w *world) historyIn(path string, n int, until time.Time, states string) {
+	w.t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		w.t.Fatal(err)
@@ -49,11 +55,11 @@ func (w *world) history(path string, n int, until time.Time) {
 					'"caller_id":"' || iif(rare, '%[3]s', 17320000000 + iif(i %% 3, i %% 100, i * 7919 %% 1000003)) || '",' ||
 					'"cnam":"' || iif(rare, '%[4]s', iif(i %% 5 = 4, 'CUSTOMER ' || (i * 7919 %% 300007), json_extract('["SMITH JOHN","ACME INC","WIRELESS CALLER","Garcia Maria","NEW YORK NY"]', '$[' || (i * 31 %% 5) || ']') || ' ' || (i %% 8))) || '",' ||
 					'"dnis":"1212555' || printf('%%04d', i %% 30) || '","extensions":["' || iif(rare, '%[5]s', 100 + i * 13 %% 200) || '"],"rule_ids":[1989]}',
-				CASE i %% 2 WHEN 0 THEN 'purged' ELSE 'verified' END,
+				%[6]s,
 				'{"key":"account=549825/kind=company/' || i || '.mp3","size":' || (2 * ms) || ',"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
 				'{"key":"account=549825/kind=company/' || i || '.json","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}',
 				iif(rare, '{"key":"account=549825/kind=company/' || i || '.transcript.txt","size":900,"sha256":"' || printf('%%064x', i + 1) || '","etag":"x"}', ''), 1, 1, 1 FROM call`,
-			n, first, rareCaller, rareName, rareExtension),
+			n, first, rareCaller, rareName, rareExtension, states),
 		fmt.Sprintf("INSERT OR REPLACE INTO listing VALUES ('company', '', '', 0, %d, %d)", until.UnixMilli(), time.Now().UnixMilli()),
 	} {
 		if _, err := db.Exec(text); err != nil {
@@ -84,10 +90,17 @@ func night(t testing.TB, n int) (w *world, path string) {
 // become old enough, and says when that was.
 func (w *world) historyOf(path string, n int) (until time.Time) {
 	w.t.Helper()
+	until = w.beginning(path)
+	w.history(path, n, until)
+	return until
+}
+
+// beginning makes a manifest with one recording, and says where others may follow.
+func (w *world) beginning(path string) (until time.Time) {
+	w.t.Helper()
 	until = time.Now().UTC().Truncate(time.Minute).AddDate(0, 0, -91)
 	w.account.Add(oldest(until))
 	w.want(w.archive("--older-than", "90d", "--manifest", path), 0, map[string]int{"archived": 1})
-	w.history(path, n, until)
 	return until
 }
 
@@ -106,41 +119,63 @@ func (w *world) nextHour(until time.Time) {
 	w.account.ResetCounts()
 }
 
-// BenchmarkManifest says what a manifest of so many recordings costs a
-// night's run, status, and whoever opens it. What it prints is for benchstat.
+// migrated is how many recordings BenchmarkManifest archives and deletes on top of a
+// history.
+const migrated = 1000
+
+// BenchmarkManifest says what a manifest of so many recordings costs whoever works with
+// it: a migration that goes on, a night, the catalogue, status.
 func BenchmarkManifest(b *testing.B) {
-	for n := 10_000; n <= *largest; n *= 10 {
+	var s scale
+	for _, n := range sizes() {
 		b.Run(fmt.Sprintf("recordings=%d", n), func(b *testing.B) {
-			w, path := night(b, n)
-			if st, err := os.Stat(path); err == nil {
-				b.ReportMetric(float64(st.Size())/(1<<20), "MiB-on-disk")
-			}
 			for range b.N {
-				timed := func(unit string, do func()) {
-					begin := time.Now()
-					do()
-					b.ReportMetric(float64(time.Since(begin).Microseconds())/1000, unit)
-				}
-				timed("ms-open", func() {
-					m, err := sqlite.Open(b.Context(), path)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if err := m.Close(); err != nil {
-						b.Fatal(err)
-					}
-				})
-				timed("ms-status", func() { w.want(w.run("status", "--manifest", path), 0, nil) })
-				cmd := w.command("archive", "--to", w.to, "--json", "--older-than", "90d", "--manifest", path)
-				peak := w.watchPeak(cmd, isAudio)
-				timed("ms-night", func() { w.want(w.finish(cmd), 0, map[string]int{"failed": 0}) })
-				if peak.Load() > 0 {
-					b.ReportMetric(float64(peak.Load())/(1<<20), "MiB-peak")
-				}
-				b.ReportMetric(float64(w.account.Counts().Total), "vbc-requests")
+				historyCosts(b, &s, n)
 			}
 		})
 	}
+	s.print()
+}
+
+func historyCosts(b *testing.B, s *scale, n int) {
+	w := newWorld(b, vbctest.Config{}).inDir()
+	path := filepath.Join(w.state, "m")
+	until := w.beginning(path)
+	w.historyIn(path, n, until, "'purged'")
+	w.want(w.archive("--older-than", "90d", "--manifest", path, "--delete"), 0, nil)
+	run := func(what, unit string, units float64, args ...string) {
+		c, _ := w.costOf(w.command(append(args, "--manifest", path)...))
+		s.note(b, what, unit, n, units, c)
+	}
+	// more has so many at VBC that are newer than all before.
+	at, id := until, int64(2)
+	more := func(n int) {
+		for range n {
+			w.account.Add(vbctest.Recording{ID: id, Start: at, Size: 20_000})
+			at, id = at.Add(time.Minute), id+1
+		}
+		w.account.ResetCounts()
+	}
+	archive := []string{"archive", "--to", w.to, "--older-than", "90d", "--delete", "--progress", "none", "--log-level", "warn"}
+	more(migrated)
+	run("migration of 1,000 more", "new recording", migrated, archive...)
+	if deleted := len(w.account.Deleted()); deleted != migrated+1 {
+		b.Fatalf("%d were deleted", deleted)
+	}
+	more(10)
+	run("night with 10 new ones", "new recording", 10, archive...)
+	b.ReportMetric(float64(w.account.Counts().Total), "vbc-requests")
+	run("the first catalogue", "recording", float64(n), append(archive, "--catalog")...)
+	more(10)
+	// The file of the month that they are in is made anew.
+	month := at.Add(-10 * time.Minute)
+	first := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
+	in := min(float64(n), max(0, until.Sub(first).Seconds()/30)) + migrated
+	run("night with the catalogue", "recording of the month", in, append(archive, "--catalog")...)
+	for _, format := range []string{"csv", "jsonl", "parquet"} {
+		run("export to "+format, "recording", float64(n), "export", "--format", format, "--out", filepath.Join(b.TempDir(), "catalog"))
+	}
+	run("status", "command", 1, "status")
 }
 
 // A night costs in proportion to what is new, and not to the history.

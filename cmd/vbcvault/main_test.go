@@ -39,32 +39,24 @@ func (w *world) built() *world {
 	return w
 }
 
-var buildOnce = sync.OnceValues(func() (string, error) {
-	name := filepath.Join(shared, "built")
-	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
-	}
-	return name, err
-})
+var buildOnce = building("built", ".")
+
+// building builds a program of this module once, at its first call.
+func building(name, pkg string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(shared, name)
+		out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("build %s: %w: %s", pkg, err, out)
+		}
+		return path, err
+	})
+}
 
 // shared is a directory for what tests share.
 var shared string
 
 func TestMain(m *testing.M) {
-	if name := os.Getenv(loopEnv); name != "" {
-		if dir := os.Getenv(vbcvault.Profile); dir != "" {
-			finish, err := vbcvault.StartProfile(dir)
-			if err == nil {
-				defer finish()
-			}
-		}
-		if err := runLoop(name); err != nil {
-			fmt.Fprintln(os.Stderr, name+":", err)
-			os.Exit(1)
-		}
-		return
-	}
 	testscript.Main(suite{m}, map[string]func(){"vbcvault": vbcvault.Main})
 }
 

@@ -52,5 +52,8 @@ func Main() {
 	if dir := os.Getenv(Profile); dir != "" {
 		profiled(dir)
 	}
+	if file := os.Getenv(Count); file != "" {
+		counting(file)
+	}
 	main()
 }

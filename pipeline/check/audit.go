@@ -110,7 +110,7 @@ type auditor struct {
 	taken      []manifest.Piece
 
 	own     ownLog
-	stories stories
+	aside   aside            // what logs and rows say of recordings
 	seen    []receipt.Entry  // of type Seen, in the own log and in those that a known key has signed
 	covered map[string]int64 // entries of other logs that the own one has confirmed, by chain; 0 = not as it is now
 	texts   []text
@@ -122,9 +122,11 @@ type auditor struct {
 // Audit checks what the manifest's log says, against the manifest's rows and holds,
 // and with a store against all that lies there, other manifests' logs included. What
 // is expected are checkpoints that somebody has kept. It changes nothing, and may be
-// called while a run is using the manifest. Memory is bounded by some hundred bytes
-// for each recording. The error says that something couldn't be read; receipts that
-// can't be believed are no error but a finding.
+// called while a run is using the manifest. Memory doesn't depend on how many recordings
+// there are: what is said of them is sorted by recording in a temporary file, some
+// hundred bytes for each, if there are more than some thousands. The error says that
+// something couldn't be read, or that file not be written; receipts that can't be
+// believed are no error but a finding.
 func Audit(ctx context.Context, m Manifest, store storage.Store, expect ...string) (AuditResult, error) {
 	bound, err := m.Binding(ctx)
 	if err != nil {
@@ -132,7 +134,8 @@ func Audit(ctx context.Context, m Manifest, store storage.Store, expect ...strin
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	r := AuditResult{At: now, Account: bound.Account, Destination: bound.Destination, Stored: -1}
-	a := &auditor{AuditResult: &r, m: m, store: store, covered: map[string]int64{}, stories: newStories()}
+	a := &auditor{AuditResult: &r, m: m, store: store, covered: map[string]int64{}}
+	defer a.aside.Close()
 	if r.Account == "" {
 		a.store = nil
 	}

@@ -12,32 +12,22 @@ import (
 
 // compareStories names recordings that the own log knows as deleted or erased, and of
 // which there is no row; and erasures that have an end alone.
-func (a *auditor) compareStories(ctx context.Context) error {
-	missing := func(s story) bool {
-		return s.rows == 0 && !s.said(loose) && (s.last == gone || s.last == beingErased || s.last == erased)
-	}
-	unbegun := func(s story) bool { return s.said(wasErased) && s.flags&(wasBeingErased|beingErasedUnsigned) == 0 }
-	var lost, ended int64
-	for _, s := range a.stories.of {
-		if missing(s) {
-			lost++
-		}
-		if unbegun(s) {
-			ended++
-		}
-	}
-	if lost+ended == 0 {
+func (a *auditor) compareStories(ctx context.Context, v *verdict) error {
+	if v.missing.count+v.unbegun.count == 0 {
 		return nil
+	}
+	in := func(f firsts[identity], i identity) bool {
+		return slices.ContainsFunc(f.first, func(o ordered[identity]) bool { return o.is == i })
 	}
 	named := map[string]int{}
 	name := func(e receipt.Entry, start int64) {
-		s := a.stories.of[identityOf(e.Kind, e.Owner, e.ID, start)]
+		i := identityOf(e.Kind, e.Owner, e.ID, start)
 		ends := e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere || e.Type == receipt.Erased
-		if missing(s) && ends && e.Chain == a.Chain && named[code.RowMissing] < namedRows {
+		if ends && e.Chain == a.Chain && named[code.RowMissing] < namedRows && in(v.missing, i) {
 			named[code.RowMissing]++
 			a.wrong(code.RowMissing, e.Chain, "entry %d: %s has a receipt, and is missing in the manifest", e.Seq, e.Recording())
 		}
-		if unbegun(s) && e.Type == receipt.Erased && named[code.NoErasing] < namedRows {
+		if e.Type == receipt.Erased && named[code.NoErasing] < namedRows && in(v.unbegun, i) {
 			named[code.NoErasing]++
 			a.wrong(code.NoErasing, e.Chain, "entry %d: the erasure of %s has an end and no beginning", e.Seq, e.Recording())
 		}
@@ -45,7 +35,7 @@ func (a *auditor) compareStories(ctx context.Context) error {
 	if err := a.everyEntry(ctx, name); err != nil {
 		return err
 	}
-	all := map[string]int64{code.RowMissing: lost, code.NoErasing: ended}
+	all := map[string]int64{code.RowMissing: v.missing.count, code.NoErasing: v.unbegun.count}
 	for _, c := range slices.Sorted(maps.Keys(all)) { // so that two reports of the same are the same
 		if named[c] == namedRows && all[c] > namedRows {
 			a.wrong(c, a.Chain, "%s: %d in all", c, all[c])

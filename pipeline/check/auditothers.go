@@ -100,7 +100,7 @@ func howToTrust(g *ledger.Log) string {
 		"whose name is " + g.Claims
 }
 
-// readOther takes the entries of a log into the stories: of the own log, those that the
+// readOther puts aside what the entries of a log say: of the own log, those that the
 // manifest lacks.
 func (a *auditor) readOther(ctx context.Context, g *ledger.Log) error {
 	intents := openIntents{}
@@ -131,7 +131,9 @@ func (a *auditor) readOther(ctx context.Context, g *ledger.Log) error {
 			continue // or another end's, which is named
 		}
 		from := source{signed: line.Signed || e.Seq <= a.covered[g.Chain]}
-		a.stories.tell(e, start, from)
+		if err := a.aside.tell(e, start, from, false); err != nil {
+			return err
+		}
 		if line.Signed && from.signed {
 			a.note(e, from)
 		}

@@ -53,7 +53,9 @@ func (a *auditor) readOwn(ctx context.Context) error {
 		if _, wanted := own.at[own.Last]; wanted {
 			own.at[own.Last] = reached{own.Head, own.tree.Root()}
 		}
-		a.take(e, false)
+		if err := a.take(e, false); err != nil {
+			return err
+		}
 	}
 	a.Entries, a.Head, a.Root, a.Open = own.Last, own.Head, own.tree.Root(), own.intents.count()
 	return a.checkTree(ctx)
@@ -61,43 +63,42 @@ func (a *auditor) readOwn(ctx context.Context) error {
 
 // take takes one entry of the own log. late says that a run has added it since the
 // audit began.
-func (a *auditor) take(e receipt.Entry, late bool) {
+func (a *auditor) take(e receipt.Entry, late bool) error {
 	a.underLease(e)
 	var size int64
-	var intended, again bool
+	intended := true
 	start := startOf(e)
 	switch e.Type {
 	case receipt.Intent:
 		a.own.intents.open(e)
 	case receipt.Result:
 		start, size, intended = a.own.intents.end(e)
-		again = !intended && a.stories.goneAgain(e, start)
 	case receipt.Signing:
 		// What is before it was written by an earlier program, which didn't note what
 		// it took over.
-		a.stories.loosen()
+		if err := a.aside.loosen(); err != nil {
+			return err
+		}
 	case receipt.Seen:
 		a.seen = append(a.seen, e)
 	}
-	if !late && !again {
+	// Whether it says only once more what an earlier one has proven is known when all
+	// about the recording is together: see replay.
+	unproven := !late && !intended && e.Audio == nil && (e.Outcome == receipt.Deleted || e.Outcome == receipt.NotThere)
+	if !late && !unproven {
 		a.count(e, size, intended)
 	}
 	from := source{own: true, signed: true, loose: late || !a.own.binds || a.takenOver(e.Seq)}
-	a.stories.tell(e, start, from)
+	if err := a.aside.tell(e, start, from, unproven); err != nil {
+		return err
+	}
 	a.note(e, from)
 	a.noteListening(e, claim{seq: e.Seq, chain: e.Chain, own: true, late: late}, true)
+	return nil
 }
 
 func (a *auditor) takenOver(seq int64) bool {
 	return slices.ContainsFunc(a.taken, func(p manifest.Piece) bool { return p.First <= seq && seq <= p.Last })
-}
-
-// loosen has nothing that was told before bind a row.
-func (all stories) loosen() {
-	for i, s := range all.of {
-		s.flags |= loose
-		all.of[i] = s
-	}
 }
 
 // wanted are the entries of the own log at which somebody else says how far it had

@@ -1,110 +1,58 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/vbcvault/vbcvault/pipeline/code"
-	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
-
-// What is named one by one of each kind; the rest is counted.
-const (
-	namedRows    = 10
-	rememberRows = 10_000
-)
-
-// suspect is a row that speaks against the receipts, as it was when it was read.
-type suspect struct {
-	identity
-	state       manifest.State
-	code, means string
-}
-
-// suspects are those rows, few of them in memory.
-type suspects struct {
-	all  []suspect
-	more map[string]int64 // beyond these, by code
-}
-
-func (s *suspects) add(i identity, state manifest.State, code, format string, args ...any) {
-	if len(s.all) < rememberRows {
-		s.all = append(s.all, suspect{i, state, code, fmt.Sprintf(format, args...)})
-		return
-	}
-	if s.more == nil {
-		s.more = map[string]int64{}
-	}
-	s.more[code]++
-}
 
 // compareRows compares each row with what the logs say of it, and the other way
 // round. Entries that a run has added meanwhile are read at the end: what was wrong
 // without them, and isn't with them, wasn't.
 func (a *auditor) compareRows(ctx context.Context) error {
-	if a.own.broken {
-		return nil // and named; nobody knows what the log says
-	}
-	var wrong suspects
-	var unsigned, strange int64
-	relies := false // on another log
-	for row, err := range a.m.InOrder(ctx) {
-		if err != nil {
-			return err
-		}
-		i := identityOf(row.Kind, row.Owner, row.ID, row.Start.Unix())
-		s, ok := a.stories.of[i]
-		if row.State == manifest.Purged || row.State == manifest.Erasing || row.State == manifest.Erased {
-			switch vouchedBy(s, row.State) {
-			case nobody:
-				wrong.add(i, row.State, code.NoReceipt,
-					"%s is %s in the manifest, and no receipt says so", row.Recording, row.State)
-			case unsignedOnly:
-				unsigned++
-			default:
-				relies = relies || s.last == nothing
+	if !a.own.broken { // else it is named; nobody knows what the log says
+		for row, err := range a.m.InOrder(ctx) {
+			if err == nil {
+				err = a.aside.row(row)
+			}
+			if err != nil {
+				return err
 			}
 		}
-		if why := a.stories.differs(i, s, row); why != "" {
-			wrong.add(i, row.State, code.RowChanged,
-				"the %s of %s in the manifest is not the one that its receipt names", why, row.Recording)
+		if err := a.catchUp(ctx); err != nil {
+			return err
 		}
-		if !ok {
-			continue
-		}
-		switch {
-		case s.fitsTo(row.State):
-			s.flags |= fits
-		case s.said(loose):
-			strange++
-			s.flags |= fits
-		default:
-			wrong.add(i, row.State, code.RowState,
-				"%s is %s in the manifest, and the last receipt says that it %s", row.Recording, row.State, s.last)
-		}
-		s.rows = min(s.rows, 254) + 1
-		a.stories.of[i] = s
 	}
-	if err := a.catchUp(ctx); err != nil {
+	var v verdict
+	if err := a.aside.replay(&v); err != nil {
 		return err
 	}
-	if unsigned > 0 {
+	slices.Sort(v.unproven)
+	for _, order := range v.unproven {
+		a.count(a.aside.unproven[order], 0, false)
+	}
+	if a.own.broken {
+		return nil
+	}
+	if v.unsigned > 0 {
 		a.remark(code.UnsignedDeletion, "",
 			"recordings that were deleted or erased, and whose receipts no known key has signed, as in the "+
-				"logs of earlier versions: %d", unsigned)
+				"logs of earlier versions: %d", v.unsigned)
 	}
-	if strange > 0 {
+	if v.strange > 0 {
 		a.remark(code.Unsettled, a.Chain,
 			"recordings whose receipts were copied from the archive after a restore, or written by an "+
 				"earlier version, and whose state in the manifest is older: %d; the next run with --delete "+
-				"settles this", strange)
+				"settles this", v.strange)
 	}
-	a.nameRows(wrong)
-	if relies {
+	a.nameRows(&v)
+	if v.relies {
 		a.anotherLog()
 	}
-	return a.compareStories(ctx)
+	return a.compareStories(ctx, &v)
 }
 
 // catchUp reads what was added to the own log since.
@@ -119,121 +67,92 @@ func (a *auditor) catchUp(ctx context.Context) error {
 			a.wrong(code.LogChanged, own.ID, "manifest: %v", err)
 			return nil
 		}
-		a.take(e, true)
+		if err := a.take(e, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// Who says that what a row says has happened.
-const (
-	nobody = iota
-	unsignedOnly
-	known
-)
+// namedRows is how many are named one by one of each kind; the rest is counted.
+const namedRows = 10
 
-func vouchedBy(s story, state manifest.State) int {
-	flag := wasGone
-	switch state {
-	case manifest.Erasing:
-		flag = wasBeingErased
-	case manifest.Erased:
-		flag = wasErased
-	}
-	switch {
-	case s.said(flag):
-		return known
-	case s.said(flag << unsignedShift):
-		return unsignedOnly
-	}
-	return nobody
+// verdict is what rows and logs come to, side by side.
+type verdict struct {
+	unsigned, strange int64
+	relies            bool     // on another log
+	unproven          []uint64 // see told.unproven: those that nothing has proven
+
+	wrong map[string]*firsts[suspect] // rows, by code
+
+	missing firsts[identity] // recordings of which there should be a row, by the entry that says so
+	unbegun firsts[identity] // whose erasure has an end and no beginning, by the entry of the end
 }
 
-// fitsTo reports whether a state may follow on what the own log says last.
-func (s story) fitsTo(state manifest.State) bool {
-	done := state == manifest.Purged || state == manifest.Erasing || state == manifest.Erased
-	switch s.last {
-	case intended, back:
-		return !done
-	case gone:
-		return done
-	case beingErased:
-		return state == manifest.Erasing || state == manifest.Erased
-	case erased:
-		return state == manifest.Erased
-	}
-	return true
+// firsts counts things, and has those that come first.
+type firsts[T any] struct {
+	count int64
+	first []ordered[T]
 }
 
-// String is what is said, behind "it".
-func (w word) String() string {
-	return [...]string{
-		"is unknown", "is to be deleted at VBC", "is no longer at VBC", "is still at VBC", "is being erased", "is erased",
-	}[w]
+type ordered[T any] struct {
+	order uint64
+	is    T
 }
 
-// differs says what of a copy is not what the own log names, "" if nothing is. A copy
-// that VBC can still replace may be another one.
-func (all stories) differs(i identity, s story, row manifest.Row) string {
-	if s.last != gone && s.last != beingErased && s.last != erased || !s.said(ownCopy) || s.said(loose) {
-		return ""
+// add takes one; order 0 is only counted.
+func (f *firsts[T]) add(order uint64, is T) {
+	f.count++
+	if order == 0 {
+		return
 	}
-	c := row.Copy
-	if !c.Known() && row.State != manifest.Purged {
-		return "" // an erasure of what never had one
+	one := ordered[T]{order, is}
+	i, _ := slices.BinarySearchFunc(f.first, one, func(x, y ordered[T]) int { return cmp.Compare(x.order, y.order) })
+	if f.first = slices.Insert(f.first, i, one); len(f.first) > namedRows {
+		f.first = f.first[:namedRows]
 	}
-	sum := sumOf(c.Audio, c.Sidecar)
-	switch {
-	case !s.fitsTo(row.State): // which is named, or it is another recording's
-	case s.said(several):
-		if !slices.Contains(all.copies[i], sum) {
-			return "copy"
-		}
-	case s.copy != sum:
-		return "copy"
-	case s.text != 0 && s.text != uint32(sumOf(c.Transcript))|1:
-		return "transcript"
-	}
-	return ""
 }
 
-// nameRows names the rows that are still wrong with all that was added since.
-func (a *auditor) nameRows(wrong suspects) {
-	named := map[string]int64{}
-	offline := int64(0)
-	for _, w := range wrong.all {
-		if a.stories.of[w.identity].clears(w) {
-			continue
-		}
-		if w.code == code.NoReceipt && a.store == nil && a.mayBeElsewhere() {
-			offline++
-			continue
-		}
-		if named[w.code]++; named[w.code] <= namedRows {
-			a.wrong(w.code, a.Chain, "%s", w.means)
-		}
+// suspect is a row that speaks against the receipts, as it was when it was read.
+type suspect struct {
+	rowSaid
+	code string
+	why  string // what of the copy differs, or what the last receipt says
+}
+
+// String is what it means.
+func (s suspect) String() string {
+	switch s.code {
+	case code.NoReceipt:
+		return fmt.Sprintf("%s is %s in the manifest, and no receipt says so", s.key, s.state)
+	case code.RowChanged:
+		return fmt.Sprintf("the %s of %s in the manifest is not the one that its receipt names", s.why, s.key)
 	}
-	if offline > 0 {
+	return fmt.Sprintf("%s is %s in the manifest, and the last receipt says that it %s", s.key, s.state, s.why)
+}
+
+// nameRows names the rows that are wrong.
+func (a *auditor) nameRows(v *verdict) {
+	if w := v.wrong[code.NoReceipt]; w != nil && a.store == nil && a.mayBeElsewhere() {
 		a.remark(code.Elsewhere, "",
-			"recordings whose receipts are in other logs, which --offline does not check: %d",
-			offline+wrong.more[code.NoReceipt])
-		delete(wrong.more, code.NoReceipt)
+			"recordings whose receipts are in other logs, which --offline does not check: %d", w.count)
+		delete(v.wrong, code.NoReceipt)
+	}
+	var named []ordered[suspect]
+	for _, c := range []string{code.NoReceipt, code.RowChanged, code.RowState} {
+		if v.wrong[c] != nil {
+			named = append(named, v.wrong[c].first...)
+		}
+	}
+	slices.SortStableFunc(named, func(x, y ordered[suspect]) int { return cmp.Compare(x.order, y.order) })
+	for _, w := range named {
+		a.wrong(w.is.code, a.Chain, "%s", w.is)
 	}
 	for _, c := range []string{code.NoReceipt, code.RowChanged, code.RowState} {
-		if rest := named[c] - namedRows + wrong.more[c]; rest > 0 && named[c] > 0 {
-			a.wrong(c, a.Chain, "%s: %d more recordings", c, rest)
+		if w := v.wrong[c]; w != nil && w.count > namedRows {
+			a.wrong(c, a.Chain, "%s: %d more recordings", c, w.count-namedRows)
 		}
 	}
-}
-
-// clears reports whether a row isn't wrong after all.
-func (s story) clears(w suspect) bool {
-	switch w.code {
-	case code.NoReceipt:
-		return vouchedBy(s, w.state) != nobody
-	case code.RowState:
-		return s.said(loose) || s.said(fits) // as another row of the same id and second
-	}
-	return s.said(loose) || s.rows > 1 && !s.said(several)
 }
 
 // mayBeElsewhere reports whether other manifests' logs may have receipts of this one's

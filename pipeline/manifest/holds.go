@@ -38,9 +38,11 @@ type Holds interface {
 	// UnderWay counts the recordings covered by a hold whose deletion at VBC has
 	// been begun, and of which nobody knows yet what becomes of it.
 	UnderWay(ctx context.Context, h Hold) (int, error)
-	// Unheld is a *HeldError if a recording is under a hold now, for anything that
-	// VBC has ever said of it. Purging looks by itself; this is for afterwards.
-	Unheld(ctx context.Context, r vbc.Recording) error
+	// Deletable is a *HeldError if a recording is under a hold now, for anything that
+	// VBC has ever said of it, and a *RefutedError if a reading has found its copy
+	// wrong; ErrUnknown (wrapped) if neither, and it isn't known. Purging looks by
+	// itself; this is for afterwards.
+	Deletable(ctx context.Context, r vbc.Recording) error
 
 	// NoteHolds adds the entries that the chain of receipts lacks. It is called by
 	// runs alone, once they have taken over what the archive has of the chain:

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -86,18 +87,27 @@ func buildS3() (string, error) {
 	return build("versitygw", "versitygw")
 }
 
-// build builds a tool of the module in a directory beside this file.
+// build builds a tool of the module in a directory beside this file. Where that is,
+// Go says: a binary that was built with -trimpath doesn't know.
 func build(dir, tool string) (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	mod := filepath.Join(filepath.Dir(here), dir, "go.mod")
-	out, err := exec.Command("go", "tool", "-modfile="+mod, "-n", tool).Output()
+	here, err := goSays("list", "-f", "{{.Dir}}", reflect.TypeFor[S3Server]().PkgPath())
 	if err != nil {
-		if ee, ok := errors.AsType[*exec.ExitError](err); ok {
-			err = fmt.Errorf("%w: %s", err, ee.Stderr)
-		}
 		return "", fmt.Errorf("build %s: %w", tool, err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	binary, err := goSays("tool", "-modfile="+filepath.Join(here, dir, "go.mod"), "-n", tool)
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", tool, err)
+	}
+	return binary, nil
+}
+
+// goSays is what a command of Go's prints.
+func goSays(args ...string) (string, error) {
+	out, err := exec.Command("go", args...).Output()
+	if ee, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, ee.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
 }
 
 // launch starts the server on a free port and waits until it answers. A shell

@@ -88,7 +88,7 @@ func takeOver(t *testing.T, places Places) {
 	}
 	ended := receipt.Entry{Type: receipt.Released, At: day.Add(time.Hour), Account: account, Hold: 1, Digest: lost.Digest, Removal: storage.SumOf([]byte("its end"))}
 	must(t, m.TakeOver(t.Context(), sealed(t, &c, ended), treeOf(c.Last), nil))
-	if _, held := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), other)); !held {
+	if _, held := errors.AsType[*manifest.HeldError](m.Deletable(t.Context(), other)); !held {
 		t.Error("an entry alone ends a hold")
 	}
 	if p, err := m.TakenOver(t.Context()); err != nil || len(p) != 3 || p[2] != (manifest.Piece{First: c.Last, Last: c.Last}) {

@@ -25,7 +25,7 @@ func nothingHeldIsBegun(t *testing.T, places Places) {
 	if c, err := m.Chain(t.Context()); err != nil || c.Last != 0 {
 		t.Errorf("the chain has %d entries, %v", c.Last, err)
 	}
-	if _, ok := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), r)); !ok {
+	if _, ok := errors.AsType[*manifest.HeldError](m.Deletable(t.Context(), r)); !ok {
 		t.Error("it is not held afterwards")
 	}
 	_, err = m.RemoveHold(t.Context(), h.Number, "over", "who")
@@ -33,7 +33,7 @@ func nothingHeldIsBegun(t *testing.T, places Places) {
 	if _, err := m.RemoveHold(t.Context(), h.Number, "over", "who"); !errors.Is(err, manifest.ErrNoHold) {
 		t.Errorf("removed twice: %v", err)
 	}
-	must(t, m.Unheld(t.Context(), r))
+	must(t, m.Deletable(t.Context(), r))
 	take(t, m, r, manifest.StepPurging)
 	if n, err := m.UnderWay(t.Context(), h); err != nil || n != 1 {
 		t.Errorf("%d deletions are under way, %v", n, err)
@@ -176,7 +176,7 @@ func holdOfTheArchive(t *testing.T, places Places) {
 	r := recording(8, day)
 	covers := func(want bool) {
 		t.Helper()
-		if _, held := errors.AsType[*manifest.HeldError](m.Unheld(t.Context(), r)); held != want {
+		if _, held := errors.AsType[*manifest.HeldError](m.Deletable(t.Context(), r)); held != want {
 			t.Errorf("held: %v, want %v", held, want)
 		}
 	}

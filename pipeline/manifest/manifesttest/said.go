@@ -80,7 +80,7 @@ func whatWasSaidStaysHeld(t *testing.T, places Places) {
 				}
 				must(t, m.Close())
 				m = open(t, p, nil)
-				if err := m.Unheld(t.Context(), then); !isHeld(err) {
+				if err := m.Deletable(t.Context(), then); !isHeld(err) {
 					t.Errorf("it isn't held after opening: %v", err)
 				}
 				_, err = m.RemoveHold(t.Context(), h.Number, "over", "who")
@@ -173,7 +173,7 @@ func sharedHolds(t *testing.T, places Places) {
 	r := recording(7, day)
 	held := func(want bool) {
 		t.Helper()
-		if got := isHeld(m.Unheld(t.Context(), r)); got != want {
+		if got := isHeld(m.Deletable(t.Context(), r)); got != want {
 			t.Errorf("held: %v, want %v", got, want)
 		}
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,10 +39,36 @@ func unheld(q reader, r vbc.Recording) error {
 	return nil
 }
 
-// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
-// own transaction; this is for afterwards.
-func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
-	return unheld(reading{ctx, m}, r)
+// deletable is a *HeldError if a recording is under a hold at this moment of the
+// transaction, and a *RefutedError if a reading has found its copy wrong, save where
+// refuted says that the caller knows that. Of a recording that isn't known only holds say
+// anything. Mostly there are none, and then one row is all that is read.
+func deletable(q reader, r vbc.Recording, refuted bool) (known bool, err error) {
+	var wrong, holds bool
+	err = q.QueryRow("SELECT refuted, EXISTS (SELECT 1 FROM vbcvault.hold WHERE account = $1 AND ended = '') FROM vbcvault.recording WHERE "+thisRow, keyOf(r)...).Scan(&wrong, &holds)
+	if known = err == nil; err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("read manifest: %w", err)
+	}
+	if holds || !known {
+		if err := unheld(q, r); err != nil {
+			return known, err
+		}
+	}
+	if wrong && !refuted {
+		return known, &manifest.RefutedError{Recording: r}
+	}
+	return known, nil
+}
+
+// Deletable is a *HeldError if a recording is under a hold now, and a *RefutedError if a
+// reading has found its copy wrong. Purging looks in its own transaction; this is for
+// afterwards.
+func (m *Manifest) Deletable(ctx context.Context, r vbc.Recording) error {
+	known, err := deletable(reading{ctx, m}, r, false)
+	if err == nil && !known {
+		err = fmt.Errorf("%s is %w", r.Key(), manifest.ErrUnknown)
+	}
+	return err
 }
 
 // UnderWay counts the recordings covered by a hold whose deletion at VBC has been

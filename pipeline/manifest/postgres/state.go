@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/pipeline/receipt"
 	"github.com/vbcvault/vbcvault/storage"
@@ -68,13 +66,8 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...manifes
 // nothing is written.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry, refuted bool) error {
 	return m.do(ctx, func(tx *txn) error {
-		if err := unheld(tx, r); err != nil {
+		if _, err := deletable(tx, r, refuted); err != nil {
 			return err
-		}
-		if !refuted {
-			if err := unrefuted(tx, r); err != nil {
-				return err
-			}
 		}
 		if err := addEntry(tx, intent); err != nil {
 			return err
@@ -88,22 +81,6 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 		}
 		return err
 	})
-}
-
-// unrefuted is a *RefutedError if a reading has found the copy of a recording wrong. Of one
-// that isn't known it says nothing: that takes no step.
-func unrefuted(tx *txn, r vbc.Recording) error {
-	var is bool
-	err := tx.QueryRow("SELECT refuted FROM vbcvault.recording WHERE "+thisRow, keyOf(r)...).Scan(&is)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read manifest: %w", err)
-	case is:
-		return &manifest.RefutedError{Recording: r}
-	}
-	return nil
 }
 
 // Purged writes down that the recording is no longer at VBC.

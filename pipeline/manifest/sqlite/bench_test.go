@@ -1,9 +1,12 @@
+//go:build unix
+
 package sqlite_test
 
 import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +31,7 @@ func BenchmarkLife(b *testing.B) {
 	if err := m.Bind(b.Context(), manifest.Binding{Account: "549825"}); err != nil {
 		b.Fatal(err)
 	}
-	var spent [3]time.Duration
+	var spent, used [3]time.Duration
 	const page = 100
 	for n := range b.N {
 		var rs []vbc.Recording
@@ -46,13 +49,15 @@ func BenchmarkLife(b *testing.B) {
 			func() { live(b, m, rs) },
 			func() { see(b, m, 2, rs) },
 		} {
-			begin := time.Now()
+			begin, had := time.Now(), cpu(b)
 			do()
 			spent[i] += time.Since(begin)
+			used[i] += cpu(b) - had
 		}
 	}
 	for i, what := range []string{"listed", "lived", "seen"} {
 		b.ReportMetric(float64(spent[i].Microseconds())/float64(b.N*page), "µs-"+what)
+		b.ReportMetric(float64(used[i].Microseconds())/float64(b.N*page), "cpu-µs-"+what)
 	}
 }
 
@@ -86,4 +91,14 @@ func live(b *testing.B, m *sqlite.Manifest, rs []vbc.Recording) {
 		})
 	}
 	wg.Wait()
+}
+
+// cpu is the CPU time of this program until now.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var me syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &me); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(me.Utime.Nano() + me.Stime.Nano())
 }

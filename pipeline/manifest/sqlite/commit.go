@@ -3,12 +3,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 )
 
-// write is one caller's change.
+// write is one caller's change. It may be carried out several times, until it is
+// committed: what the last time gives is what counts.
 type write struct {
 	change func(txn) error
 	done   chan error
@@ -41,6 +43,7 @@ type txn interface {
 type writes struct {
 	conn  *sql.Conn
 	known map[string]*sql.Stmt
+	head  head
 }
 
 func (w *writes) stmt(text string) (*sql.Stmt, error) {
@@ -95,15 +98,15 @@ func (w *writes) close() {
 
 // writer is the one goroutine that writes. It commits together whatever has
 // come in while it was busy with the commit before: one fsync for all.
-func (m *Manifest) writer(w *writes) {
+func (m *Manifest) writer(w *writes, queue <-chan write) {
 	defer close(m.stopped)
 	defer w.close()
 	var batch []write
-	for first := range m.queue {
+	for first := range queue {
 		batch = append(batch[:0], first)
 		for more := true; more && len(batch) < maxBatch; {
 			select {
-			case next, ok := <-m.queue:
+			case next, ok := <-queue:
 				if more = ok; ok {
 					batch = append(batch, next)
 				}
@@ -119,53 +122,104 @@ func (m *Manifest) writer(w *writes) {
 
 // commit carries out the changes in one transaction. A change that fails is
 // taken back alone; if the transaction fails, all have failed.
+//
+// What SQLite notes of a change, to take it back alone, costs much of what the change
+// itself does, and hardly any fails: all are carried out without, and anew, with it,
+// where one has failed.
 func (m *Manifest) commit(tx *writes, batch []write) []error {
 	errs := make([]error, len(batch))
-	fail := func(err error) []error {
-		_, _ = tx.Exec("ROLLBACK") // there may be none
+	err := m.attempt(tx, batch, errs, false)
+	if errors.Is(err, errFailed) {
+		if len(batch) == 1 {
+			return errs // it has been taken back
+		}
+		err = m.attempt(tx, batch, errs, true)
+	}
+	if err != nil {
 		for i := range errs {
 			errs[i] = writeError(err)
 		}
-		return errs
 	}
+	return errs
+}
+
+// errFailed says that a change has failed, and all were taken back.
+var errFailed = errors.New("a change has failed")
+
+// attempt is one transaction with all changes, and what each of them comes to in errs.
+// With an error, nothing of it stays. Unless they are carried out apart, one change
+// that fails is such an error, errFailed.
+func (m *Manifest) attempt(tx *writes, batch []write, errs []error, apart bool) (err error) {
+	defer func() {
+		if err != nil {
+			tx.rollback()
+		}
+	}()
+	if err := m.begin(tx); err != nil {
+		return err
+	}
+	for i, w := range batch {
+		if !apart {
+			if errs[i] = w.change(tx); errs[i] != nil {
+				return errFailed
+			}
+			continue
+		}
+		if errs[i], err = tx.apart(w.change); err != nil {
+			return err
+		}
+	}
+	if m.commits != nil {
+		return m.commits(tx.commit)
+	}
+	return tx.commit()
+}
+
+// begin begins a transaction, of a manifest that is still this program's to write.
+func (m *Manifest) begin(tx *writes) error {
 	if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
-		return fail(err)
+		return err
 	}
 	// A newer program may have upgraded the manifest of one that has it open beside runs.
 	switch v, err := tx.format(); {
 	case err != nil:
-		return fail(err)
+		return err
 	case v > format:
-		return fail(newer(context.Background(), tx.conn, v))
+		return newer(context.Background(), tx.conn, v)
 	}
-	if err := m.notMoved(tx); err != nil {
-		return fail(err)
-	}
-	for i, w := range batch {
-		if _, err := tx.Exec("SAVEPOINT change"); err != nil {
-			return fail(err)
-		}
-		if errs[i] = w.change(tx); errs[i] != nil {
-			if _, err := tx.Exec("ROLLBACK TO change"); err != nil {
-				return fail(fmt.Errorf("%w (after: %w)", err, errs[i]))
-			}
-		}
-		if _, err := tx.Exec("RELEASE change"); err != nil {
-			return fail(fmt.Errorf("%w (after: %w)", err, errs[i]))
-		}
-	}
-	commit := func() error {
-		_, err := tx.Exec("COMMIT")
+	if err := tx.head.begin(tx); err != nil {
 		return err
 	}
-	if m.commits != nil {
-		really := commit
-		commit = func() error { return m.commits(really) }
+	return m.notMoved(tx)
+}
+
+// apart carries out a change that is taken back alone if it fails. err says that the
+// transaction has failed.
+func (w *writes) apart(change func(txn) error) (failed, err error) {
+	if _, err := w.Exec("SAVEPOINT change"); err != nil {
+		return nil, err
 	}
-	if err := commit(); err != nil {
-		return fail(err)
+	if failed = change(w); failed != nil {
+		w.head.forget()
+		if _, err := w.Exec("ROLLBACK TO change"); err != nil {
+			return nil, fmt.Errorf("%w (after: %w)", err, failed)
+		}
 	}
-	return errs
+	if _, err := w.Exec("RELEASE change"); err != nil {
+		return nil, fmt.Errorf("%w (after: %w)", err, failed)
+	}
+	return failed, nil
+}
+
+func (w *writes) commit() error {
+	_, err := w.Exec("COMMIT")
+	return err
+}
+
+// rollback takes back the transaction, if there is one.
+func (w *writes) rollback() {
+	w.head.forget()
+	_, _ = w.Exec("ROLLBACK")
 }
 
 func writeError(err error) error { return &manifest.WriteError{Err: err} }

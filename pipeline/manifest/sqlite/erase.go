@@ -28,8 +28,9 @@ func (m *Manifest) Erasing(ctx context.Context, r vbc.Recording, begun receipt.E
 
 // ErasingFound is Erasing for what lies in the archive and has no row: it gets one.
 func (m *Manifest) ErasingFound(ctx context.Context, row *manifest.Row, begun receipt.Entry) error {
+	found := row.Recording // before it gets its Nth
 	return m.do(ctx, func(tx txn) error {
-		if err := unheld(tx, row.Recording); err != nil {
+		if err := unheld(tx, found); err != nil {
 			return err
 		}
 		if err := addEntry(tx, begun); err != nil {

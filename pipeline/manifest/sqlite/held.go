@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/vbcvault/vbcvault/pipeline/manifest"
 	"github.com/vbcvault/vbcvault/storage"
@@ -37,20 +38,36 @@ func unheld(tx queryer, r vbc.Recording) error {
 	return nil
 }
 
-// Unheld is a *HeldError if a recording is under a hold now. Purging looks in its
-// own transaction; this is for afterwards.
-func (m *Manifest) Unheld(ctx context.Context, r vbc.Recording) error {
-	return unheld(inContext{ctx, m.reads}, r)
+// deletable is a *HeldError if a recording is under a hold at this moment of the
+// transaction, and a *RefutedError if a reading has found its copy wrong, save where
+// refuted says that the caller knows that. Of a recording that isn't known only holds say
+// anything. Mostly there are none, and then one row is all that is read.
+func deletable(tx queryer, r vbc.Recording, refuted bool) (known bool, err error) {
+	var wrong, holds bool
+	err = tx.QueryRow("SELECT refuted, EXISTS (SELECT 1 FROM hold WHERE ended = '') FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&wrong, &holds)
+	if known = err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("read manifest: %w", err)
+	}
+	if holds || !known {
+		if err := unheld(tx, r); err != nil {
+			return known, err
+		}
+	}
+	if wrong && !refuted {
+		return known, &manifest.RefutedError{Recording: r}
+	}
+	return known, nil
 }
 
-// inContext reads outside of a transaction.
-type inContext struct {
-	ctx context.Context
-	db  *sql.DB
-}
-
-func (c inContext) QueryRow(text string, args ...any) *sql.Row {
-	return c.db.QueryRowContext(c.ctx, text, args...)
+// Deletable is a *HeldError if a recording is under a hold now, and a *RefutedError if a
+// reading has found its copy wrong. Purging looks in its own transaction; this is for
+// afterwards.
+func (m *Manifest) Deletable(ctx context.Context, r vbc.Recording) error {
+	known, err := deletable(reading{ctx, m}, r, false)
+	if err == nil && !known {
+		err = fmt.Errorf("%s is %w", r.Key(), manifest.ErrUnknown)
+	}
+	return err
 }
 
 // UnderWay counts the recordings covered by a hold whose deletion at VBC has been

@@ -95,6 +95,14 @@ func (r reading) Query(text string, args ...any) (*sql.Rows, error) {
 	return r.m.read(r.ctx, text, args...)
 }
 
+func (r reading) QueryRow(text string, args ...any) *sql.Row {
+	s, err := r.m.stmt(r.ctx, text)
+	if err != nil {
+		return r.m.reads.QueryRowContext(r.ctx, text, args...) // which says so
+	}
+	return s.QueryRowContext(r.ctx, args...)
+}
+
 func add(tx txn, run int64, r *vbc.Recording) (manifest.Sighting, error) {
 	s, err := look(tx, run, *r)
 	if err != nil {

@@ -61,7 +61,9 @@ func (m *Manifest) AddListening(ctx context.Context, l manifest.Listening) (mani
 	if l, err = manifest.NewListening(m.account, l); err != nil {
 		return l, err
 	}
+	asked := l
 	err = m.do(ctx, func(tx txn) error {
+		l = asked
 		if done, err := sameSession(tx, &l); done || err != nil {
 			return err
 		}

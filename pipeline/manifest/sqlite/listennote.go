@@ -15,29 +15,28 @@ const notedAtOnce = 1000 // entries in one change
 // which they were written. What the manifest's key has not signed, or isn't what it has
 // signed, gets none.
 func (m *Manifest) NoteListenings(ctx context.Context, run int64) error {
-	return m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+	_, err := m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) (bool, error) {
 		l, good := r.Signs(m.account, own)
 		if !good {
-			return nil
+			return false, nil
 		}
 		seq, err := noteListening(tx, l, run)
 		if err != nil {
-			return err
+			return false, err
 		}
-		return settled(tx, r.Number, seq, run)
+		return true, settled(tx, r.Number, seq, run)
 	})
+	return err
 }
 
 // RefuseListenings has those that aren't signed never get a receipt, and counts them.
 func (m *Manifest) RefuseListenings(ctx context.Context) (refused int, err error) {
-	err = m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) error {
+	return m.eachUnnoted(ctx, func(tx txn, own receipt.Keys, r listened) (bool, error) {
 		if _, good := r.Signs(m.account, own); good {
-			return nil
+			return false, nil
 		}
-		refused++
-		return settled(tx, r.Number, -1, 0)
+		return true, settled(tx, r.Number, -1, 0)
 	})
-	return refused, err
 }
 
 func settled(tx txn, number, seq, run int64) error {
@@ -47,42 +46,50 @@ func settled(tx txn, number, seq, run int64) error {
 	return nil
 }
 
-// eachUnnoted does something about each that has no receipt yet, many in one change.
-func (m *Manifest) eachUnnoted(ctx context.Context, each func(tx txn, own receipt.Keys, r listened) error) error {
+// eachUnnoted does something about each that has no receipt yet, many in one change, and
+// counts those of which it says that it has.
+func (m *Manifest) eachUnnoted(ctx context.Context, each func(tx txn, own receipt.Keys, r listened) (bool, error)) (done int, err error) {
 	var some bool
 	if err := m.reads.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM listening WHERE seq = 0)").Scan(&some); err != nil {
-		return fmt.Errorf("read manifest: %w", err)
+		return 0, fmt.Errorf("read manifest: %w", err)
 	}
 	if !some {
-		return nil
+		return 0, nil
 	}
 	key, err := m.SigningKey()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	own, err := receipt.NewKeys(key.Verifier())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for after := int64(0); ; {
-		n := 0
-		err := m.do(ctx, func(tx txn) error {
-			next, err := unnoted(tx, after)
-			if err != nil {
+		var next []listened
+		var now int
+		err := m.do(ctx, func(tx txn) (err error) {
+			now = 0
+			if next, err = unnoted(tx, after); err != nil {
 				return writeError(err)
 			}
 			for _, r := range next {
-				if err := each(tx, own, r); err != nil {
+				did, err := each(tx, own, r)
+				if err != nil {
 					return err
 				}
-				after = r.Number
+				if did {
+					now++
+				}
 			}
-			n = len(next)
 			return nil
 		})
-		if err != nil || n < notedAtOnce {
-			return err
+		if err != nil {
+			return done, err
 		}
+		if done += now; len(next) < notedAtOnce {
+			return done, nil
+		}
+		after = next[len(next)-1].Number
 	}
 }
 

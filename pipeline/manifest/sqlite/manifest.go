@@ -104,7 +104,7 @@ func (m *Manifest) beginWriting(ctx context.Context) error {
 		return err
 	}
 	m.queue, m.stopped = make(chan write), make(chan struct{})
-	go m.writer(&writes{conn: conn, known: map[string]*sql.Stmt{}})
+	go m.writer(&writes{conn: conn, known: map[string]*sql.Stmt{}}, m.queue)
 	return nil
 }
 

@@ -27,8 +27,21 @@ type queryer interface {
 	QueryRow(query string, args ...any) *sql.Row
 }
 
-// chain is the manifest's chain up to its last entry.
-func chain(q queryer) (c receipt.Chain, err error) {
+// chain is the manifest's chain up to its last entry. The connection that writes
+// remembers it.
+func chain(q queryer) (receipt.Chain, error) {
+	w, writes := q.(*writes)
+	if writes && w.head.known {
+		return w.head.chain, nil
+	}
+	c, err := readChain(q)
+	if writes && err == nil {
+		w.head.keep(c)
+	}
+	return c, err
+}
+
+func readChain(q queryer) (c receipt.Chain, err error) {
 	var last sql.NullInt64
 	var line []byte
 	err = q.QueryRow(`SELECT value, seq, entry FROM meta LEFT JOIN (SELECT seq, entry FROM receipt ORDER BY seq DESC LIMIT 1) WHERE key = 'chain'`).Scan(&c.ID, &last, &line)
@@ -48,12 +61,16 @@ func addEntry(tx txn, e receipt.Entry) error {
 	if err != nil {
 		return err
 	}
-	return putLine(tx, c.Last, line)
+	return putLine(tx, c, line)
 }
 
-func putLine(tx txn, seq int64, line []byte) error {
-	if _, err := tx.Exec("INSERT INTO receipt (seq, entry) VALUES (?, ?)", seq, string(line)); err != nil {
+// putLine writes down the line that is the end of c.
+func putLine(tx txn, c receipt.Chain, line []byte) error {
+	if _, err := tx.Exec("INSERT INTO receipt (seq, entry) VALUES (?, ?)", c.Last, string(line)); err != nil {
 		return writeError(err)
+	}
+	if w, ok := tx.(*writes); ok {
+		w.head.keep(c)
 	}
 	return nil
 }
@@ -190,7 +207,7 @@ func (m *Manifest) TakeOver(ctx context.Context, lines []byte, t receipt.Tree, c
 			if err != nil {
 				return err
 			}
-			if err := putLine(tx, e.Seq, line); err != nil {
+			if err := putLine(tx, c, line); err != nil {
 				return err
 			}
 			if err := takeOverHold(tx, e); err != nil {

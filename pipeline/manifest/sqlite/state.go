@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -104,13 +103,8 @@ func (m *Manifest) Relist(ctx context.Context, r vbc.Recording, wrong ...manifes
 // nothing is written.
 func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy, intent receipt.Entry, refuted bool) error {
 	return m.do(ctx, func(tx txn) error {
-		if err := unheld(tx, r); err != nil {
+		if _, err := deletable(tx, r, refuted); err != nil {
 			return err
-		}
-		if !refuted {
-			if err := unrefuted(tx, r); err != nil {
-				return err
-			}
 		}
 		if err := addEntry(tx, intent); err != nil {
 			return err
@@ -124,22 +118,6 @@ func (m *Manifest) Purging(ctx context.Context, r vbc.Recording, c manifest.Copy
 		}
 		return err
 	})
-}
-
-// unrefuted is a *RefutedError if a reading has found the copy of a recording wrong. Of one
-// that isn't known it says nothing: that takes no step.
-func unrefuted(tx txn, r vbc.Recording) error {
-	var is bool
-	err := tx.QueryRow("SELECT refuted FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&is)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read manifest: %w", err)
-	case is:
-		return &manifest.RefutedError{Recording: r}
-	}
-	return nil
 }
 
 // Purged writes down that the recording is no longer at VBC.
@@ -172,6 +150,7 @@ func (m *Manifest) Found(ctx context.Context, r vbc.Recording, c manifest.Copy, 
 // this manifest holds for purged, and takes that back: VBC has them still.
 func (m *Manifest) StillListed(ctx context.Context, run int64, recordings []vbc.Recording) (still []vbc.Recording, err error) {
 	err = m.do(ctx, func(tx txn) error {
+		still = nil
 		for _, r := range recordings {
 			s, err := look(tx, 0, r)
 			if err != nil {

@@ -95,6 +95,14 @@ func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, err
 
 // read is a query whose statement is parsed once.
 func (m *Manifest) read(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	s, err := m.stmt(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (m *Manifest) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	known, ok := m.known.Load(text)
 	if !ok {
 		s, err := m.reads.PrepareContext(ctx, text)
@@ -105,5 +113,5 @@ func (m *Manifest) read(ctx context.Context, text string, args ...any) (*sql.Row
 			_ = s.Close() //nolint:sqlclosecheck // another was faster
 		}
 	}
-	return known.(*sql.Stmt).QueryContext(ctx, args...)
+	return known.(*sql.Stmt), nil
 }
