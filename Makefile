@@ -122,10 +122,10 @@ fuzz:
 # where it is in PATH; go tool -modfile=storage/storagetest/rclone/go.mod -n rclone makes one.
 BENCH  ?= .
 WHO    ?=
-ROUNDS ?= 5
+ROUNDS ?= 6
 DISK   ?= /var/tmp
 # A directory on the disk that goes away with whatever is left in it, also after Ctrl-C.
-ON_DISK = tmp=$$(mktemp -d $(DISK)/vbcvault-bench.XXXXXX) && trap 'rm -rf "$$tmp"' EXIT && trap 'exit 1' INT TERM && chmod 755 "$$tmp"
+ON_DISK = tmp=$$(mktemp -d $(abspath $(DISK))/vbcvault-bench.XXXXXX) && trap 'rm -rf "$$tmp"' EXIT && trap 'exit 1' INT TERM && chmod 755 "$$tmp"
 MEASURE = go test ./cmd/vbcvault -run '^$$' -benchtime 1x -disk "$$tmp" -timeout 3h
 
 bench:

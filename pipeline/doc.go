@@ -44,5 +44,6 @@
 //
 // and, without any knowledge of recordings: retry, the only place that tries
 // anything again; flow, the only one where work is done by several at once;
-// progress, which counts; refusal, which says why nothing was done.
+// progress, which counts; refusal, which says why nothing was done; spill, which
+// sorts more than there is memory for.
 package pipeline

@@ -27,7 +27,7 @@ type fetched struct {
 
 // exporter fetches the audio of whole slices in one go, where that is worth it. It
 // belongs to the goroutine that goes through fetch, save given: workers may give up
-// as well.
+// as well, and whoever lists asks whether somebody has.
 type exporter struct {
 	*run
 	spool   *spool.Spool           // where exports are kept while they are taken apart; nil in a dry run

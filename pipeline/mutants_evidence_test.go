@@ -177,7 +177,7 @@ var evidenceMutations = []mutation{
 	{"what is gone once more has no intent", "pipeline/check/auditstories.go", "return s.last == gone && s.said(ownCopy)", "return s.last == erased && s.said(ownCopy)", "TestGoneAgain", "./pipeline/check"},
 	{"what was there again needs no other intent", "pipeline/check/auditstories.go", "return s.last == gone && s.said(ownCopy)", "return s.said(ownCopy)", "TestGoneAgain", "./pipeline/check"},
 	{"what a part of an audit has is another part's too", "pipeline/check/auditreplay.go", "\t\tall := newStories()\n\t\tvar suspects []suspect\n", "\t\tall := newStories()\n\t\tvar suspects []suspect\n\t\tif i%2 == 1 {\n\t\t\tcontinue\n\t\t}\n", "TestAuditInFlatMemory", "./pipeline/check"},
-	{"what is put aside is kept in memory", "pipeline/spill/spill.go", "chunk = 32 << 10", "chunk = 32 << 20", "TestMemory", "./pipeline/spill"},
+	{"what is put aside is kept in memory", "pipeline/spill/spill.go", "chunk = 8 << 10", "chunk = 8 << 20", "TestMemory", "./pipeline/spill"},
 	{"what is erased again is the other recording with the id", "pipeline/archive/pick.go", "merged(erased).rows", "merged(f.all).rows", "TestEraseAsksWhich/directory", "./cmd/vbcvault"},
 	{"a secret key that is given as a verifier is printed", "pipeline/receipt/key.go", "err != nil && LooksSecret(text) {", "err != nil && text == \"\" {", "TestKeyIsNotPrinted", "./pipeline/receipt"},
 	{"what was found in the archive vouches for itself", "pipeline/proof/proof.go", "\treturn !e.Found && (e", "\treturn (e", "TestPlantedCopyHasNoProof", "./cmd/vbcvault"},

@@ -49,7 +49,7 @@ var mutations = slices.Concat([]mutation{
 	{"anything is audio", "pipeline/format.go", "	return f, media, !looksLikeNoMedia(head, t)", "	return unknownFormat, \"\", false", "TestOnlyAudio", "./pipeline"},
 	{"If-None-Match is not sent", "storage/s3store/publish.go", `create := condition{ifNoneMatch: aws.String("*")}`, "create := condition{}; _ = aws.String", "TestConformance$", "./storage/s3store"},
 	{"a file is renamed over another", "storage/dirstore/publish.go", "	err := s.link(temp, name)", "	err := s.root.Rename(temp, name)", "TestConformance", "./storage/dirstore"},
-	{"a version below a delete marker is a copy", "storage/s3store/stat.go", "Key: s.full(want.Key), ChecksumMode", "Key: s.full(want.Key), VersionId: optional(want.VersionID), ChecksumMode", "TestVersionedBucketProves", "./storage/s3store"},
+	{"a version below a delete marker is a copy", "storage/s3store/stat.go", "s.headObject(ctx, s.full(want.Key))", "s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.full(want.Key), VersionId: optional(want.VersionID), ChecksumMode: \"ENABLED\"})", "TestVersionedBucketProves", "./storage/s3store"},
 	{"a DELETE goes out after cancellation", "pipeline/purge.go", "	if ctx.Err() != nil {\n		return context.Cause(ctx) // stopped while committing: the DELETE is not sent\n	}\n", "", "TestNoDeleteAfterCancellation", "./pipeline"},
 	{"--max-deletes is ignored", "pipeline/allowance.go", "	return a.limit == nil ||", "	return true || a.limit == nil ||", "TestHoldingBack|TestMaxDeletes", "./cmd/vbcvault"},
 	{"the confirmed plan is ignored", "pipeline/policy.go", "	if p.Plan != nil && ", "	if false && ", "TestConfirmedPlan", "./cmd/vbcvault"},

@@ -49,9 +49,9 @@ const (
 
 // run is one run.
 //
-// Three kinds of goroutines have to do with it: the one that do is called in, the
-// one that goes through the listing and fetches exports, and the workers, which
-// lead recordings on. newRun and drainAfter come before all of them, and workers
+// Four kinds of goroutines have to do with it: the one that do is called in, the
+// one that goes through the listing, the one that fetches exports of what was listed,
+// and the workers, which lead recordings on. newRun and drainAfter come before all of them, and workers
 // get no recording before the account is settled.
 type run struct {
 	means    // set by newRun; any goroutine may use them
@@ -69,7 +69,7 @@ type run struct {
 	// do's goroutine uses it when the run ends.
 	archive *archive.Archive
 
-	exporter   *exporter  // the listing's goroutine fetches, workers may give up
+	exporter   *exporter  // a goroutine of its own fetches, workers may give up
 	purges     allowance  // workers take of it; it is atomic
 	breaker    breaker    // workers tell it how they get on; it has a lock
 	unfinished unfinished // workers add, and do's goroutine takes when there are none; it has locks

@@ -21,7 +21,11 @@ type task struct {
 // earlier run comes later.
 func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) iter.Seq2[task, error] {
 	return func(yield func(task, error) bool) {
-		for f, err := range flow.Ahead(r.ctx, func(ctx context.Context) iter.Seq2[fetched, error] { return r.exporter.fetch(ctx, list(ctx)) }) {
+		ahead := r.slicesAhead()
+		fetch := func(ctx context.Context) iter.Seq2[fetched, error] {
+			return r.exporter.fetch(ctx, flow.Ahead(ctx, ahead, list))
+		}
+		for f, err := range flow.Ahead(r.ctx, 1, fetch) {
 			if err != nil {
 				yield(task{}, err)
 				return
@@ -34,6 +38,11 @@ func (r *run) listedTasks(list func(context.Context) iter.Seq2[slice, error]) it
 		}
 	}
 }
+
+// slicesAhead is how many slices may be listed before their turn. A page of a listing
+// has more than one small slice, and while it is asked for and written down, there is to
+// be work. A large slice has all of a page.
+func (r *run) slicesAhead() int { return sliceSize / r.sliceLimits().count }
 
 // tasksOf are the recordings of one slice.
 func (r *run) tasksOf(f fetched) iter.Seq2[task, error] {

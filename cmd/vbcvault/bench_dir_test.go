@@ -35,7 +35,7 @@ var directoryLoads = []load{
 func BenchmarkDirectory(b *testing.B) {
 	var done []rounds
 	for _, l := range directoryLoads {
-		b.Run(l.name, func(b *testing.B) {
+		b.Run("load="+l.name, func(b *testing.B) {
 			r := compete(b, l, countOfRounds(), looping(floor), looping(floorAgain), ours("vbcvault", "--fetch", "direct"), rclone())
 			r.report(b)
 			done = append(done, r)

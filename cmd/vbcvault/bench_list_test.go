@@ -44,8 +44,8 @@ func BenchmarkList(b *testing.B) {
 					}
 					c, lines := w.costOf(w.command(args...))
 					unit, units := "answer", 1.
-					if lines >= n {
-						unit, units = "recording", float64(n)
+					if lines > 500 {
+						unit, units = "line", float64(lines)
 					}
 					s.note(b, "list: "+q.name, unit, n, units, c)
 				}

@@ -91,7 +91,7 @@ func countOfRounds() int {
 func (r rounds) report(b *testing.B) {
 	for _, name := range r.names {
 		round := 0
-		b.Run(name, func(b *testing.B) {
+		b.Run("who="+name, func(b *testing.B) {
 			this := r.each[round%len(r.each)]
 			o, loop := this[name], this[floor]
 			round++

@@ -167,7 +167,11 @@ func historyCosts(b *testing.B, s *scale, n int) {
 	b.ReportMetric(float64(w.account.Counts().Total), "vbc-requests")
 	run("the first catalogue", "recording", float64(n), append(archive, "--catalog")...)
 	more(10)
-	run("night with the catalogue", "new recording", 10, append(archive, "--catalog")...)
+	// The file of the month that they are in is made anew.
+	month := at.Add(-10 * time.Minute)
+	first := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
+	in := min(float64(n), max(0, until.Sub(first).Seconds()/30)) + migrated
+	run("night with the catalogue", "recording of the month", in, append(archive, "--catalog")...)
 	for _, format := range []string{"csv", "jsonl", "parquet"} {
 		run("export to "+format, "recording", float64(n), "export", "--format", format, "--out", filepath.Join(b.TempDir(), "catalog"))
 	}

@@ -33,7 +33,7 @@ var loads = []load{
 func BenchmarkArchive(b *testing.B) {
 	var done []rounds
 	for _, l := range loads {
-		b.Run(l.name, func(b *testing.B) {
+		b.Run("load="+l.name, func(b *testing.B) {
 			l.vbc.ExportPolls = 1
 			r := compete(b, l, countOfRounds(), contestants(b, l)...)
 			r.report(b)
@@ -63,7 +63,7 @@ func contestants(b *testing.B, l load) []contestant {
 // requests in 5 seconds in place of 10 in a minute.
 func BenchmarkQuota(b *testing.B) {
 	l := load{name: "20kB", n: 1000, size: 20_000, workers: 8, vbc: vbctest.Config{Quota: 250, QuotaWindow: 5 * time.Second, ExportPolls: 1}}
-	b.Run(l.name, func(b *testing.B) {
+	b.Run("load="+l.name, func(b *testing.B) {
 		var direct float64 // seconds
 		rows := "\n| | time to finish | requests for each recording | refused |\n|---|---|---|---|\n"
 		for _, who := range []contestant{ours("direct", "--fetch", "direct"), ours("export", "--fetch", "export"), looping("tutorial", "--tutorial")} {
@@ -75,7 +75,7 @@ func BenchmarkQuota(b *testing.B) {
 			counts := c.account.Counts()
 			refused := 100 * float64(counts.Throttled) / float64(counts.Total)
 			rows += fmt.Sprintf("| %s | %.2f | %.2f | %.1f %% |\n", who.name, o.wall/direct, o.vbc, refused)
-			b.Run(who.name, func(b *testing.B) {
+			b.Run("who="+who.name, func(b *testing.B) {
 				b.ReportMetric(1e9*o.wall, "ns/op")
 				b.ReportMetric(o.wall/direct, "x-direct")
 				b.ReportMetric(o.vbc, "vbc-requests/op")

@@ -28,6 +28,7 @@ type fleet struct {
 	file     string
 	members  []*member
 	defaults []string // lines of the file
+	head     string   // lines before all others
 }
 
 // member is one of them.
@@ -86,7 +87,7 @@ func (m *member) reach(password string) string {
 func (f *fleet) write() *fleet {
 	f.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "state-dir: %s\ndefaults:\n", f.state)
+	fmt.Fprintf(&b, "%sstate-dir: %s\ndefaults:\n", f.head, f.state)
 	for _, line := range f.defaults {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}

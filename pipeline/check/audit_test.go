@@ -275,7 +275,7 @@ func TestHoldsOfOtherMachines(t *testing.T) {
 
 // Memory doesn't depend on how many recordings there are.
 func TestAuditInFlatMemory(t *testing.T) {
-	const n = 400_000
+	const n = 200_000
 	var all aside
 	defer all.Close()
 	intent, result := about(receipt.Intent, 1), about(receipt.Result, 1)
@@ -299,7 +299,7 @@ func TestAuditInFlatMemory(t *testing.T) {
 	runtime.GC()
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	if s.HeapAlloc > 24<<20 {
+	if s.HeapAlloc > 12<<20 {
 		t.Errorf("%d MiB for %d recordings", s.HeapAlloc>>20, n)
 	}
 	var v verdict

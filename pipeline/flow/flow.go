@@ -46,13 +46,14 @@ func Each[T any](ctx context.Context, workers int, items iter.Seq2[T, error], do
 	return g.Wait()
 }
 
-// Ahead has items made while the one before is being worked on: at most one
-// waits. Whatever way the loop over it ends, nothing is being made any more.
-func Ahead[T any](ctx context.Context, items func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+// Ahead has items made while those before are being worked on: at most so many
+// wait, and one at least. Whatever way the loop over it ends, nothing is being made any
+// more.
+func Ahead[T any](ctx context.Context, most int, items func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		ch := make(chan T)
+		ch := make(chan T, max(most, 1)-1) // and one is held by whoever makes them
 		var g errgroup.Group
 		g.Go(func() error {
 			defer close(ch)

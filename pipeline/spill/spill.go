@@ -2,7 +2,7 @@
 // what belongs together comes back together, in the order in which it came, and only one
 // part of it has to be in memory. It is what databases call partitioning a hash join.
 //
-// A pile keeps a few megabytes in memory. What is more lies in a temporary file, which
+// A pile keeps two megabytes in memory. What is more lies in a temporary file, which
 // has no name where the system allows that, so that nothing of it is left after a crash.
 package spill
 
@@ -18,7 +18,7 @@ const (
 	// Parts is how many there are: of ten million records, 40,000 are in one.
 	Parts = 256
 
-	chunk = 32 << 10 // bytes of one part in memory
+	chunk = 8 << 10 // bytes of one part in memory
 )
 
 // Pile is records that were put aside. The zero Pile is empty; its file is made when it

@@ -89,7 +89,7 @@ func TestMemory(t *testing.T) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if m.HeapAlloc > 16<<20 {
+	if m.HeapAlloc > 8<<20 {
 		t.Errorf("%d MiB for %d MB of records", m.HeapAlloc>>20, p.end/1e6)
 	}
 	runtime.KeepAlive(&p)

@@ -3,13 +3,16 @@ package s3store
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 )
 
 // Pool is so many buffers of a part's size, shared by the uploads of all stores that
 // have joined, and so many bytes for what is smaller: they bound the memory, however
-// many uploads and stores there are. Each buffer is made when it is first needed. An
-// upload holds one while it fills and sends a part.
+// many uploads and stores there are. Each buffer is made when it is first needed, and
+// used again. An upload holds one while it fills and sends a part. What lies idle makes
+// room for what is needed, so that all together keep to what the parts alone would need,
+// unless more than that is in use.
 //
 // A store on whose side everything is slow, the source or the bucket, holds its buffers
 // for long. So one that has a buffer takes another only while enough are left for the
@@ -20,7 +23,8 @@ type Pool struct {
 
 	mu      sync.Mutex
 	ready   [][]byte
-	unmade  int           // how many more may be made
+	idle    [][]byte      // of smaller bodies, the one given back last at the end
+	unmade  int           // how many more may be made, of a part's size
 	joined  int           // stores
 	parts   budget        // of buffers; what is ready is free
 	small   budget        // of bytes
@@ -66,7 +70,7 @@ func (s *Share) Leave() {
 	defer p.mu.Unlock()
 	if p.joined--; p.joined == 0 {
 		p.unmade += len(p.ready)
-		p.ready = nil
+		p.ready, p.idle = nil, nil
 	}
 	p.more()
 }
@@ -80,6 +84,7 @@ func (s *Share) take(ctx context.Context) (buffer []byte, err error) {
 		} else {
 			buffer = make([]byte, p.size)
 			p.unmade--
+			p.trim()
 		}
 	})
 	return buffer, err
@@ -91,11 +96,49 @@ func (s *Share) give(buffer []byte) {
 
 // takeSmall waits for a buffer of just n bytes, at most one more than smallBody.
 func (s *Share) takeSmall(ctx context.Context, n int) (buffer []byte, err error) {
-	err = s.wait(ctx, &s.pool.small, &s.small, n, smallBody+1, func() { buffer = make([]byte, n) })
+	err = s.wait(ctx, &s.pool.small, &s.small, n, smallBody+1, func() { buffer = s.pool.smallOf(n) })
 	return buffer, err
 }
 
-func (s *Share) giveSmall(n int) { s.giveBack(&s.pool.small, &s.small, n, func() {}) }
+func (s *Share) giveSmall(buffer []byte) {
+	s.giveBack(&s.pool.small, &s.small, len(buffer), func() {
+		s.pool.idle = append(s.pool.idle, buffer)
+		s.pool.trim()
+	})
+}
+
+// smallOf is an idle buffer if there is one of n bytes, or of a few more. The caller
+// holds mu.
+func (p *Pool) smallOf(n int) []byte {
+	const step = 64 << 10
+	size := (n + step - 1) / step * step
+	for i, b := range slices.Backward(p.idle) {
+		if cap(b) == size {
+			p.idle = slices.Delete(p.idle, i, i+1)
+			return b[:n]
+		}
+	}
+	p.trim()
+	return make([]byte, n, size)
+}
+
+// trim lets go of what lies idle and is too much: smaller ones first, and of them the
+// oldest. The caller holds mu.
+func (p *Pool) trim() {
+	tooMuch := p.small.total - p.small.free - p.unmade*p.size
+	for _, b := range p.idle {
+		tooMuch += cap(b)
+	}
+	for tooMuch > 0 && len(p.idle) > 0 {
+		tooMuch -= cap(p.idle[0])
+		p.idle = slices.Delete(p.idle, 0, 1)
+	}
+	for last := len(p.ready) - 1; tooMuch > 0 && last >= 0; last-- {
+		p.ready = slices.Delete(p.ready, last, last+1)
+		p.unmade++
+		tooMuch -= p.size
+	}
+}
 
 // wait waits until the store may take n of a budget, of which it holds so much, and has
 // got do it. each is the most that others take at first.
@@ -153,8 +196,8 @@ func (p *Pool) more() {
 // Buffers is how many uploads may hold a part in memory at once, for so many
 // connections: an upload waits for a part of another's, not for all of it.
 func Buffers(connections int) int {
-	const fewest = 8
-	return max(fewest, connections/2)
+	const fewest = 4
+	return max(fewest, connections/4)
 }
 
 // PartSize is how many bytes each of them holds.

@@ -116,3 +116,53 @@ func TestSmallBodiesAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// Buffers are used again, also those of smaller bodies, and what lies idle makes room for
+// what is needed: a pool holds no more than its parts, as long as no more is in use.
+func TestIdleBuffersMakeRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := s3store.NewPool(4)
+		s := pool.Join()
+		small := func(n int) []byte {
+			b, err := s.TakeSmall(t.Context(), n)
+			if err != nil || len(b) != n {
+				t.Fatalf("%d bytes of %d, %v", len(b), n, err)
+			}
+			return b
+		}
+		most := 0
+		watch := func() { most = max(most, pool.Bytes()) }
+		parts := takeAll(t, s)
+		for _, b := range parts {
+			s.Give(b)
+		}
+		for range 3 {
+			var all [][]byte
+			for range 9 {
+				all = append(all, small(1<<20))
+				watch()
+			}
+			for _, b := range all {
+				s.GiveSmall(b)
+				watch()
+			}
+		}
+		first := small(1 << 20)
+		s.GiveSmall(first)
+		again, other := small(1<<20-1000), small(300_000)
+		if &again[0] != &first[0] {
+			t.Error("a buffer was made although one was idle")
+		}
+		if &other[0] == &first[0] || cap(other) > 400_000 {
+			t.Errorf("a body of 300 kB has %d", cap(other))
+		}
+		s.GiveSmall(again)
+		s.GiveSmall(other)
+		takeAll(t, s)
+		watch()
+		if len(parts) != 4 || most > 4*s3store.PartSize || most < 3*s3store.PartSize {
+			t.Errorf("%d parts, at most %d bytes", len(parts), most)
+		}
+	})
+}

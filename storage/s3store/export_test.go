@@ -25,6 +25,21 @@ func (s *Share) TrySmall(ctx context.Context, n int) bool {
 	return err == nil
 }
 
+// TakeSmall and GiveSmall are for tests of what is used again.
+func (s *Share) TakeSmall(ctx context.Context, n int) ([]byte, error) { return s.takeSmall(ctx, n) }
+func (s *Share) GiveSmall(buffer []byte)                              { s.giveSmall(buffer) }
+
+// Bytes is how much memory the pool holds, in use or idle.
+func (p *Pool) Bytes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := (p.parts.total-p.unmade)*p.size + p.small.total - p.small.free
+	for _, b := range p.idle {
+		n += cap(b)
+	}
+	return n
+}
+
 // Signed is for the benchmark that shows what it saves.
 var Signed = signed
 

@@ -100,7 +100,7 @@ func (s *Store) firstBuffer(ctx context.Context, body storage.Body) (b []byte, d
 		return make([]byte, expected+1), func() {}, nil
 	}
 	b, err = s.parts.takeSmall(ctx, int(expected)+1) // one more, to meet the end
-	return b, func() { s.parts.giveSmall(len(b)) }, err
+	return b, func() { s.parts.giveSmall(b) }, err
 }
 
 // nested reports whether a body may be stored from within another's Seal.
