@@ -212,7 +212,7 @@ func countTable(counted [ways]map[string]float64) string {
 				fmt.Fprint(out, "\t\t")
 			case !is:
 				fmt.Fprintf(out, "?\t%s\t", short(most))
-			case n < most-max(0.5, most/10):
+			case n < most-max(0.5, most/20):
 				fmt.Fprintf(out, "%s\t%s*\t", short(n), short(most))
 			default:
 				fmt.Fprintf(out, "%s\t%s\t", short(n), short(most))

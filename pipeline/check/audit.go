@@ -135,7 +135,7 @@ func Audit(ctx context.Context, m Manifest, store storage.Store, expect ...strin
 	now := time.Now().UTC().Truncate(time.Second)
 	r := AuditResult{At: now, Account: bound.Account, Destination: bound.Destination, Stored: -1}
 	a := &auditor{AuditResult: &r, m: m, store: store, covered: map[string]int64{}}
-	defer a.aside.Close()
+	defer a.aside.close()
 	if r.Account == "" {
 		a.store = nil
 	}

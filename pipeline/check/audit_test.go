@@ -277,7 +277,7 @@ func TestHoldsOfOtherMachines(t *testing.T) {
 func TestAuditInFlatMemory(t *testing.T) {
 	const n = 200_000
 	var all aside
-	defer all.Close()
+	defer all.close()
 	intent, result := about(receipt.Intent, 1), about(receipt.Result, 1)
 	result.Outcome = receipt.Deleted
 	own := source{own: true, signed: true}

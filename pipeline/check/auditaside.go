@@ -29,7 +29,8 @@ const (
 	rowRecord
 )
 
-func (a *aside) Close() error { return a.pile.Close() }
+// close removes the temporary file, of which nothing is needed any more.
+func (a *aside) close() { _ = a.pile.Close() }
 
 // tell puts aside what an entry says. start is in Unix seconds.
 func (a *aside) tell(e receipt.Entry, start int64, from source, unproven bool) error {

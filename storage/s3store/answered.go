@@ -74,8 +74,12 @@ func (l *lent) Read(b []byte) (int, error) {
 }
 
 func (l *lent) Close() error {
+	l.end()
+	return nil
+}
+
+func (l *lent) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = nil
-	return nil
 }

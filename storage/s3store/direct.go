@@ -48,7 +48,7 @@ type direct struct {
 func newDirect(ctx context.Context, cfg aws.Config, o s3.Options, bucket string) *direct {
 	retryer, known := o.Retryer.(aws.RetryerV2)
 	if !known || o.Credentials == nil || strings.Contains(o.Region, "fips") || strings.ContainsAny(bucket, ":/") ||
-		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 || o.EndpointResolver != nil {
+		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 {
 		return nil
 	}
 	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, s3.EndpointParameters{
@@ -109,7 +109,7 @@ func (d *direct) send(ctx context.Context, o object) *answered {
 	}
 	if len(o.body) > 0 {
 		body := &lent{left: o.body}
-		defer body.Close()
+		defer body.end()
 		r.Body = body
 	}
 	resp, err := d.http.Do(r)

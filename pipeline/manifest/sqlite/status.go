@@ -95,7 +95,7 @@ func query[T any](ctx context.Context, m *Manifest, scan func(*sql.Rows) (T, err
 
 // read is a query whose statement is parsed once.
 func (m *Manifest) read(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	s, err := m.stmt(ctx, text)
+	s, err := m.stmt(ctx, text) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return nil, err
 	}
