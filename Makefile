@@ -135,7 +135,7 @@ bench:
 bench-against:
 	@test -n "$(REV)" || { echo 'make bench-against REV=COMMIT' >&2; exit 2; }
 	@$(ON_DISK) && mkdir "$$tmp/tree" && git archive $(REV) | tar -x -C "$$tmp/tree" && go -C "$$tmp/tree" build -o "$$tmp/before" ./cmd/vbcvault && \
-		$(MEASURE) -count $(ROUNDS) -against "$$tmp/before" -bench '^BenchmarkArchive$$/$(BENCH)'
+		$(MEASURE) -count $(ROUNDS) -against "$$tmp/before" -bench '^Benchmark(Archive|Directory)$$/$(BENCH)'
 
 # BENCH=1MB, BENCH=directory-20kB and so on for others; PROFILES=DIRECTORY keeps the profiles.
 profile:

@@ -36,7 +36,11 @@ func BenchmarkDirectory(b *testing.B) {
 	var done []rounds
 	for _, l := range directoryLoads {
 		b.Run("load="+l.name, func(b *testing.B) {
-			r := compete(b, l, countOfRounds(), looping(floor), looping(floorAgain), ours("vbcvault", "--fetch", "direct"), rclone())
+			all := []contestant{looping(floor), looping(floorAgain), ours("vbcvault", "--fetch", "direct"), rclone()}
+			if *against != "" {
+				all = contestants(b, l)
+			}
+			r := compete(b, l, countOfRounds(), all...)
 			r.report(b)
 			done = append(done, r)
 		})

@@ -20,7 +20,7 @@ func identityOf(f *os.File) identity {
 	if unix.Fstat(int(f.Fd()), &s) != nil {
 		return identity{}
 	}
-	return identity{uint64(s.Dev), s.Ino, s.Size, unix.TimespecToNsec(s.Mtim), unix.TimespecToNsec(s.Ctim)}
+	return identity{uint64(s.Dev), s.Ino, s.Size, unix.TimespecToNsec(s.Mtim), unix.TimespecToNsec(s.Ctim)} //nolint:unconvert // Dev is another type on macOS
 }
 
 // markOf is what a file is known by from when it is made, under whatever name and
