@@ -20,7 +20,7 @@ var loads = []load{
 	{name: "20kB", says: "20 kB", n: 1000, size: 20_000, workers: 16},
 	{name: "50kB", says: "50 kB, 64 workers, VBC 50 ms away", n: 2000, size: 50_000, workers: 64, vbc: vbctest.Config{Latency: 50 * time.Millisecond}},
 	{name: "300kB", says: "300 kB", n: 500, size: 300_000, workers: 16},
-	{name: "1MB", says: "1 MB", n: 300, size: 1_000_000, workers: 16},
+	{name: "1MB", says: "1 MB", n: 1000, size: 1_000_000, workers: 16},
 	{name: "20MB", says: "20 MB", n: 20, size: 20_000_000, workers: 16},
 }
 

@@ -231,7 +231,7 @@ func (d destination) openAs(ctx context.Context, around surroundings, workers in
 // leave, and run rarely where there are none. Whoever sets GOGC or GOMEMLIMIT
 // knows better.
 func boundMemory(buffers, accounts int) {
-	const first, each = 16 << 20, 1 << 18 // bytes: what one account needs, and each further one
+	const first, each = 24 << 20, 1 << 18 // bytes: what one account needs, and each further one
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
 		debug.SetMemoryLimit(first + int64(accounts-1)*each + int64(buffers)*s3store.PartSize)
