@@ -35,10 +35,10 @@ func BenchmarkClient(b *testing.B) {
 	audio := make([]byte, size)
 	simulated := vbctest.New(vbctest.Config{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Method == http.MethodDelete:
+		switch r.Method {
+		case http.MethodDelete:
 			w.WriteHeader(http.StatusNoContent)
-		case r.Method == http.MethodGet:
+		case http.MethodGet:
 			w.Header().Set("Content-Type", "audio/mpeg")
 			w.Header().Set("Content-Length", fmt.Sprint(size))
 			_, _ = w.Write(audio)
