@@ -69,6 +69,29 @@ func TestDirectIsWhatTheSDKSends(t *testing.T) {
 	}
 }
 
+// Whoever made the configuration may say where requests go in a way that only the SDK
+// knows: then it sends them.
+func TestDirectGoesNowhereElse(t *testing.T) {
+	t.Parallel()
+	hosts := map[string]int{}
+	s := openAt(t, s3store.Options{Bucket: "calls-1", PathStyle: true, AWS: &aws.Config{
+		Region: "eu-central-1", Credentials: ours,
+		EndpointResolverWithOptions: aws.EndpointResolverWithOptionsFunc(func(string, string, ...any) (aws.Endpoint, error) { //nolint:staticcheck // callers may have one
+			return aws.Endpoint{URL: "https://s3.example.com", HostnameImmutable: true}, nil //nolint:staticcheck // as above
+		}),
+		HTTPClient: recorder(func(r *http.Request, _ []byte) { hosts[r.URL.Host]++ }),
+	}})
+	if _, err := s.Put(t.Context(), "k", storage.Body{Reader: bytes.NewReader(make([]byte, 100_000))}, storage.Attrs{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Stat(t.Context(), storage.Object{Key: "k"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]int{"s3.example.com": 2}; !maps.Equal(hosts, want) {
+		t.Errorf("requests by host: %v, want %v", hosts, want)
+	}
+}
+
 // What answers say is read as the SDK reads it.
 func TestDirectReadsWhatTheSDKReads(t *testing.T) {
 	t.Parallel()
