@@ -67,12 +67,30 @@ func (s *Store) replace(ctx context.Context, temp *temporary, o, occupant storag
 	if now.Content != occupant.Content {
 		return &storage.OccupiedError{Occupant: now}
 	}
+	// What lies in the directory that was opened is not what was looked at if somebody
+	// has moved it meanwhile.
+	if err := s.inPlace(temp.in, path.Dir(o.Key)); err != nil {
+		return s.failed(err)
+	}
 	// The occupant is damaged or derived, the new file is whole and synced:
 	// whichever of the two a crash leaves, nothing is worse than before.
 	if err := temp.in.Rename(temp.name, path.Base(o.Key)); err != nil {
 		return s.failed(err)
 	}
 	return s.failed(s.syncName(temp.in, o.Key))
+}
+
+// inPlace is an error if an open directory is no longer the one of a name.
+func (s *Store) inPlace(in *os.Root, dir string) error {
+	open, err := in.Stat(".")
+	if err != nil {
+		return err
+	}
+	now, err := s.root.Stat(dir)
+	if err == nil && !os.SameFile(open, now) {
+		err = fmt.Errorf("the directory %s was moved while it was written to", dir)
+	}
+	return err
 }
 
 // claim gives a file its name if nobody has it: the error is fs.ErrExist then.
