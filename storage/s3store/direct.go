@@ -48,7 +48,7 @@ type direct struct {
 func newDirect(ctx context.Context, cfg aws.Config, o s3.Options, bucket string) *direct {
 	retryer, known := o.Retryer.(aws.RetryerV2)
 	if !known || o.Credentials == nil || strings.Contains(o.Region, "fips") || strings.ContainsAny(bucket, ":/") ||
-		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 || o.EndpointResolver != nil {
+		len(cfg.APIOptions)+len(cfg.ServiceOptions) > 0 || o.EndpointResolver != nil { //nolint:staticcheck // callers may have one
 		return nil
 	}
 	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, s3.EndpointParameters{
