@@ -17,8 +17,6 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
-var day = time.Date(2026, 5, 12, 10, 15, 0, 0, time.UTC)
-
 // BenchmarkLife says what it costs to write down a page of a listing, to bring
 // its recordings from listed to purged, and to see them again in a later
 // listing.

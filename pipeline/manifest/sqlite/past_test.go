@@ -14,6 +14,8 @@ import (
 	"github.com/vbcvault/vbcvault/vbc"
 )
 
+var day = time.Date(2026, 5, 12, 10, 15, 0, 0, time.UTC)
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
