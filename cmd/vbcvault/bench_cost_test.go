@@ -146,9 +146,9 @@ func (s *scale) print() {
 	head, line := "| recordings | |", "|---|---|"
 	for _, n := range s.sizes {
 		head += fmt.Sprintf(" 10%s |", superscript(int(math.Round(math.Log10(float64(n))))))
-		line += "--:|"
+		line += "---|"
 	}
-	fmt.Printf("\n%s slope |\n%s--:|\n", head, line)
+	fmt.Printf("\n%s slope |\n%s---|\n", head, line)
 	for _, r := range s.rows {
 		s.printRow(r, r.what, "CPU, ms per "+r.unit, 1000, true, func(c cost) float64 { return c.cpu.Seconds() })
 		s.printRow(r, "", "peak memory, MiB", 1./(1<<20), false, func(c cost) float64 { return float64(c.peak) })

@@ -47,3 +47,20 @@ func TestMovedDirectoryIsNotOverwritten(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// What got its name in a directory that was moved meanwhile is not stored.
+func TestMovedDirectoryStoresNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	_, err := s.Put(t.Context(), "d/k", storage.Body{
+		Reader: strings.NewReader("new"),
+		Seal: func(storage.Object) error {
+			d := filepath.Join(dir, "d")
+			return errors.Join(os.Rename(d, filepath.Join(dir, "moved")), os.Mkdir(d, 0o700))
+		},
+	}, storage.Attrs{})
+	if err == nil || !strings.Contains(err.Error(), "moved") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -19,6 +19,9 @@ func (s *Store) publish(ctx context.Context, temp *temporary, o storage.Object, 
 	if errors.Is(err, fs.ErrExist) {
 		return s.settle(ctx, temp, o, occupied)
 	}
+	if err == nil { // else it has a name, and not the one that is looked for
+		err = s.inPlace(temp.in, path.Dir(o.Key))
+	}
 	if err == nil {
 		err = s.syncName(temp.in, o.Key)
 	}
