@@ -97,7 +97,7 @@ func TestRebuildInFlatMemory(t *testing.T) {
 		must(t, err)
 	}
 	t.Logf("%d kB with %d recordings, %d kB with %d", peaks[few]>>10, few, peaks[many]>>10, many)
-	if peaks[few] == 0 || peaks[many] > peaks[few]+(many-few)*50 {
+	if peaks[few] == 0 || peaks[many] > peaks[few]+(many-few)*100 {
 		t.Errorf("%d bytes with %d recordings, %d with %d", peaks[few], few, peaks[many], many)
 	}
 }
