@@ -284,7 +284,7 @@ func manyWriters(t *testing.T, d storage.Destination) {
 // stores from within each Seal another that is as large.
 func putWithinSeal(t *testing.T, d storage.Destination) {
 	// More than any store takes for small, and less than a part.
-	const bodies, together, size = 12, 8, 1<<20 + 1000
+	const bodies, together, size = 12, 4, 1<<20 + 1000 // as many at once as any store has buffers for
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var sealing atomic.Int64
@@ -303,7 +303,11 @@ func putWithinSeal(t *testing.T, d storage.Destination) {
 				if sealing.Add(1) == together {
 					close(all)
 				}
-				<-all
+				select {
+				case <-all:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
 				return errors.Join(inner("a", 0, false), inner("b", size-10, true), inner("c", 2*part, true))
 			}}, storage.Attrs{})
 			if err != nil {
