@@ -2,7 +2,7 @@ package pipeline
 
 // countsMutations have a recording cost a little more than it need, on any machine.
 var countsMutations = []mutation{
-	{"a recording costs more: a statement", "pipeline/purge.go", "func (r *run) intend(row *item, ev evidence.Verified) error {\n", "func (r *run) intend(row *item, ev evidence.Verified) error {\n\t_ = r.manifest.Unheld(r.work, ev.Recording())\n", "TestCounts$", "./cmd/vbcvault"},
+	{"a recording costs more: a statement", "pipeline/purge.go", "func (r *run) intend(row *item, ev evidence.Verified) error {\n", "func (r *run) intend(row *item, ev evidence.Verified) error {\n\t_ = r.manifest.Deletable(r.work, ev.Recording())\n", "TestCounts$", "./cmd/vbcvault"},
 	{"a recording costs more: a commit", "pipeline/transfer.go", "		err := t.manifest.Stored(t.work, rec, t.copied(o))\n", "		_ = t.manifest.Stored(t.work, rec, t.copied(o))\n		err := t.manifest.Stored(t.work, rec, t.copied(o))\n", "TestCounts$", "./cmd/vbcvault"},
 	{"a recording costs more: a search without the index", "pipeline/manifest/sqlite/alike.go", "FROM recording INDEXED BY by_audio", "FROM recording NOT INDEXED", "TestCounts$", "./cmd/vbcvault"},
 	{"a recording costs more: an fsync", "storage/dirstore/temp.go", "		err = t.store.failed(t.file.Sync())", "		_ = t.file.Sync()\n		err = t.store.failed(t.file.Sync())", "TestCounts$", "./cmd/vbcvault"},

@@ -5,7 +5,7 @@ var holdsMutations = []mutation{
 	{"whoever asks for the end of a hold agrees to it, too", "cmd/vbcvault/web/holdend.go", "	case e.Decision == state.Undecided && samePerson(e, v):\n", "	case false:\n", "TestFourEyes", "./cmd/vbcvault/web"},
 	{"whoever is called otherwise by now is a second person", "cmd/vbcvault/web/holdend.go", "	return e.Person == v.ID || strings", "	return strings", "TestFourEyesAreOfTwoPeople", "./cmd/vbcvault/web"},
 	{"what somebody has found wrong meanwhile is deleted", "pipeline/manifest/sqlite/held.go", "deletable(reading{ctx, m}, r, false)", "deletable(reading{ctx, m}, r, true)", "TestDoubtBeforeADeleteIsWritten", "./cmd/vbcvault"},
-	{"what somebody has found wrong meanwhile is intended to be deleted", "pipeline/manifest/sqlite/held.go", "	if wrong && !refuted {\n", "	if wrong && false {\n", "TestContract/RefutedUntilRead", "./pipeline/manifest/sqlite"},
+	{"what somebody has found wrong meanwhile is intended to be deleted", "pipeline/manifest/standing.go", "	if s.Refuted && !refuted {\n", "	if s.Refuted && false {\n", "TestContract/RefutedUntilRead", "./pipeline/manifest/sqlite"},
 	{"a hold ends with one pair of eyes", "cmd/vbcvault/web/holdend.go", "		if !s.config().FourEyes {", "		if true {", "TestFourEyes", "./cmd/vbcvault/web"},
 	{"a hold ends by a form about something else", "cmd/vbcvault/web/holdend.go", "h.Unended != nil || field(r, \"shown\") != shownOf(h, \"\"):", "h.Unended != nil:", "TestHoldEnds", "./cmd/vbcvault/web"},
 	{"a second click makes a second hold", "cmd/vbcvault/web/forms.go", "	if !fresh {\n		return s.again(", "	if !fresh && false {\n		return s.again(", "TestHoldIsMadeAsItWasShown", "./cmd/vbcvault/web"},

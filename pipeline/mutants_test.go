@@ -113,7 +113,7 @@ var mutations = slices.Concat([]mutation{
 	{"windows that differ teach a pace", "vbc/quota.go", "most-least <= most/10", "most-least <= most", "TestReadingsAgree", "./vbc"},
 	{"a filter that VBC ignores isn't checked", "pipeline/policy.go", "	case !p.Filter.Matches(r):", "	case false:", "TestChoosing", "./cmd/vbcvault"},
 	{"a filtered listing counts as one of everything", "pipeline/mark.go", "l.user, l.policy.Filter.String(), mark)", "l.user, \"\", mark)", "TestChosenTodayRestTomorrow", "./cmd/vbcvault"},
-	{"a hold that is made during a run comes too late", "pipeline/manifest/sqlite/held.go", "	if holds || !known {", "	if !known {", "TestContract/NothingHeldIsBegun", "./pipeline/manifest/sqlite"},
+	{"a hold that is made during a run comes too late", "pipeline/manifest/standing.go", "	if s.Holds || !s.Known {", "	if !s.Known {", "TestContract/NothingHeldIsBegun", "./pipeline/manifest/sqlite"},
 	{"a held recording uses up --max-deletes", "pipeline/policy.go", "	if p.held(row) {", "	if false {", "TestHoldBeatsEverything", "./cmd/vbcvault"},
 	{"a hold whose content is lost holds nothing", "pipeline/manifest/covers.go", "	if h.Lost || !h.Selects() {\n		return true", "	if h.Lost || !h.Selects() {\n		return false", "TestHoldWhoseTextIsLost", "./cmd/vbcvault"},
 	{"a run goes on although it can't see the archive's holds", "pipeline/archive/archive.go", "	holds, doubts, err := LearnHolds(ctx, store, m, log, account)\n	if err != nil {\n", "	holds, doubts, err := LearnHolds(ctx, store, m, log, account)\n	if err != nil && false {\n", "TestUnreadableHoldsStopARun", "./cmd/vbcvault"},

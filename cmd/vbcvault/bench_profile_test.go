@@ -12,7 +12,7 @@ import (
 )
 
 // Profile is the environment variable that has Main write profiles into a
-// directory: cpu, allocs, and block, each with the process's number.
+// directory: cpu and allocs, each with the process's number.
 const Profile = "VBCVAULT_TEST_PROFILE"
 
 // profiled is main with profiles.

@@ -18,12 +18,13 @@ import (
 
 // One service has two hundred accounts, each with new recordings, some of them large,
 // and fifty of them in work at the same moment: none of the first fifty deletes anything
-// before all of them are about to. That takes 300 MiB at most.
+// before all of them are about to. That takes no more than fifty accounts
+// do.
 func TestTwoHundredAccounts(t *testing.T) {
 	t.Parallel()
 	needsPeak(t)
 	notShort(t, "runs 200 accounts")
-	const accounts, atOnce, most = 200, 50, 300 << 20
+	const accounts, atOnce, most = 200, 50, 220 << 20
 	f := newFleet(t, accounts, func(w *world) { w.inS3(nil).built() }, nil)
 	f.defaults = append(f.defaults, `schedule: {cron: "17 2 1 1 *", time-zone: UTC}`)
 	f.head = fmt.Sprintf("accounts-at-once: %d\n", atOnce)

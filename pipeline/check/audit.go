@@ -123,8 +123,8 @@ type auditor struct {
 // and with a store against all that lies there, other manifests' logs included. What
 // is expected are checkpoints that somebody has kept. It changes nothing, and may be
 // called while a run is using the manifest. Memory doesn't depend on how many recordings
-// there are: what is said of them is sorted by recording in a temporary file, some
-// hundred bytes for each, if there are more than some thousands. The error says that
+// there are: what is said of them is sorted by recording in a temporary file, about
+// 150 bytes for each, if there are more than some thousands. The error says that
 // something couldn't be read, or that file not be written; receipts that can't be
 // believed are no error but a finding.
 func Audit(ctx context.Context, m Manifest, store storage.Store, expect ...string) (AuditResult, error) {

@@ -39,6 +39,9 @@ func TestParts(t *testing.T) {
 		if p.file == nil != (n < 1000) {
 			t.Fatalf("%d records: in a file: %v", n, p.file != nil)
 		}
+		if named, _ := filepath.Glob(filepath.Join(dir, "*")); runtime.GOOS != "windows" && len(named) > 0 {
+			t.Errorf("a crash would leave %v", named)
+		}
 		seen := make([]byte, n) // how often
 		for i := range Parts {
 			all := 0

@@ -74,12 +74,8 @@ func (l *lent) Read(b []byte) (int, error) {
 }
 
 func (l *lent) Close() error {
-	l.end()
-	return nil
-}
-
-func (l *lent) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = nil
+	return nil
 }

@@ -109,7 +109,7 @@ func (d *direct) send(ctx context.Context, o object) *answered {
 	}
 	if len(o.body) > 0 {
 		body := &lent{left: o.body}
-		defer body.end()
+		defer func() { _ = body.Close() }()
 		r.Body = body
 	}
 	resp, err := d.http.Do(r)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -58,8 +59,7 @@ func (s *Store) headObject(ctx context.Context, key *string) (*s3.HeadObjectOutp
 	return s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: key, ChecksumMode: types.ChecksumModeEnabled}, a.first)
 }
 
-// noBody is the SHA-256 of nothing.
-const noBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+var noBody = storage.SumOf(nil).String()
 
 // headOutput is nil if there is something in the answer that can't be read.
 func headOutput(h http.Header) *s3.HeadObjectOutput {
@@ -78,9 +78,23 @@ func headOutput(h http.Header) *s3.HeadObjectOutput {
 		return nil
 	}
 	out.ContentLength = &size
-	var readable [2]bool
-	out.LastModified, readable[0] = moment(h, "Last-Modified", http.TimeFormat)
-	out.ObjectLockRetainUntilDate, readable[1] = moment(h, "X-Amz-Object-Lock-Retain-Until-Date", time.RFC3339)
+	for _, m := range []struct {
+		name, layout string
+		to           **time.Time
+	}{
+		{"Last-Modified", http.TimeFormat, &out.LastModified},
+		{"X-Amz-Object-Lock-Retain-Until-Date", time.RFC3339, &out.ObjectLockRetainUntilDate},
+	} {
+		v := value(h, m.name)
+		if v == nil {
+			continue
+		}
+		at, err := time.Parse(m.layout, *v)
+		if err != nil {
+			return nil
+		}
+		*m.to = aws.Time(at.UTC())
+	}
 	for name, v := range h {
 		if rest, ok := strings.CutPrefix(name, "X-Amz-Meta-"); ok {
 			if out.Metadata == nil {
@@ -88,9 +102,6 @@ func headOutput(h http.Header) *s3.HeadObjectOutput {
 			}
 			out.Metadata[strings.ToLower(rest)] = strings.TrimSpace(v[0])
 		}
-	}
-	if readable != [2]bool{true, true} {
-		return nil
 	}
 	return out
 }
@@ -101,15 +112,4 @@ func value(h http.Header, name string) *string {
 		return &v[0]
 	}
 	return nil
-}
-
-// moment reads a time, nil if there is none.
-func moment(h http.Header, name, layout string) (t *time.Time, readable bool) {
-	v := value(h, name)
-	if v == nil {
-		return nil, true
-	}
-	at, err := time.Parse(layout, *v)
-	at = at.UTC()
-	return &at, err == nil
 }

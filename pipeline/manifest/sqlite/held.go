@@ -38,25 +38,16 @@ func unheld(tx queryer, r vbc.Recording) error {
 	return nil
 }
 
-// deletable is a *HeldError if a recording is under a hold at this moment of the
-// transaction, and a *RefutedError if a reading has found its copy wrong, save where
-// refuted says that the caller knows that. Of a recording that isn't known only holds say
-// anything. Mostly there are none, and then one row is all that is read.
+// deletable says of this moment of the transaction what Standing.Deletable does, and
+// whether the recording is known. Mostly there are no holds, and then one row is all that
+// is read.
 func deletable(tx queryer, r vbc.Recording, refuted bool) (known bool, err error) {
-	var wrong, holds bool
-	err = tx.QueryRow("SELECT refuted, EXISTS (SELECT 1 FROM hold WHERE ended = '') FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&wrong, &holds)
-	if known = err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var s manifest.Standing
+	err = tx.QueryRow("SELECT refuted, EXISTS (SELECT 1 FROM hold WHERE ended = '') FROM recording WHERE "+thisRow, r.Kind, r.Owner, r.ID, r.Nth).Scan(&s.Refuted, &s.Holds)
+	if s.Known = err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, fmt.Errorf("read manifest: %w", err)
 	}
-	if holds || !known {
-		if err := unheld(tx, r); err != nil {
-			return known, err
-		}
-	}
-	if wrong && !refuted {
-		return known, &manifest.RefutedError{Recording: r}
-	}
-	return known, nil
+	return s.Known, s.Deletable(r, refuted, func() error { return unheld(tx, r) })
 }
 
 // Deletable is a *HeldError if a recording is under a hold now, and a *RefutedError if a
